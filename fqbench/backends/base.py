@@ -1,0 +1,59 @@
+"""The contract of a backend, and the backends there are."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Tensor = NDArray[Any]
+
+BACKENDS = {
+    "onnxruntime": "fqbench.backends.onnxruntime:OnnxRuntime",
+    "paddle": "fqbench.backends.paddle:PaddleInference",
+    "tensorrt": "fqbench.backends.tensorrt:TensorRT",
+}
+
+
+class Runner(Protocol):
+    """A model ready to run."""
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Outputs, in the model's order, for inputs in the model's order."""
+        ...
+
+    def int8_convolutions(self) -> int:
+        """How many convolutions the runtime itself, after its optimizations, runs in INT8."""
+        ...
+
+
+class Runtime(Protocol):
+    """A runtime that may be installed here. Asking what it supports imports nothing heavy."""
+
+    def supports(self, device: str, precision: str) -> str | None:
+        """None where such a cell can run on this machine, else the reason why not."""
+        ...
+
+    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+        """Load the artifact in ``folder``. Imports native code: call it in a child process."""
+        ...
+
+
+def runtime(name: str) -> Runtime:
+    """The backend called ``name``, a key of ``BACKENDS``."""
+    module, _, factory = BACKENDS[name].partition(":")
+    made: Runtime = getattr(importlib.import_module(module), factory)()
+    return made
+
+
+def missing(package: str, extra: str = "") -> str | None:
+    """Reason to give where ``package`` is not installed, else None."""
+    if importlib.util.find_spec(package) is not None:
+        return None
+    wanted = f"fqbench[{extra}]" if extra else package
+    return f"the package {package} is not installed: pip install {wanted!r}"
+

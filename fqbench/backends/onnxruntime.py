@@ -1,0 +1,61 @@
+"""ONNX Runtime on a CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from fqbench.backends.base import Runner, Tensor, missing
+
+MODEL = "model.onnx"
+
+
+class OnnxRuntime:
+    """Runs ``model.onnx`` of an artifact."""
+
+    def supports(self, device: str, precision: str) -> str | None:
+        """See ``Runtime.supports``."""
+        if device != "cpu":
+            return "fqbench runs ONNX Runtime on the CPU only"
+        return missing("onnxruntime")
+
+    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+        """See ``Runtime.prepare``."""
+        return _Session(folder / MODEL, threads)
+
+
+class _Session:
+    def __init__(self, path: Path, threads: int) -> None:
+        import onnxruntime as ort
+
+        self._path, self._threads = path, threads
+        self.session = ort.InferenceSession(
+            str(path), self._options(), providers=["CPUExecutionProvider"]
+        )
+        self._inputs = [value.name for value in self.session.get_inputs()]
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs)))
+        return outputs
+
+    def int8_convolutions(self) -> int:
+        import onnx
+        import onnxruntime as ort
+
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "optimized.onnx"
+            options = self._options()
+            options.optimized_model_filepath = str(target)
+            ort.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
+            graph = onnx.load(str(target), load_external_data=False).graph
+        return sum(node.op_type in ("QLinearConv", "ConvInteger") for node in graph.node)
+
+    def _options(self) -> object:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return options

@@ -1,0 +1,83 @@
+"""Paddle Inference with oneDNN on a CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fqbench.backends.base import Runner, Tensor, missing
+from fqbench.convert.paddle_program import STEM
+
+INT8_OPERATORS = {"conv2d", "depthwise_conv2d"}
+"""What oneDNN may run in INT8. With its default set it also rounds concatenations of scores
+and coordinates to one scale, and a detector detects nothing."""
+
+SHAPES_CACHED = 10
+
+
+class PaddleInference:
+    """Runs ``model.pdmodel`` with ``model.pdiparams`` of an artifact."""
+
+    def supports(self, device: str, precision: str) -> str | None:
+        """See ``Runtime.supports``."""
+        if device != "cpu":
+            return "fqbench runs Paddle Inference on the CPU only"
+        return missing("paddle")
+
+    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+        """See ``Runtime.prepare``."""
+        return _Predictor(folder, precision, threads)
+
+
+class _Predictor:
+    def __init__(self, folder: Path, precision: str, threads: int) -> None:
+        import paddle.inference
+
+        self._folder, self._precision, self._threads = folder, precision, threads
+        self.predictor = paddle.inference.create_predictor(self._config())
+        self._inputs = [self.predictor.get_input_handle(n) for n in self.predictor.get_input_names()]
+        self._outputs = [
+            self.predictor.get_output_handle(n) for n in self.predictor.get_output_names()
+        ]
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        for handle, value in zip(self._inputs, inputs):
+            handle.copy_from_cpu(value)
+        self.predictor.run()
+        return [handle.copy_to_cpu() for handle in self._outputs]
+
+    def int8_convolutions(self) -> int:
+        import paddle
+
+        with tempfile.TemporaryDirectory() as folder:
+            config = self._config()
+            config.enable_save_optim_model(True)
+            config.set_optim_cache_dir(folder)
+            paddle.inference.create_predictor(config)
+            data = (Path(folder) / "_optimized.pdmodel").read_bytes()
+        paddle.enable_static()
+        program = paddle.static.Program.parse_from_string(data)
+        return sum(
+            "conv2d" in op.type
+            and op.has_attr("mkldnn_data_type")
+            and op.attr("mkldnn_data_type") == "int8"
+            for op in program.global_block().ops
+        )
+
+    def _config(self) -> Any:
+        import paddle.inference
+
+        stem = self._folder / STEM
+        config = paddle.inference.Config(f"{stem}.pdmodel", f"{stem}.pdiparams")
+        config.disable_gpu()
+        config.disable_glog_info()
+        config.enable_mkldnn()
+        config.set_mkldnn_cache_capacity(SHAPES_CACHED)
+        config.set_cpu_math_library_num_threads(self._threads)
+        config.switch_ir_optim(True)
+        config.enable_memory_optim()
+        if self._precision == "int8":
+            config.enable_mkldnn_int8(INT8_OPERATORS)
+        return config

@@ -1,0 +1,96 @@
+"""The matrix of model, backend, device and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from fqbench.backends import BACKENDS, runtime
+from fqbench.errors import UsageError
+
+Device = Literal["cpu", "gpu"]
+Precision = Literal["fp32", "int8"]
+
+DEVICES: tuple[Device, ...] = get_args(Device)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the matrix."""
+
+    model: str
+    backend: str
+    device: Device
+    precision: Precision
+
+    @property
+    def id(self) -> str:
+        """Readable name, such as ``yolov5s-onnxruntime-cpu-int8``."""
+        return f"{self.model}-{self.backend}-{self.device}-{self.precision}"
+
+    @property
+    def unsupported(self) -> str | None:
+        """Why the cell cannot run on this machine; None where it can."""
+        return runtime(self.backend).supports(self.device, self.precision)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the matrix is meant; None in a dimension means all of it that can run."""
+
+    models: tuple[str, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    devices: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] | None = None
+
+    def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
+        """The chosen cells, in the order model, backend, device, precision.
+
+        Cells that cannot run are part of it only where a backend or device was named of which
+        no cell can run: whoever named it is told why. Raises UsageError for an unknown name.
+        """
+        chosen = matrix(
+            _chosen("model", self.models, models),
+            _chosen("backend", self.backends, tuple(BACKENDS)),
+            _chosen("device", self.devices, DEVICES),
+            _chosen("precision", self.precisions, PRECISIONS),
+        )
+        runnable = {cell for cell in chosen if cell.unsupported is None}
+        idle_backends = set(self.backends or ()) - {cell.backend for cell in runnable}
+        idle_devices = set(self.devices or ()) - {cell.device for cell in runnable}
+        return tuple(
+            cell
+            for cell in chosen
+            if cell in runnable or cell.backend in idle_backends or cell.device in idle_devices
+        )
+
+
+def matrix(
+    models: Iterable[str],
+    backends: Iterable[str] = tuple(BACKENDS),
+    devices: Iterable[str] = DEVICES,
+    precisions: Iterable[str] = PRECISIONS,
+) -> tuple[Cell, ...]:
+    """Every combination, in the order of the arguments."""
+    return tuple(
+        Cell(model, backend, device, precision)  # type: ignore[arg-type]
+        for model in models
+        for backend in backends
+        for device in devices
+        for precision in precisions
+    )
+
+
+def _chosen(
+    dimension: str, wanted: Sequence[str] | None, known: Sequence[str]
+) -> tuple[str, ...]:
+    if wanted is None:
+        return tuple(known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UsageError(
+            f"there is no {dimension} {unknown[0]!r}: the {dimension}s are {', '.join(known)}"
+        )
+    return tuple(name for name in known if name in wanted)

@@ -1,0 +1,135 @@
+"""What the commands do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fqbench import machine, zoo
+from fqbench.artifacts import Store, default_root
+from fqbench.cells import Cell, Selection, matrix
+from fqbench.errors import UsageError
+from fqbench.margins import default_margins_path, load_margins
+from fqbench.pipeline.model import Progress as Report
+from fqbench.pipeline.prepare import find_specs, prepare
+from fqbench.pipeline.run import Plan, run_model
+from fqbench.report import markdown, terminal
+from fqbench.results import Results, Row
+from fqbench.spec.load import load_specs
+
+DONE = 0
+CELL_FAILED = 1
+BAD_INPUT = 2
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench run``: results of the chosen cells, in the terminal and in files."""
+    store = Store(default_root())
+    margins = load_margins(default_margins_path())
+    rows: list[Row] = []
+    with _progress(errors) as report:
+        specs, problems = find_specs(options.spec, options.models, _root(options), store)
+        selection = _selection(options)
+        calibrates = "int8" in (options.precisions or ["int8"])
+        ready = prepare(
+            specs, store, report, allow_code=options.allow_code, calibrates=calibrates
+        )
+        for problem in (*problems, *ready.problems):
+            errors.print(f"fqbench: {problem}", style="red", markup=False, highlight=False)
+        for pipeline in ready.pipelines:
+            cells = selection.cells([pipeline.spec.name])
+            rows += run_model(pipeline, Plan(cells, margins, threads=options.threads))
+            _write(options.out, options.threads, rows)
+    if rows:
+        results = _write(options.out, options.threads, rows)
+        terminal.show(results, Console())
+        errors.print(f"Written: {options.out}/results.json, {options.out}/report.md")
+    if problems or ready.problems:
+        return BAD_INPUT
+    return CELL_FAILED if any(row.status == "failed" for row in rows) else DONE
+
+
+def _write(folder: Path, threads: int, rows: Sequence[Row]) -> Results:
+    results = Results.now(machine.describe(threads), rows)
+    results.write(folder)
+    markdown.write(results, folder)
+    return results
+
+
+def list_cells(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
+    specs, problems = load_specs(options.spec, _root(options))
+    for problem in problems:
+        errors.print(f"fqbench: {problem.message}", style="red", markup=False, highlight=False)
+    names = [spec.name for spec in specs] if options.spec else list(zoo.embedded_names())
+    cells = _listed(options, names)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Cell", "State"):
+        table.add_column(name)
+    for cell in cells:
+        reason = cell.unsupported
+        table.add_row(cell.id, "runs here" if reason is None else f"cannot run: {reason}")
+    Console().print(table)
+    return BAD_INPUT if problems else DONE
+
+
+def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
+    """All chosen cells, those that cannot run included."""
+    for name in options.models or ():
+        if name not in names:
+            raise UsageError(f"there is no model {name!r}: the models are {', '.join(names)}")
+    _selection(options).cells(names)
+    chosen = matrix(n for n in names if n in (options.models or names))
+    return tuple(
+        cell
+        for cell in chosen
+        if cell.backend in (options.backends or [cell.backend])
+        and cell.device in (options.devices or [cell.device])
+        and cell.precision in (options.precisions or [cell.precision])
+    )
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    def chosen(names: Sequence[str] | None) -> tuple[str, ...] | None:
+        return tuple(names) if names else None
+
+    return Selection(
+        backends=chosen(options.backends),
+        devices=chosen(options.devices),
+        precisions=chosen(options.precisions),
+    )
+
+
+def _root(options: argparse.Namespace) -> Path | None:
+    """The data root, absolute. Raises UsageError where it is no folder."""
+    if options.data_root is None:
+        return None
+    root = Path(options.data_root).absolute()
+    if not root.is_dir():
+        raise UsageError(f"the data root {root} is not a folder")
+    return root
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Report]:
+    """One line that says what is being done; nothing where standard error is no terminal."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("")
+
+        def report(text: str, done: int, total: int) -> None:
+            bar.update(task, description=text, completed=done, total=total or None)
+
+        yield report

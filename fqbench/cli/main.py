@@ -1,0 +1,116 @@
+"""Commands and their options. Exit codes: 0 done, 1 a cell failed, 2 bad input."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from fqbench import __version__
+from fqbench.backends import BACKENDS
+from fqbench.cells import DEVICES, PRECISIONS
+from fqbench.cli import commands
+from fqbench.errors import FqbenchError, UsageError
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    errors = Console(stderr=True)
+    handler = RichHandler(console=errors, show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    options = _parser().parse_args(arguments)
+    try:
+        command = {"run": commands.run, "list": commands.list_cells}[options.command]
+        return command(options, errors)
+    except UsageError as error:
+        errors.print(f"fqbench: {error}", style="red", markup=False, highlight=False)
+        return USAGE_ERROR
+    except FqbenchError as error:
+        errors.print(f"fqbench: {error}", style="red", markup=False, highlight=False)
+        return commands.CELL_FAILED
+    except KeyboardInterrupt:
+        errors.print("fqbench: interrupted; the same command goes on from here", style="red")
+        return INTERRUPTED
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fqbench", description="Benchmark and conformance suite for quantized vision models."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = subparsers.add_parser(
+        "run",
+        help="quantize, measure and evaluate; write results.json and report.md",
+        description="Quantize, measure and evaluate the chosen cells. With no option: the"
+        " embedded models on everything that runs here.",
+    )
+    _add_selection(run)
+    run.add_argument(
+        "--method", choices=["offline"], default="offline", help="how INT8 models are made"
+    )
+    run.add_argument(
+        "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
+    )
+    run.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="of the runtime (default: 1)"
+    )
+    run.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let specs name a decoder of their own, which is imported and run",
+    )
+    _add_selection(
+        subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
+    )
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="spec files of your own models (docs/spec.md); may be repeated",
+    )
+    choices: dict[str, Sequence[str]] = {
+        "models": (),
+        "backends": tuple(BACKENDS),
+        "devices": DEVICES,
+        "precisions": PRECISIONS,
+    }
+    for name, values in choices.items():
+        hint = f" among {', '.join(values)}" if values else ""
+        parser.add_argument(
+            f"--{name}", nargs="+", action="extend", metavar="NAME", help=f"only these{hint}"
+        )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get("FQBENCH_DATA"),
+        metavar="DIR",
+        help="where relative paths of specs start (default: FQBENCH_DATA, else the spec's folder)",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)

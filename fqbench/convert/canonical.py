@@ -1,0 +1,126 @@
+"""The canonical ONNX graph: batch 1, opset 13 or later, constants folded, plain names.
+
+Everything after this step works on this one graph, whatever the model came as. The folding is
+done by ONNX Runtime's own basic optimizer, so that what is quantized is what is deployed.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import onnxruntime as ort
+from onnx import version_converter
+
+from fqbench.errors import StepError
+
+OPSET = 13
+"""First opset whose DequantizeLinear takes one scale a channel."""
+
+
+def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
+    """Return the canonical form of ``model``; computes the same function at batch 1.
+
+    ``image_shape`` (N, C, H, W) fills the free dimensions of inputs of four dimensions.
+
+    Raises StepError where the graph cannot be loaded by ONNX Runtime.
+    """
+    folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
+    plain = _with_plain_names(_without_neutral_attributes(folded))
+    return onnx.shape_inference.infer_shapes(plain)
+
+
+def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    weights = {tensor.name for tensor in result.graph.initializer}
+    for value in result.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in weights:
+            continue
+        for index, dim in enumerate(dims):
+            if dim.dim_value <= 0:
+                dim.dim_value = image_shape[index] if len(dims) == 4 else (1, 2)[min(index, 1)]
+    # Shapes stated for free dimensions would contradict the fixed ones.
+    del result.graph.value_info[:]
+    return result
+
+
+def _at_least_opset(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    current = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    return model if current >= version else version_converter.convert_version(model, version)
+
+
+def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Fold constants, batch norms and paddings by ONNX Runtime's basic optimizations."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "folded.onnx"
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(target)
+        options.log_severity_level = 3
+        try:
+            ort.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime's own exceptions share no base class
+            first_line = str(error).strip().splitlines()[0]
+            raise StepError(f"ONNX Runtime cannot load the model: {first_line}") from error
+        return onnx.load(str(target))
+
+
+def _without_neutral_attributes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop attributes at their default that recent exporters write and x2paddle refuses."""
+    defaults = {"dilations": [1, 1], "storage_order": 0, "ceil_mode": 0}
+    for node in model.graph.node:
+        if node.op_type != "MaxPool":
+            continue
+        kept = [
+            attribute
+            for attribute in node.attribute
+            if defaults.get(attribute.name) != onnx.helper.get_attribute_value(attribute)
+        ]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+    return model
+
+
+def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Rename tensors and nodes to identifiers; names that are identifiers stay.
+
+    x2paddle writes names into Python code that is then run, so a name must not carry code.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    names: dict[str, str] = {"": ""}
+    taken: set[str] = set()
+
+    def plain(name: str) -> str:
+        if name not in names:
+            stem = re.sub(r"\W", "_", name, flags=re.ASCII)
+            stem = stem if re.match(r"[A-Za-z_]", stem) else f"t_{stem}"
+            candidate, count = stem, 1
+            while candidate in taken:
+                count += 1
+                candidate = f"{stem}_{count}"
+            taken.add(candidate)
+            names[name] = candidate
+        return names[name]
+
+    _rename(result.graph, plain)
+    return result
+
+
+def _rename(graph: onnx.GraphProto, plain: Callable[[str], str]) -> None:
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = plain(value.name)
+    for index, node in enumerate(graph.node):
+        node.name = plain(node.name or f"{node.op_type}_{index}")
+        node.input[:] = [plain(name) for name in node.input]
+        node.output[:] = [plain(name) for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, plain)

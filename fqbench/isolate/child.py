@@ -1,0 +1,96 @@
+"""The child's side: read one request, call its function, answer over a pipe of its own.
+
+Run as a script with two descriptors (answers, the parent's life) and the parent's process id.
+Only what every child needs is imported here, for the sake of its start-up time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NoReturn
+
+TEXT_LIMIT = 300
+
+
+def main(answers_end: int, life_end: int, parent: int) -> NoReturn:
+    """Serve the request on standard input, then exit."""
+    # What this process starts must not hold them open.
+    for descriptor in (answers_end, life_end):
+        os.set_inheritable(descriptor, False)
+    _die_with_parent(life_end, parent)
+    _die_first_of_memory()
+    request = json.load(sys.stdin)
+    sys.path[:] = request["path"]
+    with os.fdopen(answers_end, "wb") as answers:
+
+        def answer(line: bytes) -> None:
+            answers.write(line)
+            answers.flush()
+
+        answer(_answer(request, lambda done, total: answer(_line({"progress": [done, total]}))))
+    # Native libraries may crash while they are torn down, when the answer is already given.
+    os._exit(0)
+
+
+def _answer(request: dict[str, Any], report: Callable[[int, int], None]) -> bytes:
+    from fqbench.errors import FqbenchError
+
+    module, _, name = request["function"].partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+        return _line({"result": function(request["arguments"], report)})
+    except FqbenchError as error:
+        return _line({"error": type(error).__name__, "message": str(error)})
+    except BaseException as error:
+        return _line({"error": "", "message": _described(error)})
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, allow_nan=False).encode() + b"\n"
+
+
+def _described(error: BaseException) -> str:
+    """Type, text and place of an error that nobody foresaw, in one line."""
+    text = " ".join(str(error).split())[:TEXT_LIMIT]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})"
+    return f"{type(error).__name__}: {text}{place}"
+
+
+def _die_with_parent(life_end: int, parent: int) -> None:
+    """See to it that this process does not outlive its parent, however that ends."""
+    if sys.platform == "linux":
+        import ctypes
+
+        # Also where native code never lets the thread below run. From linux/prctl.h.
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    threading.Thread(target=_await_end_of, args=(life_end,), daemon=True).start()
+
+
+def _await_end_of(life_end: int) -> None:
+    os.read(life_end, 1)
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _die_first_of_memory() -> None:
+    """Let Linux, when memory runs out, choose this process and not its parent."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

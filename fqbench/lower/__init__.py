@@ -1,0 +1,1 @@
+"""One quantization written in the form that each backend runs best."""

@@ -1,0 +1,168 @@
+"""Lowering for Paddle Inference with oneDNN: quantize pairs before convolutions, int8 weights.
+
+Only convolutions and depthwise convolutions carry pairs. Paddle's own pipeline quantizes
+concatenations and elementwise operators too, each with the one scale of its result, and so
+rounds scores away beside coordinates.
+
+``write`` imports paddle and runs inside a child process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from fqbench.convert.paddle_program import STEM
+from fqbench.lower.affine import (
+    INT8_MAX,
+    UINT8_LEVELS,
+    int8_weight,
+    representable_weight_amax,
+)
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.offline import CONVOLUTIONS, digest
+from fqbench.quantize.record import Quantization
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution to quantize, told by its weight's SHA-256 and the names of its input."""
+
+    inputs: tuple[str, ...]
+    weight: str
+    input_amax: float
+    weight_amax: tuple[float, ...]
+
+
+def layers(
+    model: onnx.ModelProto, quantization: Quantization, names: Mapping[str, Sequence[str]]
+) -> tuple[Layer, ...]:
+    """The convolutions to quantize; ``names`` maps ONNX tensors to the program's variables."""
+    graph = Graph(model)
+    found = []
+    for node in graph.convolutions():
+        source, weight = node.input[:2]
+        if node.name in quantization.float_layers:
+            continue
+        if source in quantization.amax and source in names and weight in quantization.weight_amax:
+            bias = graph.bias(node)
+            limits = representable_weight_amax(
+                quantization.weight_amax[weight],
+                0.0 if bias is None else bias,
+                quantization.amax[source] / UINT8_LEVELS,
+            )
+            found.append(
+                Layer(
+                    inputs=tuple(names[source]),
+                    weight=digest(numpy_helper.to_array(graph.weights[weight])),
+                    input_amax=quantization.amax[source],
+                    weight_amax=tuple(limits.tolist()),
+                )
+            )
+    return tuple(found)
+
+
+def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
+    """Write the INT8 form of the Paddle model in folder ``program`` into ``folder``.
+
+    Returns how many convolutions it quantized.
+    """
+    import paddle
+
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    graph, feeds, fetches = paddle.static.load_inference_model(str(program / STEM), executor)
+    writer = _Writer(graph, paddle.static.global_scope(), paddle.CPUPlace())
+    wanted = {(name, layer.weight): layer for layer in chosen for name in layer.inputs}
+    count = 0
+    for op in list(graph.global_block().ops):
+        if op.type in CONVOLUTIONS:
+            key = (op.input("Input")[0], writer.weight_digest(op))
+            if key in wanted:
+                writer.quantize(op, wanted[key])
+                count += 1
+    block = graph.global_block()
+    paddle.static.save_inference_model(
+        str(folder / STEM), [block.var(n) for n in feeds], fetches, executor, program=graph
+    )
+    return count
+
+
+class _Writer:
+    """Inserts quantize pairs into a loaded program, in the form PaddleSlim writes them."""
+
+    def __init__(self, graph: Any, scope: Any, place: Any) -> None:
+        self._block, self._scope, self._place = graph.global_block(), scope, place
+        self._pairs: set[str] = set()
+        self._weights: dict[str, Any] = {}
+
+    def weight_digest(self, op: Any) -> str:
+        """SHA-256 of the float weight of a convolution; taken before it is quantized."""
+        name = op.input("Filter")[0]
+        if name not in self._weights:
+            self._weights[name] = np.asarray(self._scope.find_var(name).get_tensor())
+        return digest(self._weights[name])
+
+    def quantize(self, op: Any, layer: Layer) -> None:
+        """Give ``op`` int8 weights and a quantize pair on its input."""
+        weight = op.input("Filter")[0]
+        op._rename_input(weight, self._weight(op, weight, layer))
+        source = op.input("Input")[0]
+        op._rename_input(source, self._activation(op, source, layer.input_amax))
+        op._set_attr("quantization_type", "qat_with_weight")
+
+    def _weight(self, op: Any, name: str, layer: Layer) -> str:
+        result = f"{name}.dequantized"
+        if result not in self._pairs:
+            self._pairs.add(result)
+            amax = np.asarray(layer.weight_amax, dtype=np.float32)
+            codes, scales = int8_weight(self._weights[name], amax)
+            self._set(name, codes)
+            parameters = self._parameters(result, scales * np.float32(INT8_MAX))
+            self._insert(op, "dequantize_linear", name, result, parameters, axis=0)
+        return result
+
+    def _activation(self, op: Any, name: str, amax: float) -> str:
+        code, result = f"{name}.quantized", f"{name}.dequantized"
+        if result not in self._pairs:
+            self._pairs.add(result)
+            parameters = self._parameters(result, np.array([amax], np.float32))
+            self._insert(op, "quantize_linear", name, code, parameters, axis=-1)
+            self._insert(op, "dequantize_linear", code, result, parameters, axis=-1)
+        return result
+
+    def _insert(
+        self, before: Any, kind: str, source: str, target: str, parameters: dict[str, Any], axis: int
+    ) -> None:
+        variable = self._block.var(source)
+        output = self._block.create_var(name=target, shape=variable.shape, dtype=variable.dtype)
+        # The position moves with every insertion, so it is looked up each time.
+        index = next(i for i, op in enumerate(self._block.ops) if op.desc == before.desc)
+        self._block._insert_op(
+            index,
+            type=kind,
+            inputs={"X": variable, **parameters},
+            outputs={"Y": output},
+            attrs={"quant_axis": axis, "bit_length": 8},
+        )
+
+    def _parameters(self, name: str, amax: Any) -> dict[str, Any]:
+        """Scale and zero point variables; Paddle's scale is the largest magnitude itself."""
+        found = {}
+        for key, value in (("Scale", amax), ("ZeroPoint", np.zeros(amax.shape, np.int32))):
+            variable = self._block.create_var(
+                name=f"{name}@{key}", shape=value.shape, dtype=str(value.dtype), persistable=True
+            )
+            self._scope.var(variable.name)
+            self._set(variable.name, value)
+            found[key] = variable
+        return found
+
+    def _set(self, name: str, value: Any) -> None:
+        self._scope.find_var(name).get_tensor().set(value, self._place)

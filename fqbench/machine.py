@@ -1,0 +1,87 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib import metadata
+
+import cpuinfo
+import psutil
+
+from fqbench import __version__
+
+ISA_FLAGS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "sve",
+)
+"""Instruction sets that decide how fast float and integer convolutions are."""
+
+LIBRARIES = (
+    "onnxruntime",
+    "paddlepaddle",
+    "paddleslim",
+    "paddle2onnx",
+    "x2paddle",
+    "onnx",
+    "numpy",
+    "pycocotools",
+    "opencv-python-headless",
+    "pillow",
+)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Version of each library that shapes results; a library not installed is left out."""
+    found = {"fqbench": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def cpu() -> dict[str, str | int | list[str]]:
+    """Model, instruction set flags and cores of the CPU."""
+    info = cpuinfo.get_cpu_info()
+    flags = set(info.get("flags", ()))
+    return {
+        "model": str(info.get("brand_raw", platform.processor() or "unknown")),
+        "arch": platform.machine(),
+        "isa": [flag for flag in ISA_FLAGS if flag in flags],
+        "cores": psutil.cpu_count(logical=False) or 1,
+        "usable_cores": usable_cores(),
+    }
+
+
+def usable_cores() -> int:
+    """Logical cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe(threads: int) -> dict[str, object]:
+    """The machine as it goes into results; ``threads``: number used for latency."""
+    return {
+        "cpu": cpu(),
+        "threads": threads,
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(terse=True),
+        "versions": versions(),
+    }

@@ -1,0 +1,147 @@
+"""A whole run: the chosen cells of one model, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from fqbench.artifacts import Artifact
+from fqbench.cells import Cell
+from fqbench.errors import FqbenchError
+from fqbench.margins import Margins
+from fqbench.measure import stats
+from fqbench.measure.accuracy import accuracy, drop
+from fqbench.measure.latency import Effort
+from fqbench.measure.prediction import Prediction
+from fqbench.pipeline.model import METHOD, ModelPipeline
+from fqbench.results import Row
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure and how hard. ``threads``: of the runtime, for latency."""
+
+    cells: tuple[Cell, ...]
+    margins: Margins
+    threads: int = 1
+    effort: Effort = Effort()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A row in the making, with what later columns are computed from."""
+
+    row: Row
+    predictions: tuple[Prediction, ...] = ()
+    blocks: stats.Blocks = ()
+
+
+def run_model(
+    pipeline: ModelPipeline, plan: Plan, on_row: Callable[[Row], None] = lambda row: None
+) -> tuple[Row, ...]:
+    """Rows of one model's cells, in the plan's order. A cell that fails leaves the others be."""
+    rows: list[Row] = []
+    for _, group in groupby(plan.cells, key=lambda cell: (cell.backend, cell.device)):
+        for row in _run_backend(pipeline, plan, tuple(group)):
+            rows.append(row)
+            on_row(row)
+    return tuple(rows)
+
+
+def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> Iterator[Row]:
+    """FP32 and INT8 of one backend: built and evaluated apart, timed together."""
+    measured = {cell.precision: _evaluated(pipeline, plan, cell) for cell in cells}
+    ready = [m.row.cell for m in measured.values() if m.row.status == "ok"]
+    for cell, outcome in _timed(pipeline, plan, ready).items():
+        measured[cell.precision] = _with_times(measured[cell.precision], outcome)
+    for cell in cells:
+        found, reference = measured[cell.precision], measured.get("fp32")
+        if cell.precision == "int8" and reference is not None:
+            found = _compared(pipeline, reference, found)
+        yield found.row
+
+
+def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
+    """Everything about a cell but its times."""
+    spec = pipeline.spec
+    row = Row(cell, "ok", weights=pipeline.weights, metric=spec.metric)
+    if cell.unsupported is not None:
+        return _Measured(replace(row, status="unsupported", reason=cell.unsupported))
+    try:
+        if cell.precision == "int8":
+            row = _with_quantization(pipeline, plan, row)
+        artifact = pipeline.artifact(cell)
+        predictions, facts = pipeline.predictions(cell)
+        row = replace(
+            row,
+            accuracy=accuracy(pipeline.data, predictions),
+            images=len(predictions),
+            size_mb=_size_mb(artifact),
+            int8_convolutions=facts["int8_convolutions"],
+            hashes={**row.hashes, "artifact": artifact.key},
+        )
+    except FqbenchError as error:
+        return _Measured(replace(row, status="failed", reason=str(error)))
+    return _Measured(row, predictions)
+
+
+def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
+    quantization, lowering = pipeline.quantization(), pipeline.lowering(row.cell)
+    margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, METHOD)
+    return replace(
+        row,
+        method=METHOD,
+        margin=margin.drop if margin is not None else None,
+        quantize_s=quantization.seconds,
+        convolutions=lowering.convolutions,
+        int8_planned=lowering.quantized,
+        hashes={"quantization": quantization.key, "calibration": quantization.calibration},
+    )
+
+
+def _timed(
+    pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]
+) -> dict[Cell, stats.Blocks | str]:
+    """Times of each cell, or why there are none.
+
+    The cells share a process, so that they can take turns; where one of them ends it, each is
+    timed once more by itself and only the culprit fails.
+    """
+    if not cells:
+        return {}
+    try:
+        return dict(pipeline.times(cells, plan.threads, plan.effort))
+    except FqbenchError as error:
+        if len(cells) == 1:
+            return {cells[0]: str(error)}
+    apart: dict[Cell, stats.Blocks | str] = {}
+    for cell in cells:
+        apart.update(_timed(pipeline, plan, [cell]))
+    return apart
+
+
+def _with_times(measured: _Measured, outcome: stats.Blocks | str) -> _Measured:
+    if isinstance(outcome, str):
+        return replace(measured, row=replace(measured.row, status="failed", reason=outcome))
+    row = replace(measured.row, latency=stats.latency(outcome))
+    return replace(measured, row=row, blocks=outcome)
+
+
+def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Measured:
+    """The INT8 row with what only both rows together tell: ratio and drop."""
+    row = int8.row
+    if fp32.predictions and int8.predictions:
+        row = replace(row, drop=drop(pipeline.data, fp32.predictions, int8.predictions))
+    if fp32.blocks and len(fp32.blocks) == len(int8.blocks):
+        row = replace(row, ratio=stats.ratio(fp32.blocks, int8.blocks))
+    return replace(int8, row=row)
+
+
+def _size_mb(artifact: Artifact) -> float:
+    """Size of the files that the backend loads, in 10^6 bytes."""
+    endings = (".onnx", ".pdmodel", ".pdiparams")
+    files: Mapping[str, int] = {
+        path.name: path.stat().st_size for path in artifact.path.iterdir() if path.suffix in endings
+    }
+    return round(sum(files.values()) / 1e6, 3)

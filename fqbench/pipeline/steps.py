@@ -1,0 +1,178 @@
+"""The steps that run native code, each called by name in a child process of its own.
+
+Arguments and results are JSON; files are passed by path. A step writes only into the folder
+it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from fqbench.backends import Runner, runtime
+from fqbench.errors import StepError
+from fqbench.isolate import Report
+from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.spec import Decode, Preprocess
+from fqbench.vision.image import read_image
+from fqbench.vision.preprocess import Prepared, prepare
+
+Arguments = dict[str, Any]
+
+SCALE_FACTOR = "scale_factor"
+"""PP-YOLOE's second input: height and width of its input over those of the image."""
+
+
+def canonical(arguments: Arguments, report: Report) -> None:
+    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``."""
+    import onnx
+
+    from fqbench.convert.canonical import canonicalize
+    from fqbench.convert.paddle_program import paddle_to_onnx
+
+    source, folder = Path(arguments["source"]), Path(arguments["folder"])
+    exported = folder / "exported.onnx"
+    if source.suffix == ".pdmodel":
+        paddle_to_onnx(source, Path(arguments["params"]), exported)
+        source = exported
+    model = canonicalize(onnx.load(str(source)), tuple(arguments["input_shape"]))
+    exported.unlink(missing_ok=True)
+    onnx.save(model, str(folder / "model.onnx"))
+
+
+def paddle_program(arguments: Arguments, report: Report) -> None:
+    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``."""
+    from fqbench.convert.paddle_program import onnx_to_paddle
+
+    onnx_to_paddle(Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"]))
+
+
+def quantize_offline(arguments: Arguments, report: Report) -> None:
+    """Calibrate the model; write its record, its names and the time it took into ``folder``."""
+    import onnx
+
+    from fqbench.quantize.neutral import neutral
+    from fqbench.quantize.offline import calibrate
+
+    start = time.perf_counter()
+    folder = Path(arguments["folder"])
+    images = [Path(p) for p in arguments["images"]]
+    preprocess = Preprocess.model_validate(arguments["preprocess"])
+    scales = calibrate(
+        Path(arguments["program"]), images, preprocess, arguments["algorithm"], report
+    )
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    tensor = prepare(read_image(images[0]), preprocess).tensor
+    quantization, names = neutral(model, scales, tensor, arguments["algorithm"], len(images))
+    quantization.write(folder / "quantization.json")
+    (folder / "names.json").write_text(json.dumps(names, indent=1, sort_keys=True))
+    (folder / "timing.json").write_text(json.dumps({"seconds": time.perf_counter() - start}))
+
+
+def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
+    """Write the INT8 form of the graph in ``canonical`` for ONNX Runtime into ``folder``."""
+    import onnx
+
+    from fqbench.lower.onnxruntime import lower, quantized_convolutions
+    from fqbench.quantize.record import Quantization
+
+    folder = Path(arguments["folder"])
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    quantization = Quantization.read(Path(arguments["quantization"]) / "quantization.json")
+    lowered = lower(model, quantization)
+    onnx.save(lowered, str(folder / "model.onnx"))
+    _write_plan(folder, quantized_convolutions(lowered), model, quantization)
+
+
+def lower_paddle(arguments: Arguments, report: Report) -> None:
+    """Write the INT8 form of the model in ``program`` for Paddle Inference into ``folder``."""
+    import onnx
+
+    from fqbench.lower.paddle import layers, write
+    from fqbench.quantize.record import Quantization
+
+    folder, record = Path(arguments["folder"]), Path(arguments["quantization"])
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    quantization = Quantization.read(record / "quantization.json")
+    names = json.loads((record / "names.json").read_text())
+    count = write(Path(arguments["program"]), layers(model, quantization, names), folder)
+    _write_plan(folder, count, model, quantization)
+
+
+def _write_plan(folder: Path, quantized: int, model: Any, quantization: Any) -> None:
+    """Record how many convolutions were quantized, for the check of what the runtime ran."""
+    from fqbench.quantize.graph import Graph
+
+    plan = {
+        "convolutions": len(Graph(model).convolutions()),
+        "quantized": quantized,
+        "float_layers": dict(quantization.float_layers),
+    }
+    if quantized == 0:
+        raise StepError("calibration gave no convolution a scale, so nothing was quantized")
+    (folder / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True))
+
+
+def predict(arguments: Arguments, report: Report) -> None:
+    """Run a cell over images; write ``predictions.json`` and ``facts.json`` into ``folder``."""
+    from fqbench.measure.prediction import Prediction
+    from fqbench.vision.decode import decoder
+
+    preprocess = Preprocess.model_validate(arguments["preprocess"])
+    decode = decoder(
+        TypeAdapter(Decode).validate_python(arguments["decode"]),
+        preprocess.resize.output,
+        allow_code=arguments["allow_code"],
+    )
+    runner = _prepare(arguments, arguments["threads"])
+    samples: Sequence[tuple[int, str]] = arguments["samples"]
+    predictions = []
+    for done, (image_id, path) in enumerate(samples, start=1):
+        prepared = prepare(read_image(Path(path)), preprocess)
+        answer = decode(runner.run(inputs(prepared, arguments["inputs"])), prepared.geometry)
+        predictions.append(Prediction(image_id, answer))
+        report(done, len(samples))
+    folder = Path(arguments["folder"])
+    (folder / "predictions.json").write_text(json.dumps([p.to_json() for p in predictions]))
+    facts = {"int8_convolutions": runner.int8_convolutions()}
+    (folder / "facts.json").write_text(json.dumps(facts))
+
+
+def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[float]]]:
+    """Time the cells, interleaved, on one image; return their times in seconds, in blocks."""
+    prepared = prepare(
+        read_image(Path(arguments["image"])), Preprocess.model_validate(arguments["preprocess"])
+    )
+    feed = inputs(prepared, arguments["inputs"])
+    calls = {
+        name: _call(_prepare({**arguments, **cell}, arguments["threads"]), feed)
+        for name, cell in arguments["cells"].items()
+    }
+    timing = time_interleaved(calls, Effort(**arguments["effort"]), on_round=report)
+    return {name: [list(block) for block in blocks] for name, blocks in timing.blocks.items()}
+
+
+def _call(runner: Runner, feed: list[Any]) -> Callable[[], object]:
+    return lambda: runner.run(feed)
+
+
+def _prepare(arguments: Arguments, threads: int) -> Runner:
+    return runtime(arguments["backend"]).prepare(
+        Path(arguments["artifact"]), precision=arguments["precision"], threads=threads
+    )
+
+
+def inputs(prepared: Prepared, names: Sequence[str]) -> list[Any]:
+    """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
+    height, width = prepared.tensor.shape[2:]
+    image_height, image_width = prepared.geometry.image_size
+    factor = np.array([[height / image_height, width / image_width]], dtype=np.float32)
+    return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]
+
+

@@ -1,0 +1,1 @@
+"""Calibration: an FP32 model and images become scales, the same for every backend."""

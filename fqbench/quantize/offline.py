@@ -1,0 +1,155 @@
+"""Offline quantization (post-training, PTQ) by PaddleSlim; runs inside a child process."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.convert.paddle_program import STEM
+from fqbench.isolate import Report
+from fqbench.quantize.fingerprint import Fingerprint
+from fqbench.spec import Preprocess
+from fqbench.vision.image import read_image
+from fqbench.vision.preprocess import prepare
+
+Algorithm = Literal["hist", "avg", "abs_max", "KL", "mse", "emd"]
+
+CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+PASSES = 2
+"""PaddleSlim reads the images twice: for the ranges, then for the histograms."""
+
+
+@dataclass(frozen=True)
+class PaddleScales:
+    """What PaddleSlim found, by the names of the Paddle program.
+
+    ``weight_amax`` is keyed by the SHA-256 of the weight's bytes, which conversion keeps.
+    """
+
+    amax: Mapping[str, float]
+    weight_amax: Mapping[str, tuple[float, ...]]
+    fingerprints: Mapping[str, Fingerprint]
+
+
+def calibrate(
+    program: Path,
+    images: Sequence[Path],
+    preprocess: Preprocess,
+    algorithm: Algorithm,
+    report: Report,
+) -> PaddleScales:
+    """Quantize the Paddle model in folder ``program`` with ``images`` and return its scales."""
+    import paddle
+    from paddleslim.quant import quant_post_static
+
+    paddle.enable_static()
+    executor = paddle.static.Executor(paddle.CPUPlace())
+    graph, feeds, _ = paddle.static.load_inference_model(str(program / STEM), executor)
+    batches = _Images(images, preprocess, report)
+    fingerprints = _fingerprints(executor, graph, feeds[0], batches.tensor(0))
+    weights = _weight_digests(graph)
+    loader = paddle.io.DataLoader(
+        batches,
+        feed_list=[graph.global_block().var(feeds[0])],
+        return_list=False,
+        batch_size=1,
+        places=[paddle.CPUPlace()],
+    )
+    with tempfile.TemporaryDirectory() as target:
+        quant_post_static(
+            executor,
+            str(program),
+            target,
+            data_loader=loader,
+            model_filename=f"{STEM}.pdmodel",
+            params_filename=f"{STEM}.pdiparams",
+            batch_size=1,
+            batch_nums=len(images),
+            algo=algorithm,
+            quantizable_op_type=list(CONVOLUTIONS),
+            weight_quantize_type="channel_wise_abs_max",
+            onnx_format=True,
+        )
+        scope = paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            quantized, _, _ = paddle.static.load_inference_model(f"{target}/{STEM}", executor)
+            scales = _scales(quantized, scope)
+    return PaddleScales(
+        amax={name: float(v[0]) for name, v in scales.items() if name not in weights},
+        weight_amax={
+            weights[name]: tuple(v.tolist()) for name, v in scales.items() if name in weights
+        },
+        fingerprints=fingerprints,
+    )
+
+
+class _Images:
+    """The calibration images as PaddlePaddle reads a data set: one tensor a sample."""
+
+    def __init__(self, paths: Sequence[Path], preprocess: Preprocess, report: Report) -> None:
+        self._paths, self._preprocess, self._report = paths, preprocess, report
+        self._served = 0
+
+    def tensor(self, index: int) -> NDArray[np.float32]:
+        return prepare(read_image(self._paths[index]), self._preprocess).tensor
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32]]:
+        self._served += 1
+        self._report(min(self._served, PASSES * len(self)), PASSES * len(self))
+        return (self.tensor(index)[0],)
+
+
+def _fingerprints(
+    executor: Any, graph: Any, feed: str, tensor: NDArray[np.float32]
+) -> dict[str, Fingerprint]:
+    import paddle
+
+    block = graph.global_block()
+    names = [
+        name
+        for op in block.ops
+        if op.type not in ("feed", "fetch")
+        for name in op.output_arg_names
+        if block.var(name).dtype == paddle.float32 and not block.var(name).persistable
+    ]
+    values = executor.run(graph, feed={feed: tensor}, fetch_list=names)
+    found = {
+        name: Fingerprint.of(np.asarray(value))
+        for name, value in zip(names, values, strict=True)
+    }
+    return {feed: Fingerprint.of(tensor), **found}
+
+
+def _weight_digests(graph: Any) -> dict[str, str]:
+    """SHA-256 of the bytes of each convolution's weight, by its name in the program."""
+    import paddle
+
+    scope = paddle.static.global_scope()
+    names = [op.input("Filter")[0] for op in graph.global_block().ops if op.type in CONVOLUTIONS]
+    return {name: digest(np.asarray(scope.find_var(name).get_tensor())) for name in names}
+
+
+def digest(weight: NDArray[np.floating]) -> str:
+    """SHA-256 of a weight's float32 bytes."""
+    return hashlib.sha256(np.ascontiguousarray(weight, dtype=np.float32).tobytes()).hexdigest()
+
+
+def _scales(graph: Any, scope: Any) -> dict[str, NDArray[np.float64]]:
+    """Largest magnitude of each tensor that PaddleSlim wrote a scale for."""
+    found = {}
+    for op in graph.global_block().ops:
+        # Weights are stored quantized, so only their dequantize_linear stands in the program.
+        if op.type in ("quantize_linear", "dequantize_linear"):
+            scale = np.asarray(scope.find_var(op.input("Scale")[0]).get_tensor(), dtype=np.float64)
+            found.setdefault(op.input("X")[0], scale.reshape(-1))
+    return found

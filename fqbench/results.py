@@ -1,0 +1,151 @@
+"""Results: one row a cell, as they stand in ``results.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from fqbench.cells import Cell
+from fqbench.errors import UsageError
+from fqbench.measure.stats import Interval, Latency
+
+SCHEMA = 1
+
+Status = Literal["ok", "failed", "unsupported", "skipped"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Everything found out about one cell. None: not measured, or does not apply."""
+
+    cell: Cell
+    status: Status
+    reason: str | None = None
+    weights: str = "trained"
+    method: str | None = None
+    latency: Latency | None = None
+    ratio: Interval | None = None
+    metric: str | None = None
+    accuracy: float | None = None
+    images: int | None = None
+    drop: Interval | None = None
+    margin: float | None = None
+    size_mb: float | None = None
+    quantize_s: float | None = None
+    convolutions: int | None = None
+    int8_planned: int | None = None
+    int8_convolutions: int | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def within_margin(self) -> bool | None:
+        """Whether the measured drop is at most the margin; None where either is missing."""
+        if self.drop is None or self.margin is None:
+            return None
+        return self.drop.value <= self.margin
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as a JSON object."""
+        cell = self.cell
+        return {
+            "cell": cell.id,
+            "model": cell.model,
+            "backend": cell.backend,
+            "device": cell.device,
+            "precision": cell.precision,
+            "status": self.status,
+            "reason": self.reason,
+            "weights": self.weights,
+            "method": self.method,
+            "latency_ms": _latency(self.latency),
+            "ratio": _interval(self.ratio),
+            "metric": self.metric,
+            "accuracy": self.accuracy,
+            "images": self.images,
+            "drop": _interval(self.drop),
+            "margin": self.margin,
+            "within_margin": self.within_margin,
+            "size_mb": self.size_mb,
+            "quantize_s": self.quantize_s,
+            "convolutions": self.convolutions,
+            "int8_planned": self.int8_planned,
+            "int8_convolutions": self.int8_convolutions,
+            "hashes": self.hashes,
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of one run and the machine they were measured on."""
+
+    machine: dict[str, Any]
+    rows: tuple[Row, ...]
+    created: str
+
+    @staticmethod
+    def now(machine: dict[str, Any], rows: Sequence[Row]) -> Results:
+        """Results of this moment, in UTC."""
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return Results(machine, tuple(rows), created)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole as a JSON object of schema 1."""
+        return {
+            "schema": SCHEMA,
+            "created": self.created,
+            "machine": self.machine,
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+    def write(self, folder: Path) -> Path:
+        """Write ``results.json`` into ``folder``, all of it or nothing; return its path."""
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        return write_text(folder / "results.json", text + "\n")
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file so that it is whole whenever it is there. UsageError where it cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
+        return None
+    return {"value": interval.value, "ci95": [interval.low, interval.high]}
+
+
+def _latency(latency: Latency | None) -> dict[str, Any] | None:
+    if latency is None:
+        return None
+    data = asdict(latency)
+    p50 = data.pop("p50")
+    return {
+        "p50": p50["value"],
+        "p90": data["p90"],
+        "p99": data["p99"],
+        "mean": data["mean"],
+        "min": data["minimum"],
+        "n": data["n"],
+        "ci95": [p50["low"], p50["high"]],
+    }

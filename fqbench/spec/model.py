@@ -1,0 +1,218 @@
+"""``ModelSpec`` and its parts: frozen records, validated when built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Task = Literal["classification", "detection"]
+Backend = Literal["onnxruntime", "paddle", "tensorrt"]
+Method = Literal["offline", "distillation"]
+Interpolation = Literal["nearest", "linear", "cubic", "area"]
+
+Pixels = Annotated[int, Field(gt=0, le=8192)]
+Size = tuple[Pixels, Pixels]
+"""Height, width in pixels."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Letterbox(_Record):
+    """Resize keeping the aspect ratio, then fill up to ``size`` with ``pad``."""
+
+    kind: Literal["letterbox"]
+    size: Size
+    align: Literal["center", "top_left"] = "center"
+    pad: Annotated[int, Field(ge=0, le=255)] = 114
+    enlarge: bool = True
+    interpolation: Interpolation = "linear"
+
+    @property
+    def output(self) -> Size:
+        """Height, width of the result."""
+        return self.size
+
+
+class Stretch(_Record):
+    """Resize to ``size``, whatever the aspect ratio."""
+
+    kind: Literal["stretch"]
+    size: Size
+    interpolation: Interpolation = "linear"
+
+    @property
+    def output(self) -> Size:
+        """Height, width of the result."""
+        return self.size
+
+
+class Crop(_Record):
+    """Resize the short side (not at all where it is left out), then cut the centre."""
+
+    kind: Literal["crop"]
+    size: Size
+    short_side: Pixels | None = None
+    interpolation: Interpolation = "linear"
+
+    @property
+    def output(self) -> Size:
+        """Height, width of the result."""
+        return self.size
+
+
+Resize = Annotated[Letterbox | Stretch | Crop, Field(discriminator="kind")]
+
+
+class Preprocess(_Record):
+    """From an image to a model's input: resize, colour order, ``(pixel * scale - mean) / std``."""
+
+    resize: Resize
+    color: Literal["rgb", "bgr", "gray"] = "rgb"
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels of the input."""
+        return 1 if self.color == "gray" else 3
+
+    @model_validator(mode="after")
+    def _one_value_per_channel(self) -> Preprocess:
+        for key in ("mean", "std"):
+            count = len(getattr(self, key))
+            if count not in (1, self.channels):
+                raise ValueError(f"{key} has {count} values, expected 1 or {self.channels}")
+        return self
+
+
+class Logits(_Record):
+    """One score a class; the greatest is the answer."""
+
+    kind: Literal["logits"]
+
+
+class _Boxes(_Record):
+    score: Annotated[float, Field(ge=0, lt=1)] = 0.001
+    iou: Annotated[float, Field(gt=0, le=1)] = 0.65
+    max_boxes: Annotated[int, Field(gt=0)] = 300
+    multi_label: bool = True
+
+
+class YoloV5(_Boxes):
+    """Rows of cx, cy, w, h in input pixels, objectness, one score a class."""
+
+    kind: Literal["yolov5"]
+
+
+class YoloX(_Boxes):
+    """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
+
+    kind: Literal["yolox"]
+    strides: tuple[Annotated[int, Field(gt=0)], ...] = (8, 16, 32)
+
+
+class PPYoloe(_Boxes):
+    """Rows of label, score, x1, y1, x2, y2 and a count; or boxes and scores before NMS."""
+
+    kind: Literal["ppyoloe"]
+
+
+class PythonDecoder(_Record):
+    """A function of the user's own: ``module:function``, importable where fqbench runs.
+
+    Imports run code, so a spec may only name one where the caller has allowed it.
+    """
+
+    kind: Literal["python"]
+    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+
+
+Decode = Annotated[Logits | YoloV5 | YoloX | PPYoloe | PythonDecoder, Field(discriminator="kind")]
+
+
+class Coco(_Record):
+    """A folder of images and COCO annotations; ``count`` images from ``start`` on, by id."""
+
+    kind: Literal["coco"]
+    images: Path
+    annotations: Path
+    start: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(gt=0)] | None = None
+
+
+class ImageList(_Record):
+    """A folder of images and a text file with ``file class`` a line, classes from 0."""
+
+    kind: Literal["imagenet"]
+    images: Path
+    list: Path
+    start: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(gt=0)] | None = None
+
+
+Dataset = Annotated[Coco | ImageList, Field(discriminator="kind")]
+
+
+class Calibration(_Record):
+    """Images that quantization may see: a folder, or the lines of a list file in it."""
+
+    images: Path
+    list: Path | None = None
+    start: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(gt=0)] = 32
+
+
+class Margin(_Record):
+    """The largest drop from FP32 to INT8, in points, that is accepted, and on whose word."""
+
+    drop: Annotated[float, Field(ge=0)]
+    source: Annotated[str, Field(min_length=3)]
+    reason: Annotated[str, Field(min_length=3)]
+    backend: Backend | None = None
+    method: Method | None = None
+
+
+class ModelSpec(_Record):
+    """A network with its weights, its input and output, its data, metric and margins."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=64)]
+    task: Task
+    model: Path
+    params: Path | None = None
+    input: str | None = None
+    preprocess: Preprocess
+    decode: Decode
+    dataset: Dataset
+    calibration: Calibration
+    margins: tuple[Margin, ...] = ()
+
+    @property
+    def source_format(self) -> Literal["onnx", "paddle"]:
+        """Which format ``model`` is written in, by its ending."""
+        return "onnx" if self.model.suffix == ".onnx" else "paddle"
+
+    @property
+    def metric(self) -> Literal["mAP", "top1"]:
+        """What accuracy means for this task."""
+        return "mAP" if self.task == "detection" else "top1"
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Batch 1, channels, height, width."""
+        return (1, self.preprocess.channels, *self.preprocess.resize.output)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> ModelSpec:
+        if self.model.suffix not in (".onnx", ".pdmodel"):
+            raise ValueError(f"model is {self.model.name!r}, expected a .onnx or a .pdmodel file")
+        classifies = self.task == "classification"
+        if self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
+            raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
+        if classifies != (self.dataset.kind == "imagenet"):
+            raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
+        return self

@@ -1,0 +1,106 @@
+"""From an image to a model's input: the one function that calibration, evaluation and
+benchmark share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
+from fqbench.vision.geometry import Geometry
+from fqbench.vision.image import Pixels
+
+_INTERPOLATION = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``tensor``: float32 [1, channels, height, width]; ``geometry``: where it came from."""
+
+    tensor: NDArray[np.float32]
+    geometry: Geometry
+
+
+def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
+    """Resize ``image`` [height, width, 3] (RGB) and compute ``(pixel * scale - mean) / std``."""
+    resize = preprocess.resize
+    if isinstance(resize, Letterbox):
+        pixels, geometry = letterbox(image, resize)
+    elif isinstance(resize, Stretch):
+        pixels, geometry = stretch(image, resize)
+    else:
+        pixels, geometry = crop(image, resize)
+    values = _colors(pixels, preprocess.color).astype(np.float32) * np.float32(preprocess.scale)
+    values -= np.asarray(preprocess.mean, dtype=np.float32)
+    values /= np.asarray(preprocess.std, dtype=np.float32)
+    return Prepared(np.ascontiguousarray(values.transpose(2, 0, 1)[None]), geometry)
+
+
+def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
+    """Resize to fit, keeping the aspect ratio, and pad.
+
+    Centred, as YOLOv5 does it: the new size is rounded, an odd rest of padding goes to the
+    right and below. At the top left, as YOLOX does it: the new size is cut to whole pixels.
+    """
+    height, width = image.shape[:2]
+    factor = min(resize.size[0] / height, resize.size[1] / width)
+    if not resize.enlarge:
+        factor = min(factor, 1.0)
+    whole = round if resize.align == "center" else int
+    new = (max(1, whole(height * factor)), max(1, whole(width * factor)))
+    top = left = 0
+    if resize.align == "center":
+        # YOLOv5 rounds the half rest after taking 0.1 off, so that 0.5 goes down.
+        top = round((resize.size[0] - new[0]) / 2 - 0.1)
+        left = round((resize.size[1] - new[1]) / 2 - 0.1)
+    canvas = np.full((*resize.size, 3), resize.pad, dtype=np.uint8)
+    canvas[top : top + new[0], left : left + new[1]] = _resized(image, new, resize.interpolation)
+    return canvas, Geometry((height, width), (factor, factor), (top, left))
+
+
+def stretch(image: Pixels, resize: Stretch) -> tuple[Pixels, Geometry]:
+    """Resize to the size asked for, whatever the aspect ratio."""
+    height, width = image.shape[:2]
+    scale = (resize.size[0] / height, resize.size[1] / width)
+    geometry = Geometry((height, width), scale, (0.0, 0.0))
+    return _resized(image, resize.size, resize.interpolation), geometry
+
+
+def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
+    """Resize the short side, then cut the centre; what the image lacks is padded with 0."""
+    height, width = image.shape[:2]
+    factor = resize.short_side / min(height, width) if resize.short_side else 1.0
+    new = (max(1, round(height * factor)), max(1, round(width * factor)))
+    resized = _resized(image, new, resize.interpolation)
+    missing = [max(0, wanted - have) for wanted, have in zip(resize.size, new, strict=True)]
+    if any(missing):
+        before = [m // 2 for m in missing]
+        rest = [(b, m - b) for b, m in zip(before, missing, strict=True)]
+        resized = np.pad(resized, (*rest, (0, 0)))
+    top, left = ((have - want) // 2 for have, want in zip(resized.shape, resize.size, strict=False))
+    pixels = resized[top : top + resize.size[0], left : left + resize.size[1]]
+    offset = (missing[0] // 2 - top, missing[1] // 2 - left)
+    return pixels, Geometry((height, width), (new[0] / height, new[1] / width), offset)
+
+
+def _resized(image: Pixels, size: tuple[int, int], interpolation: str) -> Pixels:
+    if image.shape[:2] == size:
+        return image
+    resized = cv2.resize(image, (size[1], size[0]), interpolation=_INTERPOLATION[interpolation])
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def _colors(pixels: Pixels, color: str) -> Pixels:
+    if color == "bgr":
+        return pixels[:, :, ::-1]
+    if color == "gray":
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))[:, :, None]
+    return pixels
