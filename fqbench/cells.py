@@ -83,9 +83,7 @@ def matrix(
     )
 
 
-def _chosen(
-    dimension: str, wanted: Sequence[str] | None, known: Sequence[str]
-) -> tuple[str, ...]:
+def _chosen(dimension: str, wanted: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:
     if wanted is None:
         return tuple(known)
     unknown = [name for name in wanted if name not in known]

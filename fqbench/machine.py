@@ -38,7 +38,7 @@ LIBRARIES = (
     "onnx",
     "numpy",
     "pycocotools",
-    "opencv-python-headless",
+    "scipy",
     "pillow",
 )
 

@@ -43,7 +43,9 @@ class Margins:
 def default_margins_path() -> Path:
     """The project's own file: in the source tree, or where a built package carries it."""
     packaged = Path(__file__).parent / "margins.yaml"
-    return packaged if packaged.is_file() else Path(__file__).parents[1] / "conformance/margins.yaml"
+    return (
+        packaged if packaged.is_file() else Path(__file__).parents[1] / "conformance/margins.yaml"
+    )
 
 
 def load_margins(path: Path) -> Margins:
@@ -70,9 +72,5 @@ def load_margins(path: Path) -> Margins:
 
 
 def _best(margins: Iterable[Margin], backend: str, method: str) -> Margin | None:
-    fitting = [
-        m for m in margins if m.backend in (None, backend) and m.method in (None, method)
-    ]
-    return max(
-        fitting, key=lambda m: (m.backend is not None, m.method is not None), default=None
-    )
+    fitting = [m for m in margins if m.backend in (None, backend) and m.method in (None, method)]
+    return max(fitting, key=lambda m: (m.backend is not None, m.method is not None), default=None)

@@ -205,7 +205,7 @@ class YoloV5(nn.Layer):
         n8 = self.merge8(paddle.concat([self.up(middle), p8], axis=1))
         n16 = self.out16(paddle.concat([self.down8(n8), middle], axis=1))
         n32 = self.out32(paddle.concat([self.down16(n16), top], axis=1))
-        return [head(n) for head, n in zip(self.heads, (n8, n16, n32), strict=True)]
+        return [self.heads[0](n8), self.heads[1](n16), self.heads[2](n32)]
 
 
 class DecodedYoloV5(nn.Layer):

@@ -1,4 +1,4 @@
-"""Train the embedded models on handwritten digits and export them to ONNX.
+"""Train an embedded model on handwritten digits, export it to ONNX and print its accuracy.
 
     python tools/train_embedded.py digits_mobilenet_v1 fqbench/zoo/weights/digits_mobilenet_v1.onnx
 
@@ -8,13 +8,14 @@ Needs paddlepaddle and paddle2onnx; about eight minutes a model on one core.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 import paddle
@@ -24,7 +25,10 @@ from numpy.typing import NDArray
 from paddle import nn
 from paddle.nn import functional
 
+from fqbench import zoo
 from fqbench.convert.canonical import canonicalize
+from fqbench.spec import Crop, Preprocess
+from fqbench.vision.preprocess import prepare
 from fqbench.zoo import digits
 
 SEED = 20
@@ -91,13 +95,16 @@ def fit(
     network.eval()
 
 
-def classifier_input(pixels: digits.Pixels, size: int) -> NDArray[np.float32]:
-    """The middle [3, size, size] of a portrait shrunk to size * 9 / 8; 64 leaves it as it is."""
-    side = size * 9 // 8
-    resized = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
-    edge = (side - size) // 2
-    middle = resized[edge : edge + size, edge : edge + size].astype(np.float32)
-    return np.ascontiguousarray(((middle / 255 - 0.5) / 0.25).transpose(2, 0, 1))
+def preprocess_of(name: str) -> Preprocess:
+    """How the embedded model's images become its input."""
+    return zoo.spec(name, Path()).preprocess
+
+
+def at_size(preprocess: Preprocess, size: int) -> Preprocess:
+    """The classifier's preprocessing of a portrait, but of the whole shrunk to ``size``."""
+    short_side = digits.PORTRAIT * size // preprocess.resize.output[0]
+    resize = Crop(kind="crop", size=(size, size), short_side=short_side, interpolation="area")
+    return preprocess.model_copy(update={"resize": resize})
 
 
 def plain(rng: np.random.Generator, digit: digits.Floats) -> digits.Pixels:
@@ -114,13 +121,15 @@ def train_classifier() -> nn.Layer:
     """Plain digits first, then portraits of half the size, then of full size."""
     network = MobileNetV1(10, CLASSIFIER_CHANNELS, CLASSIFIER_HALVE)
     known = digits.train_digits()
+    full = preprocess_of("digits_mobilenet_v1")
+    half = at_size(full, full.resize.output[0] // 2)
 
-    def batches(draw: Callable[..., digits.Pixels], size: int, stage: int) -> Batches:
+    def batches(draw: Callable[..., digits.Pixels], how: Preprocess, stage: int) -> Batches:
         def batch(step: int) -> Batch:
             rng = digits.generator(SEED, stage, step)
             picks = rng.integers(len(known.labels), size=16)
-            images = [classifier_input(draw(rng, known.images[p]), size) for p in picks]
-            return np.stack(images), known.labels[picks]
+            images = [prepare(draw(rng, known.images[p]), how).tensor for p in picks]
+            return np.concatenate(images), known.labels[picks]
 
         return batch
 
@@ -128,9 +137,9 @@ def train_classifier() -> nn.Layer:
         logits = network(paddle.to_tensor(batch[0]))
         return functional.cross_entropy(logits, paddle.to_tensor(batch[1]))
 
-    fit(network, batches(plain, 32, stage=0), loss, steps=300, rate=4e-3)
-    fit(network, batches(digits.portrait, 32, stage=1), loss, steps=400, rate=3e-3)
-    fit(network, batches(digits.portrait, 64, stage=2), loss, steps=400, rate=2e-3)
+    fit(network, batches(plain, half, stage=0), loss, steps=300, rate=4e-3)
+    fit(network, batches(digits.portrait, half, stage=1), loss, steps=400, rate=3e-3)
+    fit(network, batches(digits.portrait, full, stage=2), loss, steps=400, rate=2e-3)
     return network
 
 
@@ -197,6 +206,8 @@ def main() -> None:
     paddle.seed(SEED)
     train, size = TRAININGS[arguments.name]
     export(train(), size, arguments.file)
+    evaluation = Path(__file__).with_name("evaluate_embedded.py")
+    subprocess.run([sys.executable, evaluation, arguments.name, arguments.file], check=True)
 
 
 if __name__ == "__main__":

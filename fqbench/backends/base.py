@@ -56,4 +56,3 @@ def missing(package: str, extra: str = "") -> str | None:
         return None
     wanted = f"fqbench[{extra}]" if extra else package
     return f"the package {package} is not installed: pip install {wanted!r}"
-

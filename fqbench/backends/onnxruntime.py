@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fqbench.backends.base import Runner, Tensor, missing
 
@@ -36,7 +37,7 @@ class _Session:
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs)))
+        outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         return outputs
 
     def int8_convolutions(self) -> int:
@@ -51,7 +52,7 @@ class _Session:
             graph = onnx.load(str(target), load_external_data=False).graph
         return sum(node.op_type in ("QLinearConv", "ConvInteger") for node in graph.node)
 
-    def _options(self) -> object:
+    def _options(self) -> Any:
         import onnxruntime as ort
 
         options = ort.SessionOptions()

@@ -37,13 +37,15 @@ class _Predictor:
 
         self._folder, self._precision, self._threads = folder, precision, threads
         self.predictor = paddle.inference.create_predictor(self._config())
-        self._inputs = [self.predictor.get_input_handle(n) for n in self.predictor.get_input_names()]
+        self._inputs = [
+            self.predictor.get_input_handle(n) for n in self.predictor.get_input_names()
+        ]
         self._outputs = [
             self.predictor.get_output_handle(n) for n in self.predictor.get_output_names()
         ]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        for handle, value in zip(self._inputs, inputs):
+        for handle, value in zip(self._inputs, inputs, strict=True):
             handle.copy_from_cpu(value)
         self.predictor.run()
         return [handle.copy_to_cpu() for handle in self._outputs]

@@ -15,7 +15,9 @@ class TensorRT:
         """See ``Runtime.supports``; always a reason."""
         if device != "gpu":
             return "TensorRT runs on NVIDIA GPUs only"
-        return missing("tensorrt", "tensorrt") or "this version of fqbench does not run TensorRT yet"
+        return (
+            missing("tensorrt", "tensorrt") or "this version of fqbench does not run TensorRT yet"
+        )
 
     def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""

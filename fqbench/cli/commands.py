@@ -38,9 +38,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         specs, problems = find_specs(options.spec, options.models, _root(options), store)
         selection = _selection(options)
         calibrates = "int8" in (options.precisions or ["int8"])
-        ready = prepare(
-            specs, store, report, allow_code=options.allow_code, calibrates=calibrates
-        )
+        ready = prepare(specs, store, report, allow_code=options.allow_code, calibrates=calibrates)
         for problem in (*problems, *ready.problems):
             errors.print(f"fqbench: {problem}", style="red", markup=False, highlight=False)
         for pipeline in ready.pipelines:

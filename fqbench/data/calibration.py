@@ -19,7 +19,9 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     """The images, by the list's order or by name. Raises UsageError where there is none."""
     folder = calibration.images
     if calibration.list is not None:
-        listed = [confined(folder, name, calibration.list) for _, name, _ in lines(calibration.list)]
+        listed = [
+            confined(folder, name, calibration.list) for _, name, _ in lines(calibration.list)
+        ]
     elif folder.is_dir():
         listed = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     else:

@@ -46,4 +46,5 @@ def _content(path: Path) -> dict[str, list[dict[str, Any]]]:
             missing = [f for f in fields if not isinstance(entry, dict) or f not in entry]
             if missing:
                 raise UsageError(f"{path}: an entry of {key!r} has no {missing[0]!r}")
-    return content
+    checked: dict[str, list[dict[str, Any]]] = content
+    return checked

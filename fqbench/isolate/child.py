@@ -21,9 +21,6 @@ TEXT_LIMIT = 300
 
 def main(answers_end: int, life_end: int, parent: int) -> NoReturn:
     """Serve the request on standard input, then exit."""
-    # What this process starts must not hold them open.
-    for descriptor in (answers_end, life_end):
-        os.set_inheritable(descriptor, False)
     _die_with_parent(life_end, parent)
     _die_first_of_memory()
     request = json.load(sys.stdin)

@@ -132,8 +132,8 @@ def _started(request: bytes, env: Mapping[str, str]) -> Iterator[_Child]:
             start_new_session=True,
         )
         try:
+            # Only the child holds it now: the child's death is the end of its answers.
             answers_end.close()
-            life_end.close()
             yield _Child(process, answers, log)
         finally:
             _end(process)

@@ -28,7 +28,7 @@ class Affine:
     def quantize(self, real: ArrayLike) -> NDArray[np.uint8]:
         """Nearest representable code of each value; values out of range saturate."""
         codes = np.rint(np.asarray(real, dtype=np.float64) / self.scale) + self.zero_point
-        return np.clip(codes, 0, UINT8_LEVELS).astype(np.uint8)
+        return np.asarray(np.clip(codes, 0, UINT8_LEVELS), dtype=np.uint8)
 
     def dequantize(self, codes: ArrayLike) -> NDArray[np.float64]:
         """Real value of each code."""

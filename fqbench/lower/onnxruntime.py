@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.lower.affine import Affine, int8_weight, int32_bias, representable_weight_amax
@@ -54,9 +55,7 @@ def make_plan(graph: Graph, affines: dict[str, Affine], quantization: Quantizati
     return Plan(frozenset(convolutions), frozenset(others), frozenset(tensors))
 
 
-def _grow(
-    graph: Graph, affines: dict[str, Affine], tensors: set[str]
-) -> dict[str, onnx.NodeProto]:
+def _grow(graph: Graph, affines: dict[str, Affine], tensors: set[str]) -> dict[str, onnx.NodeProto]:
     """Add the operators all of whose inputs are quantized already, in the graph's order."""
     others: dict[str, onnx.NodeProto] = {}
     for node in graph.model.graph.node:
@@ -182,7 +181,7 @@ class _Writer:
             node.input[2] = self._dequantized(f"{node.name}__bias", bias_codes, bias_scales)
 
     def _dequantized(
-        self, name: str, codes: np.ndarray, scales: np.ndarray
+        self, name: str, codes: NDArray[np.generic], scales: NDArray[np.float32]
     ) -> str:
         """Add a constant of integer codes and its per-channel DequantizeLinear."""
         inputs = [
@@ -195,7 +194,7 @@ class _Writer:
         )
         return name
 
-    def _add(self, name: str, value: np.ndarray | np.generic) -> str:
+    def _add(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
         self._initializers[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 

@@ -138,7 +138,13 @@ class _Writer:
         return result
 
     def _insert(
-        self, before: Any, kind: str, source: str, target: str, parameters: dict[str, Any], axis: int
+        self,
+        before: Any,
+        kind: str,
+        source: str,
+        target: str,
+        parameters: dict[str, Any],
+        axis: int,
     ) -> None:
         variable = self._block.var(source)
         output = self._block.create_var(name=target, shape=variable.shape, dtype=variable.dtype)

@@ -49,7 +49,8 @@ def resampled_map(
     evaluation = _matched(data, predictions)
     if evaluation is None:
         return np.zeros(len(weights))
-    total, counted = np.zeros(len(weights)), np.zeros(len(weights))
+    total = np.zeros(len(weights))
+    counted = np.zeros(len(weights))
     for category in _categories(evaluation, data):
         for start in range(0, len(weights), CHUNK):
             part = slice(start, start + CHUNK)
@@ -57,7 +58,10 @@ def resampled_map(
             present = objects > 0
             total[part][present] += category.precision(weights[part][present])
             counted[part] += present
-    return np.divide(total, counted, out=np.zeros_like(total), where=counted > 0) * 100
+    means: NDArray[np.float64] = np.divide(
+        total, counted, out=np.zeros_like(total), where=counted > 0
+    )
+    return means * 100
 
 
 class _Category:
@@ -70,10 +74,12 @@ class _Category:
             dtype=np.float64,
         )
         kept = [(i, e) for i, e in enumerate(entries) if e is not None]
-        scores = np.concatenate([np.asarray(e["dtScores"], float) for _, e in kept] or [[]])
+        scores = np.concatenate(
+            [np.empty(0), *(np.asarray(e["dtScores"], np.float64) for _, e in kept)]
+        )
         order = np.argsort(-scores, kind="mergesort")
-        images = np.concatenate([np.full(len(e["dtScores"]), i) for i, e in kept] or [[]])
-        self._images = images.astype(np.int64)[order]
+        images = [np.full(len(e["dtScores"]), i, np.int64) for i, e in kept]
+        self._images = np.concatenate([np.empty(0, np.int64), *images])[order]
         matches = [np.asarray(e["dtMatches"]) for _, e in kept]
         ignored = [np.asarray(e["dtIgnore"], dtype=bool) for _, e in kept]
         self._hit = np.concatenate(matches, axis=1)[:, order] > 0 if kept else None

@@ -66,9 +66,7 @@ def ratio(reference: Blocks, measured: Blocks, seed: int = 0) -> Interval:
         raise ValueError(f"{len(reference)} rounds against {len(measured)}")
     value = np.median(_checked(reference)) / np.median(_checked(measured))
     draws = _draws(len(reference), seed)
-    low, high = central(
-        _resampled_medians(reference, draws) / _resampled_medians(measured, draws)
-    )
+    low, high = central(_resampled_medians(reference, draws) / _resampled_medians(measured, draws))
     return Interval(float(value), low, high)
 
 

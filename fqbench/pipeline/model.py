@@ -90,9 +90,7 @@ class ModelPipeline:
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
-        decoder(
-            self.spec.decode, self.spec.preprocess.resize.output, allow_code=self._allow_code
-        )
+        decoder(self.spec.decode, self.spec.preprocess.resize.output, allow_code=self._allow_code)
         read_image(self.data.samples[0].path)
         if calibrates:
             for path in self.calibration_images():
@@ -205,7 +203,10 @@ class ModelPipeline:
             {
                 "backend": backend,
                 "cells": {
-                    cell.id: {"artifact": str(self.artifact(cell).path), "precision": cell.precision}
+                    cell.id: {
+                        "artifact": str(self.artifact(cell).path),
+                        "precision": cell.precision,
+                    }
                     for cell in cells
                 },
                 "image": str(self.data.samples[0].path),

@@ -57,7 +57,9 @@ def find_specs(
     known = {spec.name for spec in specs} if files else set(zoo.embedded_names())
     for name in models or ():
         if name not in known and not problems:
-            raise UsageError(f"there is no model {name!r}: the models are {', '.join(sorted(known))}")
+            raise UsageError(
+                f"there is no model {name!r}: the models are {', '.join(sorted(known))}"
+            )
     chosen = [name for name in models or known if name in known]
     if files:
         found = tuple(spec for spec in specs if spec.name in chosen)

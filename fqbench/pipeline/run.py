@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from fqbench.artifacts import Artifact
@@ -25,7 +25,7 @@ class Plan:
     cells: tuple[Cell, ...]
     margins: Margins
     threads: int = 1
-    effort: Effort = Effort()
+    effort: Effort = field(default_factory=Effort)
 
 
 @dataclass(frozen=True)

@@ -174,5 +174,3 @@ def inputs(prepared: Prepared, names: Sequence[str]) -> list[Any]:
     image_height, image_width = prepared.geometry.image_size
     factor = np.array([[height / image_height, width / image_width]], dtype=np.float32)
     return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]
-
-

@@ -28,7 +28,7 @@ class Fingerprint:
     samples: tuple[float, ...]
 
     @staticmethod
-    def of(values: NDArray[np.floating]) -> Fingerprint:
+    def of(values: NDArray[np.float32]) -> Fingerprint:
         """Fingerprint of a tensor of any shape."""
         flat = np.asarray(values, dtype=np.float64).reshape(-1)
         stride = max(1, flat.size // SAMPLES)

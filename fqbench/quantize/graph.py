@@ -41,15 +41,15 @@ class Graph:
         """Bias [channels] of a convolution; None where it has none."""
         if len(convolution.input) < 3:
             return None
-        return numpy_helper.to_array(self.weights[convolution.input[2]])
+        return np.asarray(numpy_helper.to_array(self.weights[convolution.input[2]]), np.float32)
 
     def result(self, convolution: onnx.NodeProto) -> str:
         """The tensor a fused kernel of ``convolution`` writes: behind its Relu or Clip if any."""
         name = str(convolution.output[0])
         followers = self.consumers[name]
-        if name not in self.outputs and len(followers) == 1:
-            if followers[0].op_type in ACTIVATIONS_THAT_FUSE:
-                return str(followers[0].output[0])
+        alone = name not in self.outputs and len(followers) == 1
+        if alone and followers[0].op_type in ACTIVATIONS_THAT_FUSE:
+            return str(followers[0].output[0])
         return name
 
     def is_linear_head(self, convolution: onnx.NodeProto) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -46,7 +48,7 @@ def neutral(
     return record, names
 
 
-def _kept_float(graph: Graph, amax: dict[str, float], weights: dict[str, object]) -> dict[str, str]:
+def _kept_float(graph: Graph, amax: Mapping[str, float], weights: Container[str]) -> dict[str, str]:
     kept = float_layers(graph)
     for node in graph.convolutions():
         ends = (node.input[0], graph.result(node))

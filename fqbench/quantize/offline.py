@@ -124,8 +124,7 @@ def _fingerprints(
     ]
     values = executor.run(graph, feed={feed: tensor}, fetch_list=names)
     found = {
-        name: Fingerprint.of(np.asarray(value))
-        for name, value in zip(names, values, strict=True)
+        name: Fingerprint.of(np.asarray(value)) for name, value in zip(names, values, strict=True)
     }
     return {feed: Fingerprint.of(tensor), **found}
 
@@ -139,14 +138,14 @@ def _weight_digests(graph: Any) -> dict[str, str]:
     return {name: digest(np.asarray(scope.find_var(name).get_tensor())) for name in names}
 
 
-def digest(weight: NDArray[np.floating]) -> str:
+def digest(weight: NDArray[np.float32]) -> str:
     """SHA-256 of a weight's float32 bytes."""
     return hashlib.sha256(np.ascontiguousarray(weight, dtype=np.float32).tobytes()).hexdigest()
 
 
 def _scales(graph: Any, scope: Any) -> dict[str, NDArray[np.float64]]:
     """Largest magnitude of each tensor that PaddleSlim wrote a scale for."""
-    found = {}
+    found: dict[str, NDArray[np.float64]] = {}
     for op in graph.global_block().ops:
         # Weights are stored quantized, so only their dequantize_linear stands in the program.
         if op.type in ("quantize_linear", "dequantize_linear"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fqbench.results import Results, Row
 from fqbench.report.table import lines
+from fqbench.results import Results, Row
 
 
 def notes(results: Results) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ BACKENDS = {
     "tensorrt": "TensorRT",
 }
 METHODS = {"offline": "offline quantization", "distillation": "distillation training"}
-NOTHING = "–"
+NOTHING = "-"
 
 
 @dataclass(frozen=True)

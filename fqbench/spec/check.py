@@ -96,5 +96,3 @@ def _check_outputs(spec: ModelSpec, outputs: Mapping[str, Shape]) -> None:
 
 def _shown(shape: Shape) -> str:
     return "[" + ", ".join("?" if size < 0 else str(size) for size in shape) + "]"
-
-

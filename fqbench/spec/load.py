@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fqbench.errors import UsageError
@@ -77,10 +77,8 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
 class _UniqueKeys(yaml.SafeLoader):
     """YAML's safe loader, refusing a key that is written twice."""
 
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:
             raise yaml.constructor.ConstructorError(
@@ -125,9 +123,7 @@ def _resolve(content: dict[str, Any], base: Path) -> set[tuple[str, ...]]:
     return relative
 
 
-def _check_files(
-    path: Path, spec: ModelSpec, relative: set[tuple[str, ...]], base: Path
-) -> None:
+def _check_files(path: Path, spec: ModelSpec, relative: set[tuple[str, ...]], base: Path) -> None:
     for key in PATHS:
         value: Any = spec
         for part in key:
@@ -149,7 +145,7 @@ def _sentence(error: ErrorDetails) -> str:
     """One pydantic error as: the key, what was found, what was expected."""
     key = ".".join(str(part) for part in error["loc"] if not _is_tag(part))
     found = error["input"]
-    shown = f", found {_short(found)}" if not isinstance(found, dict | model.BaseModel) else ""
+    shown = f", found {_short(found)}" if not isinstance(found, dict | BaseModel) else ""
     if error["type"] == "extra_forbidden":
         return f"key {key} is unknown{_suggestion(str(error['loc'][-1]))}"
     if error["type"] == "missing":
@@ -157,9 +153,11 @@ def _sentence(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     if error["type"].startswith("union_tag"):
         expected = context.get("expected_tags", "a kind")
-        return f"key {key}.kind: expected one of {expected}, found {_short(found.get('kind'))}" if (
-            isinstance(found, dict)
-        ) else f"key {key}: expected a mapping with a kind{shown}"
+        return (
+            f"key {key}.kind: expected one of {expected}, found {_short(found.get('kind'))}"
+            if (isinstance(found, dict))
+            else f"key {key}: expected a mapping with a kind{shown}"
+        )
     message = error["msg"].removeprefix("Value error, ")
     where = f"key {key}: " if key else ""
     return f"{where}{message[0].lower()}{message[1:]}{shown}"
@@ -180,11 +178,11 @@ def _suggestion(key: str) -> str:
     return f": did you mean {close[0]}?" if close else ""
 
 
-def _records() -> Sequence[type[model.BaseModel]]:
+def _records() -> Sequence[type[BaseModel]]:
     return [
         value
         for value in vars(model).values()
-        if isinstance(value, type) and issubclass(value, model.BaseModel)
+        if isinstance(value, type) and issubclass(value, BaseModel)
     ]
 
 

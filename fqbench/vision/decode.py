@@ -68,7 +68,9 @@ def _own(decode: PythonDecoder, allow_code: bool) -> Decoder:
     try:
         function: Decoder = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"decode.function {decode.function!r} cannot be imported: {error}") from error
+        raise UsageError(
+            f"decode.function {decode.function!r} cannot be imported: {error}"
+        ) from error
     return function
 
 

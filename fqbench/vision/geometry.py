@@ -13,7 +13,11 @@ Boxes = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Geometry:
-    """``input = image * scale + offset``, each (y, x); ``image_size``: height, width."""
+    """``input = image * scale + offset``, each (y, x); ``image_size``: height, width.
+
+    Coordinates are of edges: 0 is the left edge of the first pixel, the width the right edge of
+    the last.
+    """
 
     image_size: tuple[int, int]
     scale: tuple[float, float]
@@ -21,12 +25,11 @@ class Geometry:
 
     def to_image(self, boxes: Boxes) -> Boxes:
         """Boxes [n, 4] in pixels of the input as boxes in pixels of the image, clipped to it."""
-        (height, width), (scale_y, scale_x), (y, x) = self.image_size, self.scale, self.offset
+        (scale_y, scale_x), (y, x) = self.scale, self.offset
         moved = np.asarray(boxes, dtype=np.float64) - (x, y, x, y)
-        moved /= (scale_x, scale_y, scale_x, scale_y)
-        return self.clip(moved.astype(np.float32))
+        return self.clip(moved / (scale_x, scale_y, scale_x, scale_y))
 
-    def clip(self, boxes: Boxes) -> Boxes:
+    def clip(self, boxes: NDArray[np.floating]) -> Boxes:
         """Boxes [n, 4] in pixels of the image, cut at its borders."""
         height, width = self.image_size
-        return np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+        return np.clip(boxes, 0, (width, height, width, height)).astype(np.float32)

@@ -13,29 +13,41 @@ from fqbench.errors import UsageError
 
 Pixels = NDArray[np.uint8]
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What is read. Others that Pillow knows start programs (EPS) or are not photographs."""
+
+SIXTEEN_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+
 
 def read_image(path: Path) -> Pixels:
-    """Pixels [height, width, 3], RGB, 0..255, of a file in any format that Pillow reads.
+    """Pixels [height, width, 3], RGB, 0..255, of the file's first picture.
 
     The orientation that a camera noted beside the pixels is not applied: annotations, COCO's
-    among them, are in coordinates of the stored pixels. Raises UsageError where the file is
-    missing, no image, cut off, or so large that it must be an attack.
+    among them, are in coordinates of the stored pixels. Gray becomes three equal channels,
+    CMYK and palettes become RGB, transparency is dropped, 16 bits are cut to the upper 8.
+    Raises UsageError where the file is missing, no image, cut off, or so large that it must be
+    an attack.
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return np.asarray(_eight_bits(image).convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise UsageError(f"{path} is not an image that Pillow can read") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"cannot read image {path}: {error}") from error
+            with Image.open(path, formats=FORMATS) as image:
+                return _rgb(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UsageError(f"image {path} is too large to be read safely") from error
+        raise UsageError(
+            f"image {path} has more than {Image.MAX_IMAGE_PIXELS} pixels, too many to be read safely"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise UsageError(f"{path} is not an image of a known format: {', '.join(FORMATS)}") from error
+    except Exception as error:  # Pillow's decoders raise almost anything for a broken file.
+        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        raise UsageError(f"cannot read image {path}: {' '.join(str(reason).split())}") from error
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit gray to 8 bits, where Pillow's own conversion would clip it."""
-    if image.mode in ("I;16", "I;16L", "I;16B", "I"):
-        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-    return image
+def _rgb(image: Image.Image) -> Pixels:
+    if image.mode in SIXTEEN_BITS:
+        # Pillow's own conversion would clip at 255 instead of scaling.
+        upper = np.asarray(image).clip(0, 65535) >> 8
+        return np.repeat(upper.astype(np.uint8)[:, :, None], 3, axis=2)
+    return np.array(image.convert("RGB"))

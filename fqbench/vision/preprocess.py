@@ -5,20 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
+from fqbench.vision.resample import resize as resize_image
 
-_INTERPOLATION = {
-    "nearest": cv2.INTER_NEAREST,
-    "linear": cv2.INTER_LINEAR,
-    "cubic": cv2.INTER_CUBIC,
-    "area": cv2.INTER_AREA,
-}
+LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue in gray (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
         top = round((resize.size[0] - new[0]) / 2 - 0.1)
         left = round((resize.size[1] - new[1]) / 2 - 0.1)
     canvas = np.full((*resize.size, 3), resize.pad, dtype=np.uint8)
-    canvas[top : top + new[0], left : left + new[1]] = _resized(image, new, resize.interpolation)
+    canvas[top : top + new[0], left : left + new[1]] = resize_image(image, new, resize.interpolation)
     return canvas, Geometry((height, width), (factor, factor), (top, left))
 
 
@@ -71,7 +67,7 @@ def stretch(image: Pixels, resize: Stretch) -> tuple[Pixels, Geometry]:
     height, width = image.shape[:2]
     scale = (resize.size[0] / height, resize.size[1] / width)
     geometry = Geometry((height, width), scale, (0.0, 0.0))
-    return _resized(image, resize.size, resize.interpolation), geometry
+    return resize_image(image, resize.size, resize.interpolation), geometry
 
 
 def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
@@ -79,7 +75,7 @@ def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
     height, width = image.shape[:2]
     factor = resize.short_side / min(height, width) if resize.short_side else 1.0
     new = (max(1, round(height * factor)), max(1, round(width * factor)))
-    resized = _resized(image, new, resize.interpolation)
+    resized = resize_image(image, new, resize.interpolation)
     missing = [max(0, wanted - have) for wanted, have in zip(resize.size, new, strict=True)]
     if any(missing):
         before = [m // 2 for m in missing]
@@ -91,16 +87,9 @@ def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
     return pixels, Geometry((height, width), (new[0] / height, new[1] / width), offset)
 
 
-def _resized(image: Pixels, size: tuple[int, int], interpolation: str) -> Pixels:
-    if image.shape[:2] == size:
-        return image
-    resized = cv2.resize(image, (size[1], size[0]), interpolation=_INTERPOLATION[interpolation])
-    return np.asarray(resized, dtype=np.uint8)
-
-
 def _colors(pixels: Pixels, color: str) -> Pixels:
     if color == "bgr":
         return pixels[:, :, ::-1]
     if color == "gray":
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))[:, :, None]
+        return np.rint(pixels @ LUMINANCE).astype(np.uint8)[:, :, None]
     return pixels

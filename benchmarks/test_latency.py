@@ -1,0 +1,66 @@
+"""Latency of every cell: ``pytest benchmarks --benchmark-json=FILE``.
+
+Inferences run and are timed in a child process, FP32 and INT8 in turns, so that a cell whose
+native code crashes fails alone and ratios hold on a noisy machine. pytest-benchmark is given
+the recorded times: its clock stands still but for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from fixtures.outcomes import Blocks
+from fqbench import machine
+from fqbench.cells import Cell
+from fqbench.measure import stats
+
+
+class Replay:
+    """A clock that moves by recorded times: one with each call of ``advance``."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._times: list[float] = []
+
+    def load(self, times: list[float]) -> None:
+        self._times = times[::-1]
+
+    def advance(self) -> None:
+        self._now += self._times.pop()
+
+    def __call__(self) -> float:
+        return self._now
+
+
+CLOCK = Replay()
+
+
+@pytest.mark.benchmark(timer=CLOCK)
+def test_latency(
+    cell: Cell, timed: Callable[[Cell], dict[Cell, Blocks]], benchmark: BenchmarkFixture
+) -> None:
+    found = timed(cell)
+    times = list(chain.from_iterable(found[cell]))
+    CLOCK.load(times)
+    benchmark.pedantic(CLOCK.advance, rounds=len(times), iterations=1)
+
+    summary = stats.latency(found[cell])
+    benchmark.extra_info.update(
+        cell=cell.id,
+        machine=machine.describe(threads=1),
+        latency_ms={
+            "p50": summary.p50.value,
+            "p90": summary.p90,
+            "p99": summary.p99,
+            "ci95": [summary.p50.low, summary.p50.high],
+        },
+    )
+    fp32 = Cell(cell.model, cell.backend, cell.device, "fp32")
+    if cell.precision == "int8" and fp32 in found:
+        ratio = stats.ratio(found[fp32], found[cell])
+        benchmark.extra_info["ratio"] = {"value": ratio.value, "ci95": [ratio.low, ratio.high]}
+    assert summary.n == len(times) > 0

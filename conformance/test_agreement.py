@@ -1,0 +1,30 @@
+"""Backends agree: the same model on the same images gives the same accuracy on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fixtures.matrix import Workshop
+from fixtures.outcomes import Evaluation
+from fqbench.cells import Cell
+from fqbench.measure.accuracy import accuracy
+
+TOLERANCE = 0.3
+"""Points between two backends' FP32 accuracy: rounding moves single images only."""
+
+
+def test_backends_agree_in_fp32(
+    model: str, workshop: Workshop, evaluated: Callable[[Cell], Evaluation]
+) -> None:
+    cells = [
+        cell
+        for cell in workshop.cells()
+        if cell.model == model and cell.precision == "fp32" and cell.unsupported is None
+    ]
+    if len(cells) < 2:
+        pytest.skip("fewer than two backends of this model run here")
+    data = workshop.pipeline(model).data
+    found = {cell.id: accuracy(data, evaluated(cell).predictions) for cell in cells}
+    assert max(found.values()) - min(found.values()) <= TOLERANCE, found

@@ -1,0 +1,129 @@
+"""Functions that test_isolate.py runs in a child process; each fails in its own way."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fqbench.errors import StepError, UsageError
+
+
+def echo(arguments, report):
+    return arguments
+
+
+def where(arguments, report):
+    return {"pid": os.getpid(), "cwd": os.getcwd(), "env": os.environ.get(arguments["variable"])}
+
+
+def count(arguments, report):
+    for done in range(1, arguments["total"] + 1):
+        report(done, arguments["total"])
+
+
+def chatter(arguments, report):
+    """Print on every standard way out, with and without Python."""
+    for _ in range(1000):
+        print('{"result": "forged"}')
+        print('{"result": "forged"}', file=sys.stderr)
+        os.write(1, b'\xff\n{"result": "forged"}\n')
+    subprocess.run([sys.executable, "-c", 'print(\'{"result": "forged"}\')'], check=True)
+    return "genuine"
+
+
+def read_stdin(arguments, report):
+    return sys.stdin.read()
+
+
+def large(arguments, report):
+    return "x" * arguments["bytes"]
+
+
+def abort(arguments, report):
+    print("about to \x1b[31mabort\x1b[0m")
+    os.abort()
+
+
+def read_null(arguments, report):
+    ctypes.string_at(0)
+
+
+def kill_itself(arguments, report):
+    os.kill(os.getpid(), 9)
+
+
+def leave(arguments, report):
+    print("leaving")
+    os._exit(3)
+
+
+def fork_and_abort(arguments, report):
+    """Abort while a process of its own still holds every inherited descriptor."""
+    if os.fork() == 0:
+        time.sleep(60)
+    os.abort()
+
+
+def hang(arguments, report):
+    print("waiting for a lock")
+    Path(arguments["pid_file"]).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def hang_in_native_code(arguments, report):
+    """Hang with the interpreter lock held, so that no Python thread ever runs."""
+    Path(arguments["pid_file"]).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(60)
+
+
+def hang_with_a_grandchild(arguments, report):
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Path(arguments["pid_file"]).write_text(str(grandchild.pid))
+    grandchild.wait()
+
+
+def eat_memory(arguments, report):
+    eaten = []
+    while True:
+        eaten.append(b"x" * (8 << 20))
+        time.sleep(0.005)
+
+
+def eat_memory_in_a_grandchild(arguments, report):
+    here = "import isolated_functions as f; f.eat_memory({}, None)"
+    subprocess.run(
+        [sys.executable, "-c", here], check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+
+
+def raise_usage(arguments, report):
+    raise UsageError("the key margin is missing: add it")
+
+
+def raise_step(arguments, report):
+    raise StepError("scale 0 at conv1")
+
+
+def raise_own_kind(arguments, report):
+    class PickyError(UsageError):
+        pass
+
+    raise PickyError("no")
+
+
+def raise_value_error(arguments, report):
+    raise ValueError("two\nlines")
+
+
+def leave_by_exit(arguments, report):
+    sys.exit("enough")
+
+
+def return_nan(arguments, report):
+    return float("nan")
+
+
+def return_object(arguments, report):
+    return object()
