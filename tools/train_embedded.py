@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib  # noqa: F401 - before Paddle, whose copy of it crashes Python's at first use
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ def train_detector() -> nn.Layer:
     def loss(batch: Batch) -> paddle.Tensor:
         return detection_loss(network(paddle.to_tensor(batch[0])), batch[1], network.values)
 
-    fit(network, lambda step: scene_batch(known, step, 8), loss, steps=3000, rate=3e-3)
+    fit(network, lambda step: scene_batch(known, step, 8), loss, steps=2400, rate=3e-3)
     return DecodedYoloV5(network, digits.SCENE)
 
 

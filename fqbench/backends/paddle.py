@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.backends.base import Runner, Tensor, missing
-from fqbench.convert.paddle_program import STEM
+from fqbench.convert.program import STEM
 
 INT8_OPERATORS = {"conv2d", "depthwise_conv2d"}
 """What oneDNN may run in INT8. With its default set it also rounds concatenations of scores

@@ -9,26 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fqbench.convert.program import index_of, load, producer_of, save
+
 RELU6_LIMITS = (0.0, 6.0)
 
 
-def mend(folder: Path, stem: str) -> None:
-    """Rewrite the Paddle model ``stem`` in ``folder`` in place. Imports paddle."""
-    import paddle
-
-    paddle.enable_static()
-    executor = paddle.static.Executor(paddle.CPUPlace())
-    program, feeds, fetches = paddle.static.load_inference_model(str(folder / stem), executor)
-    block = program.global_block()
+def mend(folder: Path) -> None:
+    """Rewrite the Paddle model in ``folder`` in place."""
+    program = load(folder)
+    block = program.block
     for op in list(block.ops):
         if op.type == "clip":
             _clip_by_constants(block, op)
     for op in list(block.ops):
         if op.type == "elementwise_mul":
             _swish(block, op)
-    paddle.static.save_inference_model(
-        str(folder / stem), [block.var(n) for n in feeds], fetches, executor, program=program
-    )
+    save(program, folder)
 
 
 def _clip_by_constants(block: Any, clip: Any) -> None:
@@ -36,7 +32,7 @@ def _clip_by_constants(block: Any, clip: Any) -> None:
     limits = []
     for side in ("Min", "Max"):
         names = clip.input(side)
-        producer = _producer(block, names[0]) if names else None
+        producer = producer_of(block, names[0]) if names else None
         if producer is None or producer.type != "fill_constant":
             return
         limits.append(float(producer.attr("value")))
@@ -50,22 +46,18 @@ def _swish(block: Any, multiply: Any) -> None:
     """Replace x * sigmoid(x) by swish, where nothing else reads the sigmoid."""
     left, right = multiply.input("X")[0], multiply.input("Y")[0]
     for value, gate in ((left, right), (right, left)):
-        sigmoid = _producer(block, gate)
+        sigmoid = producer_of(block, gate)
         if sigmoid is None or sigmoid.type != "sigmoid" or sigmoid.input("X")[0] != value:
             continue
         if sum(gate in op.input_arg_names for op in block.ops) == 1:
             _replace(block, multiply, "swish", value, {"beta": 1.0})
-            _remove(block, sigmoid)
+            block._remove_op(index_of(block, sigmoid))
             return
-
-
-def _producer(block: Any, name: str) -> Any:
-    return next((op for op in block.ops if name in op.output_arg_names), None)
 
 
 def _replace(block: Any, old: Any, kind: str, source: str, attributes: dict[str, Any]) -> None:
     target = old.output("Out")[0]
-    index = _index(block, old)
+    index = index_of(block, old)
     block._remove_op(index)
     block._insert_op(
         index,
@@ -74,12 +66,3 @@ def _replace(block: Any, old: Any, kind: str, source: str, attributes: dict[str,
         outputs={"Out": block.var(target)},
         attrs=attributes,
     )
-
-
-def _remove(block: Any, op: Any) -> None:
-    block._remove_op(_index(block, op))
-
-
-def _index(block: Any, op: Any) -> int:
-    """Position of ``op`` now; it moves with every insertion and removal."""
-    return next(i for i, other in enumerate(block.ops) if other.desc == op.desc)

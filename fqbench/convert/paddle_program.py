@@ -10,10 +10,8 @@ import tempfile
 from pathlib import Path
 
 from fqbench.convert.mend import mend
+from fqbench.convert.program import STEM
 from fqbench.errors import StepError
-
-STEM = "model"
-"""Paddle inference models are written as ``model.pdmodel`` and ``model.pdiparams``."""
 
 
 def onnx_to_paddle(source: Path, folder: Path) -> None:
@@ -37,7 +35,7 @@ def onnx_to_paddle(source: Path, folder: Path) -> None:
             if not written.is_file():
                 raise StepError("x2paddle wrote no Paddle model: its output names the operator")
             shutil.copyfile(written, folder / f"{STEM}{suffix}")
-    mend(folder, STEM)
+    mend(folder)
 
 
 def paddle_to_onnx(model: Path, params: Path, target: Path) -> None:

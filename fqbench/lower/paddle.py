@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from fqbench.convert.paddle_program import STEM
+from fqbench.convert.program import index_of, load, save
 from fqbench.lower.affine import (
     INT8_MAX,
     UINT8_LEVELS,
@@ -75,30 +75,25 @@ def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
     """
     import paddle
 
-    paddle.enable_static()
-    executor = paddle.static.Executor(paddle.CPUPlace())
-    graph, feeds, fetches = paddle.static.load_inference_model(str(program / STEM), executor)
-    writer = _Writer(graph, paddle.static.global_scope(), paddle.CPUPlace())
+    loaded = load(program)
+    writer = _Writer(loaded.block, paddle.static.global_scope(), paddle.CPUPlace())
     wanted = {(name, layer.weight): layer for layer in chosen for name in layer.inputs}
     count = 0
-    for op in list(graph.global_block().ops):
+    for op in list(loaded.block.ops):
         if op.type in CONVOLUTIONS:
             key = (op.input("Input")[0], writer.weight_digest(op))
             if key in wanted:
                 writer.quantize(op, wanted[key])
                 count += 1
-    block = graph.global_block()
-    paddle.static.save_inference_model(
-        str(folder / STEM), [block.var(n) for n in feeds], fetches, executor, program=graph
-    )
+    save(loaded, folder)
     return count
 
 
 class _Writer:
     """Inserts quantize pairs into a loaded program, in the form PaddleSlim writes them."""
 
-    def __init__(self, graph: Any, scope: Any, place: Any) -> None:
-        self._block, self._scope, self._place = graph.global_block(), scope, place
+    def __init__(self, block: Any, scope: Any, place: Any) -> None:
+        self._block, self._scope, self._place = block, scope, place
         self._pairs: set[str] = set()
         self._weights: dict[str, Any] = {}
 
@@ -148,10 +143,8 @@ class _Writer:
     ) -> None:
         variable = self._block.var(source)
         output = self._block.create_var(name=target, shape=variable.shape, dtype=variable.dtype)
-        # The position moves with every insertion, so it is looked up each time.
-        index = next(i for i, op in enumerate(self._block.ops) if op.desc == before.desc)
         self._block._insert_op(
-            index,
+            index_of(self._block, before),
             type=kind,
             inputs={"X": variable, **parameters},
             outputs={"Y": output},

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.convert.paddle_program import STEM
+from fqbench.convert.program import STEM
 from fqbench.isolate import Report
 from fqbench.quantize.fingerprint import Fingerprint
 from fqbench.spec import Preprocess

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,15 @@ from fqbench.errors import StepError, UsageError
 from fqbench.spec import Decode, Logits, PPYoloe, PythonDecoder, YoloV5, YoloX
 from fqbench.spec.model import Size
 from fqbench.vision.geometry import Boxes, Geometry
-from fqbench.vision.nms import nms_by_class
+from fqbench.vision.nms import nms
 
 CANDIDATES = 30_000
 """As many boxes of the best scores go into NMS, as in YOLOv5's evaluation."""
+
+LARGEST_LOGARITHM = 30.0
+"""Of a box's size in cells. e^30 is nonsense in any case, and must not become infinite."""
+
+PP_YOLOE_SHAPES = "[n, 6] and a count, [1, n, 4] and [1, classes, n], or [1, n, 4 + classes]"
 
 
 @dataclass(frozen=True)
@@ -37,100 +43,133 @@ Decoder = Callable[[Outputs, Geometry], Answer]
 def decoder(decode: Decode, input_size: Size, *, allow_code: bool = False) -> Decoder:
     """The function that turns a model's outputs of one image into its answer.
 
-    It raises StepError for outputs of a wrong shape or with NaN. Raises UsageError for a
-    decoder of the user's own that is not allowed or cannot be imported.
+    It raises StepError for outputs of a wrong shape, with NaN, or for boxes with infinities.
+    Raises UsageError for a decoder of the user's own that is not allowed or cannot be imported.
     """
     if isinstance(decode, PythonDecoder):
-        return _own(decode, allow_code)
-    functions: dict[type, Callable[[Any, Outputs, Geometry], Answer]] = {
-        Logits: lambda d, outputs, geometry: _logits(outputs),
-        YoloV5: lambda d, outputs, geometry: _yolov5(d, outputs, geometry),
-        YoloX: lambda d, outputs, geometry: _yolox(d, outputs, geometry, input_size),
-        PPYoloe: lambda d, outputs, geometry: _ppyoloe(d, outputs, geometry),
-    }
-    function = functions[type(decode)]
-
-    def checked(outputs: Outputs, geometry: Geometry) -> Answer:
-        if any(np.isnan(output).any() for output in outputs):
-            raise StepError("the model's output holds NaN")
-        return function(decode, outputs, geometry)
-
-    return checked
+        return partial(_own, decode.function, _imported(decode.function, allow_code))
+    if isinstance(decode, Logits):
+        return _logits
+    if isinstance(decode, YoloV5):
+        return partial(_yolov5, decode)
+    if isinstance(decode, YoloX):
+        return partial(_yolox, decode, *_grid(input_size, decode.strides))
+    return partial(_ppyoloe, decode)
 
 
-def _own(decode: PythonDecoder, allow_code: bool) -> Decoder:
-    if not allow_code:
+def _imported(name: str, allowed: bool) -> Decoder:
+    if not allowed:
         raise UsageError(
-            f"decode.function {decode.function!r} runs code of the spec's choice: allow it by"
-            " --allow-code if you trust the spec"
+            f"decode.function {name!r} runs code of the spec's choice: allow it by --allow-code"
+            " if you trust the spec"
         )
-    module, _, name = decode.function.partition(":")
+    module, _, attribute = name.partition(":")
     try:
-        function: Decoder = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"decode.function {decode.function!r} cannot be imported: {error}"
-        ) from error
+        function: Decoder = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # The user's module may raise anything.
+        raise UsageError(f"decode.function {name!r} cannot be imported: {error}") from error
+    if not callable(function):
+        raise UsageError(f"decode.function {name!r} is not a function")
     return function
 
 
-def _logits(outputs: Outputs) -> int:
-    scores = _single(outputs, "[1, classes]")
-    if scores.size != scores.shape[-1] and scores.size != scores.shape[1]:
-        raise StepError(f"the output has shape {list(scores.shape)}, expected [1, classes]")
-    return int(np.argmax(scores))
+def _own(name: str, function: Decoder, outputs: Outputs, geometry: Geometry) -> Answer:
+    """The answer of a function that may return anything, checked."""
+    answer: object = function(outputs, geometry)
+    if isinstance(answer, int | np.integer):
+        return int(answer)
+    if not isinstance(answer, Detections):
+        raise StepError(
+            f"decode.function {name!r} returned {type(answer).__name__}, expected Detections or int"
+        )
+    boxes = np.asarray(answer.boxes, dtype=np.float32)
+    scores = np.asarray(answer.scores, dtype=np.float32)
+    labels = np.asarray(answer.labels, dtype=np.int64)
+    if boxes.shape != (len(boxes), 4) or not boxes[:, 0].shape == scores.shape == labels.shape:
+        shapes = [list(part.shape) for part in (boxes, scores, labels)]
+        raise StepError(
+            f"decode.function {name!r} returned boxes, scores and labels of shapes {shapes},"
+            " expected [n, 4], [n] and [n]"
+        )
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise StepError(f"decode.function {name!r} returned NaN or infinite values")
+    return Detections(boxes, scores, labels)
+
+
+def _logits(outputs: Outputs, geometry: Geometry) -> int:
+    shape = outputs[0].shape if len(outputs) == 1 else ()
+    if len(shape) < 2 or shape[0] != 1 or not 0 < outputs[0].size == max(shape):
+        raise _unexpected(outputs, "one output [1, classes]")
+    # A logarithm of a probability 0 is a sound -inf.
+    if np.isnan(outputs[0]).any():
+        raise StepError("the model's output holds NaN")
+    return int(np.argmax(outputs[0]))
 
 
 def _yolov5(decode: YoloV5, outputs: Outputs, geometry: Geometry) -> Detections:
     rows = _rows(outputs)
-    return _suppressed(decode, _corners(rows[:, :4]), rows[:, 4:5] * rows[:, 5:], geometry)
+    boxes = _corners(rows[:, :2], rows[:, 2:4])
+    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
 
 
-def _yolox(decode: YoloX, outputs: Outputs, geometry: Geometry, size: Size) -> Detections:
+def _yolox(
+    decode: YoloX, cells: NDArray[Any], strides: NDArray[Any], outputs: Outputs, geometry: Geometry
+) -> Detections:
     rows = _rows(outputs)
-    cells, strides = _grid(size, decode.strides)
     if len(rows) != len(cells):
         raise StepError(
-            f"the output has {len(rows)} rows, expected {len(cells)} for strides"
-            f" {list(decode.strides)} at {size[0]}x{size[1]}"
+            f"the output has {len(rows)} rows, expected {len(cells)} for decode.strides"
+            f" {list(decode.strides)}"
         )
-    centers = (rows[:, :2] + cells) * strides
-    # Beyond e^30 pixels a size is nonsense in any case, and must not become infinite.
-    sizes = np.exp(np.minimum(rows[:, 2:4], 30)) * strides
-    boxes = _corners(np.concatenate([centers, sizes], axis=1))
-    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry)
+    sizes = np.exp(np.minimum(rows[:, 2:4], LARGEST_LOGARITHM)) * strides
+    boxes = _corners((rows[:, :2] + cells) * strides, sizes)
+    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
 
 
 def _ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detections:
-    """Rows after NMS are in image pixels already; boxes before NMS are in input pixels."""
-    if len(outputs) == 2 and outputs[0].ndim == 2 and outputs[0].shape[1] == 6:
-        rows = outputs[0][: int(np.asarray(outputs[1]).reshape(-1)[0])]
-        rows = rows[(rows[:, 0] >= 0) & (rows[:, 1] > decode.score)][: decode.max_boxes]
-        boxes = geometry.clip(rows[:, 2:].astype(np.float32))
-        return Detections(boxes, rows[:, 1].astype(np.float32), rows[:, 0].astype(np.int64))
-    if len(outputs) == 2 and all(output.ndim == 3 for output in outputs):
-        boxes, scores = outputs[0][0], outputs[1][0]
-        if boxes.shape[1] == 4 and scores.shape[1] == len(boxes):
-            return _suppressed(decode, boxes, scores.T, geometry)
-    shapes = [list(output.shape) for output in outputs]
-    raise StepError(
-        f"the outputs have shapes {shapes}, expected [n, 6] and a count, or [1, n, 4] and"
-        " [1, classes, n]"
-    )
+    """The three forms that PaddleDetection exports.
+
+    With NMS, and without it (``exclude_nms``), the model divides by ``scale_factor`` itself and
+    its boxes are in pixels of the image; without any post-processing (``exclude_post_process``)
+    they are in pixels of the input.
+    """
+    shapes = [output.shape for output in outputs]
+    if len(shapes) == 2 and shapes[0][1:] == (6,) and outputs[1].size == 1:
+        return _after_nms(decode, _finite(outputs[0][: int(outputs[1].reshape(-1)[0])]), geometry)
+    if len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4) and shapes[1][0] == 1:
+        boxes, scores = _finite(outputs[0][0]), _finite(outputs[1][0]).T
+        return _suppressed(decode, boxes, scores, geometry.clip)
+    if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1 and shapes[0][2] > 4:
+        rows = _finite(outputs[0][0])
+        return _suppressed(decode, rows[:, :4], rows[:, 4:], geometry.to_image)
+    raise _unexpected(outputs, PP_YOLOE_SHAPES)
 
 
-def _single(outputs: Outputs, expected: str) -> NDArray[Any]:
-    if len(outputs) != 1 or outputs[0].ndim < 2 or outputs[0].shape[0] != 1:
-        shapes = [list(output.shape) for output in outputs]
-        raise StepError(f"the outputs have shapes {shapes}, expected one of {expected}")
-    return outputs[0]
+def _after_nms(decode: PPYoloe, rows: NDArray[np.float32], geometry: Geometry) -> Detections:
+    """Rows of label, score, x1, y1, x2, y2, sorted by class; a label of -1 fills up."""
+    rows = rows[(rows[:, 0] >= 0) & (rows[:, 1] > decode.score)]
+    rows = rows[np.argsort(-rows[:, 1], kind="stable")[: decode.max_boxes]]
+    return Detections(geometry.clip(rows[:, 2:]), rows[:, 1], rows[:, 0].astype(np.int64))
 
 
 def _rows(outputs: Outputs) -> NDArray[np.float32]:
-    rows = _single(outputs, "[1, n, 5 + classes]")
-    if rows.ndim != 3 or rows.shape[2] < 6:
-        raise StepError(f"the output has shape {list(rows.shape)}, expected [1, n, 5 + classes]")
-    return np.asarray(rows[0], dtype=np.float32)
+    """Rows of box, objectness and class scores of the only output."""
+    shape = outputs[0].shape if len(outputs) == 1 else ()
+    if len(shape) != 3 or shape[0] != 1 or shape[2] < 6:
+        raise _unexpected(outputs, "one output [1, n, 5 + classes]")
+    return _finite(outputs[0][0])
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.float32]:
+    values = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise StepError("the model's output holds NaN or infinite values")
+    return values
+
+
+def _unexpected(outputs: Outputs, expected: str) -> StepError:
+    found = " and ".join(str(list(output.shape)) for output in outputs) or "none"
+    return StepError(f"the model's outputs have the shapes {found}, expected {expected}")
 
 
 def _grid(size: Size, strides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -143,9 +182,9 @@ def _grid(size: Size, strides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any
     return np.concatenate(cells).astype(np.float32), np.concatenate(factors).astype(np.float32)
 
 
-def _corners(boxes: NDArray[np.float32]) -> Boxes:
-    """x, y of the centre, width, height as x1, y1, x2, y2."""
-    centers, halves = boxes[:, :2], boxes[:, 2:4] / 2
+def _corners(centers: NDArray[np.float32], sizes: NDArray[np.float32]) -> Boxes:
+    """x, y of the centres and width, height [n, 2] each, as x1, y1, x2, y2."""
+    halves = sizes / 2
     return np.concatenate([centers - halves, centers + halves], axis=1)
 
 
@@ -153,9 +192,9 @@ def _suppressed(
     decode: YoloV5 | YoloX | PPYoloe,
     boxes: Boxes,
     scores: NDArray[np.float32],
-    geometry: Geometry,
+    to_image: Callable[[Boxes], Boxes],
 ) -> Detections:
-    """Candidates above the score, after NMS; ``scores`` [n, classes]."""
+    """What remains of boxes with ``scores`` [n, classes]; they are cut at the borders last."""
     if decode.multi_label:
         rows, labels = np.nonzero(scores > decode.score)
     else:
@@ -166,7 +205,7 @@ def _suppressed(
     if found.size > CANDIDATES:
         best = np.argsort(-found, kind="stable")[:CANDIDATES]
         rows, labels, found = rows[best], labels[best], found[best]
-    kept = nms_by_class(boxes[rows], found, labels, decode.iou, decode.max_boxes)
+    kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
     return Detections(
-        geometry.to_image(boxes[rows[kept]]), found[kept], labels[kept].astype(np.int64)
+        to_image(boxes[rows[kept]]), found[kept], labels[kept].astype(np.int64)
     )

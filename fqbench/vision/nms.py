@@ -21,25 +21,36 @@ def nms(
     union). Of equal scores the earlier is better. With ``labels`` [n], boxes of different
     labels never suppress each other.
     """
-    rest = np.argsort(-np.asarray(scores), kind="stable")
-    edges = np.asarray(boxes, dtype=np.float64)[rest].T
-    classes = np.zeros(rest.size, dtype=np.int64) if labels is None else np.asarray(labels)[rest]
-    kept: list[np.intp] = []
-    while rest.size and len(kept) < max_boxes:
-        kept.append(rest[0])
-        alive = (classes != classes[0]) | (_overlaps(edges) <= iou)
-        # Whatever its area, a box is no rival of itself.
-        alive[0] = False
-        rest, edges, classes = rest[alive], edges[:, alive], classes[alive]
-    return np.array(kept, dtype=np.intp)
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    edges = np.asarray(boxes, dtype=np.float64)[order].T
+    classes = np.zeros(order.size, dtype=np.int64) if labels is None else np.asarray(labels)[order]
+    rivals = {label: np.flatnonzero(classes == label) for label in np.unique(classes)}
+    alive = np.ones(order.size, dtype=bool)
+    kept: list[int] = []
+    for index, label in enumerate(classes):
+        if not alive[index]:
+            continue
+        kept.append(index)
+        if len(kept) == max_boxes:
+            break
+        # What is left of its class are itself and those of lower scores.
+        others = rivals[label][1:]
+        apart = _overlaps(edges[:, index], edges[:, others]) <= iou
+        alive[others[~apart]] = False
+        rivals[label] = others[apart]
+    return order[kept]
 
 
-def _overlaps(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of the first box with each, ``edges`` [4, n]; 0 where both are empty."""
-    x1, y1, x2, y2 = edges
-    width = np.minimum(x2, x2[0]) - np.maximum(x1, x1[0])
-    height = np.minimum(y2, y2[0]) - np.maximum(y1, y1[0])
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
-    union = areas + areas[0] - shared
+def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of ``box`` [4] and ``others`` [4, n]; 0 where both are empty."""
+    shared = _area(
+        np.maximum(others[:2], box[:2, None]), np.minimum(others[2:], box[2:, None])
+    )
+    union = _area(others[:2], others[2:]) + _area(box[:2], box[2:]) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area between the corners [2, ...]; 0 where a side would be negative."""
+    width, height = np.maximum(high - low, 0)
+    return np.asarray(width * height)
