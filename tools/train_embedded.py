@@ -165,14 +165,15 @@ def scene_batch(known: digits.Digits, step: int, count: int) -> Batch:
 
 
 def train_detector() -> nn.Layer:
-    """Train on scenes that are new in every step."""
+    """Train in two rounds, a quick and a gentle one, on scenes that are new in every step."""
     network = YoloV5(10, DETECTOR_WIDTHS, DETECTOR_DEPTHS)
     known = digits.train_digits()
 
     def loss(batch: Batch) -> paddle.Tensor:
         return detection_loss(network(paddle.to_tensor(batch[0])), batch[1], network.values)
 
-    fit(network, lambda step: scene_batch(known, step, 8), loss, steps=2400, rate=3e-3)
+    fit(network, lambda step: scene_batch(known, step, 8), loss, steps=1200, rate=3e-3)
+    fit(network, lambda step: scene_batch(known, 1200 + step, 8), loss, steps=600, rate=1.5e-3)
     return DecodedYoloV5(network, digits.SCENE)
 
 

@@ -8,20 +8,23 @@ from pathlib import Path
 
 from fqbench.artifacts import file_digest
 from fqbench.data.imagelist import lines
-from fqbench.data.sample import Sample, confined
+from fqbench.data.sample import Sample, confined, require_files
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
 
 
 def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
-    """The images, by the list's order or by name. Raises UsageError where there is none."""
-    folder = calibration.images
-    if calibration.list is not None:
-        listed = [
-            confined(folder, name, calibration.list) for _, name, _ in lines(calibration.list)
-        ]
+    """The images, in the order of the list or of their names: as many of ``count`` as there are.
+
+    Raises UsageError where there is none, or one of the list is missing.
+    """
+    folder, source = calibration.images, calibration.list
+    if source is not None:
+        listed = [confined(folder, line.name, source) for line in lines(source)]
     elif folder.is_dir():
         listed = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     else:
@@ -29,22 +32,26 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     chosen = tuple(listed[calibration.start : calibration.start + calibration.count])
     if not chosen:
         raise UsageError(
-            f"calibration.images: {folder} has {len(listed)} images,"
-            f" none from number {calibration.start} on"
+            f"calibration.images: {source or folder} has {len(listed)} images,"
+            f" calibration.start is {calibration.start}"
         )
-    for path in chosen:
-        if not path.is_file():
-            raise UsageError(f"calibration image {path.name} is not in {folder}")
+    require_files(chosen, "calibration.images")
     return chosen
 
 
 def calibration_hash(paths: Sequence[Path]) -> str:
-    """SHA-256 over the contents of the images, in their order."""
+    """SHA-256 over the contents of the images, in their order.
+
+    Not over their names: the same images under others calibrate the same.
+    """
     return hashlib.sha256("".join(file_digest(path) for path in paths).encode()).hexdigest()
 
 
 def overlap(paths: Sequence[Path], samples: Sequence[Sample]) -> tuple[Path, ...]:
-    """Those of ``paths`` whose content is among ``samples``, under whatever name."""
+    """Those of ``paths`` whose content is among ``samples``, under whatever name.
+
+    Only files of equal size are read. The same picture in another encoding is not found.
+    """
     sizes = {sample.path.stat().st_size for sample in samples}
     candidates = [path for path in paths if path.stat().st_size in sizes]
     wanted = {path.stat().st_size for path in candidates}

@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from fqbench.data.sample import Sample, confined
 from fqbench.errors import UsageError
 
-REQUIRED = {
-    "images": ("id", "file_name"),
-    "annotations": ("image_id", "category_id", "bbox"),
-    "categories": ("id",),
-}
+Length = Annotated[FiniteFloat, Field(ge=0)]
 
 
-def read(images: Path, annotations: Path) -> tuple[tuple[Sample, ...], tuple[int, ...]]:
-    """Images by id, and the category ids in the order of a model's classes (ascending).
+class _Entry(BaseModel):
+    """Only what is evaluated is checked; other keys may hold anything."""
 
-    Raises UsageError where the file is not COCO annotations.
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class _Image(_Entry):
+    id: int
+    file_name: Annotated[str, Field(min_length=1)]
+
+
+class _Annotation(_Entry):
+    image_id: int
+    category_id: int
+    bbox: tuple[FiniteFloat, FiniteFloat, Length, Length]
+    area: Length = 0.0
+    iscrowd: Annotated[int, Field(ge=0, le=1)] = 0
+
+
+class _Category(_Entry):
+    id: int
+
+
+class _Content(_Entry):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: Annotated[list[_Category], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class CocoSet:
+    """What an annotation file lists.
+
+    ``samples``: by id; ``category_ids``: in the order of a model's classes, ascending;
+    ``annotated``: ids of the images with an object that counts (a crowd does not).
     """
+
+    samples: tuple[Sample, ...]
+    category_ids: tuple[int, ...]
+    annotated: frozenset[int]
+
+
+def read(images: Path, annotations: Path) -> CocoSet:
+    """Read a file of annotations. Raises UsageError where it is not COCO's."""
     content = _content(annotations)
     samples = tuple(
-        Sample(int(image["id"]), confined(images, image["file_name"], annotations))
-        for image in sorted(content["images"], key=lambda image: int(image["id"]))
+        Sample(image.id, confined(images, image.file_name, annotations))
+        for image in sorted(content.images, key=lambda image: image.id)
     )
-    if len({sample.image_id for sample in samples}) != len(samples):
-        raise UsageError(f"{annotations}: two images have the same id")
-    return samples, tuple(sorted({int(c["id"]) for c in content["categories"]}))
+    _require_unique([sample.image_id for sample in samples], annotations, "images")
+    categories = sorted(category.id for category in content.categories)
+    _require_unique(categories, annotations, "categories")
+    unknown = {a.category_id for a in content.annotations} - set(categories)
+    if unknown:
+        raise UsageError(
+            f"{annotations}: annotations have category_id {min(unknown)}, which is not in"
+            " 'categories'"
+        )
+    annotated = frozenset(a.image_id for a in content.annotations if not a.iscrowd)
+    return CocoSet(samples, tuple(categories), annotated)
 
 
-def _content(path: Path) -> dict[str, list[dict[str, Any]]]:
+def _content(path: Path) -> _Content:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from error
+        return _Content.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    for key, fields in REQUIRED.items():
-        entries = content.get(key) if isinstance(content, dict) else None
-        if not isinstance(entries, list):
-            raise UsageError(f"{path} is not COCO annotations: it has no list {key!r}")
-        for entry in entries:
-            missing = [f for f in fields if not isinstance(entry, dict) or f not in entry]
-            if missing:
-                raise UsageError(f"{path}: an entry of {key!r} has no {missing[0]!r}")
-    checked: dict[str, list[dict[str, Any]]] = content
-    return checked
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        where = f"{path}, {place}" if place else str(path)
+        raise UsageError(f"{where}: not COCO annotations: {first['msg']}") from error
+
+
+def _require_unique(ids: list[int], path: Path, key: str) -> None:
+    """Raise UsageError where two neighbours of the sorted ``ids`` are equal."""
+    for one, other in pairwise(ids):
+        if one == other:
+            raise UsageError(f"{path}: two of {key!r} have the id {one}")

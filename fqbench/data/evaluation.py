@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.data import coco, imagelist
-from fqbench.data.sample import Sample
+from fqbench.data.sample import Sample, require_files
 from fqbench.errors import UsageError
 from fqbench.spec import Coco, ImageList
 
@@ -23,22 +23,28 @@ class EvaluationSet:
 
 
 def open_dataset(dataset: Coco | ImageList) -> EvaluationSet:
-    """Read the list of images. Raises UsageError naming the file and what is wrong in it."""
-    if isinstance(dataset, Coco):
-        listed, categories = coco.read(dataset.images, dataset.annotations)
-        annotations: Path | None = dataset.annotations
-    else:
-        listed, categories, annotations = imagelist.read(dataset.images, dataset.list), (), None
+    """Read the list of images: as many of ``dataset.count`` as there are.
+
+    Raises UsageError naming the file and what is wrong in it, or where no image is left.
+    """
+    if isinstance(dataset, ImageList):
+        return EvaluationSet(_chosen(imagelist.read(dataset.images, dataset.list), dataset))
+    listed = coco.read(dataset.images, dataset.annotations)
+    samples = _chosen(listed.samples, dataset)
+    if listed.annotated.isdisjoint(sample.image_id for sample in samples):
+        raise UsageError(
+            f"{dataset.annotations}: none of the {len(samples)} images to evaluate has an object"
+        )
+    return EvaluationSet(samples, dataset.annotations, listed.category_ids)
+
+
+def _chosen(listed: tuple[Sample, ...], dataset: Coco | ImageList) -> tuple[Sample, ...]:
     end = None if dataset.count is None else dataset.start + dataset.count
     samples = listed[dataset.start : end]
     if not samples:
         raise UsageError(
-            f"no image is left to evaluate: {len(listed)} are listed, dataset.start is"
-            f" {dataset.start}"
+            f"dataset: no image is left to evaluate, {len(listed)} are listed and dataset.start"
+            f" is {dataset.start}"
         )
-    for sample in samples:
-        if not sample.path.is_file():
-            raise UsageError(
-                f"image {sample.path.name} of the data set is not in {sample.path.parent}"
-            )
-    return EvaluationSet(tuple(samples), annotations, categories)
+    require_files(tuple(sample.path for sample in samples), "dataset.images")
+    return samples

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.data.sample import Sample, confined
 from fqbench.errors import UsageError
 
+# A file name may hold spaces; nine digits are more than any data set has classes.
+_WITH_CLASS = re.compile(r"(?P<name>.*\S)\s+(?P<label>[0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its number, counted from 1, the file it names and the class, where it has one."""
+
+    number: int
+    name: str
+    label: int | None
+
 
 def read(images: Path, path: Path) -> tuple[Sample, ...]:
     """The images in the order of the file. Raises UsageError naming the line that is wrong."""
     samples = []
-    for number, name, rest in lines(path):
-        if not rest.isdecimal():
-            raise UsageError(f"{path}, line {number}: expected 'file class', class a whole number")
-        samples.append(Sample(number, confined(images, name, path), int(rest)))
+    for line in lines(path):
+        if line.label is None:
+            raise UsageError(
+                f"{path}, line {line.number}: expected 'file class', class a whole number from 0 on"
+            )
+        samples.append(Sample(line.number, confined(images, line.name, path), line.label))
     return tuple(samples)
 
 
-def lines(path: Path) -> list[tuple[int, str, str]]:
-    """Line number, file name and what follows it, of each line that is not empty."""
+def lines(path: Path) -> tuple[Line, ...]:
+    """The lines that are not empty. Raises UsageError where the file is no text."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path} as a text file: {error}") from error
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            name, _, rest = line.strip().partition(" ")
-            found.append((number, name, rest.strip()))
-    return found
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text file in UTF-8") from error
+    stripped = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
+    return tuple(_line(number, line) for number, line in stripped if line)
+
+
+def _line(number: int, text: str) -> Line:
+    match = _WITH_CLASS.fullmatch(text)
+    return Line(number, match["name"], int(match["label"])) if match else Line(number, text, None)

@@ -18,8 +18,20 @@ class Sample:
 
 
 def confined(folder: Path, name: str, source: Path) -> Path:
-    """``folder / name``. Raises UsageError where ``name``, found in ``source``, leads out of it."""
-    path = folder / name
+    """``folder / name``. Raises UsageError where ``name``, found in ``source``, leads out of it.
+
+    Links inside the folder may lead anywhere: its owner made them, data sets are often built
+    of links, and the file that names the images cannot make one.
+    """
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise UsageError(f"{source}: file name {name!r} leads out of the images folder")
-    return path
+    return folder / name
+
+
+def require_files(paths: tuple[Path, ...], source: str) -> None:
+    """Raise UsageError naming the first of ``paths`` that is missing, and the key ``source``."""
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UsageError(
+            f"{source}: {missing[0]} is not there, {len(missing)} of {len(paths)} are missing"
+        )

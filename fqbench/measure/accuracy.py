@@ -12,15 +12,23 @@ from fqbench.errors import StepError
 from fqbench.measure import average_precision
 from fqbench.measure.prediction import Prediction
 from fqbench.measure.stats import Interval, central
+from fqbench.vision.decode import Detections
 
 RESAMPLES = 1000
 
+Weights = NDArray[np.float64]
+"""[resamples, images]: how often each image counts, images as in the data set."""
+
 
 def accuracy(data: EvaluationSet, predictions: Sequence[Prediction]) -> float:
-    """mAP (COCO, IoU 0.50 to 0.95) or top-1 of the data set, in points of 0 to 100."""
+    """mAP (COCO, IoU 0.50 to 0.95) or top-1 of the data set, in points of 0 to 100.
+
+    Raises StepError unless there is one answer of the right kind for each image.
+    """
+    answers = _answers(data, predictions)
     if data.annotations is not None:
-        return average_precision.coco_map(data, predictions)
-    return float(correct(data, predictions).mean() * 100)
+        return average_precision.coco_map(data, _detections(answers))
+    return float(_correct(data, answers).mean() * 100)
 
 
 def drop(
@@ -28,33 +36,58 @@ def drop(
 ) -> Interval:
     """Accuracy lost from ``fp32`` to ``int8`` in points, with a 95 % confidence interval.
 
-    The interval is a paired bootstrap's: the same images are drawn for both sides, so that
-    hard images do not count as a difference.
+    The interval is a paired bootstrap's (Efron, Tibshirani 1993, chapter 13): the same images
+    are drawn for both sides, so that hard images do not count as a difference. Raises StepError
+    as ``accuracy``.
     """
-    weights = image_weights(len(data.samples), seed)
-    if data.annotations is not None:
-        sides = [average_precision.resampled_map(data, side, weights) for side in (fp32, int8)]
-        losses = sides[0] - sides[1]
-    else:
-        lost = correct(data, fp32).astype(np.float64) - correct(data, int8)
-        losses = weights @ lost / weights.sum(axis=1) * 100
-    value = accuracy(data, fp32) - accuracy(data, int8)
-    low, high = central(losses)
-    return Interval(value, low, high)
+    images = len(data.samples)
+    # The first row is the data set itself: its loss is the value.
+    weights = np.concatenate([np.ones((1, images)), image_weights(images, seed)])
+    before, after = (_weighted(data, _answers(data, side), weights) for side in (fp32, int8))
+    losses = before - after
+    low, high = central(losses[1:])
+    return Interval(float(losses[0]), low, high)
 
 
-def correct(data: EvaluationSet, predictions: Sequence[Prediction]) -> NDArray[np.bool_]:
-    """Whether each image's class was found, in the order of the data set."""
-    answers = {p.image_id: p.answer for p in predictions}
-    missing = [s for s in data.samples if s.image_id not in answers]
-    if missing:
-        raise StepError(f"image {missing[0].path.name} has no prediction")
-    return np.array([answers[s.image_id] == s.label for s in data.samples], dtype=np.bool_)
-
-
-def image_weights(images: int, seed: int) -> NDArray[np.float64]:
+def image_weights(images: int, seed: int) -> Weights:
     """How often each image is drawn [resamples, images] when as many are drawn as there are."""
     draws = np.random.default_rng(seed).multinomial(
         images, np.full(images, 1 / images), size=RESAMPLES
     )
     return draws.astype(np.float64)
+
+
+def _weighted(
+    data: EvaluationSet, answers: Sequence[object], weights: Weights
+) -> NDArray[np.float64]:
+    """Accuracy in points for each row of ``weights``."""
+    if data.annotations is not None:
+        return average_precision.weighted_map(data, _detections(answers), weights)
+    return np.asarray(weights @ _correct(data, answers) / weights.sum(axis=1) * 100)
+
+
+def _correct(data: EvaluationSet, answers: Sequence[object]) -> NDArray[np.bool_]:
+    """Whether each image's class was found."""
+    for answer in answers:
+        if not isinstance(answer, int):
+            raise StepError("the model gave boxes for an image, its data set expects a class")
+    expected = [sample.label for sample in data.samples]
+    return np.array([a == e for a, e in zip(answers, expected, strict=True)], dtype=np.bool_)
+
+
+def _detections(answers: Sequence[object]) -> list[Detections]:
+    found = [answer for answer in answers if isinstance(answer, Detections)]
+    if len(found) < len(answers):
+        raise StepError("the model gave a class for an image, its data set expects boxes")
+    return found
+
+
+def _answers(data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
+    """One answer an image, in the order of the data set."""
+    answers = {p.image_id: p.answer for p in predictions}
+    missing = [s for s in data.samples if s.image_id not in answers]
+    if missing:
+        raise StepError(f"image {missing[0].path.name} has no prediction")
+    if len(predictions) > len(data.samples):
+        raise StepError(f"there are {len(predictions)} predictions for {len(data.samples)} images")
+    return [answers[s.image_id] for s in data.samples]

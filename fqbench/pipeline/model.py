@@ -198,7 +198,7 @@ class ModelPipeline:
         a latency is a fact about the machine now.
         """
         backend = cells[0].backend
-        result: Any = isolate.call(
+        result = self._timing(
             "fqbench.pipeline.steps:time_cells",
             {
                 "backend": backend,
@@ -209,19 +209,40 @@ class ModelPipeline:
                     }
                     for cell in cells
                 },
+                "threads": threads,
+                "effort": asdict(effort),
+            },
+            threads,
+        )
+        return {cell: result[cell.id] for cell in cells}
+
+    def overhead(self, cell: Cell) -> dict[str, list[list[float]]]:
+        """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
+        described = {
+            "backend": cell.backend,
+            "artifact": str(self.artifact(cell).path),
+            "precision": cell.precision,
+        }
+        return self._timing("fqbench.measure.overhead:time_overhead", described, threads=1)
+
+    def _timing(
+        self, function: str, arguments: Mapping[str, Any], threads: int
+    ) -> dict[str, list[list[float]]]:
+        result: Any = isolate.call(
+            function,
+            {
+                **arguments,
                 "image": str(self.data.samples[0].path),
                 "preprocess": self.spec.preprocess.model_dump(mode="json"),
                 "inputs": list(self.facts.inputs),
-                "threads": threads,
-                "effort": asdict(effort),
             },
             env=_environment(threads),
             timeout_s=self._limits.timeout_s,
             memory_mb=self._limits.memory_mb,
-            on_progress=self._reporter(f"time {backend}"),
-            name=f"timing {self.spec.name} on {backend}",
+            on_progress=self._reporter(f"time {arguments['backend']}"),
+            name=f"timing {self.spec.name} on {arguments['backend']}",
         )
-        return {cell: result[cell.id] for cell in cells}
+        return dict(result)
 
     def _paddle_fp32(self) -> Artifact:
         """The model as Paddle runs it in FP32: its own files where it came as Paddle's."""

@@ -206,6 +206,4 @@ def _suppressed(
         best = np.argsort(-found, kind="stable")[:CANDIDATES]
         rows, labels, found = rows[best], labels[best], found[best]
     kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
-    return Detections(
-        to_image(boxes[rows[kept]]), found[kept], labels[kept].astype(np.int64)
-    )
+    return Detections(to_image(boxes[rows[kept]]), found[kept], labels[kept].astype(np.int64))

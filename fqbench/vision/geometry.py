@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Geometry:
         moved = np.asarray(boxes, dtype=np.float64) - (x, y, x, y)
         return self.clip(moved / (scale_x, scale_y, scale_x, scale_y))
 
-    def clip(self, boxes: NDArray[np.floating]) -> Boxes:
+    def clip(self, boxes: NDArray[np.floating[Any]]) -> Boxes:
         """Boxes [n, 4] in pixels of the image, cut at its borders."""
         height, width = self.image_size
         return np.clip(boxes, 0, (width, height, width, height)).astype(np.float32)

@@ -36,10 +36,12 @@ def read_image(path: Path) -> Pixels:
                 return _rgb(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UsageError(
-            f"image {path} has more than {Image.MAX_IMAGE_PIXELS} pixels, too many to be read safely"
+            f"image {path} is larger than the {Image.MAX_IMAGE_PIXELS} pixels that are read"
         ) from error
     except UnidentifiedImageError as error:
-        raise UsageError(f"{path} is not an image of a known format: {', '.join(FORMATS)}") from error
+        raise UsageError(
+            f"{path} is not an image of a known format: {', '.join(FORMATS)}"
+        ) from error
     except Exception as error:  # Pillow's decoders raise almost anything for a broken file.
         reason = getattr(error, "strerror", None) or error or type(error).__name__
         raise UsageError(f"cannot read image {path}: {' '.join(str(reason).split())}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,10 @@ from fqbench.vision.geometry import Boxes
 
 def nms(
     boxes: Boxes,
-    scores: NDArray[np.floating],
+    scores: NDArray[np.floating[Any]],
     iou: float,
     max_boxes: int,
-    labels: NDArray[np.integer] | None = None,
+    labels: NDArray[np.integer[Any]] | None = None,
 ) -> NDArray[np.intp]:
     """Indices of the boxes [n, 4] that remain, best score [n] first, at most ``max_boxes``.
 
@@ -43,9 +45,7 @@ def nms(
 
 def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of ``box`` [4] and ``others`` [4, n]; 0 where both are empty."""
-    shared = _area(
-        np.maximum(others[:2], box[:2, None]), np.minimum(others[2:], box[2:, None])
-    )
+    shared = _area(np.maximum(others[:2], box[:2, None]), np.minimum(others[2:], box[2:, None]))
     union = _area(others[:2], others[2:]) + _area(box[:2], box[2:]) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
+from fqbench.spec.model import Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in gray (ITU-R BT.601)."""
+
+
+LARGEST = 2**26
+"""Pixels that an image may be enlarged to, more than any sensible one needs."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,10 @@ class Prepared:
 
 
 def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
-    """Resize ``image`` [height, width, 3] (RGB) and compute ``(pixel * scale - mean) / std``."""
+    """Resize ``image`` [height, width, 3] (RGB) and compute ``(pixel * scale - mean) / std``.
+
+    Raises UsageError for an image so long that, resized for a crop, it would fill the memory.
+    """
     resize = preprocess.resize
     if isinstance(resize, Letterbox):
         pixels, geometry = letterbox(image, resize)
@@ -45,6 +54,7 @@ def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
 
     Centred, as YOLOv5 does it: the new size is rounded, an odd rest of padding goes to the
     right and below. At the top left, as YOLOX does it: the new size is cut to whole pixels.
+    The geometry is that of whole pixels too, and so up to a pixel more exact than theirs.
     """
     height, width = image.shape[:2]
     factor = min(resize.size[0] / height, resize.size[1] / width)
@@ -58,33 +68,50 @@ def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
         top = round((resize.size[0] - new[0]) / 2 - 0.1)
         left = round((resize.size[1] - new[1]) / 2 - 0.1)
     canvas = np.full((*resize.size, 3), resize.pad, dtype=np.uint8)
-    canvas[top : top + new[0], left : left + new[1]] = resize_image(image, new, resize.interpolation)
-    return canvas, Geometry((height, width), (factor, factor), (top, left))
+    resized = resize_image(image, new, resize.interpolation)
+    canvas[top : top + new[0], left : left + new[1]] = resized
+    return canvas, _geometry(image, new, (top, left))
 
 
 def stretch(image: Pixels, resize: Stretch) -> tuple[Pixels, Geometry]:
     """Resize to the size asked for, whatever the aspect ratio."""
-    height, width = image.shape[:2]
-    scale = (resize.size[0] / height, resize.size[1] / width)
-    geometry = Geometry((height, width), scale, (0.0, 0.0))
-    return resize_image(image, resize.size, resize.interpolation), geometry
+    pixels = resize_image(image, resize.size, resize.interpolation)
+    return pixels, _geometry(image, resize.size, (0, 0))
 
 
 def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
-    """Resize the short side, then cut the centre; what the image lacks is padded with 0."""
+    """Resize the short side, then cut the centre; what the image lacks is padded with 0.
+
+    As PaddleClas does it: the long side is rounded, of an odd rest more is cut below and right.
+    """
     height, width = image.shape[:2]
     factor = resize.short_side / min(height, width) if resize.short_side else 1.0
     new = (max(1, round(height * factor)), max(1, round(width * factor)))
+    if new[0] * new[1] > max(LARGEST, height * width):
+        raise UsageError(
+            f"an image of {width}x{height} pixels is too long for preprocess.resize.short_side"
+            f" {resize.short_side}: leave it out of the data set"
+        )
     resized = resize_image(image, new, resize.interpolation)
-    missing = [max(0, wanted - have) for wanted, have in zip(resize.size, new, strict=True)]
-    if any(missing):
-        before = [m // 2 for m in missing]
-        rest = [(b, m - b) for b, m in zip(before, missing, strict=True)]
-        resized = np.pad(resized, (*rest, (0, 0)))
-    top, left = ((have - want) // 2 for have, want in zip(resized.shape, resize.size, strict=False))
-    pixels = resized[top : top + resize.size[0], left : left + resize.size[1]]
-    offset = (missing[0] // 2 - top, missing[1] // 2 - left)
-    return pixels, Geometry((height, width), (new[0] / height, new[1] / width), offset)
+    canvas = np.zeros((*resize.size, 3), dtype=np.uint8)
+    to_rows, rows = _centered(new[0], resize.size[0])
+    to_columns, columns = _centered(new[1], resize.size[1])
+    canvas[to_rows, to_columns] = resized[rows, columns]
+    offset = (to_rows.start - rows.start, to_columns.start - columns.start)
+    return canvas, _geometry(image, new, offset)
+
+
+def _centered(have: int, want: int) -> tuple[slice, slice]:
+    """Which of ``want`` pixels are covered, and by which of ``have`` pixels, centre on centre."""
+    shared = min(have, want)
+    to, start = (want - shared) // 2, (have - shared) // 2
+    return slice(to, to + shared), slice(start, start + shared)
+
+
+def _geometry(image: Pixels, new: Size, offset: tuple[int, int]) -> Geometry:
+    """Of ``image`` resized to ``new`` and put down at ``offset``, each (y, x)."""
+    height, width = image.shape[:2]
+    return Geometry((height, width), (new[0] / height, new[1] / width), offset)
 
 
 def _colors(pixels: Pixels, color: str) -> Pixels:
