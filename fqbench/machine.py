@@ -76,12 +76,17 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def memory_mb() -> int:
+    """Memory of the machine in MiB."""
+    return int(psutil.virtual_memory().total >> 20)
+
+
 def describe(threads: int) -> dict[str, object]:
     """The machine as it goes into results; ``threads``: number used for latency."""
     return {
         "cpu": cpu(),
         "threads": threads,
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_gb": round(memory_mb() / 1024, 1),
         "system": platform.platform(terse=True),
         "versions": versions(),
     }

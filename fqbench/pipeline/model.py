@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from fqbench.cells import Cell
 from fqbench.data import EvaluationSet, open_dataset
 from fqbench.data.calibration import calibration_hash, calibration_paths, overlap
 from fqbench.errors import UsageError
-from fqbench.machine import usable_cores, versions
+from fqbench.machine import memory_mb, usable_cores, versions
 from fqbench.measure.latency import Effort
 from fqbench.measure.prediction import Prediction
 from fqbench.spec import ModelSpec
@@ -28,7 +28,9 @@ STEPS_VERSION = 2
 
 METHOD = "offline"
 ALGORITHM = "hist"
-MEMORY_MB = 12_000
+MEMORY_SHARE = 0.8
+"""Part of the machine's memory that one child process may use."""
+
 TIMEOUT_S = 7200.0
 
 Progress = Callable[[str, int, int], None]
@@ -39,7 +41,7 @@ Progress = Callable[[str, int, int], None]
 class Limits:
     """What one child process may use before it is stopped and its cell fails."""
 
-    memory_mb: int = MEMORY_MB
+    memory_mb: int = field(default_factory=lambda: int(MEMORY_SHARE * memory_mb()))
     timeout_s: float = TIMEOUT_S
 
 
@@ -75,12 +77,12 @@ class ModelPipeline:
         store: Store,
         progress: Progress,
         *,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         allow_code: bool = False,
     ) -> None:
         self.spec, self.facts = spec, facts
         self.weights = "trained"
-        self._store, self._progress, self._limits = store, progress, limits
+        self._store, self._progress, self._limits = store, progress, limits or Limits()
         self._allow_code = allow_code
 
     @cached_property
@@ -99,24 +101,25 @@ class ModelPipeline:
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
         if cell.precision == "fp32":
-            return self.canonical() if cell.backend == "onnxruntime" else self._paddle_fp32()
+            return self.canonical if cell.backend == "onnxruntime" else self._paddle_fp32
         inputs = {
-            "canonical": self.canonical().key,
-            "quantization": self.quantization().key,
+            "canonical": self.canonical.key,
+            "quantization": self.quantization.key,
         }
         arguments: dict[str, Any] = {
-            "canonical": str(self.canonical().path),
-            "quantization": str(self.quantization().path),
+            "canonical": str(self.canonical.path),
+            "quantization": str(self.quantization.path),
         }
         if cell.backend == "paddle":
-            inputs["program"] = self._program().key
-            arguments["program"] = str(self._program().path)
+            inputs["program"] = self._program.key
+            arguments["program"] = str(self._program.path)
         return self._step(f"lower_{cell.backend}", inputs, arguments, ("onnx", "paddlepaddle"))
 
+    @cached_property
     def canonical(self) -> Artifact:
         """The canonical ONNX graph of the source."""
         spec = self.spec
-        inputs = {"source": self._source_digests(), "input_shape": list(spec.input_shape)}
+        inputs = {"source": self._source_digests, "input_shape": list(spec.input_shape)}
         arguments = {
             "source": str(spec.model),
             "params": str(spec.params),
@@ -124,21 +127,22 @@ class ModelPipeline:
         }
         return self._step("canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx"))
 
+    @cached_property
     def quantization(self) -> Quantized:
         """Scales, from the calibration images. Raises UsageError where those are evaluated."""
         spec = self.spec
         images = self.calibration_images()
         preprocess = spec.preprocess.model_dump(mode="json")
         inputs = {
-            "program": self._program().key,
-            "canonical": self.canonical().key,
+            "program": self._program.key,
+            "canonical": self.canonical.key,
             "images": calibration_hash(images),
             "preprocess": preprocess,
             "algorithm": ALGORITHM,
         }
         arguments = {
-            "program": str(self._program().path),
-            "canonical": str(self.canonical().path),
+            "program": str(self._program.path),
+            "canonical": str(self.canonical.path),
             "images": [str(path) for path in images],
             "preprocess": preprocess,
             "algorithm": ALGORITHM,
@@ -177,7 +181,7 @@ class ModelPipeline:
         inputs = {
             **described,
             "artifact": artifact.key,
-            "images": [[s.image_id, file_digest(s.path)] for s in samples],
+            "images": self._image_digests,
         }
         arguments = {
             **described,
@@ -244,20 +248,22 @@ class ModelPipeline:
         )
         return dict(result)
 
+    @cached_property
     def _paddle_fp32(self) -> Artifact:
         """The model as Paddle runs it in FP32: its own files where it came as Paddle's."""
         if self.spec.source_format == "onnx":
-            return self._program()
+            return self._program
 
         def copy(folder: Path) -> None:
             for source, suffix in self._paddle_files():
                 (folder / f"model{suffix}").write_bytes(source.read_bytes())
 
-        return self._store.get_or_make("paddle_source", {"source": self._source_digests()}, copy)
+        return self._store.get_or_make("paddle_source", {"source": self._source_digests}, copy)
 
+    @cached_property
     def _program(self) -> Artifact:
         """The canonical graph as a Paddle inference model."""
-        canonical = self.canonical()
+        canonical = self.canonical
         return self._step(
             "paddle_program",
             {"canonical": canonical.key},
@@ -269,6 +275,11 @@ class ModelPipeline:
         params = self.spec.params or self.spec.model.with_suffix(".pdiparams")
         return ((self.spec.model, ".pdmodel"), (params, ".pdiparams"))
 
+    @cached_property
+    def _image_digests(self) -> list[list[int | str]]:
+        return [[s.image_id, file_digest(s.path)] for s in self.data.samples]
+
+    @cached_property
     def _source_digests(self) -> list[str]:
         if self.spec.source_format == "onnx":
             return [file_digest(self.spec.model)]

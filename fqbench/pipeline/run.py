@@ -87,7 +87,7 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
 
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
-    quantization, lowering = pipeline.quantization(), pipeline.lowering(row.cell)
+    quantization, lowering = pipeline.quantization, pipeline.lowering(row.cell)
     margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, METHOD)
     return replace(
         row,

@@ -118,5 +118,5 @@ def _colors(pixels: Pixels, color: str) -> Pixels:
     if color == "bgr":
         return pixels[:, :, ::-1]
     if color == "gray":
-        return np.rint(pixels @ LUMINANCE).astype(np.uint8)[:, :, None]
+        return np.asarray(np.rint(pixels @ LUMINANCE), dtype=np.uint8)[:, :, None]
     return pixels

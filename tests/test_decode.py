@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fqbench.errors import StepError, UsageError
+from fqbench.spec import Logits, PPYoloe, PythonDecoder, YoloV5, YoloX
+from fqbench.vision import decode as decode_module
+from fqbench.vision.decode import Answer, Detections, decoder
+from fqbench.vision.geometry import Geometry
+
+SAME = Geometry((100, 200), (1.0, 1.0), (0.0, 0.0))
+HALF = Geometry((100, 200), (0.5, 0.5), (10.0, 0.0))
+"""An image of 100x200 at half its size, ten pixels below the top."""
+
+
+def _floats(*rows: Any) -> np.ndarray:
+    return np.array(rows, np.float32)
+
+
+def _decode(decode: Any, *outputs: np.ndarray, geometry: Geometry = SAME) -> Detections:
+    answer = decoder(decode, (64, 64))(outputs, geometry)
+    assert isinstance(answer, Detections)
+    return answer
+
+
+# cx, cy, w, h, objectness, one score for each of three classes
+ROWS = _floats([20, 20, 10, 20, 0.5, 0.8, 0.6, 0.0], [80, 20, 10, 10, 0.9, 0.0, 0.0, 1.0])[None]
+
+
+def test_yolov5_takes_every_class_of_a_row() -> None:
+    found = _decode(YoloV5(kind="yolov5"), ROWS)
+    np.testing.assert_allclose(found.scores, [0.9, 0.4, 0.3])
+    assert found.labels.tolist() == [2, 0, 1]
+    assert found.boxes.tolist() == [[75, 15, 85, 25], [15, 10, 25, 30], [15, 10, 25, 30]]
+    assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
+
+
+def test_yolov5_takes_the_best_class_where_told() -> None:
+    found = _decode(YoloV5(kind="yolov5", multi_label=False), ROWS)
+    assert found.labels.tolist() == [2, 0]
+
+
+def test_yolov5_maps_boxes_to_the_image_and_cuts_them_there() -> None:
+    rows = _floats([20, 20, 10, 20, 1, 1], [5, 10, 20, 10, 1, 0.5])[None]
+    found = _decode(YoloV5(kind="yolov5"), rows, geometry=HALF)
+    assert found.boxes.tolist() == [[30, 0, 50, 40], [0, 0, 30, 10]]
+
+
+def test_boxes_are_compared_before_they_are_cut() -> None:
+    # Far beyond the left border they differ, inside the image they are the same.
+    rows = _floats([0, 50, 20, 20, 1, 0.9], [-40, 50, 100, 20, 1, 0.8])[None]
+    assert len(_decode(YoloV5(kind="yolov5"), rows).scores) == 2
+
+
+def test_a_score_must_be_above_the_threshold() -> None:
+    found = _decode(YoloV5(kind="yolov5", score=0.5), _floats([9, 9, 9, 9, 1, 0.5, 0.75])[None])
+    assert found.labels.tolist() == [1]
+
+
+def test_at_most_max_boxes_remain() -> None:
+    assert _decode(YoloV5(kind="yolov5", max_boxes=2), ROWS).labels.tolist() == [2, 0]
+
+
+def test_only_the_best_candidates_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "CANDIDATES", 2)
+    assert _decode(YoloV5(kind="yolov5"), ROWS).labels.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_nothing_found_is_an_empty_answer(rows: int) -> None:
+    found = _decode(YoloV5(kind="yolov5"), np.zeros((1, rows, 7), np.float32))
+    assert (found.boxes.shape, found.scores.shape, found.labels.shape) == ((0, 4), (0,), (0,))
+
+
+def test_yolox_decodes_cells_of_each_stride() -> None:
+    decode = YoloX(kind="yolox", strides=(32, 64))
+    # Grids of 2x2 and 1x1 cells: row 1 is the cell x 1, y 0 of stride 32, row 4 of stride 64.
+    rows = np.zeros((1, 5, 6), np.float32)
+    rows[0, 1] = [0.5, 0.25, np.log(0.5), 0, 1, 0.9]
+    rows[0, 4] = [0.5, 0.5, 0, np.log(0.25), 1, 0.8]
+    found = _decode(decode, rows)
+    # Centre (1.5 * 32, 0.25 * 32), size 16x32; centre (32, 32), size 64x16.
+    np.testing.assert_allclose(found.boxes, [[40, 0, 56, 24], [0, 24, 64, 40]], rtol=1e-5)
+
+
+def test_yolox_survives_a_size_beyond_all_bounds() -> None:
+    rows = np.zeros((1, 1, 6), np.float32)
+    rows[0, 0] = [0, 0, 500, 500, 1, 1]
+    found = _decode(YoloX(kind="yolox", strides=(64,)), rows)
+    assert found.boxes.tolist() == [[0, 0, 200, 100]]
+
+
+def test_yolox_tells_that_the_strides_do_not_fit() -> None:
+    with pytest.raises(
+        StepError, match=r"has 5 rows, expected 84 for decode.strides \[8, 16, 32\]"
+    ):
+        _decode(YoloX(kind="yolox"), np.zeros((1, 5, 6), np.float32))
+
+
+def test_ppyoloe_rows_after_nms_are_in_image_pixels_already() -> None:
+    # label, score, x1, y1, x2, y2, sorted by label as Paddle does, filled up beyond the count
+    rows = _floats(
+        [0, 0.3, 1, 2, 3, 4],
+        [1, 0.9, 50, 50, 300, 60],
+        [2, 0.0005, 0, 0, 9, 9],
+        [2, 0.8, 0, 0, 9, 9],
+    )
+    found = _decode(PPYoloe(kind="ppyoloe"), rows, np.array([3], np.int32), geometry=HALF)
+    assert found.labels.tolist() == [1, 0]
+    assert found.boxes.tolist() == [[50, 50, 200, 60], [1, 2, 3, 4]]
+
+
+def test_ppyoloe_keeps_the_best_rows_not_the_first_classes() -> None:
+    rows = _floats([0, 0.3, 1, 2, 3, 4], [1, 0.9, 5, 5, 8, 8])
+    found = _decode(PPYoloe(kind="ppyoloe", max_boxes=1), rows, np.array([2]))
+    assert found.labels.tolist() == [1]
+
+
+def test_ppyoloe_with_no_detection_is_an_empty_answer() -> None:
+    found = _decode(PPYoloe(kind="ppyoloe"), -np.ones((1, 6), np.float32), np.array([0]))
+    assert found.boxes.shape == (0, 4)
+
+
+def test_ppyoloe_boxes_before_nms_are_in_image_pixels() -> None:
+    boxes = _floats([10, 10, 20, 20], [10, 10, 20, 21], [30, 30, 40, 40])[None]
+    scores = _floats([0.9, 0.8, 0.0], [0.0, 0.0, 0.7])[None]
+    found = _decode(PPYoloe(kind="ppyoloe"), boxes, scores, geometry=HALF)
+    assert found.boxes.tolist() == [[10, 10, 20, 20], [30, 30, 40, 40]]
+    assert found.labels.tolist() == [0, 1]
+
+
+def test_ppyoloe_without_any_post_processing_is_in_input_pixels() -> None:
+    rows = _floats([10, 20, 20, 30, 0.9, 0.0], [30, 30, 40, 40, 0.0, 0.7])[None]
+    found = _decode(PPYoloe(kind="ppyoloe"), rows, geometry=HALF)
+    assert found.boxes.tolist() == [[20, 20, 40, 40], [60, 40, 80, 60]]
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1), (1, 1, 4)])
+def test_logits_name_the_greatest(shape: tuple[int, ...]) -> None:
+    outputs = [_floats(-np.inf, 3, 5, 1).reshape(shape)]
+    assert decoder(Logits(kind="logits"), (8, 8))(outputs, SAME) == 2
+
+
+@pytest.mark.parametrize(
+    ("decode", "shapes", "message"),
+    [
+        (Logits(kind="logits"), [(2, 4)], r"\[2, 4\], expected one output \[1, classes\]"),
+        (Logits(kind="logits"), [(1, 4, 2)], r"\[1, 4, 2\], expected one output"),
+        (Logits(kind="logits"), [(1, 0)], r"\[1, 0\], expected one output"),
+        (Logits(kind="logits"), [], "the shapes none, expected one output"),
+        (YoloV5(kind="yolov5"), [(1, 9, 5)], r"\[1, 9, 5\], expected one output \[1, n, 5 \+ cl"),
+        (YoloV5(kind="yolov5"), [(2, 9, 6)], r"\[2, 9, 6\], expected"),
+        (YoloX(kind="yolox"), [(1, 9, 6), (1, 2)], r"\[1, 9, 6\] and \[1, 2\], expected one"),
+        (PPYoloe(kind="ppyoloe"), [(1, 9, 4), (1, 3, 8)], r"\[1, 9, 4\] and \[1, 3, 8\], expected"),
+        (PPYoloe(kind="ppyoloe"), [(9, 5), (1,)], r"expected \[n, 6\] and a count, \[1, n, 4\]"),
+        (PPYoloe(kind="ppyoloe"), [(1, 9, 4)], r"\[1, 9, 4\], expected"),
+    ],
+)
+def test_a_wrong_shape_is_told(decode: Any, shapes: list[tuple[int, ...]], message: str) -> None:
+    outputs = [np.zeros(shape, np.float32) for shape in shapes]
+    with pytest.raises(StepError, match=message):
+        decoder(decode, (64, 64))(outputs, SAME)
+
+
+@pytest.mark.parametrize(
+    ("decode", "shapes"),
+    [
+        (Logits(kind="logits"), [(1, 3)]),
+        (YoloV5(kind="yolov5"), [(1, 2, 7)]),
+        (YoloX(kind="yolox", strides=(64,)), [(1, 1, 7)]),
+        (PPYoloe(kind="ppyoloe"), [(1, 2, 4), (1, 3, 2)]),
+        (PPYoloe(kind="ppyoloe"), [(1, 2, 7)]),
+    ],
+)
+def test_nan_is_an_error_wherever_it_stands(decode: Any, shapes: list[tuple[int, ...]]) -> None:
+    for broken in range(len(shapes)):
+        outputs = [np.zeros(shape, np.float32) for shape in shapes]
+        outputs[broken].flat[-1] = np.nan
+        with pytest.raises(StepError, match="the model's output holds NaN"):
+            decoder(decode, (64, 64))(outputs, SAME)
+
+
+def test_an_infinite_box_is_an_error() -> None:
+    with pytest.raises(StepError, match="NaN or infinite values"):
+        _decode(YoloV5(kind="yolov5"), _floats([np.inf, 1, 1, 1, 1, 1])[None])
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    made = ModuleType("some_decoder")
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    yield made
+
+
+def _own(function: str = "some_decoder:decode", *, allow_code: bool = True) -> Any:
+    return decoder(PythonDecoder(kind="python", function=function), (8, 8), allow_code=allow_code)
+
+
+def test_code_of_the_user_is_not_even_imported_unless_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaves_a_trace.py").write_text("open('trace', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=r"'leaves_a_trace:f' runs code .* --allow-code"):
+        _own("leaves_a_trace:f", allow_code=False)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_code_that_cannot_be_imported_is_told(module: ModuleType) -> None:
+    with pytest.raises(UsageError, match="'no_such_module:f' cannot be imported: No module"):
+        _own("no_such_module:f")
+    with pytest.raises(UsageError, match="'some_decoder:decode' cannot be imported"):
+        _own()
+    module.decode = 3  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="'some_decoder:decode' is not a function"):
+        _own()
+
+
+def test_code_of_the_user_answers(module: ModuleType) -> None:
+    def decode(outputs: list[np.ndarray], geometry: Geometry) -> Answer:
+        return Detections(geometry.to_image(outputs[0]), np.array([1.0]), np.array([3]))
+
+    module.decode = decode  # type: ignore[attr-defined]
+    found = _own()([_floats([1, 11, 2, 12])], HALF)
+    assert found.boxes.tolist() == [[2, 2, 4, 4]]
+    assert (found.scores.dtype, found.labels.dtype) == (np.float32, np.int64)
+    module.decode = lambda outputs, geometry: np.int64(7)  # type: ignore[attr-defined]
+    assert _own()([], HALF) == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("cat", "returned str, expected Detections or int"),
+        (
+            Detections(_floats([1, 2, 3, 4]), _floats(1, 1), np.array([0])),
+            r"\[\[1, 4\], \[2\], \[1",
+        ),
+        (
+            Detections(_floats(), _floats(), np.array([])),
+            r"\[\[0\], \[0\], \[0\]\], expected \[n, 4",
+        ),
+        (Detections(_floats([1, 2, 3, np.nan]), _floats(1), np.array([0])), "returned NaN"),
+    ],
+)
+def test_a_wrong_answer_of_the_users_code_is_told(
+    module: ModuleType, answer: Any, message: str
+) -> None:
+    module.decode = lambda outputs, geometry: answer  # type: ignore[attr-defined]
+    with pytest.raises(StepError, match=message):
+        _own()([], SAME)
