@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fqbench.report.table import lines
+from fqbench.report.table import METRICS, lines
 from fqbench.results import Results, Row
 
 
@@ -28,6 +28,10 @@ def notes(results: Results) -> tuple[str, ...]:
 
 
 def _data(rows: Iterable[Row]) -> str:
-    counts = {row.cell.model: row.images for row in rows if row.images is not None}
-    listed = ", ".join(f"{model} {images}" for model, images in counts.items())
-    return f"Images evaluated: {listed or 'none'}; calibration images are never among them."
+    described = {
+        row.cell.model: f"{row.cell.model} {row.images} ({METRICS[row.metric or 'top1']})"
+        for row in rows
+        if row.images is not None
+    }
+    listed = ", ".join(described.values()) or "none"
+    return f"Images evaluated (metric): {listed}; calibration images are never among them."

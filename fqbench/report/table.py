@@ -30,6 +30,7 @@ BACKENDS = {
     "paddle": "Paddle Inference",
     "tensorrt": "TensorRT",
 }
+METRICS = {"mAP": "mAP", "top1": "top-1"}
 METHODS = {"offline": "offline quantization", "distillation": "distillation training"}
 NOTHING = "-"
 
@@ -60,7 +61,7 @@ def _line(rows: Sequence[Row]) -> Line:
         _latency(fp32),
         _latency(int8),
         _ratio(int8),
-        {"mAP": "mAP", "top1": "top-1"}.get(rows[0].metric or "", NOTHING),
+        METRICS.get(rows[0].metric or "", NOTHING),
         _accuracy(fp32),
         _accuracy(int8),
         _drop(int8),
@@ -97,7 +98,7 @@ def _drop(row: Row | None) -> str:
 def _margin(row: Row | None) -> str:
     if row is None or row.margin is None:
         return NOTHING
-    mark = {True: " ok", False: " exceeded", None: ""}[row.within_margin]
+    mark = {True: " ok", False: " over", None: ""}[row.within_margin]
     return f"{row.margin:g}{mark}"
 
 
