@@ -180,7 +180,7 @@ def test_a_calibration_list_that_does_not_do_is_told(images: Path, text: str, me
 
 
 def test_a_calibration_folder_that_does_not_do_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has 0 images, calibration.start is 0"):
+    with pytest.raises(UsageError, match=r"has 0 images, calibration.start is 0"):
         calibration_paths(Calibration(images=tmp_path))
     with pytest.raises(UsageError, match=r"calibration.images: .*none is not a folder"):
         calibration_paths(Calibration(images=tmp_path / "none"))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -193,10 +192,10 @@ def test_an_infinite_box_is_an_error() -> None:
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     made = ModuleType("some_decoder")
     monkeypatch.setitem(sys.modules, made.__name__, made)
-    yield made
+    return made
 
 
 def _own(function: str = "some_decoder:decode", *, allow_code: bool = True) -> Any:

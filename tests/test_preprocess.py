@@ -126,12 +126,12 @@ def test_boxes_never_leave_the_image(height: int, width: int, data: st.DataObjec
         Crop(kind="crop", size=(32, 48), short_side=40),
     ]
     resize = data.draw(st.sampled_from(kinds))
-    _, geometry = prepare(_flat(height, width), Preprocess(resize=resize)).__dict__.values()
+    geometry = prepare(_flat(height, width), Preprocess(resize=resize)).geometry
     edges = data.draw(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4))
     x1, y1, x2, y2 = geometry.to_image(_box(*edges))[0]
-    assert 0 <= min(x1, x2)
+    assert min(x1, x2) >= 0
     assert max(x1, x2) <= width
-    assert 0 <= min(y1, y2)
+    assert min(y1, y2) >= 0
     assert max(y1, y2) <= height
 
 
@@ -243,11 +243,12 @@ def test_read_image_reads_broken_files_or_says_so(
     try:
         pixels = read_image(path)
     except UsageError as error:
-        assert "broken" in str(error)
-        assert "\n" not in str(error)
+        said = str(error)
     else:
-        assert pixels.dtype == np.uint8
-        assert pixels.shape[2:] == (3,)
+        said = f"broken: {pixels.dtype}, {pixels.ndim} axes"
+        assert said == "broken: uint8, 3 axes"
+    assert "broken" in said
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP"])

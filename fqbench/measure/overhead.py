@@ -10,10 +10,9 @@ from typing import Any
 from fqbench.backends import Runner, runtime
 from fqbench.isolate import Report
 from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.pipeline.steps import inputs
 from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import prepare
+from fqbench.vision.preprocess import model_inputs, prepare
 
 ROUNDS = 40
 
@@ -26,7 +25,7 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
     prepared = prepare(
         read_image(Path(arguments["image"])), Preprocess.model_validate(arguments["preprocess"])
     )
-    feed = inputs(prepared, arguments["inputs"])
+    feed = model_inputs(prepared, arguments["inputs"])
     runner = runtime(arguments["backend"]).prepare(
         Path(arguments["artifact"]), precision=arguments["precision"], threads=1
     )

@@ -139,6 +139,7 @@ class ModelPipeline:
             "images": calibration_hash(images),
             "preprocess": preprocess,
             "algorithm": ALGORITHM,
+            "inputs": list(self.facts.inputs),
         }
         arguments = {
             "program": str(self._program.path),
@@ -146,6 +147,7 @@ class ModelPipeline:
             "images": [str(path) for path in images],
             "preprocess": preprocess,
             "algorithm": ALGORITHM,
+            "inputs": list(self.facts.inputs),
         }
         made = self._step("quantize_offline", inputs, arguments, ("paddlepaddle", "paddleslim"))
         seconds = json.loads(made.file("timing.json").read_text())["seconds"]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from fqbench.backends import Runner, runtime
@@ -21,12 +20,9 @@ from fqbench.isolate import Report
 from fqbench.measure.latency import Effort, time_interleaved
 from fqbench.spec import Decode, Preprocess
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import Prepared, prepare
+from fqbench.vision.preprocess import model_inputs, prepare
 
 Arguments = dict[str, Any]
-
-SCALE_FACTOR = "scale_factor"
-"""PP-YOLOE's second input: height and width of its input over those of the image."""
 
 
 def canonical(arguments: Arguments, report: Report) -> None:
@@ -58,18 +54,18 @@ def quantize_offline(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.quantize.neutral import neutral
-    from fqbench.quantize.offline import calibrate
+    from fqbench.quantize.offline import Samples, calibrate
 
     start = time.perf_counter()
     folder = Path(arguments["folder"])
     images = [Path(p) for p in arguments["images"]]
     preprocess = Preprocess.model_validate(arguments["preprocess"])
-    scales = calibrate(
-        Path(arguments["program"]), images, preprocess, arguments["algorithm"], report
-    )
+    samples = Samples(images, preprocess, arguments["inputs"], report)
+    scales = calibrate(Path(arguments["program"]), samples, arguments["algorithm"])
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    tensor = prepare(read_image(images[0]), preprocess).tensor
-    quantization, names = neutral(model, scales, tensor, arguments["algorithm"], len(images))
+    quantization, names = neutral(
+        model, scales, samples.tensors(0), arguments["algorithm"], len(samples)
+    )
     quantization.write(folder / "quantization.json")
     (folder / "names.json").write_text(json.dumps(names, indent=1, sort_keys=True))
     (folder / "timing.json").write_text(json.dumps({"seconds": time.perf_counter() - start}))
@@ -135,7 +131,7 @@ def predict(arguments: Arguments, report: Report) -> None:
     predictions = []
     for done, (image_id, path) in enumerate(samples, start=1):
         prepared = prepare(read_image(Path(path)), preprocess)
-        answer = decode(runner.run(inputs(prepared, arguments["inputs"])), prepared.geometry)
+        answer = decode(runner.run(model_inputs(prepared, arguments["inputs"])), prepared.geometry)
         predictions.append(Prediction(image_id, answer))
         report(done, len(samples))
     folder = Path(arguments["folder"])
@@ -149,7 +145,7 @@ def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[floa
     prepared = prepare(
         read_image(Path(arguments["image"])), Preprocess.model_validate(arguments["preprocess"])
     )
-    feed = inputs(prepared, arguments["inputs"])
+    feed = model_inputs(prepared, arguments["inputs"])
     calls = {
         name: _call(_prepare({**arguments, **cell}, arguments["threads"]), feed)
         for name, cell in arguments["cells"].items()
@@ -166,11 +162,3 @@ def _prepare(arguments: Arguments, threads: int) -> Runner:
     return runtime(arguments["backend"]).prepare(
         Path(arguments["artifact"]), precision=arguments["precision"], threads=threads
     )
-
-
-def inputs(prepared: Prepared, names: Sequence[str]) -> list[Any]:
-    """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
-    height, width = prepared.tensor.shape[2:]
-    image_height, image_width = prepared.geometry.image_size
-    factor = np.array([[height / image_height, width / image_width]], dtype=np.float32)
-    return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -21,16 +21,16 @@ Names = dict[str, tuple[str, ...]]
 def neutral(
     model: onnx.ModelProto,
     scales: PaddleScales,
-    image: NDArray[np.float32],
+    tensors: Sequence[NDArray[np.float32]],
     algorithm: str,
     images: int,
 ) -> tuple[Quantization, Names]:
     """Return the backend-neutral record, and the program's names of each ONNX tensor.
 
-    ``image`` is the tensor that the fingerprints in ``scales`` were taken on.
+    ``tensors`` are the inputs that the fingerprints in ``scales`` were taken on.
     """
     graph = Graph(model)
-    names = pair(fingerprints(model, image), scales.fingerprints)
+    names = pair(fingerprints(model, tensors), scales.fingerprints)
     amax = {
         tensor: scales.amax[alias]
         for tensor, aliases in names.items()
@@ -57,8 +57,10 @@ def _kept_float(graph: Graph, amax: Mapping[str, float], weights: Container[str]
     return kept
 
 
-def fingerprints(model: onnx.ModelProto, image: NDArray[np.float32]) -> dict[str, Fingerprint]:
-    """Fingerprints of all float32 tensors that the graph computes from ``image``."""
+def fingerprints(
+    model: onnx.ModelProto, tensors: Sequence[NDArray[np.float32]]
+) -> dict[str, Fingerprint]:
+    """Fingerprints of all float32 tensors that the graph computes from ``tensors``."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     outputs = {value.name for value in watched.graph.output}
@@ -72,10 +74,10 @@ def fingerprints(model: onnx.ModelProto, image: NDArray[np.float32]) -> dict[str
     session = ort.InferenceSession(
         watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    source = session.get_inputs()[0].name
+    feed = dict(zip((value.name for value in session.get_inputs()), tensors, strict=True))
     names = [value.name for value in session.get_outputs()]
-    found = {source: Fingerprint.of(image)}
-    for name, value in zip(names, session.run(None, {source: image}), strict=True):
+    found = {name: Fingerprint.of(tensor) for name, tensor in feed.items()}
+    for name, value in zip(names, session.run(None, feed), strict=True):
         if isinstance(value, np.ndarray) and value.dtype == np.float32:
             found[name] = Fingerprint.of(value)
     return found

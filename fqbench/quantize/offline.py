@@ -17,7 +17,7 @@ from fqbench.isolate import Report
 from fqbench.quantize.fingerprint import Fingerprint
 from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import prepare
+from fqbench.vision.preprocess import model_inputs, prepare
 
 Algorithm = Literal["hist", "avg", "abs_max", "KL", "mse", "emd"]
 
@@ -38,26 +38,43 @@ class PaddleScales:
     fingerprints: Mapping[str, Fingerprint]
 
 
-def calibrate(
-    program: Path,
-    images: Sequence[Path],
-    preprocess: Preprocess,
-    algorithm: Algorithm,
-    report: Report,
-) -> PaddleScales:
-    """Quantize the Paddle model in folder ``program`` with ``images`` and return its scales."""
+class Samples:
+    """The calibration images as PaddlePaddle reads a data set: the tensors of one image."""
+
+    def __init__(
+        self, images: Sequence[Path], preprocess: Preprocess, inputs: Sequence[str], report: Report
+    ) -> None:
+        self._images, self._preprocess, self._inputs = images, preprocess, inputs
+        self._report, self._served = report, 0
+
+    def tensors(self, index: int) -> list[NDArray[np.float32]]:
+        """What the model's inputs are given for one image, batch 1."""
+        prepared = prepare(read_image(self._images[index]), self._preprocess)
+        return model_inputs(prepared, self._inputs)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
+        self._served += 1
+        self._report(min(self._served, PASSES * len(self)), PASSES * len(self))
+        return tuple(tensor[0] for tensor in self.tensors(index))
+
+
+def calibrate(program: Path, samples: Samples, algorithm: Algorithm) -> PaddleScales:
+    """Quantize the Paddle model in folder ``program`` with ``samples`` and return its scales."""
     import paddle
     from paddleslim.quant import quant_post_static
 
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     graph, feeds, _ = paddle.static.load_inference_model(str(program / STEM), executor)
-    batches = _Images(images, preprocess, report)
-    fingerprints = _fingerprints(executor, graph, feeds[0], batches.tensor(0))
+    first = dict(zip(feeds, samples.tensors(0), strict=True))
+    fingerprints = _fingerprints(executor, graph, first)
     weights = _weight_digests(graph)
     loader = paddle.io.DataLoader(
-        batches,
-        feed_list=[graph.global_block().var(feeds[0])],
+        samples,
+        feed_list=[graph.global_block().var(name) for name in feeds],
         return_list=False,
         batch_size=1,
         places=[paddle.CPUPlace()],
@@ -71,7 +88,7 @@ def calibrate(
             model_filename=f"{STEM}.pdmodel",
             params_filename=f"{STEM}.pdiparams",
             batch_size=1,
-            batch_nums=len(images),
+            batch_nums=len(samples),
             algo=algorithm,
             quantizable_op_type=list(CONVOLUTIONS),
             weight_quantize_type="channel_wise_abs_max",
@@ -90,27 +107,8 @@ def calibrate(
     )
 
 
-class _Images:
-    """The calibration images as PaddlePaddle reads a data set: one tensor a sample."""
-
-    def __init__(self, paths: Sequence[Path], preprocess: Preprocess, report: Report) -> None:
-        self._paths, self._preprocess, self._report = paths, preprocess, report
-        self._served = 0
-
-    def tensor(self, index: int) -> NDArray[np.float32]:
-        return prepare(read_image(self._paths[index]), self._preprocess).tensor
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32]]:
-        self._served += 1
-        self._report(min(self._served, PASSES * len(self)), PASSES * len(self))
-        return (self.tensor(index)[0],)
-
-
 def _fingerprints(
-    executor: Any, graph: Any, feed: str, tensor: NDArray[np.float32]
+    executor: Any, graph: Any, feed: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, Fingerprint]:
     import paddle
 
@@ -122,11 +120,11 @@ def _fingerprints(
         for name in op.output_arg_names
         if block.var(name).dtype == paddle.float32 and not block.var(name).persistable
     ]
-    values = executor.run(graph, feed={feed: tensor}, fetch_list=names)
+    values = executor.run(graph, feed=dict(feed), fetch_list=names)
     found = {
         name: Fingerprint.of(np.asarray(value)) for name, value in zip(names, values, strict=True)
     }
-    return {feed: Fingerprint.of(tensor), **found}
+    return {**{name: Fingerprint.of(tensor) for name, tensor in feed.items()}, **found}
 
 
 def _weight_digests(graph: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@ benchmark share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from fqbench.spec.model import Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image
+
+SCALE_FACTOR = "scale_factor"
+"""PP-YOLOE's second input: height and width of its input over those of the image."""
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in gray (ITU-R BT.601)."""
@@ -47,6 +51,14 @@ def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
     values -= np.asarray(preprocess.mean, dtype=np.float32)
     values /= np.asarray(preprocess.std, dtype=np.float32)
     return Prepared(np.ascontiguousarray(values.transpose(2, 0, 1)[None]), geometry)
+
+
+def model_inputs(prepared: Prepared, names: Sequence[str]) -> list[NDArray[np.float32]]:
+    """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
+    height, width = prepared.tensor.shape[2:]
+    image_height, image_width = prepared.geometry.image_size
+    factor = np.array([[height / image_height, width / image_width]], dtype=np.float32)
+    return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]
 
 
 def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:

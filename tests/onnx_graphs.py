@@ -1,0 +1,119 @@
+"""Small ONNX graphs with random weights, and quantization records from their own values."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.record import Quantization
+from tests.qdq_reference import evaluate
+
+
+class Net:
+    """Writes a graph node by node; each method returns the name of the tensor it made."""
+
+    def __init__(self, seed: int = 0, shape: tuple[int, ...] = (1, 3, 16, 16)) -> None:
+        self.random = np.random.default_rng(seed)
+        self.shape = shape
+        self.channels = {"x": shape[1]}
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: dict[str, np.ndarray] = {}
+
+    def node(self, kind: str, *inputs: str, channels: int | None = None, **attributes) -> str:
+        name = f"{kind.lower()}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], f"n_{name}", **attributes))
+        self.channels[name] = self.channels[inputs[0]] if channels is None else channels
+        return name
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        self.weights[name] = value
+        return name
+
+    def conv(self, source: str, outputs: int, size: int = 3, *, groups: int = 1, **attributes):
+        inputs = self.channels[source] // groups
+        spread = (2.0 / (inputs * size * size)) ** 0.5
+        weight = self.random.normal(0, spread, (outputs, inputs, size, size)).astype(np.float32)
+        bias = self.random.normal(0, 0.3, outputs).astype(np.float32)
+        index = len(self.nodes)
+        names = [self.constant(f"w{index}", weight), self.constant(f"b{index}", bias)]
+        attributes.setdefault("pads", [size // 2] * 4)
+        kernel = [size, size]
+        return self.node(
+            "Conv", source, *names, channels=outputs, group=groups, kernel_shape=kernel, **attributes
+        )
+
+    def clip(self, source: str, low: float = 0.0, high: float = 6.0) -> str:
+        limits = [
+            self.constant(f"{source}_{side}", np.float32(value))
+            for side, value in (("low", low), ("high", high))
+        ]
+        return self.node("Clip", source, *limits)
+
+    def silu(self, source: str) -> str:
+        return self.node("Mul", source, self.node("Sigmoid", source))
+
+    def resize(self, source: str) -> str:
+        scales = self.constant(f"{source}_scales", np.array([1, 1, 2, 2], np.float32))
+        return self.node(
+            "Resize",
+            source,
+            "",
+            scales,
+            mode="nearest",
+            nearest_mode="floor",
+            coordinate_transformation_mode="asymmetric",
+        )
+
+    def gemm(self, source: str, outputs: int) -> str:
+        weight = self.random.normal(0, 0.3, (outputs, self.channels[source])).astype(np.float32)
+        index = len(self.nodes)
+        names = [
+            self.constant(f"w{index}", weight),
+            self.constant(f"b{index}", np.zeros(outputs, np.float32)),
+        ]
+        return self.node("Gemm", source, *names, channels=outputs, transB=1)
+
+    def image(self) -> np.ndarray:
+        return self.random.normal(0, 1, self.shape).astype(np.float32)
+
+    def model(self, *outputs: str, opset: int = 13, free_batch: bool = False) -> onnx.ModelProto:
+        dims = ["N", *self.shape[1:]] if free_batch else list(self.shape)
+        graph = helper.make_graph(
+            self.nodes,
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            [numpy_helper.from_array(value, name) for name, value in self.weights.items()],
+        )
+        # Of opset 11 to 17 all are of this IR version or later.
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+        model.ir_version = 8
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+
+
+def record(
+    model: onnx.ModelProto,
+    image: np.ndarray,
+    *,
+    unknown: Iterable[str] = (),
+    float_layers: Iterable[str] = (),
+) -> Quantization:
+    """A record of the largest magnitudes that ``model`` has on ``image`` itself."""
+    values = {"x": image, **evaluate(model, {"x": image})}
+    graph = Graph(model)
+    weights = {
+        node.input[1]: numpy_helper.to_array(graph.weights[node.input[1]])
+        for node in graph.convolutions()
+    }
+    return Quantization(
+        method="offline",
+        algorithm="abs_max",
+        images=1,
+        amax={k: float(np.abs(v).max()) for k, v in values.items() if k not in set(unknown)},
+        weight_amax={
+            k: tuple(np.abs(v).reshape(len(v), -1).max(axis=1).tolist()) for k, v in weights.items()
+        },
+        float_layers=dict.fromkeys(float_layers, "a reason"),
+    )

@@ -1,0 +1,124 @@
+"""Float64 reference of a quantized ONNX graph, one node after the other, in plain NumPy.
+
+A second implementation, written from the ONNX operator specification; nothing of ONNX Runtime.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+def evaluate(
+    model: onnx.ModelProto,
+    feeds: Mapping[str, np.ndarray],
+    forced: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Every tensor of ``model``, by name.
+
+    A tensor named in ``forced`` is returned as computed here, but what reads it reads the forced
+    value: so that each step is judged from the same start.
+    """
+    seen = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    seen.update(feeds)
+    found = {}
+    for node in model.graph.node:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        inputs = [seen[name] if name else None for name in node.input]
+        result = OPERATORS[node.op_type](inputs, attributes)
+        found[node.output[0]] = result
+        seen[node.output[0]] = (forced or {}).get(node.output[0], result)
+    return found
+
+
+def _real(array):
+    return np.asarray(array, dtype=np.float64)
+
+
+def _along(values, axis, rank):
+    values = _real(values)
+    return values if values.ndim == 0 else values.reshape([-1] + [1] * (rank - axis - 1))
+
+
+def _quantize(inputs, attributes):
+    x, scale, zero = inputs
+    axis = attributes.get("axis", 1)
+    limits = np.iinfo(zero.dtype)
+    codes = np.rint(_real(x) / _along(scale, axis, x.ndim)) + _along(zero, axis, x.ndim)
+    return np.clip(codes, limits.min, limits.max).astype(zero.dtype)
+
+
+def _dequantize(inputs, attributes):
+    x, scale, zero = inputs
+    axis = attributes.get("axis", 1)
+    return (_real(x) - _along(zero, axis, x.ndim)) * _along(scale, axis, x.ndim)
+
+
+def _windows(x, kernel, attributes, fill):
+    """Windows [N, C, H, W, kernel height, kernel width] of ``x`` [N, C, H, W]."""
+    top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+    padded = np.pad(
+        _real(x), ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), axis=(2, 3))
+    down, across = attributes.get("strides", [1, 1])
+    return windows[:, :, ::down, ::across]
+
+
+def _conv(inputs, attributes):
+    x, weight = inputs[0], _real(inputs[1])
+    groups = attributes.get("group", 1)
+    windows = _windows(x, weight.shape[2:], attributes, 0.0)
+    split = zip(np.split(windows, groups, axis=1), np.split(weight, groups, axis=0), strict=True)
+    parts = [np.einsum("nchwij,ocij->nohw", window, part) for window, part in split]
+    result = np.concatenate(parts, axis=1)
+    return result if len(inputs) < 3 else result + _real(inputs[2])[:, None, None]
+
+
+def _clip(inputs, attributes):
+    low, high = ([*inputs[1:], None, None])[:2]
+    return np.clip(inputs[0], -np.inf if low is None else low, np.inf if high is None else high)
+
+
+def _max_pool(inputs, attributes):
+    return _windows(inputs[0], attributes["kernel_shape"], attributes, -np.inf).max(axis=(4, 5))
+
+
+def _average_pool(inputs, attributes):
+    return _windows(inputs[0], attributes["kernel_shape"], attributes, 0.0).mean(axis=(4, 5))
+
+
+def _resize(inputs, attributes):
+    assert attributes["mode"] == b"nearest"
+    assert inputs[2].tolist() == [1.0, 1.0, 2.0, 2.0]
+    return inputs[0].repeat(2, axis=2).repeat(2, axis=3)
+
+
+def _gemm(inputs, attributes):
+    left, right = _real(inputs[0]), _real(inputs[1])
+    left = left.T if attributes.get("transA") else left
+    right = right.T if attributes.get("transB") else right
+    result = attributes.get("alpha", 1.0) * left @ right
+    return result + (attributes.get("beta", 1.0) * _real(inputs[2]) if len(inputs) > 2 else 0.0)
+
+
+OPERATORS = {
+    "QuantizeLinear": _quantize,
+    "DequantizeLinear": _dequantize,
+    "Conv": _conv,
+    "Relu": lambda i, a: np.maximum(i[0], 0.0),
+    "LeakyRelu": lambda i, a: np.where(_real(i[0]) < 0, a.get("alpha", 0.01), 1.0) * i[0],
+    "Clip": _clip,
+    "Sigmoid": lambda i, a: 1.0 / (1.0 + np.exp(-_real(i[0]))),
+    "Mul": lambda i, a: _real(i[0]) * _real(i[1]),
+    "Add": lambda i, a: _real(i[0]) + _real(i[1]),
+    "Concat": lambda i, a: np.concatenate(i, axis=a["axis"]),
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": lambda i, a: _real(i[0]).mean(axis=(2, 3), keepdims=True),
+    "Resize": _resize,
+    "Gemm": _gemm,
+    "Flatten": lambda i, a: i[0].reshape(int(np.prod(i[0].shape[: a.get("axis", 1)])), -1),
+    "Reshape": lambda i, a: i[0].reshape(i[1].tolist()),
+    "Transpose": lambda i, a: i[0].transpose(a["perm"]),
+}
