@@ -35,13 +35,14 @@ def _covered(pixels: Pixels, value: int = 200) -> tuple[int, int, int, int]:
 
 
 # YOLOv5's letterbox(image, (640, 640), auto=False): 1080 * 640 / 1920 = 360, rest 280;
-# 427 * 1 = 427, rest 213, of which round(106.4) goes above; 333 * 1.28 = 426.24.
+# 427 * 1 = 427, rest 213, of which round(106.4) goes above, of 215 round(107.4); 333 * 1.28 = 426.24.
 @pytest.mark.parametrize(
     ("height", "width", "covered"),
     [
         (1080, 1920, (0, 140, 640, 500)),
         (427, 640, (0, 106, 640, 533)),
         (640, 427, (106, 0, 533, 640)),
+        (425, 640, (0, 107, 640, 532)),
         (333, 500, (0, 107, 640, 533)),
         (64, 64, (0, 0, 640, 640)),
     ],

@@ -29,7 +29,7 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
-    plain = _with_plain_names(_without_neutral_attributes(folded))
+    plain = _with_plain_names(_as_x2paddle_expects(folded))
     return onnx.shape_inference.infer_shapes(plain)
 
 
@@ -72,19 +72,23 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
         return onnx.load(str(target))
 
 
-def _without_neutral_attributes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop attributes at their default that recent exporters write and x2paddle refuses."""
-    defaults = {"dilations": [1, 1], "storage_order": 0, "ceil_mode": 0}
+def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop attributes at their default that x2paddle refuses, write one that it requires."""
+    refused = {"dilations": [1, 1], "storage_order": 0, "ceil_mode": 0}
+    shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type != "MaxPool":
-            continue
-        kept = [
-            attribute
-            for attribute in node.attribute
-            if defaults.get(attribute.name) != onnx.helper.get_attribute_value(attribute)
-        ]
-        del node.attribute[:]
-        node.attribute.extend(kept)
+        if node.op_type == "MaxPool":
+            kept = [
+                attribute
+                for attribute in node.attribute
+                if refused.get(attribute.name) != onnx.helper.get_attribute_value(attribute)
+            ]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+        named = {attribute.name for attribute in node.attribute}
+        if node.op_type == "Conv" and node.input[1] in shapes and "kernel_shape" not in named:
+            kernel = shapes[node.input[1]][2:]
+            node.attribute.append(onnx.helper.make_attribute("kernel_shape", kernel))
     return model
 
 

@@ -115,7 +115,6 @@ def _needed(objects: NDArray[np.float64], recalls: NDArray[np.float64]) -> NDArr
     the least n with ``n / objects >= recall`` in floating point.
     """
     count = np.floor(objects[:, None] * recalls)
-    count -= (count > 0) & ((count - 1) / objects[:, None] >= recalls)
     count += count / objects[:, None] < recalls
     return np.asarray(count)
 
