@@ -35,7 +35,8 @@ def _covered(pixels: Pixels, value: int = 200) -> tuple[int, int, int, int]:
 
 
 # YOLOv5's letterbox(image, (640, 640), auto=False): 1080 * 640 / 1920 = 360, rest 280;
-# 427 * 1 = 427, rest 213, of which round(106.4) goes above, of 215 round(107.4); 333 * 1.28 = 426.24.
+# 427 * 1 = 427, rest 213, of which round(106.4) goes above, of 215 round(107.4);
+# 333 * 1.28 = 426.24.
 @pytest.mark.parametrize(
     ("height", "width", "covered"),
     [

@@ -1,0 +1,52 @@
+"""What test_lower_paddle.py runs in a child process: paddle is never imported beside pytest."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from fqbench.pipeline import steps
+
+
+def quantize_and_run(arguments, report):
+    """Take ``source`` through the real steps with a given record; return what was found.
+
+    Writes the results of each cell as ``fp32.npy`` and ``int8.npy`` into ``folder``.
+    """
+    from fqbench.backends.paddle import PaddleInference
+    from fqbench.convert.program import load
+    from fqbench.lower.paddle import layers, write
+    from fqbench.quantize.graph import Graph
+    from fqbench.quantize.offline import CONVOLUTIONS
+    from fqbench.quantize.record import Quantization
+
+    folder = Path(arguments["folder"])
+    canonical, fp32, int8 = (folder / name for name in ("canonical", "fp32", "int8"))
+    for made in (canonical, fp32, int8):
+        made.mkdir()
+    source = {"source": arguments["source"], "input_shape": arguments["input_shape"]}
+    steps.canonical({**source, "folder": str(canonical)}, report)
+    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    model = onnx.load(str(canonical / "model.onnx"))
+    operators = load(fp32).block.ops
+    # Both list the convolutions in the order of the network, which is a chain.
+    inputs = [op.input("Input")[0] for op in operators if op.type in CONVOLUTIONS]
+    convolutions = Graph(model).convolutions()
+    names = {n.input[0]: [i] for n, i in zip(convolutions, inputs, strict=True)}
+    chosen = layers(model, Quantization.read(Path(arguments["record"])), names)
+    written = write(fp32, chosen, int8)
+    image = np.load(arguments["image"])
+    running = {}
+    for precision in ("fp32", "int8"):
+        runner = PaddleInference().prepare(folder / precision, precision=precision, threads=1)
+        np.save(folder / f"{precision}.npy", runner.run([image])[0])
+        running[precision] = runner.int8_convolutions()
+    return {
+        "operators": [
+            {"type": op.type, "inputs": sorted(k for k in op.input_names if op.input(k))}
+            for op in operators
+        ],
+        "planned": len(chosen),
+        "written": written,
+        "running": running,
+    }
