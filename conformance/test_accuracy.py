@@ -7,20 +7,18 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.matrix import Pair, Workshop
-from fixtures.outcomes import Evaluation
 from fqbench.cells import Cell
 from fqbench.margins import Margins
-from fqbench.measure.accuracy import accuracy, drop
-from fqbench.pipeline.model import METHOD
+from fqbench.pipeline.model import METHOD, Answers
 
-Evaluate = Callable[[Cell], Evaluation]
+Answer = Callable[[Cell], Answers]
 
 CHANCE = 2.0
 """Accuracy in points of any FP32 model that works at all: far above guessing."""
 
 
 def test_int8_accuracy_is_within_its_margin(
-    pair: Pair, workshop: Workshop, evaluated: Evaluate, margins: Margins
+    pair: Pair, workshop: Workshop, answered: Answer, margins: Margins
 ) -> None:
     pipeline = workshop.pipeline(pair.int8.model)
     margin = margins.for_cell(pipeline.spec, pair.int8.backend, METHOD)
@@ -29,9 +27,9 @@ def test_int8_accuracy_is_within_its_margin(
             f"no margin is documented for {pair.int8.id}: add one to conformance/margins.yaml or"
             " to the model's spec, with its source and reason"
         )
-    fp32, int8 = (evaluated(cell).predictions for cell in (pair.fp32, pair.int8))
-    assert accuracy(pipeline.data, fp32) > CHANCE
-    lost = drop(pipeline.data, fp32, int8)
+    fp32, int8 = answered(pair.fp32), answered(pair.int8)
+    assert pipeline.accuracy(fp32) > CHANCE
+    lost = pipeline.drop(fp32, int8)
     assert lost.value <= margin.drop, (
         f"INT8 loses {lost.value:.2f} points (95 % interval {lost.low:.2f} to {lost.high:.2f}),"
         f" the margin is {margin.drop:g} ({margin.source}: {margin.reason})"

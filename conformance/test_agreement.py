@@ -7,16 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.matrix import Workshop
-from fixtures.outcomes import Evaluation
 from fqbench.cells import Cell
-from fqbench.measure.accuracy import accuracy
+from fqbench.pipeline.model import Answers
 
 TOLERANCE = 0.3
 """Points between two backends' FP32 accuracy: rounding moves single images only."""
 
 
 def test_backends_agree_in_fp32(
-    model: str, workshop: Workshop, evaluated: Callable[[Cell], Evaluation]
+    model: str, workshop: Workshop, answered: Callable[[Cell], Answers]
 ) -> None:
     cells = [
         cell
@@ -25,6 +24,6 @@ def test_backends_agree_in_fp32(
     ]
     if len(cells) < 2:
         pytest.skip("fewer than two backends of this model run here")
-    data = workshop.pipeline(model).data
-    found = {cell.id: accuracy(data, evaluated(cell).predictions) for cell in cells}
+    pipeline = workshop.pipeline(model)
+    found = {cell.id: pipeline.accuracy(answered(cell)) for cell in cells}
     assert max(found.values()) - min(found.values()) <= TOLERANCE, found

@@ -41,7 +41,13 @@ class Net:
         attributes.setdefault("pads", [size // 2] * 4)
         kernel = [size, size]
         return self.node(
-            "Conv", source, *names, channels=outputs, group=groups, kernel_shape=kernel, **attributes
+            "Conv",
+            source,
+            *names,
+            channels=outputs,
+            group=groups,
+            kernel_shape=kernel,
+            **attributes,
         )
 
     def clip(self, source: str, low: float = 0.0, high: float = 6.0) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+
 def evaluate(
     model: onnx.ModelProto,
     feeds: Mapping[str, np.ndarray],
@@ -57,9 +58,7 @@ def _dequantize(inputs, attributes):
 def _windows(x, kernel, attributes, fill):
     """Windows [N, C, H, W, kernel height, kernel width] of ``x`` [N, C, H, W]."""
     top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
-    padded = np.pad(
-        _real(x), ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill
-    )
+    padded = np.pad(_real(x), ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
     windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), axis=(2, 3))
     down, across = attributes.get("strides", [1, 1])
     return windows[:, :, ::down, ::across]

@@ -67,7 +67,8 @@ INFINITE = pytest.mark.xfail(
 
 
 @pytest.mark.parametrize(
-    "bad", [math.nan, pytest.param(math.inf, marks=INFINITE), pytest.param(-math.inf, marks=INFINITE)]
+    "bad",
+    [math.nan, pytest.param(math.inf, marks=INFINITE), pytest.param(-math.inf, marks=INFINITE)],
 )
 def test_tensor_with_values_that_are_not_finite_matches_nothing(bad):
     x = values()

@@ -16,8 +16,10 @@ from fqbench.data import EvaluationSet, open_dataset
 from fqbench.data.calibration import calibration_hash, calibration_paths, overlap
 from fqbench.errors import UsageError
 from fqbench.machine import memory_mb, usable_cores, versions
+from fqbench.measure.accuracy import accuracy, drop
 from fqbench.measure.latency import Effort
 from fqbench.measure.prediction import Prediction
+from fqbench.measure.stats import Interval
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.vision.decode import decoder
@@ -63,6 +65,15 @@ class Lowered:
     quantized: int
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a cell answered for the images; ``key`` is that of the artifact that holds them."""
+
+    key: str
+    predictions: tuple[Prediction, ...]
+    int8_convolutions: int
+
+
 class ModelPipeline:
     """From one spec to artifacts and predictions.
 
@@ -93,10 +104,27 @@ class ModelPipeline:
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
         decoder(self.spec.decode, self.spec.preprocess.resize.output, allow_code=self._allow_code)
+        self._check_classes()
         read_image(self.data.samples[0].path)
         if calibrates:
             for path in self.calibration_images():
                 read_image(path)
+
+    def _check_classes(self) -> None:
+        """Raise UsageError where the data set has classes that the model does not know."""
+        known, dataset = self.facts.classes, self.spec.dataset
+        if known is None:
+            return
+        source = dataset.annotations if dataset.kind == "coco" else dataset.list
+        if dataset.kind == "coco":
+            listed = len(self.data.category_ids)
+        else:
+            listed = max(s.label for s in self.data.samples if s.label is not None) + 1
+        if listed > known or (dataset.kind == "coco" and listed != known):
+            raise UsageError(
+                f"{source}: it has {listed} classes, the output of {self.spec.model.name} has"
+                f" {known}"
+            )
 
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
@@ -169,8 +197,8 @@ class ModelPipeline:
         plan = json.loads(self.artifact(cell).file("plan.json").read_text())
         return Lowered(plan["convolutions"], plan["quantized"])
 
-    def predictions(self, cell: Cell) -> tuple[tuple[Prediction, ...], dict[str, Any]]:
-        """What ``cell`` answers for each image, and facts about what the runtime ran."""
+    def answers(self, cell: Cell) -> Answers:
+        """What ``cell`` answers for each image, and what the runtime ran."""
         spec, samples = self.spec, self.data.samples
         artifact = self.artifact(cell)
         described = {
@@ -193,9 +221,40 @@ class ModelPipeline:
             "allow_code": self._allow_code,
         }
         made = self._step("predict", inputs, arguments, ("onnxruntime", "paddlepaddle"))
-        answers = json.loads(made.file("predictions.json").read_text())
+        listed = json.loads(made.file("predictions.json").read_text())
         facts = json.loads(made.file("facts.json").read_text())
-        return tuple(Prediction.from_json(answer) for answer in answers), facts
+        predictions = tuple(Prediction.from_json(answer) for answer in listed)
+        return Answers(made.key, predictions, facts["int8_convolutions"])
+
+    def accuracy(self, answers: Answers) -> float:
+        """mAP or top-1 of the data set, in points of 0 to 100."""
+        score: float = self._score(
+            "accuracy", {"answers": answers.key}, lambda: accuracy(self.data, answers.predictions)
+        )
+        return score
+
+    def drop(self, fp32: Answers, int8: Answers) -> Interval:
+        """Points lost from ``fp32`` to ``int8`` on the same images, with a paired interval."""
+
+        def compute() -> list[float]:
+            lost = drop(self.data, fp32.predictions, int8.predictions)
+            return [lost.value, lost.low, lost.high]
+
+        return Interval(*self._score("drop", {"fp32": fp32.key, "int8": int8.key}, compute))
+
+    def _score(self, name: str, inputs: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
+        """A figure that follows from stored answers, itself stored: mAP takes a while."""
+
+        def write(folder: Path) -> None:
+            (folder / "score.json").write_text(json.dumps(compute()))
+
+        self._progress(name, 0, 0)
+        made = self._store.get_or_make(
+            name,
+            {**inputs, "truth": self._truth, "version": STEPS_VERSION},
+            write,
+        )
+        return json.loads(made.file("score.json").read_text())
 
     def times(
         self, cells: Sequence[Cell], threads: int, effort: Effort
@@ -276,6 +335,13 @@ class ModelPipeline:
     def _paddle_files(self) -> tuple[tuple[Path, str], ...]:
         params = self.spec.params or self.spec.model.with_suffix(".pdiparams")
         return ((self.spec.model, ".pdmodel"), (params, ".pdiparams"))
+
+    @cached_property
+    def _truth(self) -> Any:
+        """Everything about the data set that scores depend on."""
+        if self.data.annotations is not None:
+            return [file_digest(self.data.annotations), [s.image_id for s in self.data.samples]]
+        return [[s.image_id, s.label] for s in self.data.samples]
 
     @cached_property
     def _image_digests(self) -> list[list[int | str]]:

@@ -11,10 +11,8 @@ from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure import stats
-from fqbench.measure.accuracy import accuracy, drop
 from fqbench.measure.latency import Effort
-from fqbench.measure.prediction import Prediction
-from fqbench.pipeline.model import METHOD, ModelPipeline
+from fqbench.pipeline.model import METHOD, Answers, ModelPipeline
 from fqbench.results import Row
 
 
@@ -33,7 +31,7 @@ class _Measured:
     """A row in the making, with what later columns are computed from."""
 
     row: Row
-    predictions: tuple[Prediction, ...] = ()
+    answers: Answers | None = None
     blocks: stats.Blocks = ()
 
 
@@ -72,18 +70,18 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
         if cell.precision == "int8":
             row = _with_quantization(pipeline, plan, row)
         artifact = pipeline.artifact(cell)
-        predictions, facts = pipeline.predictions(cell)
+        answers = pipeline.answers(cell)
         row = replace(
             row,
-            accuracy=accuracy(pipeline.data, predictions),
-            images=len(predictions),
+            accuracy=pipeline.accuracy(answers),
+            images=len(answers.predictions),
             size_mb=_size_mb(artifact),
-            int8_convolutions=facts["int8_convolutions"],
+            int8_convolutions=answers.int8_convolutions,
             hashes={**row.hashes, "artifact": artifact.key},
         )
     except FqbenchError as error:
         return _Measured(replace(row, status="failed", reason=str(error)))
-    return _Measured(row, predictions)
+    return _Measured(row, answers)
 
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
@@ -131,8 +129,8 @@ def _with_times(measured: _Measured, outcome: stats.Blocks | str) -> _Measured:
 def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Measured:
     """The INT8 row with what only both rows together tell: ratio and drop."""
     row = int8.row
-    if fp32.predictions and int8.predictions:
-        row = replace(row, drop=drop(pipeline.data, fp32.predictions, int8.predictions))
+    if fp32.answers is not None and int8.answers is not None:
+        row = replace(row, drop=pipeline.drop(fp32.answers, int8.answers))
     if fp32.blocks and len(fp32.blocks) == len(int8.blocks):
         row = replace(row, ratio=stats.ratio(fp32.blocks, int8.blocks))
     return replace(int8, row=row)

@@ -6,6 +6,7 @@ sizes and samples of the values pair the names, and what cannot be paired is lef
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ class Fingerprint:
         return Fingerprint(int(flat.size), amax, tuple(flat[::stride][:SAMPLES].tolist()))
 
     def matches(self, other: Fingerprint) -> bool:
-        """Whether both may be of one tensor; never true of a tensor that is all zero."""
-        if self.size != other.size or self.amax == 0.0:
+        """Whether both may be of one tensor; never true of one that is all zero or
+        not finite."""
+        if self.size != other.size or self.amax == 0.0 or not math.isfinite(self.amax):
             return False
         limit = TOLERANCE * self.amax
         if not abs(self.amax - other.amax) <= limit:

@@ -8,12 +8,15 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import UsageError
-from fqbench.spec.model import ModelSpec, YoloV5, YoloX
+from fqbench.spec.model import Logits, ModelSpec, YoloV5, YoloX
 
 TIMEOUT_S = 300.0
 
 SECOND_INPUT = "scale_factor"
 """PP-YOLOE's input beside the image."""
+
+BOX_VALUES = 5
+"""x, y, width, height and objectness, before the classes of a row."""
 
 Shape = Sequence[int]
 """Sizes; -1 where free."""
@@ -21,10 +24,12 @@ Shape = Sequence[int]
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the file says: inputs in order, and which of them takes the image."""
+    """What the file says: inputs in order, which of them takes the image, and how many classes
+    the output has (None where it does not tell)."""
 
     inputs: tuple[str, ...]
     image_input: str
+    classes: int | None = None
 
 
 def check_model(spec: ModelSpec) -> ModelFacts:
@@ -54,7 +59,19 @@ def compare(
             f" makes {_shown(wanted)}: see preprocess.resize.size and preprocess.color"
         )
     _check_outputs(spec, outputs)
-    return ModelFacts(tuple(inputs), image)
+    return ModelFacts(tuple(inputs), image, _classes(spec, list(outputs.values())))
+
+
+def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
+    """Number of classes by the shape of the only output."""
+    if len(outputs) != 1 or not outputs[0]:
+        return None
+    last = outputs[0][-1]
+    if isinstance(spec.decode, Logits) and len(outputs[0]) == 2 and last > 0:
+        return last
+    if isinstance(spec.decode, YoloV5 | YoloX) and last > BOX_VALUES:
+        return last - BOX_VALUES
+    return None
 
 
 def _image_input(spec: ModelSpec, inputs: Mapping[str, Shape]) -> str:

@@ -55,9 +55,7 @@ def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
 
 def model_inputs(prepared: Prepared, names: Sequence[str]) -> list[NDArray[np.float32]]:
     """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
-    height, width = prepared.tensor.shape[2:]
-    image_height, image_width = prepared.geometry.image_size
-    factor = np.array([[height / image_height, width / image_width]], dtype=np.float32)
+    factor = np.array([prepared.geometry.scale], dtype=np.float32)
     return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]
 
 

@@ -1,0 +1,223 @@
+"""INT8 for Paddle Inference: the real steps and the real runtime, in one child process.
+
+The result is compared with float64 arithmetic of the operators in qdq_reference.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import helper, numpy_helper
+
+from fqbench.isolate.parent import _run, _Watch
+from fqbench.lower.affine import int8_weight, representable_weight_amax
+from fqbench.lower.paddle import layers
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.offline import digest
+from fqbench.quantize.record import Quantization
+from tests.onnx_graphs import Net, record
+from tests.qdq_reference import OPERATORS
+
+SIGNED, UNSIGNED = (-128, 127), (0, 255)
+RELU6, SILU, RELU = "clip1", "mul4", "relu6"
+"""The tensors that convolutions of ``chain`` read, besides ``x``."""
+CODES = {"x": SIGNED, RELU6: SIGNED, SILU: SIGNED, RELU: UNSIGNED}
+SHAPE = (1, 3, 16, 16)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, its record, and what the child process found."""
+
+    model: onnx.ModelProto
+    record: Quantization
+    image: np.ndarray
+    folder: Path
+    found: dict
+
+    def result(self, precision: str) -> np.ndarray:
+        return np.load(self.folder / f"{precision}.npy")
+
+
+def chain(net):
+    relu6 = net.clip(net.conv("x", 8))
+    silu = net.silu(net.conv(relu6, 8, groups=8))
+    relu = net.node("Relu", net.conv(silu, 8, 1))
+    assert (relu6, silu, relu) == (RELU6, SILU, RELU)
+    return net.conv(relu, 8)
+
+
+def run_case(net, model, quantization, folder):
+    image = net.image()
+    onnx.save(model, str(folder / "source.onnx"))
+    np.save(folder / "image.npy", image)
+    quantization.write(folder / "record.json")
+    arguments = {
+        "folder": str(folder),
+        "source": str(folder / "source.onnx"),
+        "input_shape": list(SHAPE),
+        "record": str(folder / "record.json"),
+        "image": str(folder / "image.npy"),
+    }
+    # The child looks for modules where this process does: the root of the repository.
+    found = _run(
+        "tests.paddle_functions:quantize_and_run",
+        arguments,
+        {"OMP_NUM_THREADS": "1"},
+        _Watch("the test", timeout_s=120),
+    )
+    return Case(model, quantization, image, folder, found)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """A chain whose ranges are too small for its values, so that saturation shows too."""
+    net = Net(1, SHAPE)
+    model = net.model(chain(net))
+    quantization = record(model, net.image())
+    shares = {"x": 0.7, RELU6: 0.4, SILU: 0.6, RELU: 0.8}
+    amax = {k: v * shares.get(k, 1.0) for k, v in quantization.amax.items()}
+    folder = tmp_path_factory.mktemp("case")
+    return run_case(net, model, replace(quantization, amax=amax), folder)
+
+
+def int8_result(case, changed=MappingProxyType({})):
+    """The network in float64 with rounded inputs and weights of its convolutions.
+
+    ``changed`` are least and largest code of tensors, by name, where not those of ``CODES``.
+    """
+    codes = {**CODES, **changed}
+    graph = Graph(case.model)
+    seen = {name: numpy_helper.to_array(tensor) for name, tensor in graph.weights.items()}
+    seen["x"] = case.image
+    for node in case.model.graph.node:
+        inputs = [seen[name] for name in node.input]
+        if node.op_type == "Conv":
+            source, weight = node.input[:2]
+            low, high = codes[source]
+            scale = case.record.amax[source] / high
+            inputs[0] = np.clip(np.rint(inputs[0] / scale), low, high) * scale
+            limits = np.array(case.record.weight_amax[weight])[:, None, None, None]
+            inputs[1] = np.clip(np.rint(inputs[1] * 127 / limits), -127, 127) * limits / 127
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        seen[node.output[0]] = OPERATORS[node.op_type](inputs, attributes)
+    return seen[case.model.graph.output[0].name]
+
+
+def rms(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def test_fp32_is_that_of_onnx_runtime(case):
+    session = ort.InferenceSession(
+        case.model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (expected,) = session.run(None, {"x": case.image})
+    np.testing.assert_allclose(case.result("fp32"), expected, atol=1e-4)
+
+
+def test_int8_is_symmetric_int8_arithmetic(case):
+    """Codes in units of amax / 127; behind a Relu, of amax / 255. The bias stays float."""
+    difference = case.result("int8") - int8_result(case)
+    assert np.abs(difference).max() <= 1e-4
+    assert abs(difference.mean()) <= 1e-5
+    assert rms(case.result("int8") - case.result("fp32")) > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"), [("x", UNSIGNED), (RELU6, UNSIGNED), (SILU, UNSIGNED), (RELU, SIGNED)]
+)
+def test_range_of_codes_is_this_and_no_other(case, source, codes):
+    """Paddle 2.6 gives the positive results of a Relu 255 codes, those of a Relu6 only 127."""
+    other = int8_result(case, {source: codes})
+    assert rms(case.result("int8") - other) > 100 * rms(case.result("int8") - int8_result(case))
+
+
+def test_every_planned_convolution_runs_in_int8(case):
+    assert case.found["planned"] == case.found["written"] == 4
+    assert case.found["running"] == {"fp32": 0, "int8": 4}
+
+
+def test_mended_program_has_swish_and_relu6_and_no_clip_by_tensors(case):
+    kinds = [op["type"] for op in case.found["operators"]]
+    assert kinds.count("swish") == 1
+    assert kinds.count("relu6") == 1
+    assert kinds.count("relu") == 1
+    assert not {"sigmoid", "elementwise_mul"} & set(kinds)
+    assert not any({"Min", "Max"} & set(op["inputs"]) for op in case.found["operators"])
+
+
+def test_float_layer_and_channel_of_almost_no_weight(tmp_path):
+    """In one process: the third convolution stays float; a large bias stays right."""
+    net = Net(4, SHAPE)
+    last = chain(net)
+    net.weights["w0"][1] *= np.float32(1e-10)
+    net.weights["w0"][2] = 0.0
+    net.weights["b0"][:3] = [0.5, 5.0, 4.0]
+    model = net.model(last)
+    image = net.image()
+    kept = Graph(model).convolutions()[2].name
+    found = run_case(net, model, record(model, image, float_layers=[kept]), tmp_path)
+    assert found.found["planned"] == found.found["written"] == 3
+    assert found.found["running"]["int8"] == 3
+    error = rms(found.result("int8") - found.result("fp32"))
+    assert 0 < error <= 0.05 * found.result("fp32").std()
+
+
+def planned(**changes):
+    net = Net(1, SHAPE)
+    model = net.model(chain(net))
+    quantization = replace(record(model, net.image()), **changes)
+    return net, model, quantization
+
+
+def names_of(model):
+    return {n.input[0]: [f"{n.input[0]}.paddle"] for n in Graph(model).convolutions()}
+
+
+def test_layer_is_told_by_its_input_and_its_weights_digest():
+    net, model, quantization = planned()
+    found = layers(model, quantization, {**names_of(model), "x": ["p", "q"]})
+    assert [layer.inputs[0] for layer in found] == [
+        "p",
+        *(f"{n}.paddle" for n in (RELU6, SILU, RELU)),
+    ]
+    first = found[0]
+    assert first.inputs == ("p", "q")
+    assert first.weight == digest(net.weights["w0"])
+    assert first.input_amax == quantization.amax["x"]
+    assert first.weight_amax == quantization.weight_amax["w0"]
+
+
+def test_limits_of_a_layer_leave_room_for_its_bias():
+    net, model, quantization = planned()
+    tiny = {**quantization.weight_amax, "w0": (1e-12,) * 8}
+    found = layers(model, replace(quantization, weight_amax=tiny), names_of(model))[0]
+    _, scales = int8_weight(net.weights["w0"], found.weight_amax)
+    for levels in (127, 255):
+        unit = found.input_amax / levels * scales.astype(np.float64)
+        assert np.abs(net.weights["b0"] / unit).max() <= 2**31 - 1
+    assert np.all(np.array(found.weight_amax) >= representable_weight_amax(tiny["w0"], 0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    "lost", ["amax", "weight_amax", "name", "float_layers"], ids=lambda lost: f"no {lost}"
+)
+def test_layer_of_which_something_is_unknown_is_left_out(lost):
+    _, model, quantization = planned()
+    names = names_of(model)
+    if lost == "name":
+        del names["clip1"]
+    elif lost == "float_layers":
+        name = Graph(model).convolutions()[1].name
+        quantization = replace(quantization, float_layers={name: "why"})
+    else:
+        key = "clip1" if lost == "amax" else Graph(model).convolutions()[1].input[1]
+        known = {k: v for k, v in getattr(quantization, lost).items() if k != key}
+        quantization = replace(quantization, **{lost: known})
+    found = layers(model, quantization, names)
+    assert [layer.inputs[0] for layer in found] == ["x.paddle", "mul4.paddle", "relu6.paddle"]
