@@ -36,11 +36,12 @@ def quantize_and_run(arguments, report):
     chosen = layers(model, Quantization.read(Path(arguments["record"])), names)
     written = write(fp32, chosen, int8)
     image = np.load(arguments["image"])
-    running = {}
+    running, optimized = {}, {}
     for precision in ("fp32", "int8"):
         runner = PaddleInference().prepare(folder / precision, precision=precision, threads=1)
         np.save(folder / f"{precision}.npy", runner.run([image])[0])
         running[precision] = runner.int8_convolutions()
+        optimized[precision] = optimized_operators(runner, folder)
     return {
         "operators": [
             {"type": op.type, "inputs": sorted(k for k in op.input_names if op.input(k))}
@@ -49,4 +50,18 @@ def quantize_and_run(arguments, report):
         "planned": len(chosen),
         "written": written,
         "running": running,
+        "optimized": optimized,
     }
+
+
+def optimized_operators(runner, folder):
+    """Types of the operators that Paddle Inference runs, in order."""
+    import paddle
+
+    config = runner._config()
+    config.enable_save_optim_model(True)
+    config.set_optim_cache_dir(str(folder))
+    paddle.inference.create_predictor(config)
+    paddle.enable_static()
+    data = (folder / "_optimized.pdmodel").read_bytes()
+    return [op.type for op in paddle.static.Program.parse_from_string(data).global_block().ops]

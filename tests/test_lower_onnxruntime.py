@@ -12,6 +12,7 @@ import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
+from fqbench.backends import runtime
 from fqbench.lower.affine import Affine
 from fqbench.lower.onnxruntime import lower, quantized_convolutions
 from fqbench.lower.ranges import SILU_MINIMUM, activation_affines, lower_bounds
@@ -279,17 +280,14 @@ def test_float_layer_at_the_end_runs_in_float(tmp_path):
     assert abs(difference.mean()) <= 1e-3
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="ONNX Runtime from 1.21 on quantizes the weights of a float convolution between two "
-    "pairs, with one scale a tensor (its optimizer WeightBiasQuantization)",
-)
 def test_float_layer_between_integer_layers_runs_in_float(tmp_path):
     net = Net(5)
     model = net.model(net.conv(net.conv(net.conv("x", 4), 4), 4))
     lowered = lower(model, record(model, net.image(), float_layers=["n_conv1"]))
     assert quantized_convolutions(lowered) == 2
-    assert optimized_kinds(lowered, tmp_path)["QLinearConv"] == 2
+    onnx.save(lowered, str(tmp_path / "model.onnx"))
+    runner = runtime("onnxruntime").prepare(tmp_path, precision="int8", threads=1)
+    assert runner.int8_convolutions() == 2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ from fqbench.backends.base import Runner, Tensor, missing
 
 MODEL = "model.onnx"
 
+OVEREAGER = "WeightBiasQuantization"
+"""ONNX Runtime's optimizer that quantizes the weights of a convolution left in float, with one
+scale for all channels, where quantized tensors lie before and behind it."""
+
 
 class OnnxRuntime:
     """Runs ``model.onnx`` of an artifact."""
@@ -28,12 +32,8 @@ class OnnxRuntime:
 
 class _Session:
     def __init__(self, path: Path, threads: int) -> None:
-        import onnxruntime as ort
-
         self._path, self._threads = path, threads
-        self.session = ort.InferenceSession(
-            str(path), self._options(), providers=["CPUExecutionProvider"]
-        )
+        self.session = self._load(self._options())
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -42,15 +42,24 @@ class _Session:
 
     def int8_convolutions(self) -> int:
         import onnx
-        import onnxruntime as ort
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
             options = self._options()
             options.optimized_model_filepath = str(target)
-            ort.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
+            self._load(options)
             graph = onnx.load(str(target), load_external_data=False).graph
         return sum(node.op_type in ("QLinearConv", "ConvInteger") for node in graph.node)
+
+    def _load(self, options: Any) -> Any:
+        import onnxruntime as ort
+
+        return ort.InferenceSession(
+            str(self._path),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=[OVEREAGER],
+        )
 
     def _options(self) -> Any:
         import onnxruntime as ort
