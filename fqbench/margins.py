@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from fqbench.errors import UsageError
 from fqbench.spec import Margin, ModelSpec
+from fqbench.spec.mistake import sentence
+from fqbench.spec.yamlfile import read_yaml
 
 
 class ModelMargin(Margin):
     """A margin of the model called ``model``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     model: str
+
+
+_ENTRIES = TypeAdapter(list[ModelMargin])
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,10 @@ class Margins:
     entries: tuple[ModelMargin, ...] = ()
 
     def for_cell(self, spec: ModelSpec, backend: str, method: str) -> Margin | None:
-        """The margin of a cell: the spec's own before the file's, the most specific first."""
+        """The margin of a cell: the spec's own before the file's, the most specific first.
+
+        An entry that names the backend is more specific than one that names the method.
+        """
         own = _best(spec.margins, backend, method)
         if own is not None:
             return own
@@ -49,26 +54,26 @@ def default_margins_path() -> Path:
 
 
 def load_margins(path: Path) -> Margins:
-    """Read a margins file. Raises UsageError: a margin without number, source and reason does
-    not load, nor do two for the same cells."""
+    """Read a margins file.
+
+    Raises UsageError: a margin without number, source and reason does not load, nor do two for
+    the same cells.
+    """
+    content = read_yaml(path, "margins file")
+    if not isinstance(content, list):
+        raise UsageError(f"{path}: expected a list with an entry for each margin")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = TypeAdapter(tuple[ModelMargin, ...]).validate_python(content)
-    except OSError as error:
-        raise UsageError(f"cannot read margins file {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        entries = _ENTRIES.validate_python(content, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: entry {key}: {first['msg'].lower()}") from error
+        found = sentence(error.errors()[0], _ENTRIES.json_schema())
+        raise UsageError(f"{path}: {found}") from error
     seen = set()
     for entry in entries:
         cells = (entry.model, entry.backend, entry.method)
         if cells in seen:
             raise UsageError(f"{path}: two margins for model {entry.model}, the same cells")
         seen.add(cells)
-    return Margins(entries)
+    return Margins(tuple(entries))
 
 
 def _best(margins: Iterable[Margin], backend: str, method: str) -> Margin | None:

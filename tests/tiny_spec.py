@@ -15,8 +15,8 @@ CALIBRATING = 8
 SIZE = 32
 
 
-def classifier(seed: int = 0) -> onnx.ModelProto:
-    """1x3x32x32 to four logits."""
+def classifier(seed: int = 21) -> onnx.ModelProto:
+    """1x3x32x32 to four logits; with the default seed it answers two of the classes."""
     net = Net(seed, (1, 3, SIZE, SIZE))
     hidden = net.node("Relu", net.conv("x", 8))
     hidden = net.node("Relu", net.conv(hidden, 8))

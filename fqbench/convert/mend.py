@@ -1,7 +1,8 @@
-"""Activations of a Paddle program in the form oneDNN folds into the convolution before them.
+"""Biases and activations of a Paddle program in the form that oneDNN folds into a convolution.
 
-x2paddle spells x * sigmoid(x) as two operators and a clip by tensors. Neither fuses; with INT8
-enabled, a clip by tensors makes Paddle Inference compute garbage.
+x2paddle reshapes each bias before it adds it, spells x * sigmoid(x) as two operators, and a clip
+by tensors. None of these fuse; with INT8 enabled, a clip by tensors makes Paddle Inference
+compute garbage.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fqbench.convert.program import index_of, load, producer_of, save
+from fqbench.convert.program import CONVOLUTIONS, index_of, load, producer_of, save
 
 RELU6_LIMITS = (0.0, 6.0)
+CHANNEL_AXIS = 1
 
 
 def mend(folder: Path) -> None:
@@ -24,7 +26,25 @@ def mend(folder: Path) -> None:
     for op in list(block.ops):
         if op.type == "elementwise_mul":
             _swish(block, op)
+        elif op.type == "elementwise_add":
+            _bias_by_channel(block, op)
     save(program, folder)
+
+
+def _bias_by_channel(block: Any, add: Any) -> None:
+    """Add a convolution's bias [channels] along the channels, not reshaped to [1, c, 1, 1]."""
+    convolution = producer_of(block, add.input("X")[0])
+    reshape = producer_of(block, add.input("Y")[0])
+    if convolution is None or convolution.type not in CONVOLUTIONS:
+        return
+    if reshape is None or reshape.type != "reshape2":
+        return
+    bias = reshape.input("X")[0]
+    if not block.var(bias).persistable or len(block.var(bias).shape) != 1:
+        return
+    add._rename_input(add.input("Y")[0], bias)
+    add._set_attr("axis", CHANNEL_AXIS)
+    block._remove_op(index_of(block, reshape))
 
 
 def _clip_by_constants(block: Any, clip: Any) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 STEM = "model"
 """Paddle inference models are written as ``model.pdmodel`` and ``model.pdiparams``."""
 
+CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+"""Paddle's names of the convolutions that are quantized."""
+
 
 @dataclass(frozen=True)
 class Program:

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from fqbench.convert.program import index_of, load, save
+from fqbench.convert.program import CONVOLUTIONS, index_of, load, save
 from fqbench.lower.affine import (
     INT8_MAX,
     UINT8_LEVELS,
@@ -26,7 +26,7 @@ from fqbench.lower.affine import (
     representable_weight_amax,
 )
 from fqbench.quantize.graph import Graph
-from fqbench.quantize.offline import CONVOLUTIONS, digest
+from fqbench.quantize.offline import digest
 from fqbench.quantize.record import Quantization
 
 

@@ -25,7 +25,7 @@ from fqbench.spec.check import ModelFacts
 from fqbench.vision.decode import decoder
 from fqbench.vision.image import read_image
 
-STEPS_VERSION = 3
+STEPS_VERSION = 4
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 METHOD = "offline"

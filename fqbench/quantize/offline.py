@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.convert.program import STEM
+from fqbench.convert.program import CONVOLUTIONS, STEM
 from fqbench.isolate import Report
 from fqbench.quantize.fingerprint import Fingerprint
 from fqbench.spec import Preprocess
@@ -21,7 +21,6 @@ from fqbench.vision.preprocess import model_inputs, prepare
 
 Algorithm = Literal["hist", "avg", "abs_max", "KL", "mse", "emd"]
 
-CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 PASSES = 2
 """PaddleSlim reads the images twice: for the ranges, then for the histograms."""
 

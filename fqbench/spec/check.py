@@ -8,24 +8,27 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import UsageError
-from fqbench.spec.model import Logits, ModelSpec, YoloV5, YoloX
+from fqbench.spec.model import Logits, ModelSpec, PPYoloe, PythonDecoder, YoloV5, YoloX
 
 TIMEOUT_S = 300.0
 
 SECOND_INPUT = "scale_factor"
-"""PP-YOLOE's input beside the image."""
+"""PP-YOLOE's input beside the image: height and width of the resized image over its own."""
 
-BOX_VALUES = 5
-"""x, y, width, height and objectness, before the classes of a row."""
+FREE = -1
+"""A size that the file leaves open."""
 
 Shape = Sequence[int]
-"""Sizes; -1 where free."""
+Shapes = Mapping[str, Shape]
+"""Of inputs or outputs, by name, in the model's order."""
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the file says: inputs in order, which of them takes the image, and how many classes
-    the output has (None where it does not tell)."""
+    """What the file says: inputs in order, and which of them takes the image.
+
+    ``classes``: how many the output has, None where the file does not say.
+    """
 
     inputs: tuple[str, ...]
     image_input: str
@@ -46,36 +49,16 @@ def check_model(spec: ModelSpec) -> ModelFacts:
     return compare(spec, found["inputs"], found["outputs"])
 
 
-def compare(
-    spec: ModelSpec, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]
-) -> ModelFacts:
+def compare(spec: ModelSpec, inputs: Shapes, outputs: Shapes) -> ModelFacts:
     """The facts of a model with these inputs and outputs. Pure. Raises UsageError."""
     image = _image_input(spec, inputs)
-    shape, wanted = inputs[image], spec.input_shape
-    fits = len(shape) == 4 and all(s in (-1, w) for s, w in zip(shape, wanted, strict=True))
-    if not fits:
-        raise UsageError(
-            f"{spec.model}: input {image!r} has shape {_shown(shape)}, the spec of {spec.name}"
-            f" makes {_shown(wanted)}: see preprocess.resize.size and preprocess.color"
-        )
-    _check_outputs(spec, outputs)
-    return ModelFacts(tuple(inputs), image, _classes(spec, list(outputs.values())))
+    _check_shape(spec, image, inputs[image])
+    _check_second_input(spec, inputs, image)
+    return ModelFacts(tuple(inputs), image, _classes(spec, tuple(outputs.values())))
 
 
-def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
-    """Number of classes by the shape of the only output."""
-    if len(outputs) != 1 or not outputs[0]:
-        return None
-    last = outputs[0][-1]
-    if isinstance(spec.decode, Logits) and len(outputs[0]) == 2 and last > 0:
-        return last
-    if isinstance(spec.decode, YoloV5 | YoloX) and last > BOX_VALUES:
-        return last - BOX_VALUES
-    return None
-
-
-def _image_input(spec: ModelSpec, inputs: Mapping[str, Shape]) -> str:
-    names = ", ".join(inputs)
+def _image_input(spec: ModelSpec, inputs: Shapes) -> str:
+    names = ", ".join(inputs) or "none"
     if spec.input is not None:
         if spec.input not in inputs:
             raise UsageError(
@@ -90,26 +73,97 @@ def _image_input(spec: ModelSpec, inputs: Mapping[str, Shape]) -> str:
     return images[0]
 
 
-def _check_outputs(spec: ModelSpec, outputs: Mapping[str, Shape]) -> None:
-    if not isinstance(spec.decode, YoloV5 | YoloX):
+def _check_shape(spec: ModelSpec, name: str, shape: Shape) -> None:
+    wanted = spec.input_shape
+    if _fits(shape, wanted):
         return
-    shape = next(iter(outputs.values()), ())
-    rows = shape[1] if len(shape) == 3 else None
-    if len(outputs) != 1 or rows is None or 0 <= shape[2] < 6:
-        shapes = ", ".join(_shown(s) for s in outputs.values())
-        raise UsageError(
-            f"{spec.model}: the outputs have shapes {shapes}, decode.kind {spec.decode.kind!r}"
-            " needs one of [1, n, 5 + classes]"
-        )
-    if isinstance(spec.decode, YoloX):
-        height, width = spec.preprocess.resize.output
-        cells = sum((height // s) * (width // s) for s in spec.decode.strides)
-        if rows not in (-1, cells):
+    keys = []
+    if len(shape) != 4 or shape[0] not in (FREE, 1):
+        keys.append("expected batch 1 or free, then channels, height and width")
+    else:
+        if not _fits(shape[1:2], wanted[1:2]):
+            keys.append("see preprocess.color")
+        if not _fits(shape[2:], wanted[2:]):
+            keys.append("see preprocess.resize.size")
+    raise UsageError(
+        f"{spec.model}: input {name!r} has shape {_shown(shape)}, the spec of {spec.name} makes"
+        f" {_shown(wanted)}: {', '.join(keys)}"
+    )
+
+
+def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
+    for name, shape in inputs.items():
+        if name == image:
+            continue
+        if name != SECOND_INPUT or not isinstance(spec.decode, PPYoloe | PythonDecoder):
             raise UsageError(
-                f"{spec.model}: the output has {rows} rows, decode.strides"
-                f" {list(spec.decode.strides)} make {cells}"
+                f"{spec.model}: nothing fills the input {name!r}: only the image is given, and"
+                f" {SECOND_INPUT} for decode.kind 'ppyoloe' or 'python'"
+            )
+        if not _fits(shape, (1, 2)):
+            raise UsageError(
+                f"{spec.model}: input {name!r} has shape {_shown(shape)}, expected [1, 2]"
             )
 
 
+def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
+    """How many classes the outputs have, None where unknown. Raises UsageError."""
+    if isinstance(spec.decode, PythonDecoder):
+        return None
+    if isinstance(spec.decode, PPYoloe):
+        return _ppyoloe_classes(spec, outputs)
+    if isinstance(spec.decode, Logits):
+        return _logits_classes(spec, outputs)
+    return _yolo_classes(spec, spec.decode, outputs)
+
+
+def _logits_classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
+    shape = outputs[0] if len(outputs) == 1 else ()
+    # Exporters leave ones behind: [1, classes, 1, 1] is read, too.
+    if len(shape) < 2 or shape[0] not in (FREE, 1) or sum(size > 1 for size in shape) > 1:
+        raise _unexpected(spec, outputs, "one of [1, classes]")
+    return max(shape) if FREE not in shape[1:] else None
+
+
+def _yolo_classes(spec: ModelSpec, decode: YoloV5 | YoloX, outputs: Sequence[Shape]) -> int | None:
+    shape = outputs[0] if len(outputs) == 1 else ()
+    if len(shape) != 3 or shape[0] not in (FREE, 1) or 0 <= shape[2] < 6:
+        raise _unexpected(spec, outputs, "one of [1, n, 5 + classes]")
+    if isinstance(decode, YoloX):
+        height, width = spec.preprocess.resize.output
+        cells = sum((height // s) * (width // s) for s in decode.strides)
+        if shape[1] not in (FREE, cells):
+            raise UsageError(
+                f"{spec.model}: the output has {shape[1]} rows, decode.strides"
+                f" {list(decode.strides)} make {cells}"
+            )
+    return shape[2] - 5 if shape[2] != FREE else None
+
+
+def _ppyoloe_classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
+    """After NMS the shapes depend on the image; what files say of them is not relied on."""
+    if len(outputs) not in (1, 2):
+        raise _unexpected(spec, outputs, "boxes, and their scores or their count")
+    if len(outputs) == 1 and len(outputs[0]) == 3:
+        return outputs[0][2] - 4 if outputs[0][2] > 4 else None
+    if len(outputs) == 2 and len(outputs[1]) == 3:
+        return outputs[1][1] if outputs[1][1] != FREE else None
+    return None
+
+
+def _fits(shape: Shape, wanted: Shape) -> bool:
+    return len(shape) == len(wanted) and all(
+        size in (FREE, want) for size, want in zip(shape, wanted, strict=True)
+    )
+
+
+def _unexpected(spec: ModelSpec, outputs: Sequence[Shape], expected: str) -> UsageError:
+    shapes = ", ".join(_shown(shape) for shape in outputs) or "none"
+    return UsageError(
+        f"{spec.model}: the outputs have shapes {shapes}, decode.kind {spec.decode.kind!r}"
+        f" needs {expected}"
+    )
+
+
 def _shown(shape: Shape) -> str:
-    return "[" + ", ".join("?" if size < 0 else str(size) for size in shape) + "]"
+    return "[" + ", ".join("?" if size == FREE else str(size) for size in shape) + "]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,38 @@ from fqbench.errors import UsageError
 from fqbench.isolate import Report
 
 Found = dict[str, dict[str, list[int]]]
+"""``inputs`` and ``outputs``: sizes by name, -1 where free."""
+
+HEAD = 512
+LFS = b"version https://git-lfs"
 
 
 def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
     """Shapes by name of an ONNX file. Raises UsageError where it is none, or cut off."""
     import onnx
-    from onnx.external_data_helper import uses_external_data
 
     path = Path(arguments["model"])
     try:
-        model = onnx.load(str(path), load_external_data=False)
-        onnx.checker.check_model(model)
-    except Exception as error:  # protobuf's and onnx's own exceptions share no base class
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UsageError(f"{path} is not a whole ONNX model: {text}") from error
-    if any(uses_external_data(tensor) for tensor in model.graph.initializer):
+        model = onnx.load_model_from_string(path.read_bytes())
+    except Exception as error:  # protobuf's exceptions are not onnx's to promise
+        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}") from error
+    if not model.graph.node:
+        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}")
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise UsageError(f"{path} keeps its weights in other files: save it as one file")
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # the checker raises ValidationError, its parser others
+        raise UsageError(f"{path} is not a valid ONNX model: {_line(error)}") from error
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     for value in inputs:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    return {"inputs": _shapes(inputs), "outputs": _shapes(model.graph.output)}
+    return {"inputs": _onnx_shapes(inputs), "outputs": _onnx_shapes(model.graph.output)}
 
 
-def _shapes(values: Any) -> dict[str, list[int]]:
+def _onnx_shapes(values: Any) -> dict[str, list[int]]:
     return {
         value.name: [
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else -1
@@ -43,25 +51,99 @@ def _shapes(values: Any) -> dict[str, list[int]]:
     }
 
 
+def _tensors(model: Any) -> Iterator[Any]:
+    """Every stored tensor, wherever it is: also in attributes, subgraphs and functions."""
+    nodes = [node for function in model.functions for node in function.node]
+    graphs = [model.graph]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes += graph.node
+            continue
+        for attribute in nodes.pop().attribute:
+            yield from (attribute.t, *attribute.tensors)
+            graphs += ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
+
+
 def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
     """Shapes by name of a Paddle inference model. Raises UsageError where it is none."""
     import paddle
 
     model, params = Path(arguments["model"]), Path(arguments["params"])
-    if params.stem != model.stem or params.parent != model.parent:
-        raise UsageError(f"{params} must lie beside {model.name} under the same name")
+    content = model.read_bytes()
+    block = _main_block(model, content)
+    found = _paddle_shapes(model, block)
     paddle.enable_static()
-    executor = paddle.static.Executor(paddle.CPUPlace())
     try:
-        program, feeds, fetches = paddle.static.load_inference_model(
-            str(model.with_suffix("")), executor
-        )
+        program = paddle.static.deserialize_program(content)
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        paddle.static.deserialize_persistables(program, params.read_bytes(), executor)
     except Exception as error:  # Paddle's native exceptions share no base class
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        text = lines[-1][:200] if lines else type(error).__name__
-        raise UsageError(f"{model} is not a whole Paddle inference model: {text}") from error
-    block = program.global_block()
+        raise UsageError(
+            f"{params} does not hold the parameters of {model.name}: it is cut off, damaged or of"
+            " another model"
+        ) from error
+    return found
+
+
+def _main_block(path: Path, content: bytes) -> Any:
+    """The program's first block, read by protobuf: Paddle itself crashes where there is none."""
+    from paddle.base.proto import framework_pb2
+
+    program = framework_pb2.ProgramDesc()
+    try:
+        program.ParseFromString(content)
+        block = program.blocks[0]
+    except Exception as error:  # no block, or what the installed protobuf raises
+        raise UsageError(f"{path} is not a whole Paddle inference model: {_guess(path)}") from error
+    if not any(op.type == "feed" for op in block.ops):
+        raise UsageError(f"{path} has no inputs: export it by paddle.static.save_inference_model")
+    return block
+
+
+def _paddle_shapes(path: Path, block: Any) -> Found:
+    from paddle.base.proto import framework_pb2
+
+    tensors = {variable.name: variable.type.lod_tensor.tensor for variable in block.vars}
+    inputs = [name for _, name in sorted(_ends(block, "feed"))]
+    outputs = [name for _, name in sorted(_ends(block, "fetch"))]
+    for name in (*inputs, *outputs):
+        if name not in tensors:
+            raise UsageError(f"{path} does not describe its variable {name!r}: export it again")
+    for name in inputs:
+        if tensors[name].data_type != framework_pb2.VarType.FP32:
+            raise UsageError(f"{path}: input {name!r} is not of type float32")
     return {
-        "inputs": {name: [int(s) for s in block.var(name).shape] for name in feeds},
-        "outputs": {value.name: [int(s) for s in value.shape] for value in fetches},
+        "inputs": {name: list(tensors[name].dims) for name in inputs},
+        "outputs": {name: list(tensors[name].dims) for name in outputs},
     }
+
+
+def _ends(block: Any, kind: str) -> Iterator[tuple[int, str]]:
+    """Place and name of what the program is given ("feed") or gives ("fetch")."""
+    for op in block.ops:
+        if op.type == kind:
+            slots = op.outputs if kind == "feed" else op.inputs
+            yield next(a.i for a in op.attrs if a.name == "col"), slots[0].arguments[0]
+
+
+def _guess(path: Path) -> str:
+    """What a file that cannot be parsed may be, by its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        return "it is empty"
+    if head.startswith(LFS):
+        return "it is a pointer of Git LFS, get the file itself by git lfs pull"
+    if head.startswith(b"PK"):
+        return "it is a zip archive, as PyTorch's own files are"
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
+        return "it is a text file"
+    return "it is cut off, damaged or of another format"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Hashable, Iterable, Sequence
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from fqbench.errors import UsageError
-from fqbench.spec import model
+from fqbench.spec.mistake import sentence
 from fqbench.spec.model import ModelSpec
+from fqbench.spec.yamlfile import read_yaml
 
-SIZE_LIMIT = 256 * 1024
+Key = tuple[str, ...]
 
-PATHS: tuple[tuple[str, ...], ...] = (
+PATHS: tuple[Key, ...] = (
     ("model",),
     ("params",),
     ("dataset", "images"),
@@ -61,54 +60,24 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
     Relative paths in it start at ``data_root``, or at the file's own folder where that is None.
     Raises UsageError with the file, the key, what was found and what was expected.
     """
-    content = _read(path)
+    content = read_yaml(path, "spec file")
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: expected keys and values (name: ..., model: ...)")
     base = (data_root or path.parent).absolute()
     relative = _resolve(content, base)
     try:
-        spec = ModelSpec.model_validate(content)
+        # Strict, so that "yes" is no number; as JSON, where a list may still become a tuple.
+        spec = ModelSpec.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_sentence(error.errors()[0])}") from error
+        found = sentence(error.errors()[0], ModelSpec.model_json_schema())
+        raise UsageError(f"{path}: {found}") from error
     if spec.source_format == "paddle" and spec.params is None:
         spec = spec.model_copy(update={"params": spec.model.with_suffix(".pdiparams")})
     _check_files(path, spec, relative, base)
     return spec
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader, refusing a key that is written twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {twice[0]!r} is written twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise UsageError(f"{path} is too large for a spec file: {SIZE_LIMIT} bytes are allowed")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read spec file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a text file, expected a spec in YAML") from error
-    try:
-        # Aliases let a small file describe a huge object; specs have no use for them.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise UsageError(f"{path}: aliases (*name) are not allowed in a spec")
-        content = yaml.load(text, _UniqueKeys)  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected keys and values (name: ..., model: ...)")
-    return content
-
-
-def _resolve(content: dict[str, Any], base: Path) -> set[tuple[str, ...]]:
+def _resolve(content: dict[str, Any], base: Path) -> set[Key]:
     """Make the paths in ``content`` absolute, in place; return the keys that were relative."""
     relative = set()
     for key in PATHS:
@@ -123,71 +92,24 @@ def _resolve(content: dict[str, Any], base: Path) -> set[tuple[str, ...]]:
     return relative
 
 
-def _check_files(path: Path, spec: ModelSpec, relative: set[tuple[str, ...]], base: Path) -> None:
+def _check_files(path: Path, spec: ModelSpec, relative: set[Key], base: Path) -> None:
     for key in PATHS:
         value: Any = spec
         for part in key:
             value = getattr(value, part, None)
-        if value is None:
+        if value is None or _is_there(value, folder=key in FOLDERS):
             continue
-        found = value.is_dir() if key in FOLDERS else value.is_file()
-        if not found:
-            kind = "folder" if key in FOLDERS else "file"
-            hint = (
-                f" (relative paths start at {base}: see --data-root and FQBENCH_DATA)"
-                if key in relative
-                else ""
-            )
-            raise UsageError(f"{path}: key {'.'.join(key)}: there is no {kind} {value}{hint}")
-
-
-def _sentence(error: ErrorDetails) -> str:
-    """One pydantic error as: the key, what was found, what was expected."""
-    key = ".".join(str(part) for part in error["loc"] if not _is_tag(part))
-    found = error["input"]
-    shown = f", found {_short(found)}" if not isinstance(found, dict | BaseModel) else ""
-    if error["type"] == "extra_forbidden":
-        return f"key {key} is unknown{_suggestion(str(error['loc'][-1]))}"
-    if error["type"] == "missing":
-        return f"key {key} is missing"
-    context = error.get("ctx", {})
-    if error["type"].startswith("union_tag"):
-        expected = context.get("expected_tags", "a kind")
-        return (
-            f"key {key}.kind: expected one of {expected}, found {_short(found.get('kind'))}"
-            if (isinstance(found, dict))
-            else f"key {key}: expected a mapping with a kind{shown}"
+        kind = "folder" if key in FOLDERS else "file"
+        hint = (
+            f" (relative paths start at {base}: see --data-root and FQBENCH_DATA)"
+            if key in relative
+            else ""
         )
-    message = error["msg"].removeprefix("Value error, ")
-    where = f"key {key}: " if key else ""
-    return f"{where}{message[0].lower()}{message[1:]}{shown}"
+        raise UsageError(f"{path}: key {'.'.join(key)}: there is no {kind} {value}{hint}")
 
 
-def _is_tag(part: int | str) -> bool:
-    """Whether pydantic put this part into the location to name a member of a union."""
-    return isinstance(part, str) and part in _KINDS
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _suggestion(key: str) -> str:
-    close = difflib.get_close_matches(key, _KEYS, n=1)
-    return f": did you mean {close[0]}?" if close else ""
-
-
-def _records() -> Sequence[type[BaseModel]]:
-    return [
-        value
-        for value in vars(model).values()
-        if isinstance(value, type) and issubclass(value, BaseModel)
-    ]
-
-
-_KEYS = sorted({name for record in _records() for name in record.model_fields})
-_KINDS = frozenset(
-    {"letterbox", "stretch", "crop", "logits", "yolov5", "yolox", "ppyoloe", "python"}
-    | {"coco", "imagenet"}
-)
+def _is_there(path: Path, *, folder: bool) -> bool:
+    try:
+        return path.is_dir() if folder else path.is_file()
+    except OSError:  # A name that is too long, or a folder that may not be read.
+        return False

@@ -18,7 +18,7 @@ Size = tuple[Pixels, Pixels]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Letterbox(_Record):
@@ -84,9 +84,10 @@ class Preprocess(_Record):
     @model_validator(mode="after")
     def _one_value_per_channel(self) -> Preprocess:
         for key in ("mean", "std"):
-            count = len(getattr(self, key))
-            if count not in (1, self.channels):
-                raise ValueError(f"{key} has {count} values, expected 1 or {self.channels}")
+            count, expected = len(getattr(self, key)), sorted({1, self.channels})
+            if count not in expected:
+                wanted = " or ".join(map(str, expected))
+                raise ValueError(f"{key} has {count} values, expected {wanted}")
         return self
 
 
@@ -113,7 +114,7 @@ class YoloX(_Boxes):
     """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
 
     kind: Literal["yolox"]
-    strides: tuple[Annotated[int, Field(gt=0)], ...] = (8, 16, 32)
+    strides: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (8, 16, 32)
 
 
 class PPYoloe(_Boxes):
@@ -215,4 +216,7 @@ class ModelSpec(_Record):
             raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
         if classifies != (self.dataset.kind == "imagenet"):
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
+        cells = [(margin.backend, margin.method) for margin in self.margins]
+        if len(set(cells)) < len(cells):
+            raise ValueError("margins: two are for the same backend and method")
         return self

@@ -1,0 +1,125 @@
+"""The matrix and what a selection takes of it."""
+
+import pytest
+
+from fqbench.cells import Cell, Selection, matrix
+from fqbench.errors import UsageError
+
+MODELS = ("one", "two")
+
+
+def ids(cells) -> list[str]:
+    return [cell.id for cell in cells]
+
+
+def test_id_names_every_dimension():
+    assert Cell("yolov5s", "onnxruntime", "cpu", "int8").id == "yolov5s-onnxruntime-cpu-int8"
+
+
+def test_matrix_is_in_the_order_model_backend_device_precision():
+    assert ids(matrix(["one"])) == [
+        "one-onnxruntime-cpu-fp32",
+        "one-onnxruntime-cpu-int8",
+        "one-onnxruntime-gpu-fp32",
+        "one-onnxruntime-gpu-int8",
+        "one-paddle-cpu-fp32",
+        "one-paddle-cpu-int8",
+        "one-paddle-gpu-fp32",
+        "one-paddle-gpu-int8",
+        "one-tensorrt-cpu-fp32",
+        "one-tensorrt-cpu-int8",
+        "one-tensorrt-gpu-fp32",
+        "one-tensorrt-gpu-int8",
+    ]
+
+
+def test_matrix_takes_one_model_after_the_other():
+    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 12 + ["two"] * 12
+    assert matrix([]) == ()
+
+
+def test_ids_are_unique():
+    assert len(set(ids(matrix(MODELS)))) == 24
+
+
+def test_default_is_all_that_runs_and_nothing_else():
+    cells = Selection().cells(["one"])
+    assert ids(cells) == [
+        "one-onnxruntime-cpu-fp32",
+        "one-onnxruntime-cpu-int8",
+        "one-paddle-cpu-fp32",
+        "one-paddle-cpu-int8",
+    ]
+    assert all(cell.unsupported is None for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (
+            Selection(backends=("tensorrt",)),
+            [
+                "one-tensorrt-cpu-fp32",
+                "one-tensorrt-cpu-int8",
+                "one-tensorrt-gpu-fp32",
+                "one-tensorrt-gpu-int8",
+            ],
+        ),
+        (
+            Selection(backends=("tensorrt", "paddle"), precisions=("int8",)),
+            ["one-paddle-cpu-int8", "one-tensorrt-cpu-int8", "one-tensorrt-gpu-int8"],
+        ),
+        (
+            Selection(backends=("paddle",), devices=("gpu",)),
+            ["one-paddle-gpu-fp32", "one-paddle-gpu-int8"],
+        ),
+        (
+            Selection(backends=("paddle",), devices=("cpu", "gpu"), precisions=("fp32",)),
+            ["one-paddle-cpu-fp32", "one-paddle-gpu-fp32"],
+        ),
+        (Selection(backends=("paddle",), precisions=("int8",)), ["one-paddle-cpu-int8"]),
+        (
+            Selection(devices=("cpu",), precisions=("fp32",)),
+            ["one-onnxruntime-cpu-fp32", "one-paddle-cpu-fp32"],
+        ),
+        (Selection(models=("two",), backends=("paddle",), precisions=("fp32",)), None),
+    ],
+)
+def test_unsupported_cells_are_there_where_nothing_named_runs(selection, expected):
+    found = ids(selection.cells(MODELS if selection.models else ["one"]))
+    assert found == (expected or ["two-paddle-cpu-fp32"])
+
+
+def test_unsupported_cells_say_why():
+    cells = Selection(backends=("tensorrt",), devices=("cpu",)).cells(["one"])
+    assert {cell.unsupported for cell in cells} == {"TensorRT runs on NVIDIA GPUs only"}
+
+
+def test_order_and_repetition_of_names_do_not_matter():
+    named = Selection(
+        models=("two", "one", "two"),
+        backends=("paddle", "onnxruntime"),
+        precisions=("int8", "fp32", "int8"),
+    )
+    assert named.cells(MODELS) == Selection().cells(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
+        (
+            Selection(backends=("paddle", "openvino")),
+            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt",
+        ),
+        (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
+        (
+            Selection(precisions=("int4",)),
+            "there is no precision 'int4': the precisions are fp32, int8",
+        ),
+    ],
+)
+def test_unknown_name_is_one_sentence(selection, sentence):
+    with pytest.raises(UsageError) as caught:
+        selection.cells(MODELS)
+    assert str(caught.value) == sentence

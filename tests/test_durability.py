@@ -1,0 +1,143 @@
+"""A run that is killed goes on where it was; runs at once and damaged files do no harm."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.tiny_spec import write_spec
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT_S = 120
+MOMENTS = (
+    "canonical",
+    "predict",
+    "paddle_program",
+    "quantize_offline",
+    "lower_onnxruntime",
+    "lower_paddle",
+)
+"""Steps in the order in which a run comes to them."""
+
+REPEATABLE = ("status", "accuracy", "drop", "images", "hashes", "int8_convolutions", "size_mb")
+
+
+class Project:
+    """A spec, and runs of it, each with a cache."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spec = write_spec(folder / "project")
+
+    def start(self, cache: str, out: str, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.quick_fqbench", "run", "--spec", str(self.spec)]
+        return subprocess.Popen(
+            [*command, "--out", str(self.folder / out), *options],
+            cwd=ROOT,
+            env={**os.environ, "FQBENCH_CACHE": str(self.folder / cache), "COLUMNS": "1000"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str], out: str) -> tuple[dict[str, dict], str]:
+        """What is the same in every run, by cell; and what the run said."""
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0, said
+        content = json.loads((self.folder / out / "results.json").read_text())
+        return {r["cell"]: {key: r[key] for key in REPEATABLE} for r in content["rows"]}, said
+
+    def run(self, cache: str, out: str) -> tuple[dict[str, dict], str]:
+        return self.finish(self.start(cache, out), out)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("durability"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(project) -> dict[str, dict]:
+    found, _ = project.run("cache", "undisturbed")
+    assert [row["status"] for row in found.values()] == ["ok"] * 4
+    assert [row["int8_convolutions"] for row in found.values()] == [0, 2, 0, 2]
+    return found
+
+
+def kill_when(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
+    """Kill a run and all it started, as soon as ``seen``; it must not have ended before."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not seen():
+        assert process.poll() is None, "the run ended before the moment came"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    root = psutil.Process(process.pid)
+    tree = [root, *root.children(recursive=True)]
+    for member in tree:
+        member.kill()
+    process.communicate(timeout=TIMEOUT_S)
+    psutil.wait_procs(tree[1:], timeout=10)
+
+
+def made(cache: Path) -> dict[str, int]:
+    """Finished artifacts, by step and key, with the time at which each was made."""
+    return {
+        str(path.relative_to(cache)): path.stat().st_mtime_ns
+        for path in cache.glob("*/*")
+        if path.is_dir() and len(path.name) == 64
+    }
+
+
+def test_killed_run_goes_on_where_it_was(project, undisturbed):
+    cache, finished = project.folder / "killed", {}
+    kill_when(project.start("killed", "out"), lambda: True)
+    for step in MOMENTS:
+        process = project.start("killed", "out")
+        kill_when(process, lambda step=step: any((cache / step).glob("*.tmp-*")))
+        assert not (project.folder / "out" / "results.json").exists()
+        assert finished.items() <= made(cache).items()
+        finished = made(cache)
+    found, _ = project.run("killed", "out")
+    assert found == undisturbed
+    assert finished.items() <= made(cache).items()
+    assert set(made(cache)) == set(made(project.folder / "cache"))
+    assert list(cache.glob("*/*.tmp-*")) == []
+
+
+def test_second_run_repeats_nothing(project, undisturbed):
+    before = made(project.folder / "cache")
+    found, _ = project.run("cache", "again")
+    assert found == undisturbed
+    assert made(project.folder / "cache") == before
+
+
+def test_two_runs_at_once_agree(project, undisturbed):
+    options = ("--backends", "onnxruntime")
+    runs = [project.start("shared", out, *options) for out in ("one", "two")]
+    one, two = (
+        project.finish(run, out)[0] for run, out in zip(runs, ("one", "two"), strict=True)
+    )
+    assert one == two == {k: v for k, v in undisturbed.items() if "-onnxruntime-" in k}
+    assert list((project.folder / "shared").glob("*/*.tmp-*")) == []
+
+
+def test_damaged_artifact_is_made_again(project, undisturbed):
+    shutil.copytree(project.folder / "cache", project.folder / "damaged")
+    (lowered,) = (project.folder / "damaged" / "lower_onnxruntime").glob("*/model.onnx")
+    content = bytearray(lowered.read_bytes())
+    whole = bytes(content)
+    content[len(content) // 2] ^= 0xFF
+    lowered.write_bytes(content)
+    found, said = project.run("damaged", "mended")
+    assert found == undisturbed
+    assert lowered.read_bytes() == whole
+    assert "is damaged (model.onnx has other bytes)" in said

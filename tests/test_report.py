@@ -1,0 +1,166 @@
+"""The table, in Markdown and in a terminal, of rows made by hand."""
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from fqbench.cells import Cell
+from fqbench.measure.stats import Interval, Latency
+from fqbench.report import markdown, terminal
+from fqbench.report.table import COLUMNS, lines
+from fqbench.results import Results, Row
+
+MACHINE = {
+    "cpu": {"model": "Some CPU", "isa": ["avx2", "fma"], "cores": 2},
+    "threads": 1,
+    "versions": {"fqbench": "0.1.0", "python": "3.11.7"},
+}
+
+
+def row(backend: str, precision: str, p50: float, accuracy: float, **values) -> Row:
+    return Row(
+        Cell("net", backend, "cpu", precision),
+        "ok",
+        latency=Latency(Interval(p50, p50, p50), p50, p50, p50, p50, 80),
+        metric="mAP",
+        accuracy=accuracy,
+        images=128,
+        **values,
+    )
+
+
+FP32 = row("onnxruntime", "fp32", 10.0, 37.6)
+INT8 = row(
+    "onnxruntime",
+    "int8",
+    4.125,
+    37.1,
+    method="offline",
+    ratio=Interval(2.424, 2.4, 2.456),
+    drop=Interval(0.5, -0.125, 1.0),
+    margin=1.0,
+    convolutions=60,
+    int8_convolutions=57,
+)
+PADDLE = row("paddle", "fp32", 12.0, 37.6)
+CRASHED = Row(Cell("net", "paddle", "cpu", "int8"), "failed", "it was killed", metric="mAP")
+
+
+def results(*rows: Row) -> Results:
+    return Results(MACHINE, rows, "2024-05-06T07:08:09+00:00")
+
+
+REPORT = """\
+# FP32 against INT8
+
+Measured 2024-05-06T07:08:09+00:00 (UTC).
+
+| Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Metric | FP32 | INT8 | Drop | Margin \
+| INT8 convs | Method |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | mAP | 37.60 | 37.10 \
+| 0.50 (-0.12 to 1.00) | 1 ok | 57 of 60 | offline quantization |
+| net | Paddle Inference | CPU | 12.00 | failed | - | mAP | 37.60 | - | - | - | - | - |
+
+"""
+
+
+def test_whole_report():
+    text = markdown.markdown(results(FP32, INT8, PADDLE, CRASHED))
+    head, _, notes = text.partition("- Latency is")
+    assert head == REPORT
+    assert notes.endswith(
+        "- Images evaluated (metric): net 128 (mAP); calibration images are never among them.\n"
+        "- CPU: Some CPU (avx2, fma), 2 cores; the number of fixed threads is 1.\n"
+        "- Versions: fqbench 0.1.0, python 3.11.7.\n"
+        "- net-paddle-cpu-int8: failed: it was killed\n"
+    )
+
+
+def test_report_without_rows_says_that_nothing_was_evaluated():
+    text = markdown.markdown(results())
+    assert "Images evaluated (metric): none;" in text
+
+
+def test_report_is_written_beside_the_results(tmp_path):
+    path = markdown.write(results(FP32), tmp_path)
+    assert path == tmp_path / "report.md"
+    assert path.read_text() == markdown.markdown(results(FP32))
+
+
+def texts(*rows: Row) -> dict[str, str]:
+    (line,) = lines(rows)
+    return dict(zip(COLUMNS, line.texts, strict=True))
+
+
+def test_int8_alone_has_no_fp32_figures():
+    found = texts(replace(INT8, ratio=None, drop=None))
+    assert (found["FP32 ms"], found["FP32"], found["Ratio"], found["Drop"]) == ("-",) * 4
+    assert (found["INT8 ms"], found["Margin"]) == ("4.12", "1")
+
+
+@pytest.mark.parametrize(
+    ("drop", "margin", "shown"), [(0.5, 0.5, "0.5 ok"), (0.51, 0.5, "0.5 over"), (9, None, "-")]
+)
+def test_margin_says_whether_it_holds(drop, margin, shown):
+    found = texts(FP32, replace(INT8, drop=Interval(drop, 0, 10), margin=margin))
+    assert found["Margin"] == shown
+
+
+def test_unsupported_cells_keep_their_line_and_reason():
+    unsupported = [
+        Row(Cell("net", "tensorrt", "gpu", p), "unsupported", "no GPU") for p in ("fp32", "int8")
+    ]
+    (line,) = lines(unsupported)
+    assert line.texts[:5] == ("net", "TensorRT", "GPU", "unsupported", "unsupported")
+    assert line.notes == (
+        "net-tensorrt-gpu-fp32: unsupported: no GPU",
+        "net-tensorrt-gpu-int8: unsupported: no GPU",
+    )
+
+
+HOSTILE = "a | b\n| c | <script>alert(1)</script> & [bold]x[/bold]"
+
+
+def test_hostile_reason_is_harmless_in_markdown():
+    text = markdown.markdown(results(PADDLE, replace(CRASHED, reason=HOSTILE)))
+    assert "<script>" not in text
+    assert text.endswith(
+        "- net-paddle-cpu-int8: failed: a \\| b \\| c \\|"
+        " &lt;script&gt;alert(1)&lt;/script&gt; &amp; [bold]x[/bold]\n"
+    )
+
+
+def shown(width: int, *rows: Row) -> str:
+    console = Console(record=True, width=width, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    terminal.show(results(*rows), console)
+    console.file.close()
+    return console.export_text()
+
+
+def test_wide_terminal_shows_every_column():
+    text = shown(220, FP32, INT8, PADDLE, CRASHED)
+    header, _, first, second, *_ = text.splitlines()
+    assert header.split() == " ".join(COLUMNS).split()
+    assert first.split() == (
+        "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) mAP 37.60 37.10"
+        " 0.50 (-0.12 to 1.00) 1 ok 57 of 60 offline quantization"
+    ).split()
+    assert second.split() == (
+        "net Paddle Inference CPU 12.00 failed - mAP 37.60 - - - - -".split()
+    )
+    assert "net-paddle-cpu-int8: failed: it was killed" in text
+
+
+def test_narrow_terminal_shows_what_decides_without_cutting_it():
+    text = shown(80, FP32, INT8, PADDLE, CRASHED)
+    header, _, first, second, *_ = text.splitlines()
+    assert header.split() == "Model Backend FP32 ms INT8 ms Ratio FP32 INT8 Drop Margin".split()
+    assert first.split() == "net ONNX 10.00 4.12 2.42 37.60 37.10 0.50 1 ok".split()
+    assert second.split() == "net Paddle 12.00 failed - 37.60 - - -".split()
+
+
+def test_hostile_reason_is_no_markup_in_a_terminal():
+    text = shown(220, PADDLE, replace(CRASHED, reason="[bold]x[/bold] [/] [red"))
+    assert "failed: [bold]x[/bold] [/] [red" in text
