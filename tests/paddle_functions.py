@@ -14,10 +14,9 @@ def quantize_and_run(arguments, report):
     Writes the results of each cell as ``fp32.npy`` and ``int8.npy`` into ``folder``.
     """
     from fqbench.backends.paddle import PaddleInference
-    from fqbench.convert.program import load
+    from fqbench.convert.program import CONVOLUTIONS, load
     from fqbench.lower.paddle import layers, write
     from fqbench.quantize.graph import Graph
-    from fqbench.quantize.offline import CONVOLUTIONS
     from fqbench.quantize.record import Quantization
 
     folder = Path(arguments["folder"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fqbench.measure.stats import Interval, central, latency, ratio
 
 seeds = st.integers(0, 2**32 - 1)
-sizes = st.tuples(st.integers(5, 15), st.integers(1, 10))
+sizes = st.tuples(st.integers(5, 12), st.integers(1, 6))
 
 
 def noisy(seed: int, size: tuple[int, int], spread: float = 0.1) -> list[list[float]]:
@@ -85,7 +85,7 @@ def test_same_seed_gives_the_same_interval():
     assert latency(blocks, seed=5).p50 != latency(blocks, seed=6).p50
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=12, derandomize=True)
 @given(seeds, sizes)
 def test_interval_holds_the_value(seed, size):
     p50 = latency(noisy(seed, size)).p50
@@ -94,7 +94,7 @@ def test_interval_holds_the_value(seed, size):
     assert speedup.low <= speedup.value <= speedup.high
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(seeds, sizes, st.sampled_from([0.25, 2.0, 1024.0]))
 def test_unit_of_time_does_not_matter(seed, size, factor):
     blocks, other = noisy(seed, size), noisy(seed + 1, size)
@@ -106,14 +106,14 @@ def test_unit_of_time_does_not_matter(seed, size, factor):
     assert ratio(scaled, other_scaled) == ratio(blocks, other)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(seeds, sizes)
 def test_nothing_is_faster_than_itself(seed, size):
     blocks = noisy(seed, size)
     assert ratio(blocks, blocks) == Interval(1.0, 1.0, 1.0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(seeds, sizes)
 def test_sides_swapped_invert_the_ratio(seed, size):
     one, other = noisy(seed, size), noisy(seed + 1, size)
@@ -124,7 +124,7 @@ def test_sides_swapped_invert_the_ratio(seed, size):
 def test_interval_covers_the_true_ratio_about_as_often_as_it_says():
     """A machine slowed for whole rounds at a time, and a model that is twice as fast."""
     covered, widths = 0, []
-    for seed in range(60):
+    for seed in range(40):
         random = np.random.default_rng(seed)
         slow = random.lognormal(0, 0.3, (20, 1))
         reference = 2 * slow * random.lognormal(0, 0.05, (20, 5))
@@ -132,5 +132,5 @@ def test_interval_covers_the_true_ratio_about_as_often_as_it_says():
         found = ratio(reference.tolist(), measured.tolist(), seed)
         covered += found.low <= 2 <= found.high
         widths.append(found.high - found.low)
-    assert covered >= 52  # of 60; 57 are expected
+    assert covered >= 34  # of 40; 38 are expected
     assert np.mean(widths) < 0.4  # far narrower than the rounds differ
