@@ -9,7 +9,8 @@ import pytest
 from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
 from fqbench.margins import Margins
-from fqbench.pipeline.model import METHOD, Answers
+from fqbench.pipeline.build import METHOD
+from fqbench.pipeline.model import Answers
 
 Answer = Callable[[Cell], Answers]
 

@@ -12,7 +12,7 @@ from fqbench.pipeline.model import Answers
 def test_runtime_runs_the_planned_convolutions_in_int8(
     pair: Pair, workshop: Workshop, answered: Callable[[Cell], Answers]
 ) -> None:
-    planned = workshop.pipeline(pair.int8.model).lowering(pair.int8)
+    planned = workshop.pipeline(pair.int8.model).build.lowering(pair.int8)
     assert planned.quantized > planned.convolutions / 2
     assert answered(pair.int8).int8_convolutions == planned.quantized
 

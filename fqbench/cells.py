@@ -45,6 +45,12 @@ class Selection:
     devices: tuple[str, ...] | None = None
     precisions: tuple[str, ...] | None = None
 
+    def check(self) -> None:
+        """Raise UsageError for a backend, device or precision that does not exist."""
+        _chosen("backend", self.backends, tuple(BACKENDS))
+        _chosen("device", self.devices, DEVICES)
+        _chosen("precision", self.precisions, PRECISIONS)
+
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
         """The chosen cells, in the order model, backend, device, precision.
 

@@ -105,7 +105,7 @@ def test_unknown_name_is_one_sentence(command, option, sentence, capsys, tmp_pat
     out = ("--out", tmp_path / "out") if command == "run" else ()
     assert run(command, "--spec", spec, f"--{option}", "nope", *out) == 2
     captured = capsys.readouterr()
-    (said,) = captured.err.split("\n")[:-1]
+    (said,) = filter(None, captured.err.splitlines())
     assert said.startswith(f"fqbench: {sentence}")
     assert not (tmp_path / "out").exists()
 

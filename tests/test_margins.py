@@ -143,7 +143,7 @@ def test_two_margins_for_the_same_cells_are_refused(tmp_path, cells):
 
 
 def test_missing_file_is_one_sentence(tmp_path):
-    with pytest.raises(UsageError, match="cannot read .*nowhere.yaml: No such file"):
+    with pytest.raises(UsageError, match=r"cannot read .*nowhere\.yaml: No such file"):
         load_margins(tmp_path / "nowhere.yaml")
 
 

@@ -227,7 +227,7 @@ def test_a_mistake_is_one_sentence(home: Path, edit: Edit, expected: str) -> Non
         (r'name: "\ud800"', " is not valid YAML, line 1: '\\ud800' is not a text"),
         ("name: 2026-02-31", " is not valid YAML: day is out of range for month"),
         ("a: " + "[" * 5000, " is not valid YAML: it is nested too deeply"),
-        ("#" * (SIZE_LIMIT + 1), " is too large for a spec file: 262144 bytes are allowed"),
+        ("#" * (SIZE_LIMIT + 1), " is too large for a spec file: 65536 bytes are allowed"),
     ],
 )
 def test_bad_yaml_is_one_sentence(home: Path, text: str, expected: str) -> None:

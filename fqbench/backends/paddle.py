@@ -11,8 +11,8 @@ from fqbench.backends.base import Runner, Tensor, missing
 from fqbench.convert.program import STEM
 
 INT8_OPERATORS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
-"""What oneDNN may run in INT8; fused: with its bias and activation. With its default set it also rounds concatenations of scores
-and coordinates to one scale, and a detector detects nothing."""
+"""What oneDNN may run in INT8; fused: with its bias and activation. With its default set it also
+rounds concatenations of scores and coordinates to one scale, and a detector detects nothing."""
 
 SHAPES_CACHED = 10
 

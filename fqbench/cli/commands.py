@@ -17,9 +17,9 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, Selection, matrix
 from fqbench.errors import UsageError
 from fqbench.margins import default_margins_path, load_margins
-from fqbench.pipeline.model import Progress as Report
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.step import Progress as Report
 from fqbench.report import markdown, terminal
 from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
@@ -29,18 +29,24 @@ CELL_FAILED = 1
 BAD_INPUT = 2
 
 
+def complain(console: Console, message: str) -> None:
+    """Print what is wrong as one line, however narrow the terminal: logs are searched."""
+    console.print(f"fqbench: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
+    selection = _selection(options)
+    selection.check()
     store = Store(default_root())
     margins = load_margins(default_margins_path())
     rows: list[Row] = []
     with _progress(errors) as report:
         specs, problems = find_specs(options.spec, options.models, _root(options), store)
-        selection = _selection(options)
         calibrates = "int8" in (options.precisions or ["int8"])
         ready = prepare(specs, store, report, allow_code=options.allow_code, calibrates=calibrates)
         for problem in (*problems, *ready.problems):
-            errors.print(f"fqbench: {problem}", style="red", markup=False, highlight=False)
+            complain(errors, problem)
         for pipeline in ready.pipelines:
             cells = selection.cells([pipeline.spec.name])
             rows += run_model(pipeline, Plan(cells, margins, threads=options.threads))
@@ -48,7 +54,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     if rows:
         results = _write(options.out, options.threads, rows)
         terminal.show(results, Console())
-        errors.print(f"Written: {options.out}/results.json, {options.out}/report.md")
+        written = f"Written: {options.out}/results.json, {options.out}/report.md"
+        errors.print(written, markup=False, highlight=False, soft_wrap=True)
     if problems or ready.problems:
         return BAD_INPUT
     return CELL_FAILED if any(row.status == "failed" for row in rows) else DONE
@@ -65,7 +72,7 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
     specs, problems = load_specs(options.spec, _root(options))
     for problem in problems:
-        errors.print(f"fqbench: {problem.message}", style="red", markup=False, highlight=False)
+        complain(errors, problem.message)
     names = [spec.name for spec in specs] if options.spec else list(zoo.embedded_names())
     cells = _listed(options, names)
     table = Table(box=box.SIMPLE_HEAD)
@@ -83,7 +90,7 @@ def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ..
     for name in options.models or ():
         if name not in names:
             raise UsageError(f"there is no model {name!r}: the models are {', '.join(names)}")
-    _selection(options).cells(names)
+    _selection(options).check()
     chosen = matrix(n for n in names if n in (options.models or names))
     return tuple(
         cell
@@ -124,7 +131,8 @@ def _progress(console: Console) -> Iterator[Report]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task("")
 
         def report(text: str, done: int, total: int) -> None:

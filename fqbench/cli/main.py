@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = {"run": commands.run, "list": commands.list_cells}[options.command]
         return command(options, errors)
     except UsageError as error:
-        errors.print(f"fqbench: {error}", style="red", markup=False, highlight=False)
+        commands.complain(errors, str(error))
         return USAGE_ERROR
     except FqbenchError as error:
-        errors.print(f"fqbench: {error}", style="red", markup=False, highlight=False)
+        commands.complain(errors, str(error))
         return commands.CELL_FAILED
     except KeyboardInterrupt:
-        errors.print("fqbench: interrupted; the same command goes on from here", style="red")
+        commands.complain(errors, "interrupted; the same command goes on from here")
         return INTERRUPTED
 
 

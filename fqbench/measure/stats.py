@@ -71,9 +71,9 @@ def ratio(reference: Blocks, measured: Blocks, seed: int = 0) -> Interval:
 
 
 def _checked(blocks: Blocks) -> NDArray[np.float64]:
-    times = np.concatenate([np.asarray(b, dtype=np.float64) for b in blocks] or [np.empty(0)])
-    if times.size == 0:
+    if not blocks or not all(len(block) for block in blocks):
         raise ValueError("no times were recorded")
+    times = np.concatenate([np.asarray(b, dtype=np.float64) for b in blocks])
     if not bool(np.all(times > 0)) or not bool(np.all(np.isfinite(times))):
         raise ValueError("a recorded time is not a positive number")
     return times

@@ -9,7 +9,8 @@ from pathlib import Path
 from fqbench import zoo
 from fqbench.artifacts import Store
 from fqbench.errors import FqbenchError, UsageError
-from fqbench.pipeline.model import ModelPipeline, Progress
+from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.step import Progress
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs

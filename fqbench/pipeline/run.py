@@ -12,7 +12,8 @@ from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure import stats
 from fqbench.measure.latency import Effort
-from fqbench.pipeline.model import METHOD, Answers, ModelPipeline
+from fqbench.pipeline.build import METHOD
+from fqbench.pipeline.model import Answers, ModelPipeline
 from fqbench.results import Row
 
 
@@ -69,7 +70,7 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
     try:
         if cell.precision == "int8":
             row = _with_quantization(pipeline, plan, row)
-        artifact = pipeline.artifact(cell)
+        artifact = pipeline.build.artifact(cell)
         answers = pipeline.answers(cell)
         row = replace(
             row,
@@ -85,7 +86,7 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
 
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
-    quantization, lowering = pipeline.quantization, pipeline.lowering(row.cell)
+    quantization, lowering = pipeline.build.quantization, pipeline.build.lowering(row.cell)
     margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, METHOD)
     return replace(
         row,

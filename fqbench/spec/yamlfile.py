@@ -10,8 +10,8 @@ import yaml
 
 from fqbench.errors import UsageError
 
-SIZE_LIMIT = 256 * 1024
-"""Bytes. Far more than any file of this project needs, and still read within a second or two."""
+SIZE_LIMIT = 64 * 1024
+"""Bytes. Far more than any such file needs, and still read within two or three seconds."""
 
 
 def read_yaml(path: Path, kind: str) -> object:

@@ -1,0 +1,151 @@
+"""What the backends load: from a model's file to FP32 and INT8 artifacts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fqbench.artifacts import Artifact, file_digest
+from fqbench.cells import Cell
+from fqbench.convert.program import STEM
+from fqbench.data.calibration import calibration_hash
+from fqbench.pipeline.images import Images
+from fqbench.pipeline.step import Steps
+from fqbench.spec import ModelSpec
+
+METHOD = "offline"
+ALGORITHM = "hist"
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Where a quantization is stored, the hash of its images, and how long it took."""
+
+    key: str
+    path: Path
+    calibration: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Convolutions of a model, and those of them with INT8 weights and input."""
+
+    convolutions: int
+    quantized: int
+
+
+class Build:
+    """Artifacts of one model, each made when first asked for.
+
+    ``inputs`` are the names of the model's inputs, in its order. Raises StepError where a step
+    fails, and UsageError where the calibration images do not fit.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, inputs: tuple[str, ...], images: Images, steps: Steps
+    ) -> None:
+        self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
+
+    def artifact(self, cell: Cell) -> Artifact:
+        """What ``cell``'s backend loads."""
+        if cell.precision == "fp32":
+            return self.canonical if cell.backend == "onnxruntime" else self._paddle_fp32
+        inputs = {
+            "canonical": self.canonical.key,
+            "quantization": self.quantization.key,
+        }
+        arguments: dict[str, Any] = {
+            "canonical": str(self.canonical.path),
+            "quantization": str(self.quantization.path),
+        }
+        if cell.backend == "paddle":
+            inputs["program"] = self._program.key
+            arguments["program"] = str(self._program.path)
+        return self._steps.make(
+            f"lower_{cell.backend}", inputs, arguments, ("onnx", "paddlepaddle")
+        )
+
+    @cached_property
+    def canonical(self) -> Artifact:
+        """The canonical ONNX graph of the source."""
+        spec = self._spec
+        inputs = {"source": self._source_digests, "input_shape": list(spec.input_shape)}
+        arguments = {
+            "source": str(spec.model),
+            "params": str(spec.params),
+            "input_shape": list(spec.input_shape),
+        }
+        return self._steps.make(
+            "canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx")
+        )
+
+    @cached_property
+    def quantization(self) -> Quantized:
+        """Scales, from the calibration images. Raises UsageError where those are evaluated."""
+        spec = self._spec
+        images = self._images.calibration
+        preprocess = spec.preprocess.model_dump(mode="json")
+        inputs = {
+            "program": self._program.key,
+            "canonical": self.canonical.key,
+            "images": calibration_hash(images),
+            "preprocess": preprocess,
+            "algorithm": ALGORITHM,
+            "inputs": list(self._inputs),
+        }
+        arguments = {
+            "program": str(self._program.path),
+            "canonical": str(self.canonical.path),
+            "images": [str(path) for path in images],
+            "preprocess": preprocess,
+            "algorithm": ALGORITHM,
+            "inputs": list(self._inputs),
+        }
+        libraries = ("paddlepaddle", "paddleslim")
+        made = self._steps.make("quantize_offline", inputs, arguments, libraries, len(images))
+        seconds = json.loads(made.file("timing.json").read_text())["seconds"]
+        return Quantized(made.key, made.path, str(inputs["images"]), float(seconds))
+
+    def lowering(self, cell: Cell) -> Lowered:
+        """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""
+        plan = json.loads(self.artifact(cell).file("plan.json").read_text())
+        return Lowered(plan["convolutions"], plan["quantized"])
+
+    @cached_property
+    def _paddle_fp32(self) -> Artifact:
+        """The model as Paddle runs it in FP32: its own files where it came as Paddle's."""
+        if self._spec.source_format == "onnx":
+            return self._program
+
+        def copy(folder: Path) -> None:
+            for source, suffix in self._paddle_files():
+                (folder / f"{STEM}{suffix}").write_bytes(source.read_bytes())
+
+        return self._steps.store.get_or_make(
+            "paddle_source", {"source": self._source_digests}, copy
+        )
+
+    @cached_property
+    def _program(self) -> Artifact:
+        """The canonical graph as a Paddle inference model."""
+        canonical = self.canonical
+        return self._steps.make(
+            "paddle_program",
+            {"canonical": canonical.key},
+            {"canonical": str(canonical.path)},
+            ("paddlepaddle", "x2paddle"),
+        )
+
+    def _paddle_files(self) -> tuple[tuple[Path, str], ...]:
+        params = self._spec.params or self._spec.model.with_suffix(".pdiparams")
+        return ((self._spec.model, ".pdmodel"), (params, ".pdiparams"))
+
+    @cached_property
+    def _source_digests(self) -> list[str]:
+        if self._spec.source_format == "onnx":
+            return [file_digest(self._spec.model)]
+        return [file_digest(path) for path, _ in self._paddle_files()]

@@ -1,0 +1,98 @@
+"""One step: found in the store, or made by a child process and stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fqbench import isolate
+from fqbench.artifacts import Artifact, Store
+from fqbench.machine import memory_mb, usable_cores, versions
+
+STEPS_VERSION = 1
+"""Part of every key; raised when a step's result changes for the same inputs."""
+
+MEMORY_SHARE = 0.8
+"""Part of the machine's memory that one child process may use."""
+
+STEP_S = 1800.0
+IMAGE_S = 60.0
+"""Seconds a step may take, and what each image it works on adds: far more than any needs."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Runs the steps of the model called ``model``."""
+
+    model: str
+    store: Store
+    progress: Progress
+
+    def make(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        libraries: tuple[str, ...],
+        images: int = 0,
+    ) -> Artifact:
+        """The artifact of step ``name`` of ``fqbench.pipeline.steps``.
+
+        ``inputs`` are all that its files depend on, beside the versions of ``libraries``;
+        ``arguments`` is what it is called with, beside its folder. Raises StepError.
+        """
+        installed = versions()
+        key = {
+            **inputs,
+            "version": STEPS_VERSION,
+            "libraries": {lib: installed[lib] for lib in libraries if lib in installed},
+        }
+
+        def write(folder: Path) -> None:
+            self.call(
+                f"fqbench.pipeline.steps:{name}",
+                {**arguments, "folder": str(folder)},
+                text=name,
+                threads=usable_cores(),
+                timeout_s=STEP_S + IMAGE_S * images,
+            )
+
+        self.progress(name, 0, 0)
+        return self.store.get_or_make(name, key, write)
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        text: str,
+        threads: int,
+        timeout_s: float = STEP_S,
+    ) -> Any:
+        """Result of ``function`` in a child process of ``threads`` threads. Raises StepError."""
+        return isolate.call(
+            function,
+            arguments,
+            # Some libraries read their number of threads from the environment only.
+            env={"OMP_NUM_THREADS": str(threads), "GLOG_minloglevel": "2"},
+            timeout_s=timeout_s,
+            memory_mb=int(MEMORY_SHARE * memory_mb()),
+            on_progress=lambda done, total: self.progress(text, done, total),
+            name=f"{text} of {self.model}",
+        )
+
+    def score(self, name: str, inputs: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
+        """A JSON value that follows from ``inputs``, computed here once and stored."""
+
+        def write(folder: Path) -> None:
+            (folder / "score.json").write_text(json.dumps(compute(), allow_nan=False))
+
+        self.progress(name, 0, 0)
+        made = self.store.get_or_make(name, {**inputs, "version": STEPS_VERSION}, write)
+        return json.loads(made.file("score.json").read_text())
