@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fqbench.artifacts import Store
+from fqbench.artifacts import Store, file_digest
 from fqbench.cells import Cell
 from fqbench.machine import usable_cores
 from fqbench.measure.accuracy import accuracy, drop
@@ -17,9 +17,9 @@ from fqbench.measure.stats import Interval
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
-from fqbench.spec import ModelSpec
+from fqbench.spec import ModelSpec, PythonDecoder
 from fqbench.spec.check import ModelFacts
-from fqbench.vision.decode import decoder
+from fqbench.vision.decode import decoder, source_of
 from fqbench.vision.image import read_image
 
 Times = list[list[float]]
@@ -77,7 +77,12 @@ class ModelPipeline:
             "precision": cell.precision,
             "decode": spec.decode.model_dump(mode="json"),
         }
-        inputs = {**described, "artifact": artifact.key, "images": self.images.digests}
+        inputs = {
+            **described,
+            "artifact": artifact.key,
+            "images": self.images.digests,
+            "code": self._decoder_digest,
+        }
         arguments = {
             **described,
             "artifact": str(artifact.path),
@@ -151,6 +156,13 @@ class ModelPipeline:
             threads=threads,
         )
         return result
+
+    @property
+    def _decoder_digest(self) -> str | None:
+        """SHA-256 of the file of a decoder of the user's own, whose answers change with it."""
+        decode = self.spec.decode
+        source = source_of(decode) if isinstance(decode, PythonDecoder) else None
+        return file_digest(source) if source is not None and source.is_file() else None
 
     @property
     def _fed(self) -> dict[str, Any]:

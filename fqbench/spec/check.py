@@ -8,12 +8,17 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import UsageError
-from fqbench.spec.model import Logits, ModelSpec, PPYoloe, PythonDecoder, YoloV5, YoloX
+from fqbench.spec.model import (
+    SCALE_FACTOR_INPUT,
+    Logits,
+    ModelSpec,
+    PPYoloe,
+    PythonDecoder,
+    YoloV5,
+    YoloX,
+)
 
 TIMEOUT_S = 300.0
-
-SECOND_INPUT = "scale_factor"
-"""PP-YOLOE's input beside the image: height and width of the resized image over its own."""
 
 FREE = -1
 """A size that the file leaves open."""
@@ -65,7 +70,7 @@ def _image_input(spec: ModelSpec, inputs: Shapes) -> str:
                 f"{spec.model}: the spec's key input is {spec.input!r}, the model has: {names}"
             )
         return spec.input
-    images = [name for name in inputs if name != SECOND_INPUT]
+    images = [name for name in inputs if name != SCALE_FACTOR_INPUT]
     if len(images) != 1:
         raise UsageError(
             f"{spec.model}: the model has the inputs {names}: name the image by the key input"
@@ -95,10 +100,10 @@ def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
     for name, shape in inputs.items():
         if name == image:
             continue
-        if name != SECOND_INPUT or not isinstance(spec.decode, PPYoloe | PythonDecoder):
+        if name != SCALE_FACTOR_INPUT or not isinstance(spec.decode, PPYoloe | PythonDecoder):
             raise UsageError(
                 f"{spec.model}: nothing fills the input {name!r}: only the image is given, and"
-                f" {SECOND_INPUT} for decode.kind 'ppyoloe' or 'python'"
+                f" {SCALE_FACTOR_INPUT} for decode.kind 'ppyoloe' or 'python'"
             )
         if not _fits(shape, (1, 2)):
             raise UsageError(

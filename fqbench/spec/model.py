@@ -12,6 +12,9 @@ Backend = Literal["onnxruntime", "paddle", "tensorrt"]
 Method = Literal["offline", "distillation"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
+SCALE_FACTOR_INPUT = "scale_factor"
+"""PP-YOLOE's input beside the image: height and width of the resized image over its own."""
+
 Pixels = Annotated[int, Field(gt=0, le=8192)]
 Size = tuple[Pixels, Pixels]
 """Height, width in pixels."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,12 @@ def decoder(decode: Decode, input_size: Size, *, allow_code: bool = False) -> De
     if isinstance(decode, YoloX):
         return partial(_yolox, decode, *_grid(input_size, decode.strides))
     return partial(_ppyoloe, decode)
+
+
+def source_of(decode: PythonDecoder) -> Path | None:
+    """The file that an allowed decoder's module was read from; None where it has none."""
+    spec = importlib.util.find_spec(decode.function.partition(":")[0])
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
 def _imported(name: str, allowed: bool) -> Decoder:

@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
-from fqbench.spec.model import Size
+from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image
-
-SCALE_FACTOR = "scale_factor"
-"""PP-YOLOE's second input: height and width of its input over those of the image."""
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in gray (ITU-R BT.601)."""
@@ -56,7 +53,7 @@ def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
 def model_inputs(prepared: Prepared, names: Sequence[str]) -> list[NDArray[np.float32]]:
     """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
     factor = np.array([prepared.geometry.scale], dtype=np.float32)
-    return [factor if name == SCALE_FACTOR else prepared.tensor for name in names]
+    return [factor if name == SCALE_FACTOR_INPUT else prepared.tensor for name in names]
 
 
 def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
