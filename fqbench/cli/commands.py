@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
@@ -80,7 +81,8 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
         table.add_column(name)
     for cell in cells:
         reason = cell.unsupported
-        table.add_row(cell.id, "runs here" if reason is None else f"cannot run: {reason}")
+        state = "runs here" if reason is None else f"cannot run: {reason}"
+        table.add_row(cell.id, Text(state))
     Console().print(table)
     return BAD_INPUT if problems else DONE
 

@@ -19,15 +19,16 @@ class Effort:
     """How much to measure. Times in seconds, for each model.
 
     Measuring ends after ``rounds`` rounds, or when ``longest`` is used up and ``fewest``
-    rounds are done.
+    rounds are done. A hundred rounds are a hundred inferences at least, so that even the
+    slowest model's 99th percentile is more than a guess.
     """
 
     warm_up: float = 0.5
     warm_up_runs: int = 3
-    block: float = 0.05
-    rounds: int = 40
+    block: float = 0.03
+    rounds: int = 100
     fewest: int = 10
-    longest: float = 15.0
+    longest: float = 20.0
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def show(results: Results, console: Console) -> None:
     for line in lines(results.rows):
         texts = dict(zip(COLUMNS, line.texts, strict=True))
         cells = {name: Text(texts[name] if wide else _short(texts[name])) for name in columns}
+        if not wide and texts["Device"] != "CPU":
+            cells["Backend"].append(f" {texts['Device']}")
         if line.within_margin is not None:
             cells["Margin"].stylize("green" if line.within_margin else "red")
         table.add_row(*cells.values())
