@@ -33,6 +33,7 @@ class Row:
     ratio: Interval | None = None
     metric: str | None = None
     accuracy: float | None = None
+    dataset: str | None = None
     images: int | None = None
     drop: Interval | None = None
     margin: float | None = None
@@ -67,6 +68,7 @@ class Row:
             "ratio": _interval(self.ratio),
             "metric": self.metric,
             "accuracy": self.accuracy,
+            "dataset": self.dataset,
             "images": self.images,
             "drop": _interval(self.drop),
             "margin": self.margin,

@@ -27,6 +27,7 @@ def row(backend: str, precision: str, p50: float, accuracy: float, **values) -> 
         metric="mAP",
         accuracy=accuracy,
         images=128,
+        dataset="val.json",
         **values,
     )
 
@@ -72,7 +73,8 @@ def test_whole_report():
     head, _, notes = text.partition("- Latency is")
     assert head == REPORT
     assert notes.endswith(
-        "- Images evaluated (metric): net 128 (mAP); calibration images are never among them.\n"
+        "- Data: net mAP on 128 images of val.json; calibration images are never among those"
+        " evaluated.\n"
         "- CPU: Some CPU (avx2, fma), 2 cores; the number of fixed threads is 1.\n"
         "- Versions: fqbench 0.1.0, python 3.11.7.\n"
         "- net-paddle-cpu-int8: failed: it was killed\n"
@@ -81,7 +83,7 @@ def test_whole_report():
 
 def test_report_without_rows_says_that_nothing_was_evaluated():
     text = markdown.markdown(results())
-    assert "Images evaluated (metric): none;" in text
+    assert "Data: none;" in text
 
 
 def test_report_is_written_beside_the_results(tmp_path):

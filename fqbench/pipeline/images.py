@@ -55,13 +55,13 @@ class Images:
             listed = len(self.data.category_ids)
             if listed != known:
                 raise UsageError(
-                    f"{dataset.annotations}: it has {listed} categories, the output of {name} has"
+                    f"{dataset.truth}: it has {listed} categories, the output of {name} has"
                     f" {known} classes"
                 )
         else:
             highest = max(s.label for s in self.data.samples if s.label is not None)
             if highest >= known:
                 raise UsageError(
-                    f"{dataset.list}: it has class {highest}, the output of {name} has {known}"
+                    f"{dataset.truth}: it has class {highest}, the output of {name} has {known}"
                     " classes, from 0"
                 )

@@ -64,7 +64,9 @@ def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> 
 def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
     """Everything about a cell but its times."""
     spec = pipeline.spec
-    row = Row(cell, "ok", weights=pipeline.weights, metric=spec.metric)
+    row = Row(
+        cell, "ok", weights=pipeline.weights, metric=spec.metric, dataset=spec.dataset.truth.name
+    )
     if cell.unsupported is not None:
         return _Measured(replace(row, status="unsupported", reason=cell.unsupported))
     try:

@@ -29,9 +29,12 @@ def notes(results: Results) -> tuple[str, ...]:
 
 def _data(rows: Iterable[Row]) -> str:
     described = {
-        row.cell.model: f"{row.cell.model} {row.images} ({METRICS[row.metric or 'top1']})"
+        row.cell.model: (
+            f"{row.cell.model} {METRICS[row.metric or 'top1']} on {row.images} images of"
+            f" {row.dataset}"
+        )
         for row in rows
         if row.images is not None
     }
     listed = ", ".join(described.values()) or "none"
-    return f"Images evaluated (metric): {listed}; calibration images are never among them."
+    return f"Data: {listed}; calibration images are never among those evaluated."

@@ -148,6 +148,11 @@ class Coco(_Record):
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] | None = None
 
+    @property
+    def truth(self) -> Path:
+        """The file that says what is in the images."""
+        return self.annotations
+
 
 class ImageList(_Record):
     """A folder of images and a text file with ``file class`` a line, classes from 0."""
@@ -157,6 +162,11 @@ class ImageList(_Record):
     list: Path
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] | None = None
+
+    @property
+    def truth(self) -> Path:
+        """The file that says what is in the images."""
+        return self.list
 
 
 Dataset = Annotated[Coco | ImageList, Field(discriminator="kind")]
