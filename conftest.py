@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--data-root",
         type=Path,
-        default=os.environ.get("FQBENCH_DATA"),
+        default=os.environ.get("FQBENCH_DATA") or None,
         help="where relative paths of specs start (default: FQBENCH_DATA)",
     )
     group.addoption("--models", help="only these models, separated by commas")

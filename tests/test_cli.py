@@ -1,7 +1,6 @@
 """The command line: exit codes, and one sentence for whatever is wrong."""
 
 import json
-import os
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +14,7 @@ from fqbench.cli.main import main
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.run import Plan
 from tests.quick_fqbench import EFFORT
-from tests.tiny_spec import write_spec
+from tests.tiny_spec import without_data_root, write_spec
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--backends", "onnxruntime", "--precisions", "fp32")
@@ -252,7 +251,7 @@ def started(command: list[str], environment: dict[str, str]) -> subprocess.Compl
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**without_data_root(), **environment},
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,7 +1,6 @@
 """A run that is killed goes on where it was; runs at once and damaged files do no harm."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.tiny_spec import write_spec
+from tests.tiny_spec import without_data_root, write_spec
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +44,11 @@ class Project:
         return subprocess.Popen(
             [*command, "--out", str(self.folder / out), *options],
             cwd=ROOT,
-            env={**os.environ, "FQBENCH_CACHE": str(self.folder / cache), "COLUMNS": "1000"},
+            env={
+                **without_data_root(),
+                "FQBENCH_CACHE": str(self.folder / cache),
+                "COLUMNS": "1000",
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,5 +1,6 @@
 """A user's project small enough to run in seconds: a classifier, twenty images and a spec."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,8 @@ def _images(folder: Path, count: int, seed: int) -> None:
     for i in range(count):
         coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((SIZE, SIZE)).save(folder / f"{i:02}.png")
+
+
+def without_data_root() -> dict[str, str]:
+    """This process's environment; relative paths of specs start at the specs."""
+    return {key: value for key, value in os.environ.items() if key != "FQBENCH_DATA"}

@@ -104,7 +104,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-root",
         type=Path,
-        default=os.environ.get("FQBENCH_DATA"),
+        default=os.environ.get("FQBENCH_DATA") or None,
         metavar="DIR",
         help="where relative paths of specs start (default: FQBENCH_DATA, else the spec's folder)",
     )
