@@ -199,7 +199,9 @@ def test_read_image_does_not_turn_as_the_camera_says(tmp_path: Path) -> None:
 
 
 def test_read_image_result_can_be_written_to(tmp_path: Path) -> None:
-    read_image(_saved(tmp_path / "a.png", Image.new("RGB", (2, 2))))[:] = 1
+    pixels = read_image(_saved(tmp_path / "a.png", Image.new("RGB", (2, 2))))
+    pixels[:] = 1
+    assert (pixels == 1).all()
 
 
 def test_read_image_refuses_what_it_cannot_read(tmp_path: Path) -> None:
