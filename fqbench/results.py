@@ -37,6 +37,9 @@ class Row:
     images: int | None = None
     drop: Interval | None = None
     margin: float | None = None
+    agreement: float | None = None
+    needs: str | None = None
+    calibration: str | None = None
     size_mb: float | None = None
     quantize_s: float | None = None
     convolutions: int | None = None
@@ -73,6 +76,9 @@ class Row:
             "drop": _interval(self.drop),
             "margin": self.margin,
             "within_margin": self.within_margin,
+            "agreement": self.agreement,
+            "needs": self.needs,
+            "calibration": self.calibration,
             "size_mb": self.size_mb,
             "quantize_s": self.quantize_s,
             "convolutions": self.convolutions,

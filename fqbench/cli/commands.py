@@ -21,6 +21,7 @@ from fqbench.margins import default_margins_path, load_margins
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.run import Plan, run_model
 from fqbench.pipeline.step import Progress as Report
+from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.report import markdown, terminal
 from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
@@ -43,7 +44,9 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     margins = load_margins(default_margins_path())
     rows: list[Row] = []
     with _progress(errors) as report:
-        specs, problems = find_specs(options.spec, options.models, _root(options), store)
+        specs, problems = find_specs(
+            options.spec, options.models, _root(options), store, report
+        )
         calibrates = "int8" in (options.precisions or ["int8"])
         ready = prepare(specs, store, report, allow_code=options.allow_code, calibrates=calibrates)
         for problem in (*problems, *ready.problems):
@@ -74,7 +77,8 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
     specs, problems = load_specs(options.spec, _root(options))
     for problem in problems:
         complain(errors, problem.message)
-    names = [spec.name for spec in specs] if options.spec else list(zoo.embedded_names())
+    known = (*zoo.embedded_names(), *zoo.published_names())
+    names = [spec.name for spec in specs] if options.spec else zoo_names(options.models or known)
     cells = _listed(options, names)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Cell", "State"):
@@ -89,11 +93,9 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
 
 def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
     """All chosen cells, those that cannot run included."""
-    for name in options.models or ():
-        if name not in names:
-            raise UsageError(f"there is no model {name!r}: the models are {', '.join(names)}")
     _selection(options).check()
-    chosen = matrix(n for n in names if n in (options.models or names))
+    wanted = chosen_names(options.models, names, names) if options.spec else names
+    chosen = matrix(name for name in names if name in wanted)
     return tuple(
         cell
         for cell in chosen

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import version_converter
+from onnx.numpy_helper import from_array, to_array
 
 from fqbench.errors import StepError
 
@@ -29,7 +32,7 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
-    plain = _with_plain_names(_as_x2paddle_expects(folded))
+    plain = _with_plain_names(_as_x2paddle_expects(_without_uneven_splits(folded)))
     return onnx.shape_inference.infer_shapes(plain)
 
 
@@ -70,6 +73,33 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
             first_line = str(error).strip().splitlines()[0]
             raise StepError(f"ONNX Runtime cannot load the model: {first_line}") from error
         return onnx.load(str(target))
+
+
+def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Write splits into parts of different sizes as slices: x2paddle takes the parts for equal."""
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        sizes = constants.get(node.input[1]) if _is_split(node) else None
+        parts = to_array(sizes).tolist() if sizes is not None else []
+        if len(set(parts)) < 2:
+            nodes.append(node)
+            continue
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+        for target, size, end in zip(node.output, parts, accumulate(parts), strict=True):
+            bounds = {"starts": end - size, "ends": end, "axes": axis}
+            names = [f"{target}_{key}" for key in bounds]
+            for name, value in zip(names, bounds.values(), strict=True):
+                graph.initializer.append(from_array(np.array([value], np.int64), name))
+            nodes.append(onnx.helper.make_node("Slice", [node.input[0], *names], [target]))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def _is_split(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Split" and node.domain in ("", "ai.onnx") and len(node.input) == 2
 
 
 def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:

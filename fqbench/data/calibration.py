@@ -25,10 +25,8 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     folder, source = calibration.images, calibration.list
     if source is not None:
         listed = [confined(folder, line.name, source) for line in lines(source)]
-    elif folder.is_dir():
-        listed = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     else:
-        raise UsageError(f"calibration.images: {folder} is not a folder")
+        listed = image_files(folder, "calibration.images")
     chosen = tuple(listed[calibration.start : calibration.start + calibration.count])
     if not chosen:
         raise UsageError(
@@ -37,6 +35,13 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
         )
     require_files(chosen, "calibration.images")
     return chosen
+
+
+def image_files(folder: Path, source: str) -> list[Path]:
+    """The images in ``folder``, by name. Raises UsageError with the key ``source``."""
+    if not folder.is_dir():
+        raise UsageError(f"{source}: {folder} is not a folder")
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 def calibration_hash(paths: Sequence[Path]) -> str:

@@ -28,7 +28,7 @@ class Effort:
     block: float = 0.03
     rounds: int = 100
     fewest: int = 10
-    longest: float = 20.0
+    longest: float = 12.0
 
 
 @dataclass(frozen=True)

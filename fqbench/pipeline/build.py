@@ -10,7 +10,6 @@ from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.cells import Cell
-from fqbench.convert.program import STEM
 from fqbench.data.calibration import calibration_hash
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
@@ -53,7 +52,7 @@ class Build:
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
         if cell.precision == "fp32":
-            return self.canonical if cell.backend == "onnxruntime" else self._paddle_fp32
+            return self.canonical if cell.backend == "onnxruntime" else self._program
         inputs = {
             "canonical": self.canonical.key,
             "quantization": self.quantization.key,
@@ -114,20 +113,6 @@ class Build:
         """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""
         plan = json.loads(self.artifact(cell).file("plan.json").read_text())
         return Lowered(plan["convolutions"], plan["quantized"])
-
-    @cached_property
-    def _paddle_fp32(self) -> Artifact:
-        """The model as Paddle runs it in FP32: its own files where it came as Paddle's."""
-        if self._spec.source_format == "onnx":
-            return self._program
-
-        def copy(folder: Path) -> None:
-            for source, suffix in self._paddle_files():
-                (folder / f"{STEM}{suffix}").write_bytes(source.read_bytes())
-
-        return self._steps.store.get_or_make(
-            "paddle_source", {"source": self._source_digests}, copy
-        )
 
     @cached_property
     def _program(self) -> Artifact:

@@ -35,13 +35,20 @@ class Answers:
     int8_convolutions: int
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Mean cosine of INT8's outputs and FP32's, and how many convolutions each ran in INT8."""
+
+    value: float
+    fp32_convolutions: int
+    int8_convolutions: int
+
+
 class ModelPipeline:
     """Everything about one model, found in the store or made in child processes.
 
     Methods raise StepError where a step fails, and UsageError where images do not fit.
     """
-
-    weights = "trained"
 
     def __init__(
         self,
@@ -60,7 +67,7 @@ class ModelPipeline:
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
         decoder(self.spec.decode, self.spec.preprocess.resize.output, allow_code=self._allow_code)
-        if self._facts.classes is not None:
+        if self._facts.classes is not None and self.spec.labelled:
             self.images.check_classes(self._facts.classes)
         read_image(self.images.data.samples[0].path)
         if calibrates:
@@ -115,6 +122,29 @@ class ModelPipeline:
 
         inputs = {"fp32": fp32.key, "int8": int8.key, "truth": self.images.truth}
         return Interval(*self._steps.score("drop", inputs, compute))
+
+    def agreement(self, fp32: Cell, int8: Cell) -> Agreement:
+        """How alike two cells of one backend are, for a data set that tells no truth."""
+        artifacts = [self.build.artifact(cell) for cell in (fp32, int8)]
+        described = {**self._fed, "backend": fp32.backend}
+        inputs = {
+            **described,
+            "artifacts": [artifact.key for artifact in artifacts],
+            "images": self.images.digests,
+        }
+        arguments = {
+            **described,
+            "cells": [
+                {"artifact": str(artifact.path), "precision": cell.precision}
+                for artifact, cell in zip(artifacts, (fp32, int8), strict=True)
+            ],
+            "images": [str(sample.path) for sample in self.images.data.samples],
+            "threads": usable_cores(),
+        }
+        libraries = ("onnxruntime", "paddlepaddle", "pillow", "scipy")
+        made = self._steps.make("agree", inputs, arguments, libraries, len(arguments["images"]))
+        facts = json.loads(made.file("agreement.json").read_text())
+        return Agreement(facts["agreement"], *facts["int8_convolutions"])
 
     def times(self, cells: Sequence[Cell], threads: int, effort: Effort) -> dict[Cell, Times]:
         """Times of ``cells`` of one backend, interleaved in one child process.

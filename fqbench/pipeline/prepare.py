@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fqbench import zoo
 from fqbench.artifacts import Store
-from fqbench.errors import FqbenchError, UsageError
+from fqbench.errors import FqbenchError, StepError
 from fqbench.pipeline.model import ModelPipeline
 from fqbench.pipeline.step import Progress
+from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
@@ -48,32 +48,28 @@ def prepare(
 
 
 def find_specs(
-    files: Sequence[Path], models: Sequence[str] | None, data_root: Path | None, store: Store
+    files: Sequence[Path],
+    models: Sequence[str] | None,
+    root: Path | None,
+    store: Store,
+    progress: Progress,
 ) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
-    """The specs of ``files``, or the embedded ones where no file is given; and problems.
+    """The specs of ``files``, or those of the zoo where no file is given; and problems.
 
-    ``models`` chooses among them by name. Raises UsageError for a name that is not there.
+    ``models`` chooses among them by name; of the zoo, the embedded ones are chosen where it is
+    None, and ``published`` means all of the published table. Raises UsageError for a name that
+    is not there.
     """
-    specs, problems = load_specs(files, data_root)
-    known = {spec.name for spec in specs} if files else set(zoo.embedded_names())
-    for name in models or ():
-        if name not in known and not problems:
-            raise UsageError(
-                f"there is no model {name!r}: the models are {', '.join(sorted(known))}"
-            )
-    chosen = [name for name in models or known if name in known]
+    specs, problems = load_specs(files, root)
     if files:
-        found = tuple(spec for spec in specs if spec.name in chosen)
-    else:
-        found = tuple(embedded(name, store) for name in zoo.embedded_names() if name in chosen)
-    return found, tuple(problem.message for problem in problems)
-
-
-def embedded(name: str, store: Store) -> ModelSpec:
-    """The spec of an embedded model, its images written to the store."""
-    artifact = store.get_or_make(
-        "embedded_data",
-        {"name": name, "version": zoo.DATA_VERSION},
-        lambda folder: zoo.materialize(name, folder),
-    )
-    return zoo.spec(name, artifact.path)
+        known = [spec.name for spec in specs]
+        chosen = chosen_names(models, known, known) if not problems else set(models or known)
+        found = [spec for spec in specs if spec.name in chosen]
+        return tuple(found), tuple(problem.message for problem in problems)
+    made, failed = [], []
+    for name in zoo_names(models):
+        try:
+            made.append(from_zoo(name, root, store, progress))
+        except StepError as error:
+            failed.append(str(error))
+    return tuple(made), tuple(failed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from fqbench.artifacts import Artifact
-from fqbench.cells import Cell
+from fqbench.cells import PRECISIONS, Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure import stats
@@ -15,6 +15,7 @@ from fqbench.measure.latency import Effort
 from fqbench.pipeline.build import METHOD
 from fqbench.pipeline.model import Answers, ModelPipeline
 from fqbench.results import Row
+from fqbench.spec import Folder
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,14 @@ def run_model(
 
 def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> Iterator[Row]:
     """FP32 and INT8 of one backend: built and evaluated apart, timed together."""
-    measured = {cell.precision: _evaluated(pipeline, plan, cell) for cell in cells}
+    measured: dict[str, _Measured] = {
+        cell.precision: _evaluated(pipeline, plan, cell) for cell in cells
+    }
     ready = [m.row.cell for m in measured.values() if m.row.status == "ok"]
     for cell, outcome in _timed(pipeline, plan, ready).items():
         measured[cell.precision] = _with_times(measured[cell.precision], outcome)
+    if not pipeline.spec.labelled:
+        measured = _agreed(pipeline, measured)
     for cell in cells:
         found, reference = measured[cell.precision], measured.get("fp32")
         if cell.precision == "int8" and reference is not None:
@@ -64,27 +69,48 @@ def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> 
 def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
     """Everything about a cell but its times."""
     spec = pipeline.spec
-    row = Row(
-        cell, "ok", weights=pipeline.weights, metric=spec.metric, dataset=spec.dataset.truth.name
-    )
+    row = Row(cell, "ok", weights=spec.weights, metric=spec.metric, dataset=spec.dataset.truth.name)
     if cell.unsupported is not None:
         return _Measured(replace(row, status="unsupported", reason=cell.unsupported))
     try:
         if cell.precision == "int8":
             row = _with_quantization(pipeline, plan, row)
         artifact = pipeline.build.artifact(cell)
+        row = replace(
+            row, size_mb=_size_mb(artifact), hashes={**row.hashes, "artifact": artifact.key}
+        )
+        if isinstance(spec.dataset, Folder):
+            images = len(pipeline.images.data.samples)
+            return _Measured(replace(row, images=images, needs=f"needs {spec.dataset.needs}"))
         answers = pipeline.answers(cell)
         row = replace(
             row,
             accuracy=pipeline.accuracy(answers),
             images=len(answers.predictions),
-            size_mb=_size_mb(artifact),
             int8_convolutions=answers.int8_convolutions,
-            hashes={**row.hashes, "artifact": artifact.key},
         )
     except FqbenchError as error:
         return _Measured(replace(row, status="failed", reason=str(error)))
     return _Measured(row, answers)
+
+
+def _agreed(pipeline: ModelPipeline, measured: Mapping[str, _Measured]) -> dict[str, _Measured]:
+    """The rows with how alike their outputs are, where both precisions ran."""
+    rows = {precision: m.row for precision, m in measured.items() if m.row.status == "ok"}
+    if len(rows) < len(PRECISIONS):
+        return dict(measured)
+    fp32, int8 = (rows[precision] for precision in PRECISIONS)
+    try:
+        found = pipeline.agreement(fp32.cell, int8.cell)
+    except FqbenchError as error:
+        int8 = replace(int8, status="failed", reason=str(error))
+    else:
+        fp32 = replace(fp32, int8_convolutions=found.fp32_convolutions)
+        int8 = replace(int8, int8_convolutions=found.int8_convolutions, agreement=found.value)
+    return {
+        "fp32": replace(measured["fp32"], row=fp32),
+        "int8": replace(measured["int8"], row=int8),
+    }
 
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:

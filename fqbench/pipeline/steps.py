@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from fqbench.backends import Runner, runtime
 from fqbench.errors import StepError
 from fqbench.isolate import Report
+from fqbench.measure.agreement import agreement
 from fqbench.measure.latency import Effort, time_interleaved
 from fqbench.spec import Decode, Preprocess
 from fqbench.vision.image import read_image
@@ -47,6 +48,17 @@ def paddle_program(arguments: Arguments, report: Report) -> None:
     from fqbench.convert.paddle_program import onnx_to_paddle
 
     onnx_to_paddle(Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"]))
+
+
+def zoo_model(arguments: Arguments, report: Report) -> None:
+    """Write a published network with synthetic weights as a Paddle model into ``folder``."""
+    import numpy as np
+
+    from fqbench.zoo.export import export_synthetic
+
+    preprocess = Preprocess.model_validate(arguments["preprocess"])
+    tensors = [prepare(read_image(Path(p)), preprocess).tensor for p in arguments["images"]]
+    export_synthetic(arguments["name"], np.concatenate(tensors), Path(arguments["folder"]))
 
 
 def quantize_offline(arguments: Arguments, report: Report) -> None:
@@ -138,6 +150,24 @@ def predict(arguments: Arguments, report: Report) -> None:
     (folder / "predictions.json").write_text(json.dumps([p.to_json() for p in predictions]))
     facts = {"int8_convolutions": runner.int8_convolutions()}
     (folder / "facts.json").write_text(json.dumps(facts))
+
+
+def agree(arguments: Arguments, report: Report) -> None:
+    """Compare the outputs of two cells on ``images``; write ``agreement.json`` into ``folder``."""
+    preprocess = Preprocess.model_validate(arguments["preprocess"])
+    fp32, int8 = (
+        _prepare({**arguments, **cell}, arguments["threads"]) for cell in arguments["cells"]
+    )
+    found = []
+    for done, path in enumerate(arguments["images"], start=1):
+        feed = model_inputs(prepare(read_image(Path(path)), preprocess), arguments["inputs"])
+        found.append(agreement(fp32.run(feed), int8.run(feed)))
+        report(done, len(arguments["images"]))
+    facts = {
+        "agreement": sum(found) / len(found),
+        "int8_convolutions": [fp32.int8_convolutions(), int8.int8_convolutions()],
+    }
+    (Path(arguments["folder"]) / "agreement.json").write_text(json.dumps(facts, allow_nan=False))
 
 
 def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[float]]]:

@@ -104,16 +104,19 @@ class _Boxes(_Record):
     score: Annotated[float, Field(ge=0, lt=1)] = 0.001
     iou: Annotated[float, Field(gt=0, le=1)] = 0.65
     max_boxes: Annotated[int, Field(gt=0)] = 300
+
+
+class _Rows(_Boxes):
     multi_label: bool = True
 
 
-class YoloV5(_Boxes):
+class YoloV5(_Rows):
     """Rows of cx, cy, w, h in input pixels, objectness, one score a class."""
 
     kind: Literal["yolov5"]
 
 
-class YoloX(_Boxes):
+class YoloX(_Rows):
     """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
 
     kind: Literal["yolox"]
@@ -169,7 +172,25 @@ class ImageList(_Record):
         return self.list
 
 
-Dataset = Annotated[Coco | ImageList, Field(discriminator="kind")]
+class Folder(_Record):
+    """A folder of images of which nothing is known: time and agreement, but no accuracy.
+
+    ``needs`` says what accuracy would need.
+    """
+
+    kind: Literal["folder"]
+    images: Path
+    needs: Annotated[str, Field(min_length=3)] = "images with labels"
+    start: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(gt=0)] | None = None
+
+    @property
+    def truth(self) -> Path:
+        """The folder, since no file says what is in the images."""
+        return self.images
+
+
+Dataset = Annotated[Coco | ImageList | Folder, Field(discriminator="kind")]
 
 
 class Calibration(_Record):
@@ -204,6 +225,12 @@ class ModelSpec(_Record):
     dataset: Dataset
     calibration: Calibration
     margins: tuple[Margin, ...] = ()
+    weights: Literal["trained", "synthetic"] = "trained"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the data set tells what is in its images, so that accuracy can be measured."""
+        return not isinstance(self.dataset, Folder)
 
     @property
     def source_format(self) -> Literal["onnx", "paddle"]:
@@ -227,8 +254,10 @@ class ModelSpec(_Record):
         classifies = self.task == "classification"
         if self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
             raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
-        if classifies != (self.dataset.kind == "imagenet"):
+        if self.labelled and classifies != (self.dataset.kind == "imagenet"):
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
+        if self.weights == "synthetic" and self.labelled:
+            raise ValueError("synthetic weights have no accuracy: dataset.kind must be 'folder'")
         cells = [(margin.backend, margin.method) for margin in self.margins]
         if len(set(cells)) < len(cells):
             raise ValueError("margins: two are for the same backend and method")

@@ -1,0 +1,82 @@
+"""The models that fqbench knows by name, their files found or made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fqbench import zoo
+from fqbench.artifacts import Store
+from fqbench.convert.program import STEM
+from fqbench.data.calibration import calibration_hash
+from fqbench.data.root import data_root
+from fqbench.errors import UsageError
+from fqbench.pipeline.step import Progress, Steps
+from fqbench.spec import ModelSpec
+from fqbench.zoo import published
+from fqbench.zoo.processing import PROCESSING
+
+
+def zoo_names(models: Sequence[str] | None) -> tuple[str, ...]:
+    """The models of the zoo that are meant. Raises UsageError for an unknown name."""
+    embedded, published = zoo.embedded_names(), zoo.published_names()
+    asked = [n for m in models or () for n in (published if m == zoo.GROUP else (m,))]
+    chosen = chosen_names(asked or None, (*embedded, *published), embedded)
+    return tuple(name for name in (*embedded, *published) if name in chosen)
+
+
+def chosen_names(
+    models: Sequence[str] | None, known: Sequence[str], default: Sequence[str]
+) -> set[str]:
+    """``models``, or the ``default``. Raises UsageError for a name that is not ``known``."""
+    for name in models or ():
+        if name not in known:
+            raise UsageError(
+                f"there is no model {name!r}: the models are {', '.join(sorted(known))}"
+            )
+    return set(models or default)
+
+
+def from_zoo(name: str, root: Path | None, store: Store, progress: Progress) -> ModelSpec:
+    """The spec of a model of the zoo, its files found under the data root or made."""
+    if name in zoo.embedded_names():
+        return embedded(name, store)
+    return _published(name, data_root(root), store, progress)
+
+
+def embedded(name: str, store: Store) -> ModelSpec:
+    """The spec of an embedded model, its images written to the store."""
+    artifact = store.get_or_make(
+        "embedded_data",
+        {"name": name, "version": zoo.DATA_VERSION},
+        lambda folder: zoo.materialize(name, folder),
+    )
+    return zoo.spec(name, artifact.path)
+
+
+def _published(name: str, root: Path, store: Store, progress: Progress) -> ModelSpec:
+    """The spec of a published model: with its official file where that is under ``root``.
+
+    Else with synthetic weights, made here. Raises StepError where they cannot be made.
+    """
+    scenery = store.get_or_make(
+        "scenery", {"version": published.SCENERY_VERSION}, published.write_scenery
+    ).path
+    official = published.official_weights(name, root)
+    if official is not None:
+        return published.trained_spec(name, official, root, scenery)
+    images = published.normalization_images(name, scenery)
+    preprocess = PROCESSING[name].preprocess.model_dump(mode="json")
+    described = {"name": name, "preprocess": preprocess}
+    made = Steps(name, store, progress).make(
+        "zoo_model",
+        {
+            **described,
+            "images": calibration_hash(images),
+            "code": published.code_digests(),
+        },
+        {**described, "images": [str(path) for path in images]},
+        ("paddlepaddle", "pillow", "scipy"),
+    )
+    weights = published.Weights(made.file(f"{STEM}.pdmodel"), made.file(f"{STEM}.pdiparams"))
+    return published.synthetic_spec(name, weights, scenery)

@@ -1,0 +1,159 @@
+"""The six models of the published table: official files where they are, else synthetic weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from fqbench.artifacts import file_digest
+from fqbench.spec import Calibration, Coco, Dataset, Folder, ImageList, Logits, ModelSpec
+from fqbench.zoo import png
+from fqbench.zoo.processing import PROCESSING
+from fqbench.zoo.scenery import landscape
+
+GROUP = "published"
+"""What all of them are called together."""
+
+SCENERY_VERSION = 1
+"""Raised when ``write_scenery`` writes other images."""
+
+_SEED = 5
+_SCENERY_IMAGES = 8
+_CALIBRATION, _EVALUATION = "calibration", "images"
+_IMAGENET_CALIBRATION = 100
+_COCO_CALIBRATION = 32
+
+_OFFICIAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "yolov5s": ("yolov5s_infer", "yolov5s.onnx"),
+        "yolov6s": ("yolov6s_infer", "yolov6s.onnx"),
+        "yolov7": ("yolov7_infer", "yolov7.onnx"),
+        "ppyoloe_crn_l_300e_coco": ("ppyoloe_crn_l_300e_coco",),
+        "resnet50_vd": ("ResNet50_vd_infer",),
+        "mobilenet_v1_ssld": ("MobileNetV1_ssld_infer",),
+    }
+)
+"""Folders (of a Paddle inference model) and files in ``DATA/models``, the first that is there."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's file, and Paddle's parameter file beside it."""
+
+    model: Path
+    params: Path | None
+
+
+@dataclass(frozen=True)
+class _Data:
+    dataset: Dataset
+    calibration: Calibration
+
+
+def published_names() -> tuple[str, ...]:
+    """Names in the order of the published table."""
+    return tuple(_OFFICIAL)
+
+
+def official_weights(name: str, root: Path) -> Weights | None:
+    """The official file of model ``name`` under the data root; None where it is not there."""
+    for place in _OFFICIAL[name]:
+        path = root / "models" / place
+        if path.suffix == ".onnx" and path.is_file():
+            return Weights(path, None)
+        models, params = (sorted(path.glob(f"*.{kind}")) for kind in ("pdmodel", "pdiparams"))
+        if len(models) == len(params) == 1:
+            return Weights(models[0], params[0])
+    return None
+
+
+def write_scenery(folder: Path) -> None:
+    """Write images to calibrate on, and others to time and compare on, into ``folder``."""
+    for part, name in enumerate((_CALIBRATION, _EVALUATION)):
+        (folder / name).mkdir()
+        for number in range(_SCENERY_IMAGES):
+            image = landscape(np.random.default_rng([_SEED, part, number]))
+            (folder / name / f"{number:04}.png").write_bytes(png.encode(image))
+
+
+def synthetic_spec(name: str, weights: Weights, scenery: Path) -> ModelSpec:
+    """The spec of model ``name`` with synthetic ``weights`` on the images of ``write_scenery``."""
+    needs = f"trained weights: fqbench fetch {name}"
+    return _spec(name, weights, _unlabelled(name, scenery, needs), synthetic=True)
+
+
+def trained_spec(name: str, weights: Weights, root: Path, scenery: Path) -> ModelSpec:
+    """The spec of model ``name`` with official ``weights``, on its data set where it is there."""
+    data = _imagenet(root) if _classifies(name) else _coco(root)
+    if data is None:
+        wanted = "imagenet" if _classifies(name) else "coco_val2017 coco_train_320"
+        data = _unlabelled(name, scenery, f"its data set: fqbench fetch {wanted}")
+    return _spec(name, weights, data, synthetic=False)
+
+
+def normalization_images(name: str, scenery: Path) -> tuple[Path, ...]:
+    """The images on which synthetic weights are normalized: one of 640x640 has pixels enough."""
+    count = _SCENERY_IMAGES if _classifies(name) else 1
+    return tuple(sorted((scenery / _CALIBRATION).iterdir())[:count])
+
+
+def code_digests() -> list[str]:
+    """SHA-256 of the code that makes synthetic weights."""
+    here = Path(__file__).parent
+    files = [*(here / "networks").glob("*.py"), here / "synthetic.py", here / "export.py"]
+    return [file_digest(path) for path in sorted(files)]
+
+
+def _spec(name: str, weights: Weights, data: _Data, *, synthetic: bool) -> ModelSpec:
+    processing = PROCESSING[name]
+    return ModelSpec(
+        name=name,
+        task="classification" if _classifies(name) else "detection",
+        model=weights.model,
+        params=weights.params,
+        preprocess=processing.preprocess,
+        decode=processing.decode,
+        dataset=data.dataset,
+        calibration=data.calibration,
+        weights="synthetic" if synthetic else "trained",
+    )
+
+
+def _classifies(name: str) -> bool:
+    return isinstance(PROCESSING[name].decode, Logits)
+
+
+def _unlabelled(name: str, scenery: Path, needs: str) -> _Data:
+    """A few images do: what they are for depends on pixels, and a detector's input has many."""
+    count = _SCENERY_IMAGES if _classifies(name) else 2
+    return _Data(
+        Folder(kind="folder", images=scenery / _EVALUATION, count=count, needs=needs),
+        Calibration(images=scenery / _CALIBRATION, count=count),
+    )
+
+
+def _coco(root: Path) -> _Data | None:
+    folder = root / "coco"
+    images, truth = folder / "val2017", folder / "annotations" / "instances_val2017.json"
+    calibration = folder / "COCO_train_320"
+    if not (images.is_dir() and truth.is_file() and calibration.is_dir()):
+        return None
+    return _Data(
+        Coco(kind="coco", images=images, annotations=truth),
+        Calibration(images=calibration, count=_COCO_CALIBRATION),
+    )
+
+
+def _imagenet(root: Path) -> _Data | None:
+    """The first images of the list calibrate, the others are evaluated."""
+    images, listed = root / "imagenet" / "val", root / "imagenet" / "val_list.txt"
+    if not (images.is_dir() and listed.is_file()):
+        return None
+    return _Data(
+        ImageList(kind="imagenet", images=images, list=listed, start=_IMAGENET_CALIBRATION),
+        Calibration(images=images, list=listed, count=_IMAGENET_CALIBRATION),
+    )
