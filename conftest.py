@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("FQBENCH_DATA") or None,
         help="where relative paths of specs start (default: FQBENCH_DATA)",
     )
-    group.addoption("--models", help="only these models, separated by commas")
+    group.addoption(
+        "--models", help="only these models, separated by commas; 'published' means those six"
+    )
     for name, values in (("backends", BACKENDS), ("devices", DEVICES), ("precisions", PRECISIONS)):
         group.addoption(f"--{name}", help=f"only these, separated by commas: {', '.join(values)}")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.matrix import Workshop
+from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
 from fqbench.pipeline.model import Answers
 
@@ -27,3 +27,14 @@ def test_backends_agree_in_fp32(
     pipeline = workshop.pipeline(model)
     found = {cell.id: pipeline.accuracy(answered(cell)) for cell in cells}
     assert max(found.values()) - min(found.values()) <= TOLERANCE, found
+
+
+LEAST_ALIKE = 0.5
+"""Cosine of centred outputs below which INT8 has lost its way, not its precision."""
+
+
+def test_int8_agrees_with_fp32_where_no_label_tells(pair: Pair, workshop: Workshop) -> None:
+    pipeline = workshop.pipeline(pair.int8.model)
+    if pipeline.spec.labelled:
+        pytest.skip("its accuracy is measured: see test_accuracy.py")
+    assert pipeline.agreement(pair.fp32, pair.int8).value > LEAST_ALIKE
