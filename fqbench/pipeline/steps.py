@@ -52,13 +52,10 @@ def paddle_program(arguments: Arguments, report: Report) -> None:
 
 def zoo_model(arguments: Arguments, report: Report) -> None:
     """Write a published network with synthetic weights as a Paddle model into ``folder``."""
-    import numpy as np
-
     from fqbench.zoo.export import export_synthetic
 
     preprocess = Preprocess.model_validate(arguments["preprocess"])
-    tensors = [prepare(read_image(Path(p)), preprocess).tensor for p in arguments["images"]]
-    export_synthetic(arguments["name"], np.concatenate(tensors), Path(arguments["folder"]))
+    export_synthetic(arguments["name"], preprocess, Path(arguments["folder"]))
 
 
 def quantize_offline(arguments: Arguments, report: Report) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from fqbench import zoo
 from fqbench.artifacts import Store
 from fqbench.convert.program import STEM
-from fqbench.data.calibration import calibration_hash
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
 from fqbench.pipeline.step import Progress, Steps
@@ -65,17 +64,12 @@ def _published(name: str, root: Path, store: Store, progress: Progress) -> Model
     official = published.official_weights(name, root)
     if official is not None:
         return published.trained_spec(name, official, root, scenery)
-    images = published.normalization_images(name, scenery)
     preprocess = PROCESSING[name].preprocess.model_dump(mode="json")
     described = {"name": name, "preprocess": preprocess}
     made = Steps(name, store, progress).make(
         "zoo_model",
-        {
-            **described,
-            "images": calibration_hash(images),
-            "code": published.code_digests(),
-        },
-        {**described, "images": [str(path) for path in images]},
+        {**described, "code": published.code_digests()},
+        described,
         ("paddlepaddle", "pillow", "scipy"),
     )
     weights = published.Weights(made.file(f"{STEM}.pdmodel"), made.file(f"{STEM}.pdiparams"))

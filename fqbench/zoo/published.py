@@ -95,16 +95,11 @@ def trained_spec(name: str, weights: Weights, root: Path, scenery: Path) -> Mode
     return _spec(name, weights, data, synthetic=False)
 
 
-def normalization_images(name: str, scenery: Path) -> tuple[Path, ...]:
-    """The images on which synthetic weights are normalized: one of 640x640 has pixels enough."""
-    count = _SCENERY_IMAGES if _classifies(name) else 1
-    return tuple(sorted((scenery / _CALIBRATION).iterdir())[:count])
-
-
 def code_digests() -> list[str]:
     """SHA-256 of the code that makes synthetic weights."""
     here = Path(__file__).parent
-    files = [*(here / "networks").glob("*.py"), here / "synthetic.py", here / "export.py"]
+    modules = ("synthetic.py", "scenery.py", "export.py")
+    files = [*(here / "networks").glob("*.py"), *(here / name for name in modules)]
     return [file_digest(path) for path in sorted(files)]
 
 

@@ -15,7 +15,7 @@ LAST_BLOCKS = ((1024, 2), (1024, 1))
 
 
 class MobileNetV1(nn.Layer):
-    """[1, 3, 224, 224] to probabilities [1, classes]."""
+    """[n, 3, 224, 224] to probabilities [n, classes]."""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()

@@ -128,26 +128,27 @@ class EfficientHead(nn.Layer):
         self.register_buffer("distances", distances.reshape([1, 1, 1, DISTANCES]))
 
     def forward(self, features: Sequence[Any], scale_factor: Any) -> tuple[Any, Any]:
-        """Boxes [1, n, 4] as x1, y1, x2, y2 in pixels of the image, scores [1, classes, n]."""
+        """Boxes [images, n, 4] as x1, y1, x2, y2 in their pixels, scores [images, classes, n]."""
         found = [self._level(i, x) for i, x in enumerate(features)]
         scores = paddle.concat([s for s, _ in found], axis=2)
         sides = paddle.concat([d for _, d in found], axis=1)
         low, high = sides.split(2, axis=-1)
         boxes = paddle.concat([self.cells - low, self.cells + high], axis=-1) * self.steps
         y, x = scale_factor.split(2, axis=1)
-        return boxes / paddle.concat([x, y, x, y], axis=1).reshape([1, 1, 4]), scores
+        return boxes / paddle.concat([x, y, x, y], axis=1).unsqueeze(1), scores
 
     def _level(self, level: int, x: Any) -> tuple[Any, Any]:
-        mean = x.mean([2, 3], keepdim=True)
+        images, mean = x.shape[0], x.mean([2, 3], keepdim=True)
         classes = self.classes[level](self.class_attention[level](x, mean) + x)
         boxes = self.boxes[level](self.box_attention[level](x, mean))
-        sides = boxes.reshape([1, 4, DISTANCES, -1]).transpose([0, 3, 1, 2])
+        sides = boxes.reshape([images, 4, DISTANCES, -1]).transpose([0, 3, 1, 2])
         distances = (functional.softmax(sides, axis=-1) * self.distances).sum(axis=-1)
-        return functional.sigmoid(classes).reshape([1, classes.shape[1], -1]), distances
+        scores = functional.sigmoid(classes).reshape([images, classes.shape[1], -1])
+        return scores, distances
 
 
 class PPYoloeL(nn.Layer):
-    """[1, 3, size, size] and its scale factor [1, 2] (y, x) to boxes and scores."""
+    """[images, 3, size, size] and their scale factors [images, 2] (y, x) to boxes and scores."""
 
     def __init__(self, size: int = 640, classes: int = 80) -> None:
         super().__init__()
@@ -167,7 +168,7 @@ class PPYoloeL(nn.Layer):
         self.head = EfficientHead((768, 384, 192), size, classes)
 
     def forward(self, image: Any, scale_factor: Any) -> tuple[Any, Any]:
-        """Boxes [1, n, 4] in pixels of the image, scores [1, classes, n]."""
+        """Boxes [images, n, 4] in pixels of the image, scores [images, classes, n]."""
         c3 = self.stage3(image)
         c4 = self.stage4(c3)
         p5 = self.up5(self.stage5(c4))

@@ -35,7 +35,7 @@ class Bottleneck(nn.Layer):
 
 
 class ResNet50vd(nn.Layer):
-    """[1, 3, 224, 224] to probabilities [1, classes]."""
+    """[n, 3, 224, 224] to probabilities [n, classes]."""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()

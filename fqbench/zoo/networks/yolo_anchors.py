@@ -32,15 +32,15 @@ class AnchorHead(nn.Layer):
             self.register_buffer(f"anchors_{level}", sizes)
 
     def forward(self, features: Sequence[Any]) -> Any:
-        """[1, rows, 5 + classes]; source of the formulas: YOLOv5, models/yolo.py, Detect."""
+        """[n, rows, 5 + classes]; source of the formulas: YOLOv5, models/yolo.py, Detect."""
         found = [self._level(level, x) for level, x in enumerate(features)]
         return paddle.concat(found, axis=1)
 
     def _level(self, level: int, x: Any) -> Any:
-        height, width = x.shape[2:]
-        rows = self.convs[level](x).reshape([1, -1, self.values, height, width])
+        images, _, height, width = x.shape
+        rows = self.convs[level](x).reshape([images, -1, self.values, height, width])
         rows = functional.sigmoid(rows.transpose([0, 1, 3, 4, 2]))
         center, size, scores = rows.split([2, 2, self.values - 4], axis=-1)
         center = (center * 2 + getattr(self, f"grid_{level}")) * STRIDES[level]
         size = (size * 2) ** 2 * getattr(self, f"anchors_{level}")
-        return paddle.concat([center, size, scores], axis=-1).reshape([1, -1, self.values])
+        return paddle.concat([center, size, scores], axis=-1).reshape([images, -1, self.values])

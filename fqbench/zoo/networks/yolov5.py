@@ -51,7 +51,7 @@ class C3(nn.Layer):
 
 
 class YoloV5s(nn.Layer):
-    """[1, 3, size, size] to rows [1, n, 85]."""
+    """[images, 3, size, size] to rows [images, n, 85]."""
 
     def __init__(self, size: int = 640, classes: int = 80) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ class DecoupledHead(nn.Layer):
             self.register_buffer(f"grid_{level}", cells)
 
     def forward(self, features: Sequence[Any]) -> Any:
-        """[1, rows, 5 + classes]; source of the formulas: YOLOv6 0.1, effidehead.py."""
+        """[n, rows, 5 + classes]; source of the formulas: YOLOv6 0.1, effidehead.py."""
         return paddle.concat([self._level(i, x) for i, x in enumerate(features)], axis=1)
 
     def _level(self, level: int, x: Any) -> Any:
@@ -58,14 +58,14 @@ class DecoupledHead(nn.Layer):
         classes = functional.sigmoid(self.classes[level](self.class_units[level](stem)))
         objectness = functional.sigmoid(self.objectness[level](box_features))
         rows = paddle.concat([self.boxes[level](box_features), objectness, classes], axis=1)
-        rows = rows.reshape([1, self.values, -1]).transpose([0, 2, 1])
+        rows = rows.reshape([x.shape[0], self.values, -1]).transpose([0, 2, 1])
         center, size, scores = rows.split([2, 2, self.values - 4], axis=-1)
         center = (center + getattr(self, f"grid_{level}")) * STRIDES[level]
         return paddle.concat([center, size.exp() * STRIDES[level], scores], axis=-1)
 
 
 class YoloV6s(nn.Layer):
-    """[1, 3, size, size] to rows [1, n, 85]."""
+    """[images, 3, size, size] to rows [images, n, 85]."""
 
     def __init__(self, size: int = 640, classes: int = 80) -> None:
         super().__init__()
