@@ -89,3 +89,16 @@ def test_agrees_with_the_definition(
     array = np.array(boxes, np.float32).reshape(-1, 4)
     found = nms(array, np.array(scores, np.float32), iou, 1000, np.array(labels, np.int64))
     assert found.tolist() == _slow(boxes, scores, iou, labels)
+
+
+@given(st.lists(entry, max_size=30), st.sampled_from([0.25, 0.5, 0.65]))
+@settings(deadline=None, max_examples=80)
+def test_labels_do_what_moving_each_class_away_does(
+    entries: list[tuple[tuple[int, ...], float, int]], iou: float
+) -> None:
+    # YOLOv5 moves the boxes of class i by 7680 * i, YOLOv6 by 4096 * i, and compares all.
+    boxes, scores, labels = (np.array([e[i] for e in entries], np.float32) for i in range(3))
+    boxes = boxes.reshape(-1, 4)
+    apart = nms(boxes, scores, iou, 20, labels.astype(np.int64)).tolist()
+    for offset in (4096, 7680):
+        assert nms(boxes + labels[:, None] * np.float32(offset), scores, iou, 20).tolist() == apart

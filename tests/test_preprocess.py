@@ -70,6 +70,33 @@ def test_letterbox_at_the_top_left_cuts_as_yolox(
     assert pixels[415, 415].tolist() in ([7, 7, 7], [200, 200, 200])
 
 
+def test_letterbox_pads_an_odd_rest_more_below() -> None:
+    # Two pixels enlarged to 2x4, a rest of 3 rows: one above, two below.
+    image = np.array([[[0] * 3, [100] * 3]], np.uint8)
+    pixels, geometry = letterbox(image, Letterbox(kind="letterbox", size=(5, 4)))
+    gray, row = [114] * 4, [0, 25, 75, 100]
+    assert pixels[:, :, 2].tolist() == [gray, row, row, gray, gray]
+    assert geometry == Geometry((1, 2), (2.0, 2.0), (1, 0))
+
+
+def test_letterbox_by_area_looks_at_every_pixel_of_a_larger_image() -> None:
+    image = np.zeros((3, 6, 3), np.uint8)
+    image[0, 0] = 90
+    image[1, 4] = 180
+    resize = Letterbox(kind="letterbox", size=(2, 2), interpolation="area")
+    pixels, _ = letterbox(image, resize)
+    # Blocks of nine pixels; bilinear takes only the one in the middle.
+    assert pixels[:, :, 0].tolist() == [[10, 20], [114, 114]]
+    linear, _ = letterbox(image, Letterbox(kind="letterbox", size=(2, 2)))
+    assert linear[:, :, 0].tolist() == [[0, 180], [114, 114]]
+
+
+def test_letterbox_by_area_enlarges_by_bilinear() -> None:
+    image = np.array([[[0] * 3, [100] * 3]], np.uint8)
+    resize = Letterbox(kind="letterbox", size=(2, 4), interpolation="area")
+    assert letterbox(image, resize)[0][:, :, 0].tolist() == [[0, 25, 75, 100]] * 2
+
+
 def test_letterbox_leaves_a_small_image_small_where_told() -> None:
     resize = Letterbox(kind="letterbox", size=(8, 10), enlarge=False)
     pixels, geometry = letterbox(_flat(4, 4), resize)
@@ -93,6 +120,12 @@ def test_crop_resizes_the_short_side_first() -> None:
     pixels, geometry = crop(_flat(10, 30), Crop(kind="crop", size=(16, 16), short_side=20))
     assert pixels.shape == (16, 16, 3)
     assert geometry == Geometry((10, 30), (2.0, 2.0), (-2, -22))
+
+
+def test_crop_rounds_the_long_side_of_odd_sizes() -> None:
+    # 501 * 256 / 333 = 385.15; a rest of 32 rows and 161 columns.
+    _, geometry = crop(_flat(333, 501), Crop(kind="crop", size=(224, 224), short_side=256))
+    assert geometry == Geometry((333, 501), (256 / 333, 385 / 501), (-16, -80))
 
 
 def test_crop_pads_what_is_missing_with_black() -> None:

@@ -9,7 +9,7 @@ from fqbench.data import coco, imagelist
 from fqbench.data.calibration import image_files
 from fqbench.data.sample import Sample, require_files
 from fqbench.errors import UsageError
-from fqbench.spec import Coco, Dataset, Folder, ImageList
+from fqbench.spec import Dataset, Folder, ImageList
 
 __all__ = ["EvaluationSet", "Sample", "open_dataset"]
 

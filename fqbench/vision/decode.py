@@ -22,6 +22,9 @@ from fqbench.vision.nms import nms
 CANDIDATES = 30_000
 """As many boxes of the best scores go into NMS, as in YOLOv5's evaluation."""
 
+CANDIDATES_OF_A_CLASS = 1000
+"""As many of each class, as in PP-YOLOE's (``nms_top_k``)."""
+
 LARGEST_LOGARITHM = 30.0
 """Of a box's size in cells. e^30 is nonsense in any case, and must not become infinite."""
 
@@ -131,7 +134,7 @@ def _yolox(
         )
     sizes = np.exp(np.minimum(rows[:, 2:4], LARGEST_LOGARITHM)) * strides
     boxes = _corners((rows[:, :2] + cells) * strides, sizes)
-    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
+    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.uncut)
 
 
 def _ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detections:
@@ -143,21 +146,37 @@ def _ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detection
     """
     shapes = [output.shape for output in outputs]
     if len(shapes) == 2 and shapes[0][1:] == (6,) and outputs[1].size == 1:
-        return _after_nms(decode, _finite(outputs[0][: int(outputs[1].reshape(-1)[0])]), geometry)
+        return _after_nms(decode, _finite(outputs[0][: int(outputs[1].reshape(-1)[0])]))
     if len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4) and shapes[1][0] == 1:
-        boxes, scores = _finite(outputs[0][0]), _finite(outputs[1][0]).T
-        return _suppressed(decode, boxes, scores, geometry.clip)
+        return _of_classes(decode, _finite(outputs[0][0]), _finite(outputs[1][0]))
     if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1 and shapes[0][2] > 4:
         rows = _finite(outputs[0][0])
-        return _suppressed(decode, rows[:, :4], rows[:, 4:], geometry.to_image)
+        return _of_classes(decode, _finite(geometry.uncut(rows[:, :4])), rows[:, 4:].T)
     raise _unexpected(outputs, PP_YOLOE_SHAPES)
 
 
-def _after_nms(decode: PPYoloe, rows: NDArray[np.float32], geometry: Geometry) -> Detections:
+def _after_nms(decode: PPYoloe, rows: NDArray[np.float32]) -> Detections:
     """Rows of label, score, x1, y1, x2, y2, sorted by class; a label of -1 fills up."""
     rows = rows[(rows[:, 0] >= 0) & (rows[:, 1] > decode.score)]
     rows = rows[np.argsort(-rows[:, 1], kind="stable")[: decode.max_boxes]]
-    return Detections(geometry.clip(rows[:, 2:]), rows[:, 1], rows[:, 0].astype(np.int64))
+    return Detections(rows[:, 2:], rows[:, 1], rows[:, 0].astype(np.int64))
+
+
+def _of_classes(decode: PPYoloe, boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
+    """What Paddle's ``multiclass_nms3`` leaves of boxes with ``scores`` [classes, n].
+
+    Of each class the best ``CANDIDATES_OF_A_CLASS`` are compared; of all that remain the best
+    ``max_boxes`` are kept, of equal scores those of the first class.
+    """
+    labels, rows = np.nonzero(scores > decode.score)
+    found = scores[labels, rows]
+    order = np.lexsort((-found, labels))
+    labels, rows, found = labels[order], rows[order], found[order]
+    # Sorted by class and score, so the distance from the first of its class is the rank.
+    best = np.arange(labels.size) - np.searchsorted(labels, labels) < CANDIDATES_OF_A_CLASS
+    labels, rows, found = labels[best], rows[best], found[best]
+    kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
+    return Detections(boxes[rows[kept]], found[kept], labels[kept].astype(np.int64))
 
 
 def _rows(outputs: Outputs) -> NDArray[np.float32]:
@@ -197,12 +216,12 @@ def _corners(centers: NDArray[np.float32], sizes: NDArray[np.float32]) -> Boxes:
 
 
 def _suppressed(
-    decode: YoloV5 | YoloX | PPYoloe,
+    decode: YoloV5 | YoloX,
     boxes: Boxes,
     scores: NDArray[np.float32],
     to_image: Callable[[Boxes], Boxes],
 ) -> Detections:
-    """What remains of boxes with ``scores`` [n, classes]; they are cut at the borders last."""
+    """What remains of boxes with ``scores`` [n, classes]; they are moved to the image last."""
     if decode.multi_label:
         rows, labels = np.nonzero(scores > decode.score)
     else:
@@ -214,4 +233,5 @@ def _suppressed(
         best = np.argsort(-found, kind="stable")[:CANDIDATES]
         rows, labels, found = rows[best], labels[best], found[best]
     kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
-    return Detections(to_image(boxes[rows[kept]]), found[kept], labels[kept].astype(np.int64))
+    moved = _finite(to_image(boxes[rows[kept]]))
+    return Detections(moved, found[kept], labels[kept].astype(np.int64))

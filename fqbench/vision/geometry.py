@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +24,14 @@ class Geometry:
     offset: tuple[float, float]
 
     def to_image(self, boxes: Boxes) -> Boxes:
-        """Boxes [n, 4] in pixels of the input as boxes in pixels of the image, clipped to it."""
+        """Boxes [n, 4] in pixels of the input as boxes in pixels of the image, cut to it."""
+        height, width = self.image_size
+        borders = np.array((width, height, width, height), dtype=np.float32)
+        return np.clip(self.uncut(boxes), 0, borders)
+
+    def uncut(self, boxes: Boxes) -> Boxes:
+        """As ``to_image``, but whole; beyond what float32 holds they are infinite."""
         (scale_y, scale_x), (y, x) = self.scale, self.offset
         moved = np.asarray(boxes, dtype=np.float64) - (x, y, x, y)
-        return self.clip(moved / (scale_x, scale_y, scale_x, scale_y))
-
-    def clip(self, boxes: NDArray[np.floating[Any]]) -> Boxes:
-        """Boxes [n, 4] in pixels of the image, cut at its borders."""
-        height, width = self.image_size
-        return np.clip(boxes, 0, (width, height, width, height)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return (moved / (scale_x, scale_y, scale_x, scale_y)).astype(np.float32)

@@ -21,7 +21,8 @@ def nms(
 
     A box goes where it overlaps a better remaining one by more than ``iou`` (intersection over
     union). Of equal scores the earlier is better. With ``labels`` [n], boxes of different
-    labels never suppress each other.
+    labels never suppress each other. (For that YOLO's own code moves each class away; 7680
+    pixels a class in float32 round edges to 1/16 pixel and YOLOv5s' mAP by 0.003 points.)
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     edges = np.asarray(boxes, dtype=np.float64)[order].T
