@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from fqbench.convert.mend import mend
+from fqbench.convert.nms import without_nms
 from fqbench.convert.program import STEM
 from fqbench.errors import StepError
 
@@ -39,17 +40,21 @@ def onnx_to_paddle(source: Path, folder: Path) -> None:
 
 
 def paddle_to_onnx(model: Path, params: Path, target: Path) -> None:
-    """Write a Paddle inference model as ONNX by paddle2onnx. Raises StepError if it cannot."""
+    """Write a Paddle inference model as ONNX by paddle2onnx, without an NMS that it may hold.
+
+    Raises StepError where paddle2onnx cannot convert it.
+    """
     import paddle2onnx
 
-    data = paddle2onnx.export(
-        str(model),
-        str(params),
-        opset_version=13,
-        auto_upgrade_opset=True,
-        enable_onnx_checker=True,
-        enable_optimize=True,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = without_nms(model, params, Path(scratch))
+        data = paddle2onnx.export(
+            *map(str, plain),
+            opset_version=13,
+            auto_upgrade_opset=True,
+            enable_onnx_checker=True,
+            enable_optimize=True,
+        )
     if not data:
         raise StepError(f"paddle2onnx cannot convert {model.name} to ONNX")
     target.write_bytes(data)

@@ -59,6 +59,8 @@ class ModelPipeline:
         *,
         allow_code: bool = False,
     ) -> None:
+        if facts.decode is not None:
+            spec = spec.model_copy(update={"decode": facts.decode})
         self.spec, self.images = spec, Images(spec)
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)

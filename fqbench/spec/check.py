@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from fqbench import isolate
 from fqbench.errors import UsageError
 from fqbench.spec.model import (
@@ -32,12 +34,14 @@ Shapes = Mapping[str, Shape]
 class ModelFacts:
     """What the file says: inputs in order, and which of them takes the image.
 
-    ``classes``: how many the output has, None where the file does not say.
+    ``classes``: how many the output has, None where the file does not say. ``decode``: with the
+    settings of the file's own non-maximum suppression, None where it holds none.
     """
 
     inputs: tuple[str, ...]
     image_input: str
     classes: int | None = None
+    decode: PPYoloe | None = None
 
 
 def check_model(spec: ModelSpec) -> ModelFacts:
@@ -51,15 +55,36 @@ def check_model(spec: ModelSpec) -> ModelFacts:
         timeout_s=TIMEOUT_S,
         name=f"reading {spec.model.name}",
     )
-    return compare(spec, found["inputs"], found["outputs"])
+    return compare(spec, found["inputs"], found["outputs"], found["nms"])
 
 
-def compare(spec: ModelSpec, inputs: Shapes, outputs: Shapes) -> ModelFacts:
+def compare(
+    spec: ModelSpec,
+    inputs: Shapes,
+    outputs: Shapes,
+    nms: Mapping[str, float] | None = None,
+) -> ModelFacts:
     """The facts of a model with these inputs and outputs. Pure. Raises UsageError."""
     image = _image_input(spec, inputs)
     _check_shape(spec, image, inputs[image])
     _check_second_input(spec, inputs, image)
-    return ModelFacts(tuple(inputs), image, _classes(spec, tuple(outputs.values())))
+    classes = _classes(spec, tuple(outputs.values()))
+    return ModelFacts(tuple(inputs), image, classes, _decode(spec, nms) if nms else None)
+
+
+def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> PPYoloe:
+    """What the file would do itself is done as it would do it."""
+    if not isinstance(spec.decode, PPYoloe):
+        raise UsageError(
+            f"{spec.model}: the model ends in non-maximum suppression, which decode.kind"
+            f" {spec.decode.kind!r} does not expect: 'ppyoloe' does"
+        )
+    try:
+        return PPYoloe.model_validate({"kind": "ppyoloe", **nms})
+    except ValidationError as error:
+        raise UsageError(
+            f"{spec.model}: the settings of its non-maximum suppression make no sense: {dict(nms)}"
+        ) from error
 
 
 def _image_input(spec: ModelSpec, inputs: Shapes) -> str:

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fqbench.convert.nms import OPERATORS
 from fqbench.errors import UsageError
 from fqbench.isolate import Report
 
-Found = dict[str, dict[str, list[int]]]
-"""``inputs`` and ``outputs``: sizes by name, -1 where free."""
+Found = dict[str, dict[str, Any]]
+"""``inputs`` and ``outputs``: sizes by name, -1 where free. ``nms``: settings by name."""
+
+NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes": "keep_top_k"}
+"""Keys of a decoder, and what Paddle's operator calls them."""
 
 HEAD = 512
 LFS = b"version https://git-lfs"
@@ -38,7 +42,7 @@ def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
     for value in inputs:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    return {"inputs": _onnx_shapes(inputs), "outputs": _onnx_shapes(model.graph.output)}
+    return {"inputs": _onnx_shapes(inputs), "outputs": _onnx_shapes(model.graph.output), "nms": {}}
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:
@@ -119,7 +123,17 @@ def _paddle_shapes(path: Path, block: Any) -> Found:
     return {
         "inputs": {name: list(tensors[name].dims) for name in inputs},
         "outputs": {name: list(tensors[name].dims) for name in outputs},
+        "nms": _nms(block),
     }
+
+
+def _nms(block: Any) -> dict[str, float]:
+    """Settings of the non-maximum suppression that the model holds; none where it holds none."""
+    for op in block.ops:
+        if op.type in OPERATORS:
+            values = {attribute.name: attribute.f or attribute.i for attribute in op.attrs}
+            return {key: values[name] for key, name in NMS_SETTINGS.items() if name in values}
+    return {}
 
 
 def _ends(block: Any, kind: str) -> Iterator[tuple[int, str]]:
