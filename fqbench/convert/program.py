@@ -66,10 +66,12 @@ def _unscaled(block: Any, fetch: Any) -> Any:
     """What is fetched, without the scale by one that Paddle puts behind it on every save.
 
     A second one of the same name would read and write one variable: a cycle for PaddleSlim.
+    The variable goes, too, since another output of another type may get its name.
     """
     op = producer_of(block, fetch.name)
     if op is None or op.type != "scale" or not fetch.name.startswith("save_infer_model/"):
         return fetch
     source = block.var(op.input("X")[0])
     block._remove_op(index_of(block, op))
+    block._remove_var(fetch.name)
     return source
