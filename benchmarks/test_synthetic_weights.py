@@ -1,0 +1,106 @@
+"""Synthetic weights take the time of trained ones; shown with ``pytest -s``.
+
+Needs the real YOLOv5s of FQBENCH_DATA, whose weights are put into the zoo's own layers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fqbench import isolate
+from fqbench.isolate.parent import _run, _Watch
+from fqbench.measure import stats
+from fqbench.measure.latency import Effort
+from fqbench.zoo.published import PROCESSING, write_scenery
+
+LIMIT = 0.03
+"""Part of the latency by which the two may differ."""
+
+NAME = "yolov5s"
+PREPROCESS = PROCESSING[NAME].preprocess.model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Canonical graphs: of the real file, of the zoo's layers with its weights, and synthetic."""
+    data = os.environ.get("FQBENCH_DATA")
+    source = Path(data, "models", "yolov5s_640.onnx") if data else None
+    if source is None or not source.is_file():
+        pytest.skip("FQBENCH_DATA holds no models/yolov5s_640.onnx")
+    root = tmp_path_factory.mktemp("weights")
+    exported = {name: root / f"{name}.exported" for name in ("trained", "synthetic")}
+    for folder in exported.values():
+        folder.mkdir()
+    np.save(root / "image.npy", np.zeros((1, 3, 640, 640), np.float32))
+    arguments = {
+        "folder": str(exported["trained"]),
+        "source": str(source),
+        "image": str(root / "image.npy"),
+    }
+    _run("tests.network_functions:transplant", arguments, {}, _Watch("export", timeout_s=300))
+    described = {"name": NAME, "preprocess": PREPROCESS, "folder": str(exported["synthetic"])}
+    isolate.call("fqbench.pipeline.steps:zoo_model", described, timeout_s=300)
+    files = {
+        "official": (source, source),
+        **{
+            name: (folder / "model.pdmodel", folder / "model.pdiparams")
+            for name, folder in exported.items()
+        },
+    }
+    return {name: _canonical(root / name, *paths) for name, paths in files.items()}
+
+
+def _canonical(folder: Path, source: Path, params: Path) -> Path:
+    folder.mkdir()
+    arguments = {
+        "source": str(source),
+        "params": str(params),
+        "input_shape": [1, 3, 640, 640],
+        "folder": str(folder),
+    }
+    isolate.call("fqbench.pipeline.steps:canonical", arguments, timeout_s=300)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", ["trained", "official"])
+def test_latency_does_not_depend_on_the_weights(
+    other: str,
+    artifacts: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_scenery(tmp_path)
+    cells = {
+        name: {"artifact": str(artifacts[name]), "precision": "fp32"}
+        for name in (other, "synthetic")
+    }
+    times: Any = isolate.call(
+        "fqbench.pipeline.steps:time_cells",
+        {
+            "cells": cells,
+            "backend": "onnxruntime",
+            "preprocess": PREPROCESS,
+            "inputs": ["image"],
+            "image": str(tmp_path / "images" / "0000.png"),
+            "threads": 1,
+            "effort": asdict(Effort()),
+        },
+        env={"OMP_NUM_THREADS": "1"},
+        timeout_s=600,
+    )
+    ratio = stats.ratio(times[other], times["synthetic"])
+    medians = [stats.latency(times[name]).p50.value for name in (other, "synthetic")]
+    with capsys.disabled():
+        print(
+            f"\n{NAME}: {other} {medians[0]:.1f} ms, synthetic {medians[1]:.1f} ms, ratio"
+            f" {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
+        )
+    assert ratio.low <= 1 + LIMIT
+    assert ratio.high >= 1 - LIMIT
