@@ -77,17 +77,15 @@ def test_latency_does_not_depend_on_the_weights(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_scenery(tmp_path)
+    fed = {"preprocess": PREPROCESS, "inputs": ["image"], "backend": "onnxruntime"}
     cells = {
-        name: {"artifact": str(artifacts[name]), "precision": "fp32"}
+        name: {**fed, "artifact": str(artifacts[name]), "precision": "fp32"}
         for name in (other, "synthetic")
     }
     times: Any = isolate.call(
         "fqbench.pipeline.steps:time_cells",
         {
             "cells": cells,
-            "backend": "onnxruntime",
-            "preprocess": PREPROCESS,
-            "inputs": ["image"],
             "image": str(tmp_path / "images" / "0000.png"),
             "threads": 1,
             "effort": asdict(Effort()),

@@ -77,6 +77,15 @@ def test_half_a_paddle_model_is_not_taken(tmp_path):
     assert official_weights("yolov7", tmp_path) is None
 
 
+def test_published_int8_file_is_measured_beside_ours(tmp_path):
+    folder = tmp_path / "models" / "yolov6s_quant"
+    model, params = touch(folder / "model.pdmodel"), touch(folder / "model.pdiparams")
+    weights = Weights(tmp_path / "m.pdmodel", None)
+    assert trained_spec("yolov5s", weights, tmp_path, tmp_path).int8 is None
+    spec = trained_spec("yolov6s", weights, tmp_path, tmp_path)
+    assert (spec.int8.model, spec.int8.params) == (model, params)
+
+
 # What accuracy needs
 
 

@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from fqbench import __version__
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
-from fqbench.cli import commands
+from fqbench.cli import commands, fetch
 from fqbench.errors import FqbenchError, UsageError
 
 USAGE_ERROR = 2
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     options = _parser().parse_args(arguments)
     try:
-        command = {"run": commands.run, "list": commands.list_cells}[options.command]
-        return command(options, errors)
+        known = {"run": commands.run, "list": commands.list_cells, "fetch": fetch.run}
+        return known[options.command](options, errors)
     except UsageError as error:
         commands.complain(errors, str(error))
         return USAGE_ERROR
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )
+    fetch.add_parser(subparsers)
     return parser
 
 

@@ -7,26 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.artifacts import file_digest
+from fqbench.data.digests import Digests, file_sizes
+from fqbench.data.folders import by_turns, class_folders, image_files
 from fqbench.data.imagelist import lines
 from fqbench.data.sample import Sample, confined, require_files
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration
 
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-
 
 def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     """The images, in the order of the list or of their names: as many of ``count`` as there are.
 
-    Raises UsageError where there is none, or one of the list is missing.
+    Of folders of classes one image each, by turns. Raises UsageError where there is none, or one
+    of the list is missing.
     """
     folder, source = calibration.images, calibration.list
     if source is not None:
         listed = [confined(folder, line.name, source) for line in lines(source)]
     else:
-        listed = image_files(folder, "calibration.images")
+        listed = image_files(folder, "calibration.images") or by_turns(
+            class_folders(folder, "calibration.images"), "calibration.images"
+        )
     chosen = tuple(listed[calibration.start : calibration.start + calibration.count])
     if not chosen:
         raise UsageError(
@@ -37,11 +38,10 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     return chosen
 
 
-def image_files(folder: Path, source: str) -> list[Path]:
-    """The images in ``folder``, by name. Raises UsageError with the key ``source``."""
-    if not folder.is_dir():
-        raise UsageError(f"{source}: {folder} is not a folder")
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+def calibration_name(calibration: Calibration, images: int) -> str:
+    """What to call the ``images`` that are used: list or folder, and which of it."""
+    source = calibration.list or calibration.images
+    return f"{source.name}[{calibration.start}:{calibration.start + images}]"
 
 
 def calibration_hash(paths: Sequence[Path]) -> str:
@@ -52,13 +52,16 @@ def calibration_hash(paths: Sequence[Path]) -> str:
     return hashlib.sha256("".join(file_digest(path) for path in paths).encode()).hexdigest()
 
 
-def overlap(paths: Sequence[Path], samples: Sequence[Sample]) -> tuple[Path, ...]:
+def overlap(paths: Sequence[Path], samples: Sequence[Sample], digests: Digests) -> tuple[Path, ...]:
     """Those of ``paths`` whose content is among ``samples``, under whatever name.
 
     Only files of equal size are read. The same picture in another encoding is not found.
     """
-    sizes = {sample.path.stat().st_size for sample in samples}
-    candidates = [path for path in paths if path.stat().st_size in sizes]
-    wanted = {path.stat().st_size for path in candidates}
-    evaluated = {file_digest(s.path) for s in samples if s.path.stat().st_size in wanted}
-    return tuple(path for path in candidates if file_digest(path) in evaluated)
+    evaluated = [sample.path for sample in samples]
+    sizes, others = file_sizes(paths), file_sizes(evaluated)
+    shared = set(sizes) & set(others)
+    candidates = [path for path, size in zip(paths, sizes, strict=True) if size in shared]
+    alike = [path for path, size in zip(evaluated, others, strict=True) if size in shared]
+    known = set(digests.of(alike))
+    found = zip(candidates, digests.of(candidates), strict=True)
+    return tuple(path for path, digest in found if digest in known)

@@ -13,6 +13,7 @@ from fqbench.data.sample import Sample, confined
 from fqbench.errors import UsageError
 
 Length = Annotated[FiniteFloat, Field(ge=0)]
+Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Entry(BaseModel):
@@ -22,7 +23,7 @@ class _Entry(BaseModel):
 
 
 class _Image(_Entry):
-    id: int
+    id: Id
     file_name: Annotated[str, Field(min_length=1)]
 
 
@@ -35,7 +36,7 @@ class _Annotation(_Entry):
 
 
 class _Category(_Entry):
-    id: int
+    id: Id
 
 
 class _Content(_Entry):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.data import coco, imagelist
-from fqbench.data.calibration import image_files
+from fqbench.data.folders import class_folders, image_files, labelled
 from fqbench.data.sample import Sample, require_files
 from fqbench.errors import UsageError
 from fqbench.spec import Dataset, Folder, ImageList
@@ -16,11 +16,15 @@ __all__ = ["EvaluationSet", "Sample", "open_dataset"]
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Images in a fixed order. For COCO: the annotation file, and category ids in class order."""
+    """Images in a fixed order. For COCO: the annotation file, and category ids in class order.
+
+    ``classes``: how many there are, None where the data set does not tell.
+    """
 
     samples: tuple[Sample, ...]
     annotations: Path | None = None
     category_ids: tuple[int, ...] = ()
+    classes: int | None = None
 
 
 def open_dataset(dataset: Dataset) -> EvaluationSet:
@@ -29,7 +33,7 @@ def open_dataset(dataset: Dataset) -> EvaluationSet:
     Raises UsageError naming the file and what is wrong in it, or where no image is left.
     """
     if isinstance(dataset, ImageList):
-        return EvaluationSet(_chosen(imagelist.read(dataset.images, dataset.list), dataset))
+        return _classified(dataset)
     if isinstance(dataset, Folder):
         files = image_files(dataset.images, "dataset.images")
         listed_files = tuple(Sample(number, path) for number, path in enumerate(files, start=1))
@@ -40,7 +44,22 @@ def open_dataset(dataset: Dataset) -> EvaluationSet:
         raise UsageError(
             f"{dataset.annotations}: none of the {len(samples)} images to evaluate has an object"
         )
-    return EvaluationSet(samples, dataset.annotations, listed.category_ids)
+    categories = listed.category_ids
+    return EvaluationSet(samples, dataset.annotations, categories, len(categories))
+
+
+def _classified(dataset: ImageList) -> EvaluationSet:
+    """By the list file or, without one, by the folders of classes."""
+    if dataset.list is not None:
+        return EvaluationSet(_chosen(imagelist.read(dataset.images, dataset.list), dataset))
+    folders = class_folders(dataset.images, "dataset.images")
+    if not folders:
+        raise UsageError(
+            f"dataset.images: {dataset.images} has no folders of classes: name a list file by"
+            " dataset.list"
+        )
+    samples = labelled(folders, "dataset.images")
+    return EvaluationSet(_chosen(samples, dataset), classes=len(folders))
 
 
 def _chosen(listed: tuple[Sample, ...], dataset: Dataset) -> tuple[Sample, ...]:

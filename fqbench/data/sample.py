@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +25,33 @@ def confined(folder: Path, name: str, source: Path) -> Path:
     Links inside the folder may lead anywhere: its owner made them, data sets are often built
     of links, and the file that names the images cannot make one.
     """
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    if name.startswith("/") or ".." in name.split("/"):
         raise UsageError(f"{source}: file name {name!r} leads out of the images folder")
     return folder / name
 
 
-def require_files(paths: tuple[Path, ...], source: str) -> None:
-    """Raise UsageError naming the first of ``paths`` that is missing, and the key ``source``."""
-    missing = [path for path in paths if not path.is_file()]
+def require_files(paths: Sequence[Path], source: str) -> None:
+    """Raise UsageError naming the first of ``paths`` that is missing, and the key ``source``.
+
+    Their folders are listed instead of each file being looked at: a data set of a size to be
+    evaluated may lie on a slow disk. A name that the listing spells otherwise (upper and lower
+    case where the file system makes no difference) is looked at.
+    """
+    there = _listed({os.path.dirname(path) for path in paths})
+    missing = [path for path in paths if str(path) not in there and not path.is_file()]
     if missing:
         raise UsageError(
             f"{source}: {missing[0]} is not there, {len(missing)} of {len(paths)} are missing"
         )
+
+
+def _listed(folders: Iterable[str]) -> set[str]:
+    """Paths of the files in ``folders``; those that cannot be read have none."""
+    found: set[str] = set()
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                found.update(entry.path for entry in entries if entry.is_file())
+        except OSError:
+            continue
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from fqbench.measure.stats import Interval, central
 from fqbench.vision.decode import Detections
 
 RESAMPLES = 1000
+BLOCK = 50
+"""Resamples that are drawn together."""
 
 Weights = NDArray[np.float64]
 """[resamples, images]: how often each image counts, images as in the data set."""
@@ -36,34 +38,49 @@ def drop(
 ) -> Interval:
     """Accuracy lost from ``fp32`` to ``int8`` in points, with a 95 % confidence interval.
 
-    The interval is a paired bootstrap's (Efron, Tibshirani 1993, chapter 13): the same images
-    are drawn for both sides, so that hard images do not count as a difference. Raises StepError
-    as ``accuracy``.
+    Raises StepError as ``accuracy``.
     """
-    images = len(data.samples)
-    # The first row is the data set itself: its loss is the value.
-    weights = np.concatenate([np.ones((1, images)), image_weights(images, seed)])
-    before, after = (_weighted(data, _answers(data, side), weights) for side in (fp32, int8))
-    losses = before - after
+    return lost(*(resampled(data, side, seed) for side in (fp32, int8)))
+
+
+def resampled(
+    data: EvaluationSet, predictions: Sequence[Prediction], seed: int = 0
+) -> NDArray[np.float64]:
+    """Accuracy in points on the data set itself, then on each resample of its images.
+
+    The same ``seed`` draws the same images. Raises StepError as ``accuracy``.
+    """
+    answers = _answers(data, predictions)
+    weights = image_weights(len(data.samples), seed)
+    if data.annotations is not None:
+        found = _detections(answers)
+        return average_precision.weighted_map(data, found, np.concatenate([*weights]))
+    correct = _correct(data, answers)
+    shares = [block @ correct / block.sum(axis=1) for block in weights]
+    return np.asarray(np.concatenate(shares) * 100)
+
+
+def lost(fp32: NDArray[np.float64], int8: NDArray[np.float64]) -> Interval:
+    """What ``int8`` lost against ``fp32``, both from ``resampled`` with one seed.
+
+    The interval is a paired bootstrap's (Efron, Tibshirani 1993, chapter 13): the same images
+    are drawn for both sides, so that hard images do not count as a difference.
+    """
+    losses = fp32 - int8
     low, high = central(losses[1:])
     return Interval(float(losses[0]), low, high)
 
 
-def image_weights(images: int, seed: int) -> Weights:
-    """How often each image is drawn [resamples, images] when as many are drawn as there are."""
-    draws = np.random.default_rng(seed).multinomial(
-        images, np.full(images, 1 / images), size=RESAMPLES
-    )
-    return draws.astype(np.float64)
+def image_weights(images: int, seed: int) -> Iterator[Weights]:
+    """Every image once, then how often each is drawn when as many are drawn as there are.
 
-
-def _weighted(
-    data: EvaluationSet, answers: Sequence[object], weights: Weights
-) -> NDArray[np.float64]:
-    """Accuracy in points for each row of ``weights``."""
-    if data.annotations is not None:
-        return average_precision.weighted_map(data, _detections(answers), weights)
-    return np.asarray(weights @ _correct(data, answers) / weights.sum(axis=1) * 100)
+    ``RESAMPLES`` draws, in blocks: together they would fill the memory for a large data set.
+    """
+    yield np.ones((1, images))
+    random, chances = np.random.default_rng(seed), np.full(images, 1 / images)
+    for start in range(0, RESAMPLES, BLOCK):
+        draws = random.multinomial(images, chances, size=min(BLOCK, RESAMPLES - start))
+        yield draws.astype(np.float64)
 
 
 def _correct(data: EvaluationSet, answers: Sequence[object]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ from fqbench.data import EvaluationSet
 from fqbench.errors import StepError
 from fqbench.vision.decode import Detections
 
+_Entry = dict[str, Any]
+"""An annotation or a result, with the keys of COCO's files."""
+
 MAX_DETECTIONS = 100
 """Boxes of a category that count in an image, by score: the 100 of COCO's own metric."""
 
-CHUNK = 100
-"""As many resamples are computed together: a compromise of memory and speed."""
+CELLS = 2**22
+"""As many numbers (resamples times detections) are computed together: some 100 MB."""
 
 
 def coco_map(data: EvaluationSet, answers: Sequence[Detections]) -> float:
@@ -36,14 +39,15 @@ def coco_map(data: EvaluationSet, answers: Sequence[Detections]) -> float:
     ``answers``: one an image, in the order of ``data``. Raises StepError for a class that the
     annotations do not have.
     """
-    evaluation = _matched(data, answers)
-    if evaluation is None:
-        return 0.0
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation.accumulate()
-    # A category without an object has -1.
-    precision = evaluation.eval["precision"]
-    return float(precision[precision > -1].mean() * 100)
+    means = []
+    for evaluation in _matched(data, answers):
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.accumulate()
+        # A category without an object that counts has -1.
+        precision = evaluation.eval["precision"]
+        if precision.max() > -1:
+            means.append(precision.mean())
+    return float(np.mean(means) * 100) if means else 0.0
 
 
 def weighted_map(
@@ -56,53 +60,64 @@ def weighted_map(
     of 1 it is ``coco_map``. Raises StepError as that.
     """
     total, counted = np.zeros(len(weights)), np.zeros(len(weights))
-    evaluation = _matched(data, answers)
-    if evaluation is None:
-        return total
-    for category in _categories(evaluation, data):
-        for start in range(0, len(weights), CHUNK):
-            part = weights[start : start + CHUNK]
-            present = np.flatnonzero(part @ category.objects)
-            total[start + present] += category.precision(part[present])
-            counted[start + present] += 1
+    position = {sample.image_id: index for index, sample in enumerate(data.samples)}
+    for evaluation in _matched(data, answers):
+        category = _Category(evaluation, position)
+        present = np.flatnonzero(weights[:, category.images] @ category.objects)
+        step = max(1, CELLS // max(1, category.detections))
+        for start in range(0, len(present), step):
+            rows = present[start : start + step]
+            total[rows] += category.precision(weights[np.ix_(rows, category.images)])
+        counted[present] += 1
     return np.asarray(np.divide(total, counted, out=total, where=counted > 0) * 100)
 
 
 class _Category:
-    """Detections of one category, best score first: their image, and whether they match."""
+    """Detections of one category, best score first: their image, and whether they match.
 
-    def __init__(
-        self, entries: Sequence[dict[str, Any] | None], recalls: NDArray[np.float64]
-    ) -> None:
-        found = [(image, entry) for image, entry in enumerate(entries) if entry is not None]
-        self.objects = np.zeros(len(entries))
-        for image, entry in found:
-            self.objects[image] = np.sum(np.asarray(entry["gtIgnore"]) == 0)
-        scores = np.concatenate([np.asarray(e["dtScores"], dtype=np.float64) for _, e in found])
+    ``images``: where its images stand in the data set, in the data set's order; ``objects``: how
+    many that count each of them has.
+    """
+
+    def __init__(self, evaluation: COCOeval, position: Mapping[int, int]) -> None:
+        entries = [entry for entry in evaluation.evalImgs if entry is not None]
+        entries.sort(key=lambda entry: position[entry["image_id"]])
+        self.images = np.array([position[entry["image_id"]] for entry in entries], np.intp)
+        self.objects = np.array(
+            [np.sum(np.equal(entry["gtIgnore"], 0)) for entry in entries], float
+        )
+        scores = np.concatenate([np.asarray(e["dtScores"], dtype=np.float64) for e in entries])
         # As pycocotools sorts, so that equal scores keep their order.
         order = np.argsort(-scores, kind="mergesort")
-        images = [np.full(len(entry["dtScores"]), image) for image, entry in found]
-        self._images = np.concatenate(images).astype(np.intp)[order]
-        matched = np.concatenate([e["dtMatches"] for _, e in found], axis=1)[:, order] > 0
-        self._ignored = np.concatenate([e["dtIgnore"] for _, e in found], axis=1)[:, order] > 0
+        found = [len(entry["dtScores"]) for entry in entries]
+        self._image = np.repeat(np.arange(len(entries)), found)[order]
+        matched = np.concatenate([e["dtMatches"] for e in entries], axis=1)[:, order] > 0
+        self._ignored = np.concatenate([e["dtIgnore"] for e in entries], axis=1)[:, order] > 0
         self._hit = matched & ~self._ignored
-        self._recalls = recalls
+        self._recalls = evaluation.params.recThrs
+
+    @property
+    def detections(self) -> int:
+        """How many there are in all images."""
+        return len(self._image)
 
     def precision(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean over IoU thresholds and recalls of the precision [resamples].
 
-        Precision only rises at true positives, and recall only changes there, so only these
-        columns are looked at.
+        ``weights``: of ``images`` [resamples, images]. Precision only rises at true positives, and
+        recall only changes there, so only these columns are looked at.
         """
         needed = _needed(weights @ self.objects, self._recalls)
-        counts = weights[:, self._images]
+        counts = weights[:, self._image]
         seen = np.cumsum(counts, axis=1)
         result = np.zeros(len(weights))
         for hit, ignored in zip(self._hit, self._ignored, strict=True):
             hits, left_out = np.flatnonzero(hit), np.flatnonzero(ignored)
             true = np.cumsum(counts[:, hits], axis=1)
-            before = (left_out[:, None] < hits).astype(np.float64)
-            found = seen[:, hits] - counts[:, left_out] @ before
+            # Of the ignored ones, those before each hit; before the first of them there are none.
+            out = np.cumsum(counts[:, left_out], axis=1)
+            out = np.concatenate([np.zeros((len(out), 1)), out], axis=1)
+            found = seen[:, hits] - out[:, np.searchsorted(left_out, hits)]
             precision = np.divide(true, found, out=np.zeros_like(true), where=found > 0)
             result += _at_recalls(true, precision, needed)
         return result / len(self._hit)
@@ -138,71 +153,88 @@ def _at_recalls(
     return np.asarray(np.where(first < columns, values, 0).mean(axis=1))
 
 
-def _categories(evaluation: COCOeval, data: EvaluationSet) -> Iterator[_Category]:
-    """The matches of each category that has an object, images in the order of ``data``."""
-    parameters = evaluation.params
-    position = {image: index for index, image in enumerate(parameters.imgIds)}
-    order = [position[sample.image_id] for sample in data.samples]
-    images = len(parameters.imgIds)
-    for number in range(len(parameters.catIds)):
-        entries = evaluation.evalImgs[number * images : (number + 1) * images]
-        if any(entry is not None and len(entry["gtIgnore"]) for entry in entries):
-            category = _Category([entries[index] for index in order], parameters.recThrs)
-            if category.objects.any():
-                yield category
+def _matched(data: EvaluationSet, answers: Sequence[Detections]) -> Iterator[COCOeval]:
+    """pycocotools' matching of the evaluated images, one category with an object at a time.
 
-
-def _matched(data: EvaluationSet, answers: Sequence[Detections]) -> COCOeval | None:
-    """pycocotools' matching of the evaluated images; None where nothing was detected."""
-    boxes = [
-        box
-        for sample, answer in zip(data.samples, answers, strict=True)
-        for box in _boxes(sample.image_id, answer, data.category_ids)
-    ]
-    if not boxes:
-        return None
+    All of them at once would make millions of Python objects of a large data set.
+    """
+    found = _Found(data, answers)
     assert data.annotations is not None
+    truth = _objects(data.annotations, {sample.image_id for sample in data.samples})
+    for label, category in enumerate(data.category_ids):
+        if objects := truth.get(category):
+            yield _evaluated(objects, list(found.of(label, category)))
+
+
+def _evaluated(objects: list[_Entry], boxes: list[_Entry]) -> COCOeval:
+    """The matching of ``boxes`` with the ``objects`` of one category."""
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = _ground_truth(data.annotations)
-        evaluation = COCOeval(truth, truth.loadRes(boxes), "bbox")
-        evaluation.params.imgIds = sorted(sample.image_id for sample in data.samples)
+        evaluation = COCOeval(_annotated(objects), _annotated(boxes), "bbox")
         evaluation.params.areaRng = evaluation.params.areaRng[:1]
         evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
         evaluation.params.maxDets = [MAX_DETECTIONS]
+        evaluation.params.imgIds = sorted({entry["image_id"] for entry in (*objects, *boxes)})
         evaluation.evaluate()
     return evaluation
 
 
-def _ground_truth(path: Path) -> COCO:
-    """The annotations, numbered from 1: pycocotools takes a match with number 0 for none.
+def _annotated(entries: list[_Entry]) -> COCO:
+    """``entries`` numbered from 1: pycocotools takes a match with number 0 for none.
 
-    What many tools leave out is filled in: ``iscrowd``, and ``area``, that of the box.
+    What many tools leave out of a file is filled in: ``iscrowd``, and ``area``, that of the box.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
-    truth = COCO()
-    truth.dataset = {
-        **content,
+    content = COCO()
+    content.dataset = {
+        "images": [{"id": number} for number in {entry["image_id"] for entry in entries}],
+        "categories": [{"id": number} for number in {entry["category_id"] for entry in entries}],
         "annotations": [
             {"iscrowd": 0, "area": entry["bbox"][2] * entry["bbox"][3], **entry, "id": number}
-            for number, entry in enumerate(content["annotations"], start=1)
+            for number, entry in enumerate(entries, start=1)
         ],
     }
-    truth.createIndex()
-    return truth
+    content.createIndex()
+    return content
 
 
-def _boxes(
-    image_id: int, answer: Detections, category_ids: Sequence[int]
-) -> Iterator[dict[str, Any]]:
-    unknown = answer.labels[(answer.labels < 0) | (answer.labels >= len(category_ids))]
-    if unknown.size:
-        raise StepError(
-            f"the model found class {int(unknown[0])}, the annotations have {len(category_ids)}"
-            " categories, counted from 0"
-        )
-    corners, sizes = answer.boxes[:, :2], answer.boxes[:, 2:] - answer.boxes[:, :2]
-    boxes = np.concatenate([corners, sizes], axis=1).astype(np.float64).tolist()
-    scores, labels = answer.scores.tolist(), answer.labels.tolist()
-    for box, score, label in zip(boxes, scores, labels, strict=True):
-        category = category_ids[label]
-        yield {"image_id": image_id, "category_id": category, "bbox": box, "score": score}
+def _objects(path: Path, images: Collection[int]) -> dict[int, list[_Entry]]:
+    """The annotations of ``images`` by category, without their outlines, which nothing needs."""
+    found: dict[int, list[_Entry]] = {}
+    for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
+        if entry["image_id"] in images:
+            entry.pop("segmentation", None)
+            found.setdefault(entry["category_id"], []).append(entry)
+    return found
+
+
+class _Found:
+    """The detections of all images, class by class.
+
+    Raises StepError for a class that the annotations do not have.
+    """
+
+    def __init__(self, data: EvaluationSet, answers: Sequence[Detections]) -> None:
+        counts = [len(answer.labels) for answer in answers]
+        ids = np.array([sample.image_id for sample in data.samples], np.int64)
+        self._image_ids = np.repeat(ids, counts)
+        labels = np.concatenate([answer.labels for answer in answers])
+        self._boxes = np.concatenate([answer.boxes for answer in answers]).astype(np.float32)
+        self._scores = np.concatenate([answer.scores for answer in answers])
+        known = len(data.category_ids)
+        unknown = labels[(labels < 0) | (labels >= known)]
+        if unknown.size:
+            raise StepError(
+                f"the model found class {int(unknown[0])}, the annotations have {known}"
+                " categories, counted from 0"
+            )
+        # Of a class, images in their order, and boxes of an image in theirs.
+        self._order = np.argsort(labels, kind="stable")
+        self._ends = np.searchsorted(labels[self._order], np.arange(known + 1))
+
+    def of(self, label: int, category: int) -> Iterator[_Entry]:
+        """The boxes of class ``label`` as COCO's results for ``category``."""
+        rows = self._order[self._ends[label] : self._ends[label + 1]]
+        corners, sizes = self._boxes[rows, :2], self._boxes[rows, 2:] - self._boxes[rows, :2]
+        boxes = np.concatenate([corners, sizes], axis=1).astype(np.float64).tolist()
+        images, scores = self._image_ids[rows].tolist(), self._scores[rows].tolist()
+        for image_id, box, score in zip(images, boxes, scores, strict=True):
+            yield {"image_id": image_id, "category_id": category, "bbox": box, "score": score}

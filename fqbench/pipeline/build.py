@@ -51,6 +51,8 @@ class Build:
 
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
+        if cell.precision == "int8_file":
+            return self._given(cell.backend)
         if cell.precision == "fp32":
             return self.canonical if cell.backend == "onnxruntime" else self._program
         inputs = {
@@ -72,7 +74,7 @@ class Build:
     def canonical(self) -> Artifact:
         """The canonical ONNX graph of the source."""
         spec = self._spec
-        inputs = {"source": self._source_digests, "input_shape": list(spec.input_shape)}
+        inputs = {"source": _digests(spec), "input_shape": list(spec.input_shape)}
         arguments = {
             "source": str(spec.model),
             "params": str(spec.params),
@@ -114,6 +116,18 @@ class Build:
         plan = json.loads(self.artifact(cell).file("plan.json").read_text())
         return Lowered(plan["convolutions"], plan["quantized"])
 
+    def _given(self, backend: str) -> Artifact:
+        """The spec's own INT8 file as ``backend`` loads it."""
+        spec = self._spec.of_int8_file
+        if spec is None:
+            raise ValueError(f"the spec of {self._spec.name} names no INT8 file")
+        return self._steps.make(
+            "given_int8",
+            {"source": _digests(spec), "backend": backend},
+            {"source": str(spec.model), "params": str(spec.params), "backend": backend},
+            ("onnx", "paddle2onnx"),
+        )
+
     @cached_property
     def _program(self) -> Artifact:
         """The canonical graph as a Paddle inference model."""
@@ -125,12 +139,10 @@ class Build:
             ("paddlepaddle", "x2paddle"),
         )
 
-    def _paddle_files(self) -> tuple[tuple[Path, str], ...]:
-        params = self._spec.params or self._spec.model.with_suffix(".pdiparams")
-        return ((self._spec.model, ".pdmodel"), (params, ".pdiparams"))
 
-    @cached_property
-    def _source_digests(self) -> list[str]:
-        if self._spec.source_format == "onnx":
-            return [file_digest(self._spec.model)]
-        return [file_digest(path) for path, _ in self._paddle_files()]
+def _digests(spec: ModelSpec) -> list[str]:
+    """SHA-256 of the model's file, and of Paddle's parameters."""
+    files = [spec.model]
+    if spec.source_format == "paddle":
+        files.append(spec.params or spec.model.with_suffix(".pdiparams"))
+    return [file_digest(path) for path in files]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import file_digest
 from fqbench.data import EvaluationSet, open_dataset
-from fqbench.data.calibration import calibration_paths, overlap
+from fqbench.data.calibration import calibration_name, calibration_paths, overlap
+from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.spec import ModelSpec
 
@@ -16,8 +19,8 @@ from fqbench.spec import ModelSpec
 class Images:
     """Read when first asked for. Raises UsageError where files are missing or do not fit."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: ModelSpec, digests: Digests) -> None:
+        self._spec, self._digests = spec, digests
 
     @cached_property
     def data(self) -> EvaluationSet:
@@ -28,7 +31,7 @@ class Images:
     def calibration(self) -> tuple[Path, ...]:
         """What quantization sees: no image that is evaluated, under whatever name."""
         images = calibration_paths(self._spec.calibration)
-        shared = overlap(images, self.data.samples)
+        shared = overlap(images, self.data.samples, self._digests)
         if shared:
             raise UsageError(
                 f"{self._spec.name}: {len(shared)} calibration images ({shared[0].name} first) are"
@@ -36,32 +39,42 @@ class Images:
             )
         return images
 
-    @cached_property
-    def digests(self) -> list[list[int | str]]:
-        """Id and SHA-256 of each image that is evaluated."""
-        return [[s.image_id, file_digest(s.path)] for s in self.data.samples]
+    @property
+    def calibration_name(self) -> str:
+        """Which list or folder calibrates, and which part of it: ``train2017[0:64]``."""
+        return calibration_name(self._spec.calibration, len(self.calibration))
 
     @cached_property
-    def truth(self) -> Any:
-        """Everything about the data set that scores depend on, as JSON."""
+    def digest(self) -> str:
+        """SHA-256 over id and content of each image that is evaluated, in their order."""
+        contents = self._digests.of([sample.path for sample in self.data.samples])
+        ids = (sample.image_id for sample in self.data.samples)
+        return _hash([*zip(ids, contents, strict=True)])
+
+    @cached_property
+    def truth(self) -> str:
+        """SHA-256 of everything about the data set that scores depend on."""
         if self.data.annotations is not None:
-            return [file_digest(self.data.annotations), [s.image_id for s in self.data.samples]]
-        return [[s.image_id, s.label] for s in self.data.samples]
+            ids = [sample.image_id for sample in self.data.samples]
+            return _hash([file_digest(self.data.annotations), ids])
+        return _hash([[sample.image_id, sample.label] for sample in self.data.samples])
 
     def check_classes(self, known: int) -> None:
         """Raise UsageError where the data set's classes are not the ``known`` ones of the model."""
         dataset, name = self._spec.dataset, self._spec.model.name
-        if dataset.kind == "coco":
-            listed = len(self.data.category_ids)
-            if listed != known:
-                raise UsageError(
-                    f"{dataset.truth}: it has {listed} categories, the output of {name} has"
-                    f" {known} classes"
-                )
-        else:
-            highest = max(s.label for s in self.data.samples if s.label is not None)
-            if highest >= known:
-                raise UsageError(
-                    f"{dataset.truth}: it has class {highest}, the output of {name} has {known}"
-                    " classes, from 0"
-                )
+        listed = self.data.classes
+        if listed is not None and listed != known:
+            kind = "categories" if dataset.kind == "coco" else "folders of classes"
+            raise UsageError(
+                f"{dataset.truth}: it has {listed} {kind}, the output of {name} has {known} classes"
+            )
+        highest = max((s.label for s in self.data.samples if s.label is not None), default=0)
+        if highest >= known:
+            raise UsageError(
+                f"{dataset.truth}: it has class {highest}, the output of {name} has {known}"
+                " classes, from 0"
+            )
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

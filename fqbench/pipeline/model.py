@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fqbench.artifacts import Store, file_digest
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.artifacts import Artifact, Store, file_digest
 from fqbench.cells import Cell
+from fqbench.data.digests import Digests
 from fqbench.machine import usable_cores
-from fqbench.measure.accuracy import accuracy, drop
+from fqbench.measure.accuracy import lost, resampled
 from fqbench.measure.latency import Effort
-from fqbench.measure.prediction import Prediction
+from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
@@ -61,7 +65,7 @@ class ModelPipeline:
     ) -> None:
         if facts.decode is not None:
             spec = spec.model_copy(update={"decode": facts.decode})
-        self.spec, self.images = spec, Images(spec)
+        self.spec, self.images = spec, Images(spec, Digests(store.root))
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
         self.build = Build(spec, facts.inputs, self.images, self._steps)
@@ -78,68 +82,38 @@ class ModelPipeline:
 
     def answers(self, cell: Cell) -> Answers:
         """What ``cell`` answers for each image, and what the runtime ran."""
-        spec, samples = self.spec, self.images.data.samples
         artifact = self.build.artifact(cell)
-        described = {
-            **self._fed,
-            "backend": cell.backend,
-            "precision": cell.precision,
-            "decode": spec.decode.model_dump(mode="json"),
-        }
         inputs = {
-            **described,
+            **self._described(cell),
             "artifact": artifact.key,
-            "images": self.images.digests,
+            "images": self.images.digest,
             "code": self._decoder_digest,
         }
-        arguments = {
-            **described,
-            "artifact": str(artifact.path),
-            "samples": [[s.image_id, str(s.path)] for s in samples],
-            "threads": usable_cores(),
-            "allow_code": self._allow_code,
-        }
+        arguments = self._evaluation(cell, artifact)
         libraries = ("onnxruntime", "paddlepaddle", "pillow", "scipy")
-        made = self._steps.make("predict", inputs, arguments, libraries, len(samples))
-        listed = json.loads(made.file("predictions.json").read_text())
+        made = self._steps.make("predict", inputs, arguments, libraries, len(arguments["samples"]))
         facts = json.loads(made.file("facts.json").read_text())
-        predictions = tuple(Prediction.from_json(answer) for answer in listed)
+        predictions = read_predictions(made.path)
         return Answers(made.key, predictions, facts["int8_convolutions"])
 
     def accuracy(self, answers: Answers) -> float:
         """mAP or top-1 of the data set, in points of 0 to 100."""
-        score: float = self._steps.score(
-            "accuracy",
-            {"answers": answers.key, "truth": self.images.truth},
-            lambda: accuracy(self.images.data, answers.predictions),
-        )
-        return score
+        return float(self._resampled(answers)[0])
 
     def drop(self, fp32: Answers, int8: Answers) -> Interval:
         """Points lost from ``fp32`` to ``int8`` on the same images, with a paired interval."""
-
-        def compute() -> list[float]:
-            lost = drop(self.images.data, fp32.predictions, int8.predictions)
-            return [lost.value, lost.low, lost.high]
-
-        inputs = {"fp32": fp32.key, "int8": int8.key, "truth": self.images.truth}
-        return Interval(*self._steps.score("drop", inputs, compute))
+        return lost(self._resampled(fp32), self._resampled(int8))
 
     def agreement(self, fp32: Cell, int8: Cell) -> Agreement:
         """How alike two cells of one backend are, for a data set that tells no truth."""
         artifacts = [self.build.artifact(cell) for cell in (fp32, int8)]
-        described = {**self._fed, "backend": fp32.backend}
         inputs = {
-            **described,
+            "cells": [self._fed(cell) for cell in (fp32, int8)],
             "artifacts": [artifact.key for artifact in artifacts],
-            "images": self.images.digests,
+            "images": self.images.digest,
         }
-        arguments = {
-            **described,
-            "cells": [
-                {"artifact": str(artifact.path), "precision": cell.precision}
-                for artifact, cell in zip(artifacts, (fp32, int8), strict=True)
-            ],
+        arguments: dict[str, Any] = {
+            "cells": [self._loaded(cell) for cell in (fp32, int8)],
             "images": [str(sample.path) for sample in self.images.data.samples],
             "threads": usable_cores(),
         }
@@ -153,29 +127,26 @@ class ModelPipeline:
 
         Never stored: a latency is a fact about the machine now.
         """
-        described = {
-            cell.id: {
-                "artifact": str(self.build.artifact(cell).path),
-                "precision": cell.precision,
-            }
-            for cell in cells
-        }
-        found = self._timing(
-            "fqbench.pipeline.steps:time_cells",
-            cells[0].backend,
-            {"cells": described, "threads": threads, "effort": asdict(effort)},
-            threads,
-        )
+        described = {cell.id: self._loaded(cell) for cell in cells}
+        arguments = {"cells": described, "effort": asdict(effort)}
+        function = "fqbench.pipeline.steps:time_cells"
+        found = self._timing(function, cells[0].backend, arguments, threads)
         return {cell: found[cell.id] for cell in cells}
 
     def overhead(self, cell: Cell) -> dict[str, Times]:
         """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
-        described = {
-            "artifact": str(self.build.artifact(cell).path),
-            "precision": cell.precision,
-        }
         function = "fqbench.measure.overhead:time_overhead"
-        return self._timing(function, cell.backend, described, threads=1)
+        return self._timing(function, cell.backend, self._loaded(cell), threads=1)
+
+    def pace(self, cell: Cell) -> dict[str, list[float]]:
+        """Seconds an image that evaluating ``cell`` takes, and its parts, once a round."""
+        found: dict[str, list[float]] = self._steps.call(
+            "fqbench.measure.pace:time_evaluation",
+            self._evaluation(cell, self.build.artifact(cell)),
+            text=f"time evaluation of {cell.id}",
+            threads=usable_cores(),
+        )
+        return found
 
     def _timing(
         self, function: str, backend: str, arguments: Mapping[str, Any], threads: int
@@ -183,11 +154,34 @@ class ModelPipeline:
         image = str(self.images.data.samples[0].path)
         result: dict[str, Times] = self._steps.call(
             function,
-            {**self._fed, **arguments, "backend": backend, "image": image},
+            {**arguments, "image": image, "threads": threads},
             text=f"time {backend}",
             threads=threads,
         )
         return result
+
+    def _resampled(self, answers: Answers) -> NDArray[np.float64]:
+        """Accuracy on all images, then on resamples of them: found out once for each cell."""
+        points = self._steps.score(
+            "accuracy",
+            {"answers": answers.key, "truth": self.images.truth},
+            lambda: resampled(self.images.data, answers.predictions).tolist(),
+        )
+        return np.array(points)
+
+    def _evaluation(self, cell: Cell, artifact: Artifact) -> dict[str, Any]:
+        """What an evaluation of ``cell`` is called with in a child process."""
+        return {
+            **self._described(cell),
+            "artifact": str(artifact.path),
+            "samples": [[s.image_id, str(s.path)] for s in self.images.data.samples],
+            "cores": usable_cores(),
+            "allow_code": self._allow_code,
+        }
+
+    def _described(self, cell: Cell) -> dict[str, Any]:
+        """What the answers of ``cell`` depend on, beside its artifact and the images."""
+        return {**self._fed(cell), "decode": self.spec.decode.model_dump(mode="json")}
 
     @property
     def _decoder_digest(self) -> str | None:
@@ -196,10 +190,16 @@ class ModelPipeline:
         source = source_of(decode) if isinstance(decode, PythonDecoder) else None
         return file_digest(source) if source is not None and source.is_file() else None
 
-    @property
-    def _fed(self) -> dict[str, Any]:
-        """How an image is fed to the model."""
+    def _loaded(self, cell: Cell) -> dict[str, Any]:
+        """What a child needs to run ``cell`` on an image."""
+        return {**self._fed(cell), "artifact": str(self.build.artifact(cell).path)}
+
+    def _fed(self, cell: Cell) -> dict[str, Any]:
+        """How an image is fed to ``cell``, and what runs it."""
+        given = cell.precision == "int8_file"
         return {
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
-            "inputs": list(self._facts.inputs),
+            "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
+            "backend": cell.backend,
+            "precision": "int8" if given else cell.precision,
         }

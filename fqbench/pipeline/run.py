@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from fqbench.artifacts import Artifact
-from fqbench.cells import PRECISIONS, Cell
+from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure import stats
@@ -16,6 +16,9 @@ from fqbench.pipeline.build import METHOD
 from fqbench.pipeline.model import Answers, ModelPipeline
 from fqbench.results import Row
 from fqbench.spec import Folder
+
+GIVEN = "given"
+"""The method of INT8 files that were made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,25 @@ def run_model(
 ) -> tuple[Row, ...]:
     """Rows of one model's cells, in the plan's order. A cell that fails leaves the others be."""
     rows: list[Row] = []
-    for _, group in groupby(plan.cells, key=lambda cell: (cell.backend, cell.device)):
+    cells = _with_given(plan.cells) if pipeline.spec.int8 is not None else plan.cells
+    for _, group in groupby(cells, key=lambda cell: (cell.backend, cell.device)):
         for row in _run_backend(pipeline, plan, tuple(group)):
             rows.append(row)
             on_row(row)
     return tuple(rows)
+
+
+def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """``cells``, and after each INT8 cell that of the spec's own INT8 file."""
+    return tuple(
+        each
+        for cell in cells
+        for each in ([cell, replace(cell, precision="int8_file")] if _is_int8(cell) else [cell])
+    )
+
+
+def _is_int8(cell: Cell) -> bool:
+    return cell.precision == "int8"
 
 
 def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> Iterator[Row]:
@@ -58,10 +75,11 @@ def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> 
     for cell, outcome in _timed(pipeline, plan, ready).items():
         measured[cell.precision] = _with_times(measured[cell.precision], outcome)
     if not pipeline.spec.labelled:
-        measured = _agreed(pipeline, measured)
+        for cell in cells:
+            measured.update(_agreed(pipeline, measured, cell.precision))
     for cell in cells:
         found, reference = measured[cell.precision], measured.get("fp32")
-        if cell.precision == "int8" and reference is not None:
+        if cell.precision != "fp32" and reference is not None:
             found = _compared(pipeline, reference, found)
         yield found.row
 
@@ -75,6 +93,8 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
     try:
         if cell.precision == "int8":
             row = _with_quantization(pipeline, plan, row)
+        elif cell.precision == "int8_file":
+            row = _of_given_file(pipeline, plan, row)
         artifact = pipeline.build.artifact(cell)
         row = replace(
             row, size_mb=_size_mb(artifact), hashes={**row.hashes, "artifact": artifact.key}
@@ -94,22 +114,25 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
     return _Measured(row, answers)
 
 
-def _agreed(pipeline: ModelPipeline, measured: Mapping[str, _Measured]) -> dict[str, _Measured]:
-    """The rows with how alike their outputs are, where both precisions ran."""
-    rows = {precision: m.row for precision, m in measured.items() if m.row.status == "ok"}
-    if len(rows) < len(PRECISIONS):
-        return dict(measured)
-    fp32, int8 = (rows[precision] for precision in PRECISIONS)
+def _agreed(
+    pipeline: ModelPipeline, measured: Mapping[str, _Measured], precision: str
+) -> dict[str, _Measured]:
+    """The rows of FP32 and ``precision`` with how alike their outputs are, where both ran."""
+    if precision == "fp32" or "fp32" not in measured:
+        return {}
+    fp32, int8 = (measured[each].row for each in ("fp32", precision))
+    if not fp32.status == int8.status == "ok":
+        return {}
     try:
         found = pipeline.agreement(fp32.cell, int8.cell)
     except FqbenchError as error:
-        int8 = replace(int8, status="failed", reason=str(error))
-    else:
-        fp32 = replace(fp32, int8_convolutions=found.fp32_convolutions)
-        int8 = replace(int8, int8_convolutions=found.int8_convolutions, agreement=found.value)
+        failed = replace(int8, status="failed", reason=str(error))
+        return {precision: replace(measured[precision], row=failed)}
+    fp32 = replace(fp32, int8_convolutions=found.fp32_convolutions)
+    int8 = replace(int8, int8_convolutions=found.int8_convolutions, agreement=found.value)
     return {
         "fp32": replace(measured["fp32"], row=fp32),
-        "int8": replace(measured["int8"], row=int8),
+        precision: replace(measured[precision], row=int8),
     }
 
 
@@ -123,8 +146,14 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         quantize_s=quantization.seconds,
         convolutions=lowering.convolutions,
         int8_planned=lowering.quantized,
+        calibration=pipeline.images.calibration_name,
         hashes={"quantization": quantization.key, "calibration": quantization.calibration},
     )
+
+
+def _of_given_file(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
+    margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, GIVEN)
+    return replace(row, method=GIVEN, margin=margin.drop if margin is not None else None)
 
 
 def _timed(

@@ -7,19 +7,18 @@ it is given.
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from fqbench.backends import Runner, runtime
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
 from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.spec import Decode, Preprocess
+from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 
@@ -124,61 +123,72 @@ def _write_plan(folder: Path, quantized: int, model: Any, quantization: Any) -> 
     (folder / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True))
 
 
-def predict(arguments: Arguments, report: Report) -> None:
-    """Run a cell over images; write ``predictions.json`` and ``facts.json`` into ``folder``."""
-    from fqbench.measure.prediction import Prediction
-    from fqbench.vision.decode import decoder
+def given_int8(arguments: Arguments, report: Report) -> None:
+    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``."""
+    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.convert.program import STEM
 
-    preprocess = Preprocess.model_validate(arguments["preprocess"])
-    decode = decoder(
-        TypeAdapter(Decode).validate_python(arguments["decode"]),
-        preprocess.resize.output,
-        allow_code=arguments["allow_code"],
-    )
-    runner = _prepare(arguments, arguments["threads"])
-    samples: Sequence[tuple[int, str]] = arguments["samples"]
-    predictions = []
-    for done, (image_id, path) in enumerate(samples, start=1):
-        prepared = prepare(read_image(Path(path)), preprocess)
-        answer = decode(runner.run(model_inputs(prepared, arguments["inputs"])), prepared.geometry)
-        predictions.append(Prediction(image_id, answer))
-        report(done, len(samples))
-    folder = Path(arguments["folder"])
-    (folder / "predictions.json").write_text(json.dumps([p.to_json() for p in predictions]))
+    folder, source = Path(arguments["folder"]), Path(arguments["source"])
+    if arguments["backend"] == "onnxruntime":
+        target = folder / "model.onnx"
+        if source.suffix == ".onnx":
+            shutil.copyfile(source, target)
+        else:
+            paddle_to_onnx(source, Path(arguments["params"]), target)
+    elif source.suffix == ".onnx":
+        raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
+    else:
+        for path, suffix in ((source, ".pdmodel"), (Path(arguments["params"]), ".pdiparams")):
+            shutil.copyfile(path, folder / f"{STEM}{suffix}")
+
+
+def predict(arguments: Arguments, report: Report) -> None:
+    """Run a cell over images; write its predictions and ``facts.json`` into ``folder``."""
+    from fqbench.measure.evaluation import Evaluation, reported, share
+    from fqbench.measure.prediction import write_predictions
+
+    cores = share(arguments["cores"])
+    evaluation = Evaluation.of(arguments, cores.workers)
+    runner = _prepare(arguments, cores.threads)
+    folder, samples = Path(arguments["folder"]), arguments["samples"]
+    found = evaluation.answers(runner, ((number, Path(path)) for number, path in samples))
+    write_predictions(folder, reported(found, len(samples), report))
     facts = {"int8_convolutions": runner.int8_convolutions()}
     (folder / "facts.json").write_text(json.dumps(facts))
 
 
 def agree(arguments: Arguments, report: Report) -> None:
     """Compare the outputs of two cells on ``images``; write ``agreement.json`` into ``folder``."""
-    preprocess = Preprocess.model_validate(arguments["preprocess"])
-    fp32, int8 = (
-        _prepare({**arguments, **cell}, arguments["threads"]) for cell in arguments["cells"]
-    )
+    cells = arguments["cells"]
+    runners = [_prepare(cell, arguments["threads"]) for cell in cells]
     found = []
     for done, path in enumerate(arguments["images"], start=1):
-        feed = model_inputs(prepare(read_image(Path(path)), preprocess), arguments["inputs"])
-        found.append(agreement(fp32.run(feed), int8.run(feed)))
+        image = read_image(Path(path))
+        outputs = [r.run(_feed(cell, image)) for r, cell in zip(runners, cells, strict=True)]
+        found.append(agreement(*outputs))
         report(done, len(arguments["images"]))
     facts = {
         "agreement": sum(found) / len(found),
-        "int8_convolutions": [fp32.int8_convolutions(), int8.int8_convolutions()],
+        "int8_convolutions": [runner.int8_convolutions() for runner in runners],
     }
     (Path(arguments["folder"]) / "agreement.json").write_text(json.dumps(facts, allow_nan=False))
 
 
 def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[float]]]:
     """Time the cells, interleaved, on one image; return their times in seconds, in blocks."""
-    prepared = prepare(
-        read_image(Path(arguments["image"])), Preprocess.model_validate(arguments["preprocess"])
-    )
-    feed = model_inputs(prepared, arguments["inputs"])
+    image = read_image(Path(arguments["image"]))
     calls = {
-        name: _call(_prepare({**arguments, **cell}, arguments["threads"]), feed)
+        name: _call(_prepare(cell, arguments["threads"]), _feed(cell, image))
         for name, cell in arguments["cells"].items()
     }
     timing = time_interleaved(calls, Effort(**arguments["effort"]), on_round=report)
     return {name: [list(block) for block in blocks] for name, blocks in timing.blocks.items()}
+
+
+def _feed(cell: Arguments, image: Any) -> list[Any]:
+    """The tensors that ``cell`` is given for an image."""
+    preprocess = Preprocess.model_validate(cell["preprocess"])
+    return model_inputs(prepare(image, preprocess), cell["inputs"])
 
 
 def _call(runner: Runner, feed: list[Any]) -> Callable[[], object]:

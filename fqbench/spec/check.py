@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,12 +36,14 @@ class ModelFacts:
 
     ``classes``: how many the output has, None where the file does not say. ``decode``: with the
     settings of the file's own non-maximum suppression, None where it holds none.
+    ``int8_inputs``: inputs of the spec's INT8 file in order, where it names one.
     """
 
     inputs: tuple[str, ...]
     image_input: str
     classes: int | None = None
     decode: PPYoloe | None = None
+    int8_inputs: tuple[str, ...] | None = None
 
 
 def check_model(spec: ModelSpec) -> ModelFacts:
@@ -49,6 +51,13 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 
     Raises UsageError with the file, what it holds and what the spec expects.
     """
+    facts = _check_file(spec)
+    if spec.of_int8_file is None:
+        return facts
+    return replace(facts, int8_inputs=_check_file(spec.of_int8_file).inputs)
+
+
+def _check_file(spec: ModelSpec) -> ModelFacts:
     found: Any = isolate.call(
         f"fqbench.spec.inspect:inspect_{spec.source_format}",
         {"model": str(spec.model), "params": str(spec.params)},

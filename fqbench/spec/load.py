@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from fqbench.errors import UsageError
 from fqbench.spec.mistake import sentence
-from fqbench.spec.model import ModelSpec
+from fqbench.spec.model import Int8File, ModelSpec
 from fqbench.spec.yamlfile import read_yaml
 
 Key = tuple[str, ...]
@@ -20,6 +20,8 @@ Key = tuple[str, ...]
 PATHS: tuple[Key, ...] = (
     ("model",),
     ("params",),
+    ("int8", "model"),
+    ("int8", "params"),
     ("dataset", "images"),
     ("dataset", "annotations"),
     ("dataset", "list"),
@@ -71,10 +73,19 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
     except ValidationError as error:
         found = sentence(error.errors()[0], ModelSpec.model_json_schema())
         raise UsageError(f"{path}: {found}") from error
-    if spec.source_format == "paddle" and spec.params is None:
-        spec = spec.model_copy(update={"params": spec.model.with_suffix(".pdiparams")})
+    spec = spec.model_copy(update=_params_beside(spec))
+    if spec.int8 is not None:
+        int8 = spec.int8.model_copy(update=_params_beside(spec.int8))
+        spec = spec.model_copy(update={"int8": int8})
     _check_files(path, spec, relative, base)
     return spec
+
+
+def _params_beside(file: ModelSpec | Int8File) -> dict[str, Path]:
+    """Paddle's parameter file, where the spec leaves it out."""
+    if file.params is not None or file.model.suffix != ".pdmodel":
+        return {}
+    return {"params": file.model.with_suffix(".pdiparams")}
 
 
 def _resolve(content: dict[str, Any], base: Path) -> set[Key]:

@@ -158,18 +158,21 @@ class Coco(_Record):
 
 
 class ImageList(_Record):
-    """A folder of images and a text file with ``file class`` a line, classes from 0."""
+    """A folder of images and a text file with ``file class`` a line, classes from 0.
+
+    Without that file: a folder of images a class, class i being the i-th folder by name.
+    """
 
     kind: Literal["imagenet"]
     images: Path
-    list: Path
+    list: Path | None = None
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] | None = None
 
     @property
     def truth(self) -> Path:
-        """The file that says what is in the images."""
-        return self.list
+        """The file or the folder that says what is in the images."""
+        return self.list or self.images
 
 
 class Folder(_Record):
@@ -212,6 +215,13 @@ class Margin(_Record):
     method: Method | None = None
 
 
+class Int8File(_Record):
+    """An INT8 model that was made elsewhere, to be measured beside the one that fqbench makes."""
+
+    model: Path
+    params: Path | None = None
+
+
 class ModelSpec(_Record):
     """A network with its weights, its input and output, its data, metric and margins."""
 
@@ -226,6 +236,7 @@ class ModelSpec(_Record):
     calibration: Calibration
     margins: tuple[Margin, ...] = ()
     weights: Literal["trained", "synthetic"] = "trained"
+    int8: Int8File | None = None
 
     @property
     def labelled(self) -> bool:
@@ -236,6 +247,14 @@ class ModelSpec(_Record):
     def source_format(self) -> Literal["onnx", "paddle"]:
         """Which format ``model`` is written in, by its ending."""
         return "onnx" if self.model.suffix == ".onnx" else "paddle"
+
+    @property
+    def of_int8_file(self) -> ModelSpec | None:
+        """The spec of the model in the file ``int8``, its input named as that file does."""
+        if self.int8 is None:
+            return None
+        files = {"model": self.int8.model, "params": self.int8.params}
+        return self.model_copy(update={**files, "input": None, "int8": None})
 
     @property
     def metric(self) -> Literal["mAP", "top1"]:
@@ -249,8 +268,10 @@ class ModelSpec(_Record):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:
-        if self.model.suffix not in (".onnx", ".pdmodel"):
-            raise ValueError(f"model is {self.model.name!r}, expected a .onnx or a .pdmodel file")
+        for file in (self, self.int8):
+            if file is not None and file.model.suffix not in (".onnx", ".pdmodel"):
+                name = file.model.name
+                raise ValueError(f"model is {name!r}, expected a .onnx or a .pdmodel file")
         classifies = self.task == "classification"
         if self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
             raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")

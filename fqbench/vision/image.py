@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,34 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SIXTEEN_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
+class _Warnings:
+    """Off while any thread reads an image, but for that of a bomb, which is an error.
+
+    ``catch_warnings`` by itself is for one thread: one that leaves would undo another's filters.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._readers = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._readers == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+            self._readers += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                self._before.__exit__(None, None, None)
+
+
+_WARNINGS = _Warnings()
+
+
 def read_image(path: Path) -> Pixels:
     """Pixels [height, width, 3], RGB, 0..255, of the file's first picture.
 
@@ -29,11 +58,8 @@ def read_image(path: Path) -> Pixels:
     an attack.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                return _rgb(image)
+        with _WARNINGS, Image.open(path, formats=FORMATS) as image:
+            return _rgb(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UsageError(
             f"image {path} is larger than the {Image.MAX_IMAGE_PIXELS} pixels that are read"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fqbench.artifacts import file_digest
-from fqbench.spec import Calibration, Coco, Dataset, Folder, ImageList, Logits, ModelSpec
+from fqbench.spec import Calibration, Coco, Dataset, Folder, ImageList, Int8File, Logits, ModelSpec
 from fqbench.zoo import png
 from fqbench.zoo.processing import PROCESSING
 from fqbench.zoo.scenery import landscape
@@ -39,6 +39,18 @@ _OFFICIAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Folders (of a Paddle inference model) and files in ``DATA/models``, the first that is there."""
 
+_OFFICIAL_INT8: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "yolov5s": ("yolov5s_quant",),
+        "yolov6s": ("yolov6s_quant", "yolov6s_qat_model_new", "yolov6s_ptq_model"),
+        "yolov7": ("yolov7_quant",),
+        "ppyoloe_crn_l_300e_coco": ("ppyoloe_crn_l_300e_coco_qat",),
+        "resnet50_vd": ("resnet50_vd_ptq",),
+        "mobilenet_v1_ssld": ("mobilenetv1_ssld_ptq",),
+    }
+)
+"""The same of the published INT8 files."""
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -61,7 +73,11 @@ def published_names() -> tuple[str, ...]:
 
 def official_weights(name: str, root: Path) -> Weights | None:
     """The official file of model ``name`` under the data root; None where it is not there."""
-    for place in _OFFICIAL[name]:
+    return _found(_OFFICIAL[name], root)
+
+
+def _found(places: Sequence[str], root: Path) -> Weights | None:
+    for place in places:
         path = root / "models" / place
         if path.suffix == ".onnx" and path.is_file():
             return Weights(path, None)
@@ -87,12 +103,19 @@ def synthetic_spec(name: str, weights: Weights, scenery: Path) -> ModelSpec:
 
 
 def trained_spec(name: str, weights: Weights, root: Path, scenery: Path) -> ModelSpec:
-    """The spec of model ``name`` with official ``weights``, on its data set where it is there."""
+    """The spec of model ``name`` with official ``weights``, on its data set where it is there.
+
+    The published INT8 file is measured beside it where that is under the data root, too.
+    """
     data = _imagenet(root) if _classifies(name) else _coco(root)
     if data is None:
         wanted = "imagenet" if _classifies(name) else "coco_val2017 coco_train_320"
         data = _unlabelled(name, scenery, f"its data set: fqbench fetch {wanted}")
-    return _spec(name, weights, data, synthetic=False)
+    spec = _spec(name, weights, data, synthetic=False)
+    int8 = _found(_OFFICIAL_INT8[name], root)
+    if int8 is None:
+        return spec
+    return spec.model_copy(update={"int8": Int8File(model=int8.model, params=int8.params)})
 
 
 def code_digests() -> list[str]:
@@ -144,11 +167,17 @@ def _coco(root: Path) -> _Data | None:
 
 
 def _imagenet(root: Path) -> _Data | None:
-    """The first images of the list calibrate, the others are evaluated."""
-    images, listed = root / "imagenet" / "val", root / "imagenet" / "val_list.txt"
-    if not (images.is_dir() and listed.is_file()):
-        return None
-    return _Data(
-        ImageList(kind="imagenet", images=images, list=listed, start=_IMAGENET_CALIBRATION),
-        Calibration(images=images, list=listed, count=_IMAGENET_CALIBRATION),
-    )
+    """By a list, whose first images calibrate and are not evaluated, or by folders of classes."""
+    folder, count = root / "imagenet", _IMAGENET_CALIBRATION
+    images, listed, train = folder / "val", folder / "val_list.txt", folder / "train"
+    if images.is_dir() and listed.is_file():
+        return _Data(
+            ImageList(kind="imagenet", images=images, list=listed, start=count),
+            Calibration(images=images, list=listed, count=count),
+        )
+    if images.is_dir() and train.is_dir():
+        return _Data(
+            ImageList(kind="imagenet", images=images),
+            Calibration(images=train, count=count),
+        )
+    return None

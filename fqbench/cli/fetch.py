@@ -1,0 +1,152 @@
+"""``fqbench fetch``: official weights and data; its options, its table, its progress."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from fqbench.cli.commands import DONE, complain
+from fqbench.data.root import data_root
+from fqbench.fetch import ITEMS, Item, Way, chosen_items, fetch, imagenet
+from fqbench.fetch.catalogue import GROUPS
+from fqbench.fetch.content import state
+from fqbench.fetch.delivery import DOWNLOADS
+from fqbench.fetch.disk import megabytes
+
+NOT_ALL_THERE = 1
+INTERRUPTED = 130
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "fetch",
+        help="official weights and data",
+        description="Fetch official weights and data, check them against fqbench.lock, unpack"
+        " them under the data root. What is there is checked only. With no NAME: the list.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch, or a group")
+    parser.add_argument("--list", action="store_true", help="list names, states and addresses")
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="open no connection: check what is there, say how to place what is missing",
+    )
+    parser.add_argument(
+        "--mirror",
+        default=os.environ.get("FQBENCH_MIRROR") or None,
+        metavar="URL",
+        help="fetch URL/FILE instead of every address (default: FQBENCH_MIRROR)",
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get("FQBENCH_DATA") or None,
+        metavar="DIR",
+        help="where things go (default: FQBENCH_DATA, else a folder of the user's data)",
+    )
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench fetch``: 0 all is there, 1 something is not."""
+    root = data_root(options.data_root and Path(options.data_root)).absolute()
+    wanted = chosen_items([name for name in options.names if name != imagenet.NAME])
+    way = Way(offline=options.offline, mirror=options.mirror)
+    if options.list or not options.names:
+        _show(wanted or ITEMS, root, way)
+        return DONE
+    lacking = imagenet.NAME in options.names and not imagenet.is_there(root)
+    if lacking:
+        complain(errors, imagenet.explanation(root))
+    elif imagenet.NAME in options.names:
+        print(f"{imagenet.NAME} is there")
+    try:
+        with _listener(errors) as listener:
+            for outcome in fetch(wanted, root, listener, way) if wanted else ():
+                lacking = lacking or not outcome.is_there
+                if outcome.is_there:
+                    listener.say(outcome.text)
+                else:
+                    complain(errors, outcome.text)
+    except KeyboardInterrupt:
+        complain(errors, _interruption(wanted, root))
+        return INTERRUPTED
+    return NOT_ALL_THERE if lacking else DONE
+
+
+def _interruption(items: Sequence[Item], root: Path) -> str:
+    """What is kept of what was being fetched."""
+    names = [f"{name}.part" for item in items for name in item.file_names]
+    parts = [root / DOWNLOADS / name for name in names if (root / DOWNLOADS / name).is_file()]
+    kept = ", ".join(f"{path} ({megabytes(path.stat().st_size)})" for path in parts)
+    return f"interrupted; {f'kept: {kept}; ' if kept else ''}the same command goes on from here"
+
+
+def _show(items: Sequence[Item], root: Path, way: Way) -> None:
+    """Two lines or more for each item: addresses are too long for a table's column."""
+    lines = []
+    for item in items:
+        size = "" if item.megabytes is None else f"~{item.megabytes} MB"
+        lines.append(f"{item.name:<30}{state(item, root):<10}{size:<9}{item.terms}")
+        lines += [f"    {address}" for address in way.addresses(item)]
+    own = "there" if imagenet.is_there(root) else "missing"
+    lines += [f"{imagenet.NAME:<30}{own}", "    your own copy: fqbench fetch imagenet says where"]
+    lines += ["", *(f"{name}: {', '.join(members)}" for name, members in GROUPS.items())]
+    print(*lines, f"data root: {root}", sep="\n")
+
+
+@dataclass
+class _Bar:
+    """A line for each thing said, and below them one bar for what is going on."""
+
+    errors: Console
+    bar: Progress
+    task: TaskID | None = None
+    shown: str = ""
+
+    def say(self, text: str) -> None:
+        self._forget()
+        self.errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, text: str, done: int, total: int | None) -> None:
+        if self.task is None or self.shown != text:
+            self._forget()
+            # What was there before counts for no speed: the bar begins with it.
+            self.task, self.shown = self.bar.add_task(text, total=total, completed=done), text
+        self.bar.update(self.task, completed=done, total=total)
+
+    def _forget(self) -> None:
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+
+
+@contextmanager
+def _listener(errors: Console) -> Iterator[_Bar]:
+    """The bar is shown where standard error is a terminal."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=errors, transient=True, disable=not errors.is_terminal
+    ) as progress:
+        yield _Bar(errors, progress)
