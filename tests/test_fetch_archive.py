@@ -182,7 +182,7 @@ class TestHostile:
         refused(path, folder, match)
 
     def test_file_in_the_place_of_the_top(self, folder):
-        refused(tar(folder.parent / "x.tar", {".": b"x"}), folder, "twice|no usable name")
+        refused(tar(folder.parent / "x.tar", {".": b"x"}), folder, "stands in it twice")
 
     @pytest.mark.parametrize("ending", ["tar", "tar.gz", "zip"])
     def test_too_many_members(self, ending, folder):
@@ -218,13 +218,14 @@ class TestHostile:
         path.write_bytes(gzip.compress(pax * 5000))
         refused(path, folder, "x.tar.gz")
 
-    def test_zip_that_tells_too_small_a_size(self, folder):
+    @pytest.mark.parametrize("told", [10, 89_999, 90_001])
+    def test_zip_that_tells_another_size(self, told, folder):
         """The first bytes of a file that goes on are not taken for the file."""
         path = zipped(folder.parent / "x.zip", [("a", bytes(90_000))])
         content = path.read_bytes()
         assert content.count(struct.pack("<L", 90_000)) == 2
-        path.write_bytes(content.replace(struct.pack("<L", 90_000), struct.pack("<L", 10)))
-        with pytest.raises(ArchiveError):
+        path.write_bytes(content.replace(struct.pack("<L", 90_000), struct.pack("<L", told)))
+        with pytest.raises(ArchiveError, match=r"x\.zip"):
             opened(path, folder)
 
     def test_encrypted_zip(self, folder):
@@ -254,7 +255,7 @@ class TestDamaged:
     def test_no_archive(self, content, folder):
         path = folder.parent / "x.tar"
         path.write_bytes(content)
-        with pytest.raises(ArchiveError, match="x.tar"):
+        with pytest.raises(ArchiveError, match=r"x\.tar"):
             unpack(path, folder, SMALL, lambda done, total: None)
 
     def test_flipped_bits_in_compressed_ones(self, folder):

@@ -64,29 +64,41 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench fetch``: 0 all is there, 1 something is not."""
-    root = data_root(options.data_root and Path(options.data_root)).absolute()
-    wanted = chosen_items([name for name in options.names if name != imagenet.NAME])
+    root = data_root(options.data_root).absolute()
+    names = options.names or [*(item.name for item in ITEMS), imagenet.NAME]
+    items = chosen_items([name for name in names if name != imagenet.NAME])
     way = Way(offline=options.offline, mirror=options.mirror)
     if options.list or not options.names:
-        _show(wanted or ITEMS, root, way)
+        _show(items, root, way, with_imagenet=imagenet.NAME in names)
         return DONE
-    lacking = imagenet.NAME in options.names and not imagenet.is_there(root)
-    if lacking:
-        complain(errors, imagenet.explanation(root))
-    elif imagenet.NAME in options.names:
-        print(f"{imagenet.NAME} is there")
     try:
-        with _listener(errors) as listener:
-            for outcome in fetch(wanted, root, listener, way) if wanted else ():
-                lacking = lacking or not outcome.is_there
-                if outcome.is_there:
-                    listener.say(outcome.text)
-                else:
-                    complain(errors, outcome.text)
+        all_there = imagenet.NAME not in names or _own_copy(root, errors)
+        return DONE if _fetch(items, root, way, errors) and all_there else NOT_ALL_THERE
     except KeyboardInterrupt:
-        complain(errors, _interruption(wanted, root))
+        complain(errors, _interruption(items, root))
         return INTERRUPTED
-    return NOT_ALL_THERE if lacking else DONE
+
+
+def _fetch(items: Sequence[Item], root: Path, way: Way, errors: Console) -> bool:
+    """Whether all are there then."""
+    all_there = True
+    with _listener(errors) as listener:
+        for outcome in fetch(items, root, listener, way):
+            all_there = all_there and outcome.is_there
+            if outcome.is_there:
+                listener.say(outcome.text)
+            else:
+                complain(errors, outcome.text)
+    return all_there
+
+
+def _own_copy(root: Path, errors: Console) -> bool:
+    """Whether ImageNet is there; else it is told where it goes."""
+    if not imagenet.is_there(root):
+        complain(errors, imagenet.explanation(root))
+        return False
+    errors.print(f"{imagenet.NAME} is there")
+    return True
 
 
 def _interruption(items: Sequence[Item], root: Path) -> str:
@@ -97,17 +109,18 @@ def _interruption(items: Sequence[Item], root: Path) -> str:
     return f"interrupted; {f'kept: {kept}; ' if kept else ''}the same command goes on from here"
 
 
-def _show(items: Sequence[Item], root: Path, way: Way) -> None:
+def _show(items: Sequence[Item], root: Path, way: Way, *, with_imagenet: bool) -> None:
     """Two lines or more for each item: addresses are too long for a table's column."""
-    lines = []
+    lines = [f"data root: {root}"]
+    lines += [f"{name}: {', '.join(members)}" for name, members in GROUPS.items()]
     for item in items:
         size = "" if item.megabytes is None else f"~{item.megabytes} MB"
         lines.append(f"{item.name:<30}{state(item, root):<10}{size:<9}{item.terms}")
         lines += [f"    {address}" for address in way.addresses(item)]
-    own = "there" if imagenet.is_there(root) else "missing"
-    lines += [f"{imagenet.NAME:<30}{own}", "    your own copy: fqbench fetch imagenet says where"]
-    lines += ["", *(f"{name}: {', '.join(members)}" for name, members in GROUPS.items())]
-    print(*lines, f"data root: {root}", sep="\n")
+    if with_imagenet:
+        own = "there" if imagenet.is_there(root) else "missing"
+        lines += [f"{imagenet.NAME:<30}{own}", "    your own copy: fqbench fetch imagenet"]
+    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass

@@ -36,6 +36,8 @@ def unpack(archive: Path, folder: Path, bounds: Bounds, report: Report) -> None:
     """
     with opened(archive) as members:
         files = checked(members, bounds)
+        if not files:
+            raise ArchiveError("it holds no file")
         total = sum(member.size for member in files.values())
         require_space(folder, total)
         done = 0
@@ -53,7 +55,8 @@ def checked(members: Iterable[Member], bounds: Bounds) -> dict[PurePosixPath, Me
     ends the reading.
     """
     files: dict[PurePosixPath, Member] = {}
-    taken: dict[str, tuple[PurePosixPath, bool]] = {}
+    top = PurePosixPath(".")
+    taken: dict[str, tuple[PurePosixPath, bool]] = {_folded(top): (top, True)}
     size = 0
     for count, member in enumerate(members, start=1):
         size += member.size

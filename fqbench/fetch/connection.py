@@ -103,7 +103,7 @@ def _told() -> Iterator[None]:
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise CutOffError("the server did not answer in time") from error
     except requests.exceptions.SSLError as error:
-        raise AddressError(f"no encrypted connection: {_reason(error)}") from error
+        raise AddressError(f"no encrypted connection: {_innermost(error)}") from error
     except requests.ConnectionError as error:
         cause = error.args[0] if error.args else None
         if isinstance(cause, urllib3.exceptions.MaxRetryError):
@@ -121,5 +121,12 @@ def _unreachable(reason: Exception | None) -> str:
     return "no connection to its host"
 
 
-def _reason(error: Exception) -> str:
+def _innermost(error: BaseException) -> str:
+    """What was said first: the libraries wrap it several times."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "verify_message", "") or _reason(error)
+
+
+def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__

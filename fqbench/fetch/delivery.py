@@ -44,6 +44,8 @@ def fetch(
     What is there is held to the lock file; what is missing is taken from the downloads folder,
     or fetched. Raises UsageError where the lock file or the root cannot be used.
     """
+    if not items:
+        return
     downloads = root / DOWNLOADS
     try:
         downloads.mkdir(parents=True, exist_ok=True)

@@ -63,9 +63,10 @@ class Download:
             return _host(self.address)
         with self.connection.get(self.address, _headers(origin, part.size)) as response:
             if origin is None or not _goes_on(response, origin, part):
+                part.drop()
                 origin = _origin(self.address, response)
-                part.restart(origin)
             self._require_room(origin, part)
+            part.note(origin)
             self._append(response, origin, part)
             return _host(response.url)
 

@@ -54,7 +54,9 @@ class LockFile:
         """All entries by item. Raises UsageError where the file is not what was written."""
         if not self.path.exists():
             return {}
-        content = read_yaml(self.path, "lock file") or {}
+        content = read_yaml(self.path, "lock file")
+        if content is None:
+            return {}
         if not isinstance(content, dict):
             raise UsageError(f"{self.path}: expected an entry for each item")
         return {name: self._pin(name, entry) for name, entry in content.items()}

@@ -59,9 +59,8 @@ class PartFile:
         too_long = origin.total is not None and self.size > origin.total
         return origin if usable and not too_long else None
 
-    def restart(self, origin: Origin) -> None:
-        """Begin anew, with no bytes."""
-        self.drop()
+    def note(self, origin: Origin) -> None:
+        """Write down what the bytes are part of."""
         write_text(self._note, origin.model_dump_json() + "\n")
 
     def drop(self) -> None:
