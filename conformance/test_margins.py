@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import pytest
+
 from fqbench import zoo
 from fqbench.margins import Margins
-
-PUBLISHED = (
-    "yolov5s",
-    "yolov6s",
-    "yolov7",
-    "ppyoloe_crn_l_300e_coco",
-    "resnet50_vd",
-    "mobilenet_v1_ssld",
-)
-"""Models of the published table, whose margins wait for their weights."""
+from fqbench.report.published import published_figures
+from fqbench.spec.model import Method
 
 
 def test_every_margin_is_of_a_known_model(margins: Margins) -> None:
-    assert margins.unmatched([*zoo.embedded_names(), *PUBLISHED]) == ()
+    assert margins.unmatched([*zoo.embedded_names(), *zoo.published_names()]) == ()
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("model", zoo.published_names())
+def test_every_published_model_has_a_margin_on_the_cpu(
+    margins: Margins, model: str, method: str
+) -> None:
+    entries = [entry for entry in margins.entries if entry.model == model]
+    for backend in ("onnxruntime", "paddle"):
+        assert any(e.backend in (None, backend) and e.method in (None, method) for e in entries)
 
 
 def test_every_embedded_model_has_a_margin(margins: Margins) -> None:
     assert set(zoo.embedded_names()) <= {entry.model for entry in margins.entries}
+
+
+def test_every_published_drop_stands_beside_a_margin_no_wider(margins: Margins) -> None:
+    entries = {(e.model, e.backend, e.method): e for e in margins.entries}
+    for row in published_figures():
+        entry = entries[row.model, row.backend, row.method]
+        assert entry.published == row.drop
+        assert entry.drop <= row.drop

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from fqbench.errors import UsageError
 from fqbench.spec import Margin, ModelSpec
@@ -15,9 +16,13 @@ from fqbench.spec.yamlfile import read_yaml
 
 
 class ModelMargin(Margin):
-    """A margin of the model called ``model``."""
+    """A margin of the model called ``model``.
+
+    ``published``: the drop in points that others published for the same cells, where they did.
+    """
 
     model: str
+    published: Annotated[float, Field(ge=0)] | None = None
 
 
 _ENTRIES = TypeAdapter(list[ModelMargin])

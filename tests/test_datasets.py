@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,18 @@ from typing import Any
 import pytest
 
 from fqbench.data import Sample, open_dataset
-from fqbench.data.calibration import calibration_hash, calibration_paths, overlap
+from fqbench.data.calibration import (
+    calibration_hash,
+    calibration_name,
+    calibration_paths,
+    overlap,
+)
+from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
+from fqbench.pipeline.images import Images
 from fqbench.spec import Calibration, Coco, ImageList
+from fqbench.spec.load import load_spec
+from tests.tiny_spec import write_spec
 
 COCO: dict[str, Any] = {
     "images": [{"id": 7, "file_name": "b.jpg"}, {"id": 3, "file_name": "a.jpg"}],
@@ -195,10 +205,108 @@ def test_calibration_hash_tells_content_and_order_but_no_names(images: Path) -> 
     assert calibration_hash([a]) != HASH
 
 
-def test_overlap_finds_the_same_image_under_another_name(images: Path) -> None:
+def test_overlap_finds_the_same_image_under_another_name(images: Path, tmp_path: Path) -> None:
     a, b = images / "a.jpg", images / "b.jpg"
     copy = Path(shutil.copy(b, images / "copy.png"))
     samples = [Sample(1, b), Sample(2, images / "c d.JPG")]
     # a.jpg is as long as b.jpg, but another image.
-    assert overlap([a, copy, b], samples) == (copy, b)
-    assert overlap([a], samples) == ()
+    digests = Digests(tmp_path / "cache")
+    assert overlap([a, copy, b], samples, digests) == (copy, b)
+    assert overlap([a], samples, digests) == ()
+
+
+def test_images_that_vanished_are_told(images: Path, tmp_path: Path) -> None:
+    gone = Sample(1, images / "gone.jpg")
+    with pytest.raises(UsageError, match=r"cannot read image .*gone.jpg: No such file"):
+        overlap([images / "a.jpg"], [gone], Digests(tmp_path))
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """Three folders of classes: of two images, of none, of one."""
+    folder = tmp_path / "val"
+    for name in ("n02/b.JPEG", "n02/a.JPEG", "n10/z.png", "n10/notes.txt", ".git/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    (folder / "n05").mkdir()
+    (folder / "README").write_text("not a folder")
+    return folder
+
+
+def test_without_a_list_each_folder_is_a_class(classes: Path) -> None:
+    data = open_dataset(ImageList(kind="imagenet", images=classes))
+    assert data.samples == (
+        Sample(1, classes / "n02/a.JPEG", 0),
+        Sample(2, classes / "n02/b.JPEG", 0),
+        Sample(3, classes / "n10/z.png", 2),
+    )
+    assert data.classes == 3
+    part = open_dataset(ImageList(kind="imagenet", images=classes, start=1, count=1))
+    assert (part.samples, part.classes) == (data.samples[1:2], 3)
+
+
+def test_a_folder_without_classes_or_list_is_told(images: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"images has no folders of classes: name a list file by d"
+    ):
+        open_dataset(ImageList(kind="imagenet", images=images))
+    (images / "n01").mkdir()
+    with pytest.raises(UsageError, match="no image is left to evaluate, 0 are listed"):
+        open_dataset(ImageList(kind="imagenet", images=images))
+
+
+def test_classes_must_be_those_of_the_model(classes: Path, tmp_path: Path) -> None:
+    spec = load_spec(write_spec(tmp_path), None)
+    dataset = ImageList(kind="imagenet", images=classes)
+    images = Images(spec.model_copy(update={"dataset": dataset}), Digests(tmp_path))
+    images.check_classes(3)
+    with pytest.raises(UsageError, match=r"val: it has 3 folders of classes, .*tiny.onnx has 1000"):
+        images.check_classes(1000)
+
+
+def test_calibration_takes_folders_of_classes_by_turns(classes: Path) -> None:
+    chosen = calibration_paths(Calibration(images=classes, count=2))
+    assert chosen == (classes / "n02/a.JPEG", classes / "n10/z.png")
+    assert calibration_paths(Calibration(images=classes))[2:] == (classes / "n02/b.JPEG",)
+
+
+def test_calibration_is_named_by_its_source_and_part(images: Path) -> None:
+    folder = Path("coco/train2017")
+    assert calibration_name(Calibration(images=folder), 20) == "train2017[0:20]"
+    listed = Calibration(images=folder, list=Path("lists/some.txt"), start=5, count=64)
+    assert calibration_name(listed, 64) == "some.txt[5:69]"
+
+
+def test_images_know_the_name_of_what_calibrates(tmp_path: Path) -> None:
+    images = Images(load_spec(write_spec(tmp_path), None), Digests(tmp_path))
+    assert images.calibration_name == "calibration[0:8]"
+
+
+def test_the_digest_of_images_tells_content_and_order(tmp_path: Path) -> None:
+    spec = load_spec(write_spec(tmp_path), None)
+    found = []
+    for change in (None, "other"):
+        if change is not None:
+            (tmp_path / "images" / "03.png").write_text(change)
+        found.append(Images(spec, Digests(tmp_path)).digest)
+    part = spec.dataset.model_copy(update={"count": 5})
+    found.append(Images(spec.model_copy(update={"dataset": part}), Digests(tmp_path)).digest)
+    assert len(set(found)) == 3
+
+
+def test_a_data_set_of_full_size_is_opened_without_a_look_at_each_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "val"
+    folder.mkdir()
+    names = [f"ILSVRC2012_val_{number:08}.JPEG" for number in range(2000)]
+    for name in names:
+        (folder / name).touch()
+    looked_at: list[object] = []
+    real = os.stat
+    monkeypatch.setattr(
+        os, "stat", lambda path, **more: looked_at.append(path) or real(path, **more)
+    )
+    data = open_dataset(_list(folder, "".join(f"{name} 1\n" for name in names)))
+    assert len(data.samples) == 2000
+    assert len(looked_at) < 20

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fqbench.cells import Cell
 from fqbench.measure.stats import Interval, Latency
-from fqbench.report import markdown, terminal
+from fqbench.report import markdown, methods, support, terminal
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, Row
 
@@ -42,6 +42,7 @@ INT8 = row(
     ratio=Interval(2.424, 2.4, 2.456),
     drop=Interval(0.5, -0.125, 1.0),
     margin=1.0,
+    calibration="train[0:64]",
     convolutions=60,
     int8_convolutions=57,
 )
@@ -59,11 +60,11 @@ REPORT = """\
 Measured 2024-05-06T07:08:09+00:00 (UTC).
 
 | Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Metric | FP32 | INT8 | Drop | Margin \
-| INT8 convs | Method |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| Agreement | INT8 convs | Method |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | mAP | 37.60 | 37.10 \
-| 0.50 (-0.12 to 1.00) | 1 ok | 57 of 60 | offline quantization |
-| net | Paddle Inference | CPU | 12.00 | failed | - | mAP | 37.60 | - | - | - | - | - |
+| 0.50 (-0.12 to 1.00) | 1 ok | - | 57 of 60 | offline quantization |
+| net | Paddle Inference | CPU | 12.00 | failed | - | mAP | 37.60 | - | - | - | - | - | - |
 
 """
 
@@ -72,9 +73,11 @@ def test_whole_report():
     text = markdown.markdown(results(FP32, INT8, PADDLE, CRASHED))
     head, _, notes = text.partition("- Latency is")
     assert head == REPORT
+    notes, _, tables = notes.partition("\n## Methods of quantization\n")
+    assert "| distillation training | not in this version | - | - | - |" in tables
     assert notes.endswith(
-        "- Data: net mAP on 128 images of val.json; calibration images are never among those"
-        " evaluated.\n"
+        "- Data: net mAP on 128 images of val.json; calibration images (net on train[0:64]) are"
+        " never among those evaluated.\n"
         "- CPU: Some CPU (avx2, fma), 2 cores; the number of fixed threads is 1.\n"
         "- Versions: fqbench 0.1.0, python 3.11.7.\n"
         "- net-paddle-cpu-int8: failed: it was killed\n"
@@ -129,10 +132,10 @@ HOSTILE = "a | b\n| c | <script>alert(1)</script> & [bold]x[/bold]"
 def test_hostile_reason_is_harmless_in_markdown():
     text = markdown.markdown(results(PADDLE, replace(CRASHED, reason=HOSTILE)))
     assert "<script>" not in text
-    assert text.endswith(
-        "- net-paddle-cpu-int8: failed: a \\| b \\| c \\|"
+    assert (
+        "\n- net-paddle-cpu-int8: failed: a \\| b \\| c \\|"
         " &lt;script&gt;alert(1)&lt;/script&gt; &amp; [bold]x[/bold]\n"
-    )
+    ) in text
 
 
 def shown(width: int, *rows: Row) -> str:
@@ -151,9 +154,9 @@ def test_wide_terminal_shows_every_column():
     assert header == " ".join(COLUMNS)
     assert first == (
         "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) mAP 37.60 37.10"
-        " 0.50 (-0.12 to 1.00) 1 ok 57 of 60 offline quantization"
+        " 0.50 (-0.12 to 1.00) 1 ok - 57 of 60 offline quantization"
     )
-    assert second == "net Paddle Inference CPU 12.00 failed - mAP 37.60 - - - - -"
+    assert second == "net Paddle Inference CPU 12.00 failed - mAP 37.60 - - - - - -"
     assert "net-paddle-cpu-int8: failed: it was killed" in notes
 
 
@@ -167,3 +170,76 @@ def test_narrow_terminal_shows_what_decides_without_cutting_it():
 def test_hostile_reason_is_no_markup_in_a_terminal():
     text = shown(220, PADDLE, replace(CRASHED, reason="[bold]x[/bold] [/] [red"))
     assert "failed: [bold]x[/bold] [/] [red" in text
+
+
+# Weights without accuracy
+
+SYNTHETIC = {"weights": "synthetic", "needs": "needs trained weights: fqbench fetch net"}
+RANDOM = (
+    replace(FP32, accuracy=None, **SYNTHETIC),
+    replace(INT8, accuracy=None, drop=None, agreement=0.98765, **SYNTHETIC),
+)
+
+
+def test_synthetic_rows_show_words_for_accuracy_and_no_margin():
+    found = texts(*RANDOM)
+    assert found["Model"] == "net (synthetic)"
+    assert found["FP32"] == found["INT8"] == "needs trained weights: fqbench fetch net"
+    assert (found["Drop"], found["Margin"], found["Agreement"]) == ("-", "-", "0.9877")
+    assert found["Ratio"] == "2.42 (2.40 to 2.46)"
+
+
+def test_narrow_terminal_shows_agreement_where_there_is_no_accuracy():
+    header, _, first, *notes = squeezed(shown(80, *RANDOM))
+    assert header == "Model Backend FP32 ms INT8 ms Ratio Agreement"
+    assert first == "net* ONNX 10.00 4.12 2.42 0.9877"
+    text = " ".join(notes)
+    assert "Synthetic weights (*) are random" in text
+    assert "Accuracy: net needs trained weights: fqbench fetch net." in text
+
+
+def test_int8_file_has_a_line_of_its_own():
+    given = replace(
+        INT8, cell=replace(INT8.cell, precision="int8_file"), method="given", accuracy=36.0
+    )
+    ours, theirs = (
+        dict(zip(COLUMNS, line.texts, strict=True)) for line in lines([FP32, INT8, given])
+    )
+    assert (ours["INT8"], ours["Method"]) == ("37.10", "offline quantization")
+    assert (theirs["INT8"], theirs["Method"]) == ("36.00", "INT8 file as given")
+    assert ours["FP32"] == theirs["FP32"] == "37.60"
+
+
+# Methods and support
+
+
+def test_methods_are_told_by_what_was_measured():
+    paddle = replace(INT8, cell=replace(INT8.cell, backend="paddle"), drop=Interval(1.5, 1, 2))
+    measured = (
+        replace(FP32, size_mb=10.0),
+        replace(INT8, size_mb=2.5, quantize_s=20.0, ratio=Interval(2.0, 2, 2)),
+        replace(PADDLE, size_mb=10.0),
+        replace(paddle, size_mb=2.7, quantize_s=20.0, ratio=Interval(4.5, 4, 5)),
+    )
+    offline, distillation = methods.methods(measured)
+    assert offline == (
+        "offline quantization",
+        "20 s a model (20 to 20)",
+        "1.00 points lost (median), at most 1.50 points (net on Paddle Inference)",
+        "0.26 of FP32",
+        "3.00 times FP32 (2.00 to 4.50)",
+    )
+    assert distillation[1] == "not in this version"
+
+
+def test_methods_without_rows_invent_nothing():
+    offline, _ = methods.methods([FP32])
+    assert offline == ("offline quantization", "not measured", "-", "-", "-")
+
+
+def test_support_names_what_runs_or_why_not():
+    cpu, gpu = support.support()
+    assert support.COLUMNS == ("Hardware", "ONNX Runtime", "Paddle Inference", "TensorRT")
+    assert cpu == ("CPU", "FP32, INT8", "FP32, INT8", "no: TensorRT runs on NVIDIA GPUs only")
+    assert gpu[0] == "GPU"
+    assert gpu[1] == "no: fqbench runs ONNX Runtime on the CPU only"

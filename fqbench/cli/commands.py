@@ -44,9 +44,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     margins = load_margins(default_margins_path())
     rows: list[Row] = []
     with _progress(errors) as report:
-        specs, problems = find_specs(
-            options.spec, options.models, _root(options), store, report
-        )
+        specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
         calibrates = "int8" in (options.precisions or ["int8"])
         ready = prepare(specs, store, report, allow_code=options.allow_code, calibrates=calibrates)
         for problem in (*problems, *ready.problems):

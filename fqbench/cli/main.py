@@ -17,6 +17,7 @@ from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
 from fqbench.cli import commands, fetch
 from fqbench.errors import FqbenchError, UsageError
+from fqbench.quantize import AVAILABLE
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_selection(run)
     run.add_argument(
-        "--method", choices=["offline"], default="offline", help="how INT8 models are made"
+        "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
     )
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"

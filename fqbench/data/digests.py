@@ -70,7 +70,11 @@ class Digests:
         unknown = [name for name in states if name not in known]
         for start in range(0, len(unknown), AT_ONCE):
             part = unknown[start : start + AT_ONCE]
-            found = dict(zip(part, ahead(_digest, part, WORKERS, 2 * WORKERS), strict=True))
+            # A task of each thread, not of each file: handing over takes as long as a small file.
+            shares = [part[first::WORKERS] for first in range(WORKERS)]
+            found: dict[str, str] = {}
+            for digests in ahead(_digests, shares, WORKERS, WORKERS):
+                found.update(digests)
             known.update(found)
             still = [name for name in part if _state(name) == states[name]]
             lasting = [name for name in still if states[name].changed_ns < settled]
@@ -123,11 +127,14 @@ def _state(name: str) -> _State:
     return _State(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _digest(name: str) -> str:
-    try:
-        return file_digest(Path(name))
-    except OSError as error:
-        raise _unreadable(name, error) from error
+def _digests(names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = file_digest(Path(name))
+        except OSError as error:
+            raise _unreadable(name, error) from error
+    return found
 
 
 def _unreadable(name: str, error: Exception) -> UsageError:

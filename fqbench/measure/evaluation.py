@@ -1,11 +1,13 @@
-"""A model's answers for a whole data set, images read and outputs decoded beside the runtime."""
+"""A model's answers for a whole data set, as fast as the cores allow and in constant memory."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,29 +17,49 @@ from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Decode, Preprocess
-from fqbench.vision.decode import Decoder, decoder
+from fqbench.spec import Decode, Preprocess, PythonDecoder
+from fqbench.vision.decode import Answer, Decoder, Outputs, decoder
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 
+SIDE_BY_SIDE = frozenset({"onnxruntime"})
+"""Backends that run in any thread, several at a time. Paddle Inference must stay in the thread it
+was loaded in: elsewhere oneDNN "could not execute a primitive"."""
+
+MOST_RUNNERS = 8
+"""Each holds the model once more in memory."""
+
+Named = tuple[int, Path]
+"""Id and file of an image."""
+
 
 @dataclass(frozen=True)
 class Share:
-    """How an evaluation divides the cores: ``threads`` of the runtime, ``workers`` beside it."""
+    """How an evaluation divides the cores.
 
+    ``runners``: of the model, at the same time, ``threads`` each; ``workers`` read images.
+    """
+
+    runners: int
     threads: int
     workers: int
 
 
-def share(cores: int) -> Share:
-    """A quarter of the cores reads images, at least one; the others are the runtime's.
+def share(backend: str, cores: int) -> Share:
+    """The share of ``cores`` that takes the least time an image.
 
-    No core is given twice but where there is only one: the runtime's threads spin while they
-    wait for each other, and one that shares its core with a worker keeps the others waiting.
+    Where models run side by side, each does one image from its file to its answer: no core waits
+    for another, whatever reading and inference take. Else a quarter of the cores reads images and
+    the others are the runtime's. No core is given twice but where there is only one: threads of a
+    runtime spin while they wait for each other, and one that a worker keeps from its core keeps
+    the others waiting.
     """
+    if backend in SIDE_BY_SIDE:
+        runners = min(cores, MOST_RUNNERS)
+        return Share(runners, cores // runners, runners)
     workers = max(1, cores // 4)
-    return Share(max(1, cores - workers), workers)
+    return Share(1, max(1, cores - workers), workers)
 
 
 @dataclass(frozen=True)
@@ -62,42 +84,78 @@ class Evaluation:
     def of(arguments: Mapping[str, Any], workers: int) -> Evaluation:
         """What the JSON of a step describes. Raises UsageError for a decoder that is not there."""
         preprocess = Preprocess.model_validate(arguments["preprocess"])
-        decode = decoder(
-            TypeAdapter(Decode).validate_python(arguments["decode"]),
-            preprocess.resize.output,
-            allow_code=arguments["allow_code"],
-        )
+        kind: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
+        decode = decoder(kind, preprocess.resize.output, allow_code=arguments["allow_code"])
+        if isinstance(kind, PythonDecoder):
+            decode = one_at_a_time(decode)
         return Evaluation(preprocess, tuple(arguments["inputs"]), decode, workers)
 
     def answers(
-        self, runner: Runner, samples: Iterable[tuple[int, Path]]
+        self, runners: Sequence[Runner], samples: Iterable[Named]
     ) -> Generator[Prediction, None, None]:
-        """The answer for each of ``samples`` (id and file), in their order.
+        """The answer for each of ``samples``, in their order.
 
-        The runtime runs in the caller's thread. ``workers`` threads read the next images
-        meanwhile and one decodes the last outputs: a decoder of the user's own gets one image
-        after the other. No more than ``2 * workers + 4`` images are in memory. Raises UsageError
-        naming the image that cannot be read, and what runtime and decoder raise; then, and where
-        the caller closes this, nothing is left running.
+        Several ``runners`` each run in threads beside the caller's, a single one in the caller's.
+        No more than ``2 * workers + 4`` images are in memory. Raises UsageError naming the image
+        that cannot be read, and what runtime and decoder raise; then, and where the caller closes
+        this, nothing is left running.
         """
-        with closing(self.feeds(samples)) as feeds:
-            outputs = ((feed, runner.run(feed.tensors)) for feed in feeds)
-            with closing(ahead(self._answer, outputs, 1, 1)) as found:
-                yield from found
+        start = self._side_by_side if len(runners) > 1 else self._in_turn
+        with closing(start(runners, samples)) as found:
+            yield from found
 
-    def feeds(self, samples: Iterable[tuple[int, Path]]) -> Generator[Feed, None, None]:
+    def feeds(self, samples: Iterable[Named]) -> Generator[Feed, None, None]:
         """Each of ``samples`` as the model takes it, read ahead by the workers."""
         return ahead(self.read, samples, self.workers, 2 * self.workers)
 
-    def read(self, sample: tuple[int, Path]) -> Feed:
+    def read(self, sample: Named) -> Feed:
         """One image. Raises UsageError naming it where it cannot be read."""
         image_id, path = sample
         prepared = prepare(read_image(path), self.preprocess)
         return Feed(image_id, model_inputs(prepared, self.inputs), prepared.geometry)
 
-    def _answer(self, output: tuple[Feed, list[Tensor]]) -> Prediction:
+    def _side_by_side(
+        self, runners: Sequence[Runner], samples: Iterable[Named]
+    ) -> Generator[Prediction, None, None]:
+        """As many images at a time as there are runners, each all the way in one thread."""
+        idle: SimpleQueue[Runner] = SimpleQueue()
+        for runner in runners:
+            idle.put(runner)
+
+        def answer(sample: Named) -> Prediction:
+            feed = self.read(sample)
+            runner = idle.get()
+            try:
+                outputs = runner.run(feed.tensors)
+            finally:
+                idle.put(runner)
+            return self._decoded((feed, outputs))
+
+        return ahead(answer, samples, len(runners), 2 * len(runners))
+
+    def _in_turn(
+        self, runners: Sequence[Runner], samples: Iterable[Named]
+    ) -> Generator[Prediction, None, None]:
+        """The next images are read, and the last outputs decoded, while the runner runs here."""
+        with closing(self.feeds(samples)) as feeds:
+            outputs = ((feed, runners[0].run(feed.tensors)) for feed in feeds)
+            with closing(ahead(self._decoded, outputs, 1, 1)) as found:
+                yield from found
+
+    def _decoded(self, output: tuple[Feed, list[Tensor]]) -> Prediction:
         feed, tensors = output
         return Prediction(feed.image_id, self.decode(tensors, feed.geometry))
+
+
+def one_at_a_time(decode: Decoder) -> Decoder:
+    """``decode``, called by one thread at a time: a user's own function may rely on it."""
+    lock = threading.Lock()
+
+    def alone(outputs: Outputs, geometry: Geometry) -> Answer:
+        with lock:
+            return decode(outputs, geometry)
+
+    return alone
 
 
 def reported(found: Iterable[Prediction], images: int, report: Report) -> Iterator[Prediction]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends import runtime
+from fqbench.backends import Runner, runtime
+from fqbench.backends.base import Tensor
+from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
-from fqbench.measure.evaluation import Evaluation, share
+from fqbench.measure.evaluation import Evaluation, Feed, share
 
 IMAGES = 64
-"""As many are evaluated: of the first ones, again and again where there are fewer."""
+"""As many are evaluated: the first ones, again and again where there are fewer."""
 
 DIFFERENT = 8
 """Images that inference and decoding alone are timed with."""
@@ -26,30 +29,26 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
     Those are ``reading`` (from file to tensor), ``inference`` and ``decoding``, each by as many
     threads as the evaluation gives it.
     """
-    cores = share(arguments["cores"])
-    evaluation = Evaluation.of(arguments, cores.workers)
-    runner = runtime(arguments["backend"]).prepare(
-        Path(arguments["artifact"]), precision=arguments["precision"], threads=cores.threads
-    )
+    shared = share(arguments["backend"], arguments["cores"])
+    evaluation = Evaluation.of(arguments, shared.workers)
+    backend, artifact = runtime(arguments["backend"]), Path(arguments["artifact"])
+    runners = [
+        backend.prepare(artifact, precision=arguments["precision"], threads=shared.threads)
+        for _ in range(shared.runners)
+    ]
     listed = [(number, Path(path)) for number, path in arguments["samples"]]
-    samples = [listed[number % len(listed)] for number in range(IMAGES)]
+    samples = list(islice(cycle(listed), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]
-    outputs = [runner.run(feed.tensors) for feed in feeds]
+    outputs = [(feed, runners[0].run(feed.tensors)) for feed in feeds]
 
-    def inference() -> Iterator[object]:
-        for number in range(IMAGES):
-            yield runner.run(feeds[number % len(feeds)].tensors)
-
-    def decoding() -> Iterator[object]:
-        for number in range(IMAGES):
-            index = number % len(feeds)
-            yield evaluation.decode(outputs[index], feeds[index].geometry)
+    def decode(output: tuple[Feed, list[Tensor]]) -> object:
+        return evaluation.decode(output[1], output[0].geometry)
 
     parts: dict[str, Callable[[], Iterable[object]]] = {
-        "evaluation": lambda: evaluation.answers(runner, samples),
+        "evaluation": lambda: evaluation.answers(runners, samples),
         "reading": lambda: evaluation.feeds(samples),
-        "inference": inference,
-        "decoding": decoding,
+        "inference": lambda: _inference(runners, feeds),
+        "decoding": lambda: ahead(decode, islice(cycle(outputs), IMAGES), len(runners), IMAGES),
     }
     found: dict[str, list[float]] = {name: [] for name in parts}
     for part in parts.values():
@@ -61,6 +60,19 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
             found[name].append((time.perf_counter() - begin) / IMAGES)
         report(done + 1, ROUNDS)
     return found
+
+
+def _inference(runners: list[Runner], feeds: list[Feed]) -> Iterable[object]:
+    """The runners' own work, on ``IMAGES`` images: of several at the same time."""
+    turns = list(islice(cycle(feeds), IMAGES))
+    if len(runners) == 1:
+        return (runners[0].run(feed.tensors) for feed in turns)
+
+    def run(number: int) -> None:
+        for feed in turns[number :: len(runners)]:
+            runners[number].run(feed.tensors)
+
+    return ahead(run, range(len(runners)), len(runners), len(runners))
 
 
 def _exhaust(items: Iterable[object]) -> None:

@@ -147,13 +147,13 @@ def predict(arguments: Arguments, report: Report) -> None:
     from fqbench.measure.evaluation import Evaluation, reported, share
     from fqbench.measure.prediction import write_predictions
 
-    cores = share(arguments["cores"])
-    evaluation = Evaluation.of(arguments, cores.workers)
-    runner = _prepare(arguments, cores.threads)
+    shared = share(arguments["backend"], arguments["cores"])
+    evaluation = Evaluation.of(arguments, shared.workers)
+    runners = [_prepare(arguments, shared.threads) for _ in range(shared.runners)]
     folder, samples = Path(arguments["folder"]), arguments["samples"]
-    found = evaluation.answers(runner, ((number, Path(path)) for number, path in samples))
+    found = evaluation.answers(runners, ((number, Path(path)) for number, path in samples))
     write_predictions(folder, reported(found, len(samples), report))
-    facts = {"int8_convolutions": runner.int8_convolutions()}
+    facts = {"int8_convolutions": runners[0].int8_convolutions()}
     (folder / "facts.json").write_text(json.dumps(facts))
 
 

@@ -1,10 +1,11 @@
-"""``report.md``: the table and its notes in Markdown."""
+"""``report.md``: the tables and their notes in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from fqbench.report import comparison, methods, support
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, write_text
@@ -12,10 +13,23 @@ from fqbench.results import Results, write_text
 
 def markdown(results: Results) -> str:
     """The whole report."""
-    table = [COLUMNS, ("---",) * len(COLUMNS), *(line.texts for line in lines(results.rows))]
     listed = "\n".join(f"- {_escaped(note)}" for note in notes(results))
-    head = f"# FP32 against INT8\n\nMeasured {results.created} (UTC).\n"
-    return f"{head}\n{_rows(table)}\n\n{listed}\n"
+    head = f"# FP32 against INT8\n\nMeasured {results.created} (UTC)."
+    parts = [head, _table(COLUMNS, [line.texts for line in lines(results.rows)]), listed]
+    compared = comparison.comparison(results.rows)
+    if compared:
+        parts += [
+            "## Published and measured",
+            _table(comparison.COLUMNS, [line.texts for line in compared]),
+            _escaped(comparison.HARDWARE),
+        ]
+    parts += [
+        "## Methods of quantization",
+        _table(methods.COLUMNS, methods.methods(results.rows)),
+        "## What runs on this machine",
+        _table(support.COLUMNS, support.support()),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def write(results: Results, folder: Path) -> Path:
@@ -23,7 +37,8 @@ def write(results: Results, folder: Path) -> Path:
     return write_text(folder / "report.md", markdown(results))
 
 
-def _rows(table: Sequence[Sequence[str]]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table = [columns, ("---",) * len(columns), *rows]
     return "\n".join(f"| {' | '.join(_escaped(text) for text in row)} |" for row in table)
 
 

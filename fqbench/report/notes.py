@@ -19,11 +19,36 @@ def notes(results: Results) -> tuple[str, ...]:
         " confidence intervals. Ratio is FP32 over INT8 time.",
         "mAP is COCO's, IoU 0.50 to 0.95; drop is FP32 minus INT8 accuracy in points, on the same"
         " images, its interval from a paired bootstrap over images.",
+        *_synthetic(results.rows),
+        *_unlabelled(results.rows),
         _data(results.rows),
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}), {cpu['cores']} cores; the number of fixed"
         f" threads is {threads}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
         *(note for line in lines(results.rows) for note in line.notes),
+    )
+
+
+def _synthetic(rows: Iterable[Row]) -> tuple[str, ...]:
+    if all(row.weights != "synthetic" for row in rows):
+        return ()
+    return (
+        "Synthetic weights (*) are random, with activations as alive as trained ones'. A"
+        " convolution takes the same time whatever its weights, so latency and ratio hold; accuracy"
+        " there is none.",
+    )
+
+
+def _unlabelled(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Agreement, and what accuracy needs, of all models that lack the same in one sentence."""
+    needed = {row.cell.model: row.needs for row in rows if row.needs is not None}
+    if not needed:
+        return ()
+    listed = "; ".join(f"{model} {needs}" for model, needs in needed.items())
+    return (
+        "Agreement is the mean cosine of INT8's and FP32's outputs, each value's mean taken off: 1"
+        " alike, 0 unrelated. Random weights agree less than trained ones.",
+        f"Accuracy: {listed}.",
     )
 
 
@@ -34,7 +59,13 @@ def _data(rows: Iterable[Row]) -> str:
             f" {row.dataset}"
         )
         for row in rows
-        if row.images is not None
+        if row.images is not None and row.needs is None
+    }
+    calibrated = {
+        row.cell.model: f"{row.cell.model} on {row.calibration}"
+        for row in rows
+        if row.calibration is not None
     }
     listed = ", ".join(described.values()) or "none"
-    return f"Data: {listed}; calibration images are never among those evaluated."
+    lists = f" ({', '.join(calibrated.values())})" if calibrated else ""
+    return f"Data: {listed}; calibration images{lists} are never among those evaluated."

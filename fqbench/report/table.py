@@ -21,6 +21,7 @@ COLUMNS = (
     "INT8",
     "Drop",
     "Margin",
+    "Agreement",
     "INT8 convs",
     "Method",
 )
@@ -31,46 +32,72 @@ BACKENDS = {
     "tensorrt": "TensorRT",
 }
 METRICS = {"mAP": "mAP", "top1": "top-1"}
-METHODS = {"offline": "offline quantization", "distillation": "distillation training"}
+METHODS = {
+    "offline": "offline quantization",
+    "distillation": "distillation training",
+    "given": "INT8 file as given",
+}
 NOTHING = "-"
 
 
 @dataclass(frozen=True)
 class Line:
-    """Texts of one line, by column; ``notes``: reasons of cells that have no figures."""
+    """Texts of one line, by column; ``notes``: reasons of cells that have no figures.
+
+    ``needs``: what accuracy needs that is not there; the accuracy's texts say the same.
+    """
 
     texts: tuple[str, ...]
     within_margin: bool | None
     notes: tuple[str, ...]
+    needs: str | None = None
 
 
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
-    """FP32 and INT8 of one model, backend and device side by side."""
+    """FP32 and INT8 of one model, backend and device side by side.
+
+    INT8 as a file of the user's own holds it has a line of its own.
+    """
     grouped = groupby(rows, key=lambda r: (r.cell.model, r.cell.backend, r.cell.device))
-    return tuple(_line(tuple(group)) for _, group in grouped)
+    return tuple(line for _, group in grouped for line in _lines(tuple(group)))
 
 
-def _line(rows: Sequence[Row]) -> Line:
-    by_precision = {row.cell.precision: row for row in rows}
-    fp32, int8 = by_precision.get("fp32"), by_precision.get("int8")
-    cell = rows[0].cell
-    texts = (
-        cell.model,
-        BACKENDS[cell.backend],
-        cell.device.upper(),
-        _latency(fp32),
-        _latency(int8),
-        _ratio(int8),
-        METRICS.get(rows[0].metric or "", NOTHING),
-        _accuracy(fp32),
-        _accuracy(int8),
-        _drop(int8),
-        _margin(int8),
-        _convolutions(int8),
-        METHODS.get((int8.method if int8 else None) or "", NOTHING),
-    )
+def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
+    """Texts of the columns that hold what was measured."""
+    return {
+        "FP32 ms": _latency(fp32),
+        "INT8 ms": _latency(int8),
+        "Ratio": _ratio(int8),
+        "FP32": _accuracy(fp32),
+        "INT8": _accuracy(int8),
+        "Drop": _drop(int8),
+        "Margin": _margin(int8),
+        "Agreement": _agreement(int8),
+        "INT8 convs": _convolutions(int8),
+        "Method": METHODS.get((int8.method if int8 else None) or "", NOTHING),
+    }
+
+
+def _lines(rows: Sequence[Row]) -> tuple[Line, ...]:
+    fp32 = next((row for row in rows if row.cell.precision == "fp32"), None)
+    others = [row for row in rows if row.cell.precision != "fp32"]
+    return tuple(_line(fp32, int8) for int8 in others) or (_line(fp32, None),)
+
+
+def _line(fp32: Row | None, int8: Row | None) -> Line:
+    rows = [row for row in (fp32, int8) if row is not None]
+    cell, metric = rows[0].cell, rows[0].metric
+    texts = {
+        "Model": f"{cell.model} (synthetic)" if rows[0].weights == "synthetic" else cell.model,
+        "Backend": BACKENDS[cell.backend],
+        "Device": cell.device.upper(),
+        "Metric": METRICS.get(metric or "", NOTHING),
+        **figures(fp32, int8),
+    }
     notes = tuple(f"{r.cell.id}: {r.status}: {r.reason}" for r in rows if r.reason)
-    return Line(texts, int8.within_margin if int8 else None, notes)
+    needs = next((row.needs for row in rows if row.needs), None)
+    held = int8.within_margin if int8 else None
+    return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs)
 
 
 def _latency(row: Row | None) -> str:
@@ -86,7 +113,13 @@ def _ratio(row: Row | None) -> str:
 
 
 def _accuracy(row: Row | None) -> str:
-    return NOTHING if row is None or row.accuracy is None else f"{row.accuracy:.2f}"
+    if row is None or row.accuracy is None:
+        return (row.needs if row else None) or NOTHING
+    return f"{row.accuracy:.2f}"
+
+
+def _agreement(row: Row | None) -> str:
+    return NOTHING if row is None or row.agreement is None else f"{row.agreement:.4f}"
 
 
 def _drop(row: Row | None) -> str:
@@ -96,7 +129,8 @@ def _drop(row: Row | None) -> str:
 
 
 def _margin(row: Row | None) -> str:
-    if row is None or row.margin is None:
+    # Where accuracy cannot be measured, a margin would only look as if it held.
+    if row is None or row.margin is None or row.needs is not None:
         return NOTHING
     mark = {True: " ok", False: " over", None: ""}[row.within_margin]
     return f"{row.margin:g}{mark}"

@@ -1,0 +1,73 @@
+"""The methods of quantization side by side, by what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import geometric_mean, median
+from typing import get_args
+
+from fqbench.quantize import AVAILABLE
+from fqbench.report.table import BACKENDS, METHODS, NOTHING
+from fqbench.results import Row
+from fqbench.spec.model import Method
+
+COLUMNS = ("Method", "Time", "Accuracy", "Model size", "Inference speed")
+
+
+def methods(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
+    """One line a method. Time in seconds a model, accuracy in points, size and speed as ratios."""
+    return tuple(_line(method, rows) for method in get_args(Method))
+
+
+def _line(method: str, rows: Sequence[Row]) -> tuple[str, ...]:
+    if method not in AVAILABLE:
+        return (METHODS[method], "not in this version", NOTHING, NOTHING, NOTHING)
+    found = [row for row in rows if row.method == method and row.status == "ok"]
+    if not found:
+        return (METHODS[method], "not measured", NOTHING, NOTHING, NOTHING)
+    return (METHODS[method], _time(found), _accuracy(found), _size(found, rows), _speed(found))
+
+
+def _time(rows: Sequence[Row]) -> str:
+    seconds = {row.cell.model: row.quantize_s for row in rows if row.quantize_s is not None}
+    times = sorted(seconds.values())
+    if not times:
+        return NOTHING
+    return f"{median(times):.0f} s a model ({times[0]:.0f} to {times[-1]:.0f})"
+
+
+def _accuracy(rows: Sequence[Row]) -> str:
+    drops = [(row.drop.value, row.cell) for row in rows if row.drop is not None]
+    if not drops:
+        return "not measured"
+    worst, cell = max(drops, key=lambda pair: pair[0])
+    typical = median(value for value, _ in drops)
+    where = f"{cell.model} on {BACKENDS[cell.backend]}"
+    return f"{_points(typical)} lost (median), at most {_points(worst)} ({where})"
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f} points"
+
+
+def _size(rows: Sequence[Row], all_rows: Sequence[Row]) -> str:
+    before = {
+        (row.cell.model, row.cell.backend): row.size_mb
+        for row in all_rows
+        if row.cell.precision == "fp32" and row.size_mb
+    }
+    shares = [
+        row.size_mb / before[key]
+        for row in rows
+        if row.size_mb and (key := (row.cell.model, row.cell.backend)) in before
+    ]
+    return f"{median(shares):.2f} of FP32" if shares else NOTHING
+
+
+def _speed(rows: Sequence[Row]) -> str:
+    ratios = [row.ratio.value for row in rows if row.ratio is not None]
+    if not ratios or not all(math.isfinite(ratio) and ratio > 0 for ratio in ratios):
+        return NOTHING
+    mean = geometric_mean(ratios)
+    return f"{mean:.2f} times FP32 ({min(ratios):.2f} to {max(ratios):.2f})"

@@ -1,0 +1,20 @@
+"""Which backend runs what on which hardware, here."""
+
+from __future__ import annotations
+
+from fqbench.cells import DEVICES, PRECISIONS, Cell
+from fqbench.report.table import BACKENDS
+
+COLUMNS = ("Hardware", *BACKENDS.values())
+
+
+def support() -> tuple[tuple[str, ...], ...]:
+    """For each device and backend the precisions that run on this machine, or why none does."""
+    return tuple((device.upper(), *(_cell(b, device) for b in BACKENDS)) for device in DEVICES)
+
+
+def _cell(backend: str, device: str) -> str:
+    # What a backend runs is the same for every model.
+    cells = [Cell("any", backend, device, p) for p in PRECISIONS]  # type: ignore[arg-type]
+    runs = [cell.precision.upper() for cell in cells if cell.unsupported is None]
+    return ", ".join(runs) or f"no: {cells[0].unsupported}"
