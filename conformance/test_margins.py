@@ -17,11 +17,11 @@ def test_every_margin_is_of_a_known_model(margins: Margins) -> None:
 
 
 @pytest.mark.parametrize("method", get_args(Method))
-@pytest.mark.parametrize("model", zoo.published_names())
+@pytest.mark.parametrize("name", zoo.published_names())
 def test_every_published_model_has_a_margin_on_the_cpu(
-    margins: Margins, model: str, method: str
+    margins: Margins, name: str, method: str
 ) -> None:
-    entries = [entry for entry in margins.entries if entry.model == model]
+    entries = [entry for entry in margins.entries if entry.model == name]
     for backend in ("onnxruntime", "paddle"):
         assert any(e.backend in (None, backend) and e.method in (None, method) for e in entries)
 
