@@ -71,8 +71,18 @@ class TestList:
     def test_selection_keeps_what_cannot_run(self, capsys):
         assert run("list", "--backends", "tensorrt", "--devices", "gpu") == 0
         out = capsys.readouterr().out
-        assert out.count("-tensorrt-gpu-") == 2 * len(zoo.embedded_names())
+        known = (*zoo.embedded_names(), *zoo.published_names())
+        assert out.count("-tensorrt-gpu-") == 2 * len(known)
         assert "onnxruntime" not in out
+
+    def test_group_stands_for_the_published_models(self, capsys):
+        assert run("list", "--models", "published", "--backends", "paddle", "--devices", "cpu") == 0
+        out = capsys.readouterr().out
+        assert [line.split()[0] for line in out.splitlines() if "runs here" in line] == [
+            f"{name}-paddle-cpu-{precision}"
+            for name in zoo.published_names()
+            for precision in ("fp32", "int8")
+        ]
 
     def test_models_of_specs_take_the_place_of_the_embedded(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path)) == 0
