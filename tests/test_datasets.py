@@ -256,9 +256,8 @@ def test_a_folder_without_classes_or_list_is_told(images: Path) -> None:
 
 
 def test_classes_must_be_those_of_the_model(classes: Path, tmp_path: Path) -> None:
-    spec = load_spec(write_spec(tmp_path), None)
-    dataset = ImageList(kind="imagenet", images=classes)
-    images = Images(spec.model_copy(update={"dataset": dataset}), Digests(tmp_path))
+    dataset = {"kind": "imagenet", "images": classes.name}
+    images = Images(load_spec(write_spec(tmp_path, dataset=dataset), None), Digests(tmp_path))
     images.check_classes(3)
     with pytest.raises(UsageError, match=r"val: it has 3 folders of classes, .*tiny.onnx has 1000"):
         images.check_classes(1000)
