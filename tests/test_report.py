@@ -194,7 +194,7 @@ def test_narrow_terminal_shows_agreement_where_there_is_no_accuracy():
     assert header == "Model Backend FP32 ms INT8 ms Ratio Agreement"
     assert first == "net* ONNX 10.00 4.12 2.42 0.9877"
     text = " ".join(notes)
-    assert "Synthetic weights (*) are random" in text
+    assert "Synthetic weights (where space is short: *) are random" in text
     assert "Accuracy: net needs trained weights: fqbench fetch net." in text
 
 

@@ -25,10 +25,17 @@ COLUMNS = (
     "FP32",
     "INT8",
     "Drop",
+    "Margin",
     "Method",
     NOTE,
 )
 NOT_PUBLISHED = "not in the published table"
+
+_DIGITS = {"mAP": 1, "top1": 2}
+"""Decimals that accuracies are published with."""
+
+_ROUNDING = 0.006
+"""How far a ratio may be from its printed times by the rounding of all three."""
 
 HARDWARE = (
     "Published by FastDeploy (quantize.md; where noted, the edition of release 1.0.7): CPU Intel"
@@ -43,10 +50,14 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Line:
-    """Texts by column; ``opens``: whether it is the first of its model, backend and device."""
+    """Texts by column; ``opens``: whether it is the first of its model, backend and device.
+
+    ``remark``: of the note, what no other table of the report says.
+    """
 
     texts: tuple[str, ...]
     opens: bool
+    remark: str = ""
 
 
 def comparison(rows: Sequence[Row]) -> tuple[Line, ...]:
@@ -77,25 +88,46 @@ def _pair(place: Place, published: Figures | None, rows: Sequence[Row]) -> list[
     found = [_published(published), *(measured or [_measured(place, fp32, None)])]
     head = dict(zip(COLUMNS, (place[0], BACKENDS[place[1]], place[2].upper()), strict=False))
     return [
-        Line(tuple({**head, **texts}.get(c, NOTHING) for c in COLUMNS), opens=index == 0)
+        Line(
+            tuple({**head, **texts}.get(c, NOTHING) for c in COLUMNS),
+            opens=index == 0,
+            # What was measured, and what its accuracy needs, the other table has told.
+            remark=texts[NOTE] if index == 0 or not rows else "",
+        )
         for index, texts in enumerate(found)
     ]
+
+
+def remarks(lines: Sequence[Line]) -> tuple[str, ...]:
+    """The lines' remarks, each once for all models of a backend that it is about."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        model, backend = line.texts[:2]
+        if line.remark:
+            about.setdefault((backend, line.remark), []).append(model)
+    return tuple(
+        f"{backend}, {', '.join(models)}: {remark}" for (backend, remark), models in about.items()
+    )
 
 
 def _published(row: Figures | None) -> dict[str, str]:
     if row is None:
         return {SIDE: "published", NOTE: NOT_PUBLISHED}
+    digits = _DIGITS[row.metric]
+    notes = ["edition of release 1.0.7"] if row.edition == LATER_EDITION else []
+    if abs(row.ratio - row.times_ratio) > _ROUNDING:
+        notes.append(f"ratio as published; by its times it is {row.times_ratio:.2f}")
     return {
         SIDE: "published",
         "FP32 ms": f"{row.fp32_ms:.2f}",
         "INT8 ms": f"{row.int8_ms:.2f}",
         "Ratio": f"{row.ratio:.2f}",
         "Metric": METRICS[row.metric],
-        "FP32": f"{row.fp32_accuracy:.2f}",
-        "INT8": f"{row.int8_accuracy:.2f}",
-        "Drop": f"{row.drop:.2f}",
+        "FP32": f"{row.fp32_accuracy:.{digits}f}",
+        "INT8": f"{row.int8_accuracy:.{digits}f}",
+        "Drop": f"{row.drop:.{digits}f}",
         "Method": METHODS[row.method],
-        NOTE: "edition of release 1.0.7" if row.edition == LATER_EDITION else "",
+        NOTE: "; ".join(notes),
     }
 
 

@@ -33,9 +33,9 @@ def _synthetic(rows: Iterable[Row]) -> tuple[str, ...]:
     if all(row.weights != "synthetic" for row in rows):
         return ()
     return (
-        "Synthetic weights (*) are random, with activations as alive as trained ones'. A"
-        " convolution takes the same time whatever its weights, so latency and ratio hold; accuracy"
-        " there is none.",
+        "Synthetic weights (where space is short: *) are random, with activations as alive as"
+        " trained ones'. A convolution takes the same time whatever its weights, so latency and"
+        " ratio hold; accuracy there is none.",
     )
 
 

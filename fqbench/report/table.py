@@ -45,12 +45,14 @@ class Line:
     """Texts of one line, by column; ``notes``: reasons of cells that have no figures.
 
     ``needs``: what accuracy needs that is not there; the accuracy's texts say the same.
+    ``given``: whether INT8 is a file of the user's own.
     """
 
     texts: tuple[str, ...]
     within_margin: bool | None
     notes: tuple[str, ...]
     needs: str | None = None
+    given: bool = False
 
 
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
@@ -97,7 +99,8 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
     notes = tuple(f"{r.cell.id}: {r.status}: {r.reason}" for r in rows if r.reason)
     needs = next((row.needs for row in rows if row.needs), None)
     held = int8.within_margin if int8 else None
-    return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs)
+    given = int8 is not None and int8.cell.precision == "int8_file"
+    return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs, given)
 
 
 def _latency(row: Row | None) -> str:

@@ -1,8 +1,9 @@
-"""The tables in the terminal: all columns where they fit, else those that decide."""
+"""The tables in the terminal: as much of them as its width holds, and never a figure cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
@@ -17,6 +18,9 @@ from fqbench.results import Results
 NUMBERS = frozenset(
     {"FP32 ms", "INT8 ms", "Ratio", "FP32", "INT8", "Drop", "Agreement", "INT8 convs"}
 )
+WORDS = frozenset({"Backend", "Method", comparison.NOTE})
+"""Columns that may take several lines."""
+
 LEFT_OUT = frozenset({"Device", "Metric", "INT8 convs", "Method", comparison.NOTE})
 COMPARED_BY = frozenset(
     {"Model", "Backend", comparison.SIDE, "FP32 ms", "INT8 ms", "Ratio", "Drop"}
@@ -24,40 +28,81 @@ COMPARED_BY = frozenset(
 """Columns that a narrow terminal does without, and those of the published table that it keeps;
 ``report.md`` has them all."""
 
-WIDE = 200
-"""Characters that all columns need with intervals."""
+
+@dataclass(frozen=True)
+class _Form:
+    """How much of a table is shown. ``whole``: every column, values with their intervals."""
+
+    whole: bool
+    padding: int
+
+
+_FORMS = (_Form(True, 1), _Form(True, 0), _Form(False, 0))
+"""From the roomiest to the narrowest."""
 
 
 def show(results: Results, console: Console) -> None:
     """Print tables and notes."""
-    wide = console.width >= WIDE
-    console.print(_main(lines(results.rows), wide))
+    _print_lines(lines(results.rows), console)
     for note in notes(results):
         console.print(Text(note, style="dim"))
     compared = comparison.comparison(results.rows)
     if compared:
         console.print("\nPublished and measured\n", style="bold", highlight=False)
-        console.print(_compared(compared, wide))
+        _print_compared(compared, console)
         console.print(Text(comparison.HARDWARE, style="dim"))
 
 
-def _main(shown: Sequence[Line], wide: bool) -> Table:
-    rows = [_without_needs(line, wide) for line in shown]
-    table, columns = _table(COLUMNS, rows, wide)
+def _print_lines(shown: Sequence[Line], console: Console) -> None:
+    """One table; in a narrow terminal lines without accuracy have one of their own."""
+    for form in _FORMS[:-1]:
+        table = _main(shown, form)
+        if _fits(table, console):
+            console.print(table)
+            return
+    with_accuracy = [line for line in shown if line.needs is None]
+    without = [line for line in shown if line.needs is not None]
+    for number, part in enumerate(filter(None, (with_accuracy, without))):
+        if number:
+            console.print()
+        console.print(_main(part, _FORMS[-1]))
+
+
+def _print_compared(shown: Sequence[comparison.Line], console: Console) -> None:
+    for form in _FORMS[:-1]:
+        table = _compared(shown, form)
+        if _fits(table, console):
+            console.print(table)
+            return
+    console.print(_compared(shown, _FORMS[-1]))
+    for remark in comparison.remarks(shown):
+        console.print(Text(remark, style="dim"))
+
+
+def _fits(table: Table, console: Console) -> bool:
+    unlimited = console.options.update(max_width=10_000)
+    return console.measure(table, options=unlimited).maximum <= console.width
+
+
+def _main(shown: Sequence[Line], form: _Form) -> Table:
+    rows = [_without_needs(line, form) for line in shown]
+    table, columns = _table(COLUMNS, rows, form)
     for line, texts in zip(shown, rows, strict=True):
-        cells = _cells(texts, columns, wide)
+        cells = _cells(texts, columns, form)
         if line.within_margin is not None and "Margin" in cells:
             cells["Margin"].stylize("green" if line.within_margin else "red")
         table.add_row(*cells.values())
     return table
 
 
-def _compared(shown: Sequence[comparison.Line], wide: bool) -> Table:
+def _compared(shown: Sequence[comparison.Line], form: _Form) -> Table:
     rows = [dict(zip(comparison.COLUMNS, line.texts, strict=True)) for line in shown]
-    told = comparison.COLUMNS if wide else [c for c in comparison.COLUMNS if c in COMPARED_BY]
-    table, columns = _table(told, rows, wide)
+    told: Sequence[str] = comparison.COLUMNS
+    if not form.whole:
+        told = [name for name in told if name in COMPARED_BY]
+    table, columns = _table(told, rows, form)
     for line, texts in zip(shown, rows, strict=True):
-        cells = _cells(texts, columns, wide)
+        cells = _cells(texts, columns, form)
         if not line.opens:
             for name in ("Model", "Backend", "Device"):
                 if name in cells:
@@ -67,35 +112,43 @@ def _compared(shown: Sequence[comparison.Line], wide: bool) -> Table:
 
 
 def _table(
-    columns: Sequence[str], rows: Sequence[dict[str, str]], wide: bool
+    columns: Sequence[str], rows: Sequence[Mapping[str, str]], form: _Form
 ) -> tuple[Table, list[str]]:
     """An empty table, and its columns: in a narrow one none that says nothing."""
     told = [name for name in columns if any(row[name] not in (NOTHING, "") for row in rows)]
-    kept = list(columns) if wide else [name for name in told if name not in LEFT_OUT]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1 if wide else 0), show_edge=False)
+    kept = list(columns) if form.whole else [name for name in told if name not in LEFT_OUT]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, form.padding), show_edge=False)
     for name in kept:
         table.add_column(
             name,
             justify="right" if name in NUMBERS else "left",
-            no_wrap=name != comparison.NOTE,
+            no_wrap=name not in WORDS,
+            max_width=_NOTE_WIDTH if name == comparison.NOTE else None,
         )
     return table, kept
 
 
-def _cells(texts: dict[str, str], columns: Sequence[str], wide: bool) -> dict[str, Text]:
-    cells = {name: Text(texts[name] if wide else _short(texts[name])) for name in columns}
-    if not wide and texts["Device"] != "CPU":
+_NOTE_WIDTH = 36
+"""Characters a line of what a published row is noted with: as a column it would be the widest."""
+
+
+def _cells(texts: Mapping[str, str], columns: Sequence[str], form: _Form) -> dict[str, Text]:
+    cells = {name: Text(texts[name] if form.whole else _short(texts[name])) for name in columns}
+    if not form.whole and texts["Device"] != "CPU":
         cells["Backend"].append(f" {texts['Device']}")
     return cells
 
 
-def _without_needs(line: Line, wide: bool) -> dict[str, str]:
+def _without_needs(line: Line, form: _Form) -> dict[str, str]:
     """What accuracy needs stands in the notes: a column of it would push all others out."""
     texts = dict(zip(COLUMNS, line.texts, strict=True))
     if line.needs is not None:
         texts.update({"FP32": NOTHING, "INT8": NOTHING})
-    if not wide and line.texts[0].endswith(" (synthetic)"):
-        texts["Model"] = f"{texts['Model'].partition(' (')[0]}*"
+    if form.whole:
+        return texts
+    model, mark, _ = texts["Model"].partition(" (synthetic)")
+    # There is no room for the method, by which a file as given is told from fqbench's own.
+    texts["Model"] = "  the file as given" if line.given else f"{model}{'*' if mark else ''}"
     return texts
 
 

@@ -1,0 +1,133 @@
+"""The tables in terminals of any width: whatever is shown is shown whole."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from fqbench import zoo
+from fqbench.cells import Cell
+from fqbench.measure.stats import Interval, Latency
+from fqbench.report import terminal
+from fqbench.report.published import published_figures
+from fqbench.results import Results, Row
+
+MACHINE = {
+    "cpu": {"model": "Some CPU", "isa": ["avx2"], "cores": 2},
+    "threads": 1,
+    "versions": {"fqbench": "0.1.0"},
+}
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def pair(model: str, backend: str, p50: float = 1234.5, **both) -> tuple[Row, Row]:
+    """FP32 and INT8 of one model, with figures as long as they come."""
+    latency = Latency(Interval(p50, p50, p50), p50, p50, p50, p50, 80)
+    fp32 = Row(Cell(model, backend, "cpu", "fp32"), "ok", latency=latency, metric="mAP", **both)
+    int8 = replace(
+        fp32,
+        cell=Cell(model, backend, "cpu", "int8"),
+        method="offline",
+        ratio=Interval(2.345, 2.301, 2.398),
+        margin=0.25,
+        convolutions=127,
+        int8_convolutions=121,
+    )
+    return fp32, int8
+
+
+def trained(model: str, backend: str) -> tuple[Row, Row]:
+    fp32, int8 = pair(model, backend, accuracy=37.61, dataset="val.json", images=128)
+    return fp32, replace(int8, drop=Interval(12.34, -10.25, 14.5))
+
+
+def synthetic(model: str, backend: str) -> tuple[Row, Row]:
+    needs = f"needs trained weights: fqbench fetch {model}"
+    fp32, int8 = pair(model, backend, weights="synthetic", needs=needs)
+    return fp32, replace(int8, agreement=0.98765)
+
+
+def shown(width: int, *rows: Row) -> str:
+    console = Console(record=True, width=width, file=io.StringIO())
+    terminal.show(Results(MACHINE, rows, "2024-05-06T07:08:09+00:00"), console)
+    return console.export_text()
+
+
+MIXED = (
+    *trained("digits_mobilenet_v1", "onnxruntime"),
+    *trained("digits_mobilenet_v1", "paddle"),
+    *(row for name in zoo.published_names() for row in synthetic(name, "onnxruntime")),
+    *(row for name in zoo.published_names() for row in synthetic(name, "paddle")),
+)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160, 190, 200, 220, 300])
+def test_nothing_is_cut_with_trained_and_synthetic_weights_in_one_run(width):
+    assert CUT not in shown(width, *MIXED)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(80, 260),
+    st.sets(st.sampled_from(range(0, len(MIXED), 2)), min_size=1),
+)
+def test_every_latency_is_shown_whole_at_any_width(width, chosen):
+    rows = [row for first in sorted(chosen) for row in MIXED[first : first + 2]]
+    text = shown(width, *rows)
+    assert CUT not in text
+    table, _, _ = text.partition("Latency is the median")
+    assert table.count("1234.50") == len(rows)
+
+
+def test_narrow_terminal_has_a_table_for_rows_without_accuracy():
+    lines = [" ".join(line.split()) for line in shown(80, *MIXED).splitlines()]
+    assert lines[0] == "Model Backend FP32 ms INT8 ms Ratio FP32 INT8 Drop Margin"
+    assert lines[4] == ""
+    assert lines[5] == "Model Backend FP32 ms INT8 ms Ratio Agreement"
+    assert lines[7] == "yolov5s* ONNX 1234.50 1234.50 2.35 0.9877"
+
+
+def test_narrow_terminal_tells_a_given_file_from_our_own():
+    fp32, int8 = trained("net", "onnxruntime")
+    given_file = replace(int8, cell=replace(int8.cell, precision="int8_file"), method="given")
+    _, _, ours, theirs, *_ = shown(80, fp32, int8, given_file).splitlines()
+    assert ours.startswith("net ")
+    assert theirs.startswith("  the file as given ONNX ")
+
+
+def test_narrow_terminal_tells_what_the_notes_of_published_rows_say():
+    said = " ".join(shown(80, *synthetic("resnet50_vd", "onnxruntime")).split())
+    reason = Cell("yolov5s", "tensorrt", "gpu", "int8").unsupported
+    assert (
+        "TensorRT, yolov5s, yolov6s, yolov7, ppyoloe_crn_l_300e_coco, resnet50_vd,"
+        f" mobilenet_v1_ssld: not measured: {reason}"
+    ) in said
+    assert "Paddle Inference, resnet50_vd, mobilenet_v1_ssld: edition of release 1.0.7" in said
+    assert "ONNX Runtime, yolov6s: ratio as published; by its times it is 2.63" in said
+
+
+def test_ratios_are_those_the_document_prints():
+    printed = [row.ratio for row in published_figures() if row.edition == "document"]
+    assert printed == [
+        *(1.70, 1.90, 1.63),
+        *(1.67, 2.60, 2.84),
+        *(2.61, 2.11, 2.08),
+        *(2.13, 2.37),
+        *(1.93, 2.06),
+        *(3.03, 3.10),
+    ]
+
+
+def test_one_printed_ratio_is_not_that_of_its_times():
+    (odd,) = [row for row in published_figures() if abs(row.ratio - row.times_ratio) > 0.01]
+    assert odd.place == ("yolov6s", "onnxruntime", "cpu")
+    assert odd.times_ratio == pytest.approx(2.6334, abs=1e-4)
+
+
+def test_later_edition_has_the_ratio_of_its_times():
+    later = {row.model: row.ratio for row in published_figures() if row.edition == "1.0.7"}
+    assert later["resnet50_vd"] == pytest.approx(3.174, abs=1e-3)
+    assert later["mobilenet_v1_ssld"] == pytest.approx(2.626, abs=1e-3)
