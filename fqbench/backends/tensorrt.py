@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fqbench.backends.base import Runner, missing
+from fqbench.backends.base import Runner
 from fqbench.errors import StepError
+
+NOT_YET = "this version of fqbench does not run TensorRT yet"
 
 
 class TensorRT:
@@ -15,10 +17,8 @@ class TensorRT:
         """See ``Runtime.supports``; always a reason."""
         if device != "gpu":
             return "TensorRT runs on NVIDIA GPUs only"
-        return (
-            missing("tensorrt", "tensorrt") or "this version of fqbench does not run TensorRT yet"
-        )
+        return NOT_YET
 
     def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        raise StepError("this version of fqbench does not run TensorRT yet")
+        raise StepError(NOT_YET)

@@ -25,9 +25,10 @@ def nms(
     pixels a class in float32 round edges to 1/16 pixel and YOLOv5s' mAP by 0.003 points.)
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
-    edges = np.asarray(boxes, dtype=np.float64)[order].T
+    edges = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[order].T
     classes = np.zeros(order.size, dtype=np.int64) if labels is None else np.asarray(labels)[order]
     rivals = {label: np.flatnonzero(classes == label) for label in np.unique(classes)}
+    areas = _area(edges[:2], edges[2:])
     alive = np.ones(order.size, dtype=bool)
     kept: list[int] = []
     for index, label in enumerate(classes):
@@ -38,16 +39,19 @@ def nms(
             break
         # What is left of its class are itself and those of lower scores.
         others = rivals[label][1:]
-        apart = _overlaps(edges[:, index], edges[:, others]) <= iou
+        shared = _area(
+            np.maximum(edges[:2, others], edges[:2, index, None]),
+            np.minimum(edges[2:, others], edges[2:, index, None]),
+        )
+        apart = _overlaps(shared, areas[others] + areas[index]) <= iou
         alive[others[~apart]] = False
         rivals[label] = others[apart]
     return order[kept]
 
 
-def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of ``box`` [4] and ``others`` [4, n]; 0 where both are empty."""
-    shared = _area(np.maximum(others[:2], box[:2, None]), np.minimum(others[2:], box[2:, None]))
-    union = _area(others[:2], others[2:]) + _area(box[:2], box[2:]) - shared
+def _overlaps(shared: NDArray[np.float64], areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of pairs of boxes, of both areas' sum; 0 where both are empty."""
+    union = areas - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
