@@ -10,22 +10,12 @@ def multiclass_nms(arguments, report):
     and ``count_I`` to ``found``.
     """
     import paddle
-    from paddle.base.layer_helper import LayerHelper
 
     paddle.enable_static()
     cases = np.load(arguments["cases"])
-    helper = LayerHelper("multiclass_nms3")
     boxes = paddle.static.data("boxes", [1, -1, 4], "float32")
     scores = paddle.static.data("scores", [1, -1, -1], "float32")
-    rows, index, count = (
-        helper.create_variable_for_type_inference(kind) for kind in ("float32", "int32", "int32")
-    )
-    helper.append_op(
-        type="multiclass_nms3",
-        inputs={"BBoxes": boxes, "Scores": scores},
-        outputs={"Out": rows, "Index": index, "NmsRoisNum": count},
-        attrs={**arguments["attributes"], "background_label": -1, "normalized": True},
-    )
+    rows, count = _nms(boxes, scores, arguments["attributes"])
     executor = paddle.static.Executor(paddle.CPUPlace())
     found = {}
     for number in range(len(cases.files) // 2):
@@ -44,7 +34,6 @@ def write_detector(arguments, report):
     from pathlib import Path
 
     import paddle
-    from paddle.base.layer_helper import LayerHelper
 
     folder = Path(arguments["folder"])
     paddle.enable_static()
@@ -55,16 +44,7 @@ def write_detector(arguments, report):
     corners = paddle.nn.Conv2D(8, 4, 1)(features).reshape([1, 4, 16]).transpose([0, 2, 1])
     boxes = corners / paddle.concat([factor, factor], axis=1).unsqueeze(1)
     scores = paddle.nn.functional.sigmoid(paddle.nn.Conv2D(8, 3, 1)(features)).reshape([1, 3, 16])
-    helper = LayerHelper("multiclass_nms3")
-    rows, index, count = (
-        helper.create_variable_for_type_inference(kind) for kind in ("float32", "int32", "int32")
-    )
-    helper.append_op(
-        type="multiclass_nms3",
-        inputs={"BBoxes": boxes, "Scores": scores},
-        outputs={"Out": rows, "Index": index, "NmsRoisNum": count},
-        attrs={**arguments["attributes"], "background_label": -1, "normalized": True},
-    )
+    rows, count = _nms(boxes, scores, arguments["attributes"])
     executor = paddle.static.Executor(paddle.CPUPlace())
     executor.run(paddle.static.default_startup_program())
     feed = {"image": np.load(folder / "image.npy"), "scale_factor": np.full((1, 2), 0.5, "float32")}
@@ -74,3 +54,20 @@ def write_detector(arguments, report):
     paddle.static.save_inference_model(
         str(folder / "model"), [image, factor], [rows, count], executor
     )
+
+
+def _nms(boxes, scores, attributes):
+    """Append Paddle's operator to the program; its rows and their count."""
+    from paddle.base.layer_helper import LayerHelper
+
+    helper = LayerHelper("multiclass_nms3")
+    rows, index, count = (
+        helper.create_variable_for_type_inference(kind) for kind in ("float32", "int32", "int32")
+    )
+    helper.append_op(
+        type="multiclass_nms3",
+        inputs={"BBoxes": boxes, "Scores": scores},
+        outputs={"Out": rows, "Index": index, "NmsRoisNum": count},
+        attrs={**attributes, "background_label": -1, "normalized": True},
+    )
+    return rows, count

@@ -94,7 +94,8 @@ def test_a_single_runner_stays_in_its_thread(samples: list[tuple[int, Path]]) ->
 def test_several_runners_run_at_the_same_time(samples: list[tuple[int, Path]]) -> None:
     # Each waits for the other: one after the other neither would end.
     meeting = threading.Barrier(2, timeout=10)
-    list(_evaluation().answers([FakeRunner(lambda red: meeting.wait()) for _ in "ab"], samples))
+    runners = [FakeRunner(lambda red: meeting.wait()) for _ in "ab"]
+    assert len(list(_evaluation().answers(runners, samples))) == len(samples)
 
 
 def test_a_runner_runs_one_image_at_a_time(samples: list[tuple[int, Path]]) -> None:

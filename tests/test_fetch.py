@@ -26,7 +26,7 @@ from fqbench.fetch.catalogue import GROUPS
 from fqbench.fetch.connection import Connection
 from fqbench.zoo.published import official_weights
 from tests.archives import member, tar, tar_bytes
-from tests.fetch_server import file, raw, redirect, serving, status
+from tests.fetch_server import file, raw, redirect, status
 from tests.fetching import PLAIN, archived
 from tests.tiny_spec import classifier
 
@@ -43,19 +43,6 @@ def _surroundings(monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     for name in ("FQBENCH_DATA", "FQBENCH_MIRROR"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def running():
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running):
-    running.answers.clear()
-    running.asked.clear()
-    return running
 
 
 @pytest.fixture

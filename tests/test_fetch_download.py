@@ -29,19 +29,6 @@ def _no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-@pytest.fixture(scope="module")
-def running():
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running):
-    running.answers.clear()
-    running.asked.clear()
-    return running
-
-
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "file.tar"

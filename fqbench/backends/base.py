@@ -50,9 +50,8 @@ def runtime(name: str) -> Runtime:
     return made
 
 
-def missing(package: str, extra: str = "") -> str | None:
+def missing(package: str) -> str | None:
     """Reason to give where ``package`` is not installed, else None."""
     if importlib.util.find_spec(package) is not None:
         return None
-    wanted = f"fqbench[{extra}]" if extra else package
-    return f"the package {package} is not installed: pip install {wanted!r}"
+    return f"the package {package} is not installed: pip install {package!r}"

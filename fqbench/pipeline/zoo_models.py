@@ -18,10 +18,11 @@ from fqbench.zoo.processing import PROCESSING
 
 def zoo_names(models: Sequence[str] | None) -> tuple[str, ...]:
     """The models of the zoo that are meant. Raises UsageError for an unknown name."""
-    embedded, published = zoo.embedded_names(), zoo.published_names()
-    asked = [n for m in models or () for n in (published if m == zoo.GROUP else (m,))]
-    chosen = chosen_names(asked or None, (*embedded, *published), embedded)
-    return tuple(name for name in (*embedded, *published) if name in chosen)
+    known = (*zoo.embedded_names(), *zoo.published_names())
+    chosen = chosen_names(models, (*known, zoo.GROUP), zoo.embedded_names())
+    if zoo.GROUP in chosen:
+        chosen.update(zoo.published_names())
+    return tuple(name for name in known if name in chosen)
 
 
 def chosen_names(

@@ -39,10 +39,10 @@ _ROUNDING = 0.006
 
 HARDWARE = (
     "Published by FastDeploy (quantize.md; where noted, the edition of release 1.0.7): CPU Intel"
-    " Xeon Gold 6271C, GPU Tesla T4 with TensorRT 8.4.15, one thread, batch 1. The same cells"
-    " differ by up to 1.6 mAP between the two editions. Measured: on the CPU and with the versions"
-    " named above. Absolute times are of other hardware and other runtimes: compare ratio and"
-    " drop, and mind the method where it differs."
+    " Xeon Gold 6271C, GPU Tesla T4 with TensorRT 8.4.15, one thread. The same cells differ by up"
+    " to 1.6 mAP between the two editions. Measured: on the CPU and with the versions named above."
+    " Absolute times are of other hardware and other runtimes: compare ratio and drop, and mind the"
+    " method where it differs."
 )
 
 Place = tuple[str, str, str]
