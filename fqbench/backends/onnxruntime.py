@@ -11,6 +11,9 @@ from fqbench.backends.base import Runner, Tensor, missing
 
 MODEL = "model.onnx"
 
+INT8_LAYERS = ("QLinearConv", "ConvInteger", "QGemm", "MatMulIntegerToFloat")
+"""Convolutions and fully connected layers of the optimized graph that multiply integers."""
+
 OVEREAGER = "WeightBiasQuantization"
 """ONNX Runtime's optimizer that quantizes the weights of a convolution left in float, with one
 scale for all channels, where quantized tensors lie before and behind it."""
@@ -30,10 +33,33 @@ class OnnxRuntime:
         return _Session(folder / MODEL, threads)
 
 
+def session_options(threads: int) -> Any:
+    """Options of a session as it is measured, with ``threads`` threads."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def open_session(model: Path | bytes, options: Any) -> Any:
+    """A session of a model's file or bytes on the CPU."""
+    import onnxruntime as ort
+
+    return ort.InferenceSession(
+        model if isinstance(model, bytes) else str(model),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=[OVEREAGER],
+    )
+
+
 class _Session:
     def __init__(self, path: Path, threads: int) -> None:
         self._path, self._threads = path, threads
-        self.session = self._load(self._options())
+        self.session = open_session(path, session_options(threads))
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -45,27 +71,8 @@ class _Session:
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
-            options = self._options()
+            options = session_options(self._threads)
             options.optimized_model_filepath = str(target)
-            self._load(options)
+            open_session(self._path, options)
             graph = onnx.load(str(target), load_external_data=False).graph
-        return sum(node.op_type in ("QLinearConv", "ConvInteger") for node in graph.node)
-
-    def _load(self, options: Any) -> Any:
-        import onnxruntime as ort
-
-        return ort.InferenceSession(
-            str(self._path),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=[OVEREAGER],
-        )
-
-    def _options(self) -> Any:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        return options
+        return sum(node.op_type in INT8_LAYERS for node in graph.node)

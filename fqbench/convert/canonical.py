@@ -18,6 +18,7 @@ import onnxruntime as ort
 from onnx import version_converter
 from onnx.numpy_helper import from_array, to_array
 
+from fqbench.convert.plain import plain
 from fqbench.errors import StepError
 
 OPSET = 13
@@ -32,8 +33,11 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
-    plain = _with_plain_names(_as_x2paddle_expects(_without_uneven_splits(folded)))
-    return onnx.shape_inference.infer_shapes(plain)
+    folded, changed = plain(folded)
+    if changed:
+        folded = _fold(folded)
+    named = _with_plain_names(_as_x2paddle_expects(_without_uneven_splits(folded)))
+    return onnx.shape_inference.infer_shapes(named)
 
 
 def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
@@ -132,7 +136,7 @@ def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
     names: dict[str, str] = {"": ""}
     taken: set[str] = set()
 
-    def plain(name: str) -> str:
+    def identifier(name: str) -> str:
         if name not in names:
             stem = re.sub(r"\W", "_", name, flags=re.ASCII)
             stem = stem if re.match(r"[A-Za-z_]", stem) else f"t_{stem}"
@@ -144,17 +148,17 @@ def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
             names[name] = candidate
         return names[name]
 
-    _rename(result.graph, plain)
+    _rename(result.graph, identifier)
     return result
 
 
-def _rename(graph: onnx.GraphProto, plain: Callable[[str], str]) -> None:
+def _rename(graph: onnx.GraphProto, identifier: Callable[[str], str]) -> None:
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        value.name = plain(value.name)
+        value.name = identifier(value.name)
     for index, node in enumerate(graph.node):
-        node.name = plain(node.name or f"{node.op_type}_{index}")
-        node.input[:] = [plain(name) for name in node.input]
-        node.output[:] = [plain(name) for name in node.output]
+        node.name = identifier(node.name or f"{node.op_type}_{index}")
+        node.input[:] = [identifier(name) for name in node.input]
+        node.output[:] = [identifier(name) for name in node.output]
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _rename(attribute.g, plain)
+                _rename(attribute.g, identifier)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 STEM = "model"
 """Paddle inference models are written as ``model.pdmodel`` and ``model.pdiparams``."""
@@ -60,6 +64,11 @@ def index_of(block: Any, op: Any) -> int:
 def producer_of(block: Any, name: str) -> Any:
     """The first operator that writes the variable ``name``; None where there is none."""
     return next((op for op in block.ops if name in op.output_arg_names), None)
+
+
+def digest(weight: NDArray[np.float32]) -> str:
+    """SHA-256 of a weight's float32 bytes, which conversion keeps."""
+    return hashlib.sha256(np.ascontiguousarray(weight, dtype=np.float32).tobytes()).hexdigest()
 
 
 def _unscaled(block: Any, fetch: Any) -> Any:

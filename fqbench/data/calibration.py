@@ -38,6 +38,11 @@ def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
     return chosen
 
 
+def spread(paths: Sequence[Path], count: int) -> tuple[Path, ...]:
+    """At most ``count`` of ``paths``, evenly spread."""
+    return tuple(paths[:: max(1, -(-len(paths) // count))])
+
+
 def calibration_name(calibration: Calibration, images: int) -> str:
     """What to call the ``images`` that are used: list or folder, and which of it."""
     source = calibration.list or calibration.images

@@ -35,19 +35,14 @@ class Affine:
         return self.scale * (np.asarray(codes, dtype=np.float64) - self.zero_point)
 
 
-def uint8_affine(amax: float, lower_bound: float) -> Affine:
-    """Affine map of uint8 for values within ``[max(-amax, lower_bound), amax]``.
+def uint8_affine(low: float, high: float) -> Affine:
+    """Affine map of uint8 for values within ``[low, high]``, ``low`` <= 0 <= ``high``.
 
-    With ``lower_bound`` 0 the full range serves the positive values (zero point 0); with none
-    (``-inf``) the map is that of symmetric int8 moved by 128, so it equals int8 with scale
-    ``amax / 127``. Zero is always represented exactly.
+    Zero is always represented exactly.
     """
-    if not amax > 0:
+    if not high > low:
         return Affine(1.0, 0)
-    low = max(-amax, min(0.0, lower_bound))
-    if low == -amax:
-        return Affine(max(_float32(amax / INT8_MAX), SMALLEST_SCALE), INT8_MAX + 1)
-    scale = max(_float32((amax - low) / UINT8_LEVELS), SMALLEST_SCALE)
+    scale = max(_float32((high - low) / UINT8_LEVELS), SMALLEST_SCALE)
     return Affine(scale, int(np.clip(np.rint(-low / scale), 0, UINT8_LEVELS)))
 
 

@@ -7,81 +7,32 @@ convolution, bias and activation into one QLinearConv.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.lower.affine import Affine, int8_weight, int32_bias, representable_weight_amax
-from fqbench.lower.ranges import activation_affines, keeps_scale
+from fqbench.lower.plan import Plan, make_plan
+from fqbench.lower.ranges import activation_affines
+from fqbench.lower.rewrite import rewrite, stands_in
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
-
-JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu")
-"""Operators with an integer kernel in ONNX Runtime, where all they read and write is quantized."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which nodes run in integers (by name) and which tensors carry a quantize pair."""
-
-    convolutions: frozenset[str]
-    others: frozenset[str]
-    tensors: frozenset[str]
 
 
 def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
     """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is."""
-    graph = Graph(model)
-    affines = activation_affines(graph, quantization.amax)
-    plan = make_plan(graph, affines, quantization)
+    graph, affines, plan = _planned(model, quantization)
+    graph, affines, plan = _planned(rewrite(model, plan.integers), quantization)
     return _Writer(graph, affines, plan, quantization).write()
 
 
-def make_plan(graph: Graph, affines: dict[str, Affine], quantization: Quantization) -> Plan:
-    """Choose the operators that run in integers. Pure: depends on the arguments only."""
-    convolutions = {}
-    tensors: set[str] = set()
-    for node in graph.convolutions():
-        ends = (node.input[0], graph.result(node))
-        known = node.input[1] in quantization.weight_amax and all(e in affines for e in ends)
-        if known and node.name not in quantization.float_layers:
-            convolutions[node.name] = node
-            tensors.update(ends)
-    others = _grow(graph, affines, tensors)
-    _prune(graph, convolutions, others, tensors)
-    return Plan(frozenset(convolutions), frozenset(others), frozenset(tensors))
-
-
-def _grow(graph: Graph, affines: dict[str, Affine], tensors: set[str]) -> dict[str, onnx.NodeProto]:
-    """Add the operators all of whose inputs are quantized already, in the graph's order."""
-    others: dict[str, onnx.NodeProto] = {}
-    for node in graph.model.graph.node:
-        data = node.input[:1] if keeps_scale(node) else node.input
-        if not (node.op_type in JOINING or keeps_scale(node)):
-            continue
-        if all(n in tensors for n in data) and all(n in affines for n in node.output):
-            others[node.name] = node
-            tensors.update(node.output)
-    return others
-
-
-def _prune(
-    graph: Graph,
-    convolutions: dict[str, onnx.NodeProto],
-    others: dict[str, onnx.NodeProto],
-    tensors: set[str],
-) -> None:
-    """Drop operators whose integer result only float operators read: a pair for nothing."""
-    for node in reversed(graph.model.graph.node):
-        if node.name not in others:
-            continue
-        readers = [reader for name in node.output for reader in graph.consumers[name]]
-        if not any(r.name in convolutions or r.name in others for r in readers):
-            del others[node.name]
-            tensors.difference_update(node.output)
+def _planned(
+    model: onnx.ModelProto, quantization: Quantization
+) -> tuple[Graph, dict[str, Affine], Plan]:
+    graph = Graph(model)
+    affines = activation_affines(graph, quantization.ranges)
+    return graph, affines, make_plan(graph, affines, quantization.float_layers)
 
 
 class _Writer:
@@ -114,14 +65,18 @@ class _Writer:
         return result
 
     def _node(self, node: onnx.NodeProto) -> None:
-        integer = node.name in self._plan.convolutions or node.name in self._plan.others
+        if node.name in self._plan.heads:
+            self._head(node)
+            return
+        convolution = node.name in self._plan.convolutions
+        integer = convolution or node.name in self._plan.others
         folds = self._folds(node)
         source = node.input[0] if node.input else ""
         if integer:
             for index, name in enumerate(node.input):
                 if self._reads_own_pair(name):
                     node.input[index] = f"{name}__dequantized"
-        if node.name in self._plan.convolutions:
+        if convolution or (integer and stands_in(node)):
             self._quantize_weights(node, self._affines[source].scale)
         self._nodes.append(node)
         for index, name in enumerate(list(node.output)):
@@ -134,14 +89,51 @@ class _Writer:
             else:
                 self._pair(name, name, f"{name}__dequantized")
 
-    def _folds(self, node: onnx.NodeProto) -> bool:
-        """Whether ``node`` is the activation that a planned convolution folds in."""
-        producer = self._graph.producer.get(node.input[0]) if node.input else None
-        return (
-            producer is not None
-            and producer.name in self._plan.convolutions
-            and self._graph.result(producer) in node.output
+    def _head(self, node: onnx.NodeProto) -> None:
+        """A matrix product of integers with a result in float, which no Conv has."""
+        source, target = node.input[0], node.output[0]
+        weight = self._graph.weight(node)
+        weight = weight.reshape(len(weight), -1)
+        code, rows, product = f"{source}__quantized", f"{node.name}__rows", f"{node.name}__product"
+        spatial = self._graph.shape(source) if node.op_type == "Conv" else None
+        if spatial is not None:
+            _, channels, height, width = spatial
+            self._move("Transpose", code, f"{node.name}__last", perm=[0, 2, 3, 1])
+            code = f"{node.name}__matrix"
+            shape = self._add(f"{code}_shape", np.array([height * width, channels]))
+            self._nodes.append(
+                helper.make_node("Reshape", [f"{node.name}__last", shape], [code], code)
+            )
+        else:
+            product = target
+        parameters = [f"{source}__scale", f"{source}__zero_point"]
+        self._nodes.append(
+            helper.make_node("DequantizeLinear", [code, *parameters], [rows], f"{rows}__dq")
         )
+        inputs = [rows, *self._quantized_weights(node, self._affines[source].scale, weight, 1)]
+        self._nodes.append(helper.make_node("Gemm", inputs, [product], node.name))
+        if spatial is not None:
+            sizes = np.array([1, height, width, len(weight)])
+            shape = self._add(f"{product}_shape", sizes)
+            self._nodes.append(
+                helper.make_node(
+                    "Reshape", [product, shape], [f"{product}_last"], f"{product}_last"
+                )
+            )
+            self._move("Transpose", f"{product}_last", target, perm=[0, 3, 1, 2])
+
+    def _move(self, kind: str, source: str, target: str, **attributes: list[int]) -> None:
+        self._nodes.append(
+            helper.make_node(kind, [source], [target], f"{target}__moved", **attributes)
+        )
+
+    def _folds(self, node: onnx.NodeProto) -> bool:
+        """Whether ``node`` is the activation that a planned operator folds in."""
+        producer = self._graph.producer.get(node.input[0]) if node.input else None
+        if producer is None or self._graph.result(producer) not in node.output:
+            return False
+        sums = producer.op_type == "Add" and producer.name in self._plan.others
+        return sums or producer.name in self._plan.convolutions
 
     def _reads_own_pair(self, name: str) -> bool:
         """Whether ``name`` stays float for float readers, with a pair for integer readers."""
@@ -168,20 +160,30 @@ class _Writer:
         )
 
     def _quantize_weights(self, node: onnx.NodeProto, input_scale: float) -> None:
-        name = node.input[1]
-        weight = numpy_helper.to_array(self._graph.weights[name])
+        weight = self._graph.weight(node)
+        node.input[1:] = self._quantized_weights(node, input_scale, weight, 0)
+
+    def _quantized_weights(
+        self, node: onnx.NodeProto, input_scale: float, weight: NDArray[np.float32], axis: int
+    ) -> list[str]:
+        """Names of weight, output channels on ``axis``, and of the bias where there is one."""
         bias = self._graph.bias(node)
+        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
         limits = representable_weight_amax(
-            self._quantization.weight_amax[name], 0.0 if bias is None else bias, input_scale
+            self._quantization.weight_amax.get(node.input[1], largest),
+            0.0 if bias is None else bias,
+            input_scale,
         )
         codes, scales = int8_weight(weight, limits)
-        node.input[1] = self._dequantized(f"{node.name}__weight", codes, scales)
+        codes = np.ascontiguousarray(codes.T) if axis == 1 else codes
+        names = [self._dequantized(f"{node.name}__weight", codes, scales, axis)]
         if bias is not None:
             bias_codes, bias_scales = int32_bias(bias, input_scale, scales)
-            node.input[2] = self._dequantized(f"{node.name}__bias", bias_codes, bias_scales)
+            names.append(self._dequantized(f"{node.name}__bias", bias_codes, bias_scales, 0))
+        return names
 
     def _dequantized(
-        self, name: str, codes: NDArray[np.generic], scales: NDArray[np.float32]
+        self, name: str, codes: NDArray[np.generic], scales: NDArray[np.float32], axis: int
     ) -> str:
         """Add a constant of integer codes and its per-channel DequantizeLinear."""
         inputs = [
@@ -190,7 +192,7 @@ class _Writer:
             self._add(f"{name}__zero_point", np.zeros(scales.shape, codes.dtype)),
         ]
         self._nodes.append(
-            helper.make_node("DequantizeLinear", inputs, [name], f"{name}__dq", axis=0)
+            helper.make_node("DequantizeLinear", inputs, [name], f"{name}__dq", axis=axis)
         )
         return name
 
@@ -199,15 +201,16 @@ class _Writer:
         return name
 
 
-def quantized_convolutions(model: onnx.ModelProto) -> int:
-    """How many convolutions of a lowered graph read and write integers."""
-    graph = Graph(model)
-    return sum(
-        1
-        for node in model.graph.node
-        if node.op_type == "Conv"
-        and all(
+def layer_counts(lowered: onnx.ModelProto) -> tuple[int, int]:
+    """How many convolutions and fully connected layers there are, and how many read integers."""
+    graph = Graph(lowered)
+    layers = [node for node in lowered.graph.node if node.op_type in ("Conv", "Gemm")]
+    integer = [
+        node
+        for node in layers
+        if all(
             name in graph.producer and graph.producer[name].op_type == "DequantizeLinear"
             for name in node.input[:2]
         )
-    )
+    ]
+    return len(layers), len(integer)

@@ -9,7 +9,8 @@ rounds scores away beside coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from fqbench.convert.program import CONVOLUTIONS, index_of, load, save
+from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
+from fqbench.errors import StepError
 from fqbench.lower.affine import (
     INT8_MAX,
     UINT8_LEVELS,
@@ -26,67 +28,67 @@ from fqbench.lower.affine import (
     representable_weight_amax,
 )
 from fqbench.quantize.graph import Graph
-from fqbench.quantize.offline import digest
 from fqbench.quantize.record import Quantization
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution to quantize, told by its weight's SHA-256 and the names of its input."""
+    """One convolution to quantize, told by its weight's SHA-256.
 
-    inputs: tuple[str, ...]
+    ``number`` counts, from 0, the convolutions of the same weight before it.
+    """
+
     weight: str
+    number: int
     input_amax: float
     weight_amax: tuple[float, ...]
 
 
-def layers(
-    model: onnx.ModelProto, quantization: Quantization, names: Mapping[str, Sequence[str]]
-) -> tuple[Layer, ...]:
-    """The convolutions to quantize; ``names`` maps ONNX tensors to the program's variables."""
+def layers(model: onnx.ModelProto, quantization: Quantization) -> tuple[Layer, ...]:
+    """The convolutions to quantize: all that have ranges and are not to stay in float."""
     graph = Graph(model)
     found = []
+    numbers: Counter[str] = Counter()
     for node in graph.convolutions():
-        source, weight = node.input[:2]
-        if node.name in quantization.float_layers:
+        source, name = node.input[:2]
+        weight = digest(numpy_helper.to_array(graph.weights[name]))
+        number = numbers[weight]
+        numbers[weight] += 1
+        if node.name in quantization.float_layers or source not in quantization.ranges:
             continue
-        if source in quantization.amax and source in names and weight in quantization.weight_amax:
-            bias = graph.bias(node)
-            limits = representable_weight_amax(
-                quantization.weight_amax[weight],
-                0.0 if bias is None else bias,
-                quantization.amax[source] / UINT8_LEVELS,
-            )
-            found.append(
-                Layer(
-                    inputs=tuple(names[source]),
-                    weight=digest(numpy_helper.to_array(graph.weights[weight])),
-                    input_amax=quantization.amax[source],
-                    weight_amax=tuple(limits.tolist()),
-                )
-            )
+        amax, bias = quantization.ranges[source].amax, graph.bias(node)
+        limits = representable_weight_amax(
+            quantization.weight_amax[name], 0.0 if bias is None else bias, amax / UINT8_LEVELS
+        )
+        found.append(Layer(weight, number, amax, tuple(limits.tolist())))
     return tuple(found)
 
 
 def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
     """Write the INT8 form of the Paddle model in folder ``program`` into ``folder``.
 
-    Returns how many convolutions it quantized.
+    Returns how many convolutions it quantized. Raises StepError where the program lacks one.
     """
     import paddle
 
     loaded = load(program)
     writer = _Writer(loaded.block, paddle.static.global_scope(), paddle.CPUPlace())
-    wanted = {(name, layer.weight): layer for layer in chosen for name in layer.inputs}
-    count = 0
+    wanted = {(layer.weight, layer.number): layer for layer in chosen}
+    numbers: Counter[str] = Counter()
     for op in list(loaded.block.ops):
         if op.type in CONVOLUTIONS:
-            key = (op.input("Input")[0], writer.weight_digest(op))
-            if key in wanted:
-                writer.quantize(op, wanted[key])
-                count += 1
+            weight = writer.weight_digest(op)
+            layer = wanted.pop((weight, numbers[weight]), None)
+            numbers[weight] += 1
+            if layer is not None:
+                writer.quantize(op, layer)
+    if wanted:
+        raise StepError(
+            f"{len(wanted)} of {len(chosen)} convolutions to quantize were lost on the way to"
+            " Paddle: the conversion changed their weights"
+        )
     save(loaded, folder)
-    return count
+    return len(chosen)
 
 
 class _Writer:

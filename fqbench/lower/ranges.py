@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import onnx
 
 from fqbench.lower.affine import UINT8_LEVELS, Affine, uint8_affine
+from fqbench.lower.rewrite import shuffles
+from fqbench.quantize.algorithms import Range
 from fqbench.quantize.graph import Graph
-
-SILU_MINIMUM = -0.27846455
-"""Least value of x * sigmoid(x), at x = -1.2784645."""
 
 SAME_SCALE = (
     "MaxPool",
@@ -23,59 +21,22 @@ SAME_SCALE = (
     "Slice",
     "Split",
     "Resize",
+    "SpaceToDepth",
 )
 """Operators that only move or choose values: their result keeps the input's scale."""
 
 
-def lower_bounds(graph: Graph) -> dict[str, float]:
-    """Least value each tensor can have, as far as the operators tell; absent: not bounded."""
-    bounds: dict[str, float] = {}
-    for node in graph.model.graph.node:
-        known = [bounds.get(name, -math.inf) for name in node.input]
-        bound = -math.inf
-        if node.op_type == "Relu":
-            bound = max(0.0, known[0])
-        elif node.op_type in ("Sigmoid", "HardSigmoid", "Softmax"):
-            bound = 0.0
-        elif node.op_type == "Clip" and len(node.input) > 1 and node.input[1] in graph.weights:
-            minimum = float(onnx.numpy_helper.to_array(graph.weights[node.input[1]]).reshape(()))
-            bound = max(minimum, known[0])
-        elif is_silu(graph, node):
-            bound = SILU_MINIMUM
-        elif node.op_type == "Concat":
-            bound = min(known)
-        elif node.op_type in SAME_SCALE or node.op_type in ("GlobalAveragePool", "AveragePool"):
-            bound = min(0.0, known[0]) if node.op_type == "AveragePool" else known[0]
-        elif node.op_type == "Add":
-            bound = sum(known)
-        if bound > -math.inf:
-            bounds.update(dict.fromkeys(node.output, bound))
-    return bounds
-
-
-def is_silu(graph: Graph, node: onnx.NodeProto) -> bool:
-    """Whether ``node`` is the Mul of x * sigmoid(x)."""
-    if node.op_type != "Mul":
-        return False
-    for gate, other in (node.input, reversed(node.input)):
-        producer = graph.producer.get(gate)
-        if producer is not None and producer.op_type == "Sigmoid" and producer.input[0] == other:
-            return True
-    return False
-
-
-def activation_affines(graph: Graph, amax: Mapping[str, float]) -> dict[str, Affine]:
+def activation_affines(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Affine]:
     """Scale and zero point of every tensor that can have them, by tensor name.
 
     Results of operators that only move values take over their input's. A sigmoid needs no
     calibration: its results lie between 0 and 1.
     """
-    bounds = lower_bounds(graph)
 
     def calibrated(name: str) -> dict[str, Affine]:
-        if name not in amax:
+        if name not in ranges:
             return {}
-        return {name: uint8_affine(amax[name], bounds.get(name, -math.inf))}
+        return {name: uint8_affine(ranges[name].low, ranges[name].high)}
 
     affines: dict[str, Affine] = {}
     for name in graph.inputs:
@@ -89,11 +50,27 @@ def activation_affines(graph: Graph, amax: Mapping[str, float]) -> dict[str, Aff
         else:
             for name in node.output:
                 affines.update(calibrated(name))
+    _share_with_parts(graph, affines)
     return affines
+
+
+def _share_with_parts(graph: Graph, affines: dict[str, Affine]) -> None:
+    """Give what only a concatenation reads its scale: copied then, instead of rounded again."""
+    for node in reversed(graph.model.graph.node):
+        if node.op_type != "Concat" or node.output[0] not in affines:
+            continue
+        for name in node.input:
+            producer = graph.producer.get(name)
+            bound = producer is None or producer.op_type == "Sigmoid" or keeps_scale(producer)
+            alone = len(graph.consumers[name]) == 1 and name not in graph.outputs
+            if name in affines and alone and not bound:
+                affines[name] = affines[node.output[0]]
 
 
 def keeps_scale(node: onnx.NodeProto) -> bool:
     """Whether the result of ``node`` holds values of its input only."""
+    if shuffles(node):
+        return True
     if node.op_type == "Resize":
         mode = next((a.s for a in node.attribute if a.name == "mode"), b"nearest")
         return bool(mode == b"nearest")

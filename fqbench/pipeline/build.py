@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.cells import Cell
-from fqbench.data.calibration import calibration_hash
+from fqbench.data.calibration import calibration_hash, spread
+from fqbench.machine import cpu, versions
+from fqbench.margins import Margins
+from fqbench.measure.latency import Effort
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
+from fqbench.tune.choice import Choice
+from fqbench.tune.error import error_within
 
 METHOD = "offline"
-ALGORITHM = "hist"
+
+JUDGING = 8
+"""Calibration images that tell what rounding a layer costs."""
+
+THREADS = 1
+"""Of the runtime whose speed decides: as latency is reported by default."""
+
+QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
+"""Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
+
+RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
+LOWERING = {"onnxruntime": ("onnx", "onnxruntime"), "paddle": ("paddlepaddle", "x2paddle")}
+"""Libraries that a step's result depends on."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +63,57 @@ class Build:
     """
 
     def __init__(
-        self, spec: ModelSpec, inputs: tuple[str, ...], images: Images, steps: Steps
+        self,
+        spec: ModelSpec,
+        inputs: tuple[str, ...],
+        images: Images,
+        steps: Steps,
+        margins: Margins,
     ) -> None:
         self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
+        self._margins = margins
 
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
         if cell.precision == "int8_file":
             return self._given(cell.backend)
         if cell.precision == "fp32":
-            return self.canonical if cell.backend == "onnxruntime" else self._program
-        inputs = {
-            "canonical": self.canonical.key,
-            "quantization": self.quantization.key,
-        }
-        arguments: dict[str, Any] = {
-            "canonical": str(self.canonical.path),
-            "quantization": str(self.quantization.path),
-        }
-        if cell.backend == "paddle":
-            inputs["program"] = self._program.key
-            arguments["program"] = str(self._program.path)
+            return self._fp32(cell.backend)
+        return self.lowered(cell) if self.pays(cell) else self._fp32(cell.backend)
+
+    def lowered(self, cell: Cell) -> Artifact:
+        """The INT8 form of the model for ``cell``'s backend, whether or not it pays."""
+        made = {"quantization": self._quantized, "choice": self._chosen(cell.backend)}
         return self._steps.make(
-            f"lower_{cell.backend}", inputs, arguments, ("onnx", "paddlepaddle")
+            f"lower_{cell.backend}",
+            {name: artifact.key for name, artifact in made.items()},
+            {name: str(artifact.path) for name, artifact in made.items()},
+            LOWERING[cell.backend],
         )
+
+    def pays(self, cell: Cell) -> bool:
+        """Whether the INT8 form is faster on this machine than FP32, timed in turns once."""
+        artifacts = {"fp32": self._fp32(cell.backend), "int8": self.lowered(cell)}
+        described = {
+            precision: {
+                "artifact": str(artifact.path),
+                "backend": cell.backend,
+                "precision": precision,
+                "preprocess": self._spec.preprocess.model_dump(mode="json"),
+                "inputs": list(self._inputs),
+            }
+            for precision, artifact in artifacts.items()
+        }
+        found: dict[str, float] = self._steps.score(
+            "pays",
+            {**{name: a.key for name, a in artifacts.items()}, **self._here},
+            lambda: self._medians(described),
+        )
+        return found["int8"] < found["fp32"]
+
+    def choice(self, cell: Cell) -> Choice:
+        """Which layers of an INT8 cell are in float, and why."""
+        return Choice.read(self._chosen(cell.backend).file("choice.json"))
 
     @cached_property
     def canonical(self) -> Artifact:
@@ -84,37 +129,88 @@ class Build:
             "canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx")
         )
 
-    @cached_property
+    @property
     def quantization(self) -> Quantized:
-        """Scales, from the calibration images. Raises UsageError where those are evaluated."""
-        spec = self._spec
-        images = self._images.calibration
-        preprocess = spec.preprocess.model_dump(mode="json")
-        inputs = {
-            "program": self._program.key,
-            "canonical": self.canonical.key,
-            "images": calibration_hash(images),
-            "preprocess": preprocess,
-            "algorithm": ALGORITHM,
-            "inputs": list(self._inputs),
-        }
-        arguments = {
-            "program": str(self._program.path),
-            "canonical": str(self.canonical.path),
-            "images": [str(path) for path in images],
-            "preprocess": preprocess,
-            "algorithm": ALGORITHM,
-            "inputs": list(self._inputs),
-        }
-        libraries = ("paddlepaddle", "paddleslim")
-        made = self._steps.make("quantize_offline", inputs, arguments, libraries, len(images))
+        """Ranges, from the calibration images. Raises UsageError where those are evaluated."""
+        made, images = self._quantized, self._images.calibration
         seconds = json.loads(made.file("timing.json").read_text())["seconds"]
-        return Quantized(made.key, made.path, str(inputs["images"]), float(seconds))
+        return Quantized(made.key, made.path, calibration_hash(images), float(seconds))
+
+    @cached_property
+    def _quantized(self) -> Artifact:
+        images = self._images.calibration
+        recipe = {**self._reading, "offline": self._spec.offline.model_dump(mode="json")}
+        return self._steps.make(
+            "calibrate",
+            {"canonical": self.canonical.key, "images": calibration_hash(images), **recipe},
+            {
+                "canonical": str(self.canonical.path),
+                "images": [str(path) for path in images],
+                **recipe,
+            },
+            RUNNING,
+            len(images),
+        )
+
+    def _chosen(self, backend: str) -> Artifact:
+        """The choice of float layers for ``backend``, by some of the calibration images."""
+        images = spread(self._images.calibration, JUDGING)
+        margin = self._margins.for_cell(self._spec, backend, METHOD)
+        tells = margin is not None and self._spec.weights == "trained"
+        limit = error_within(margin.drop, self._spec.metric) if margin and tells else None
+        described = {**self._reading, "backend": backend, "limit": limit, "threads": THREADS}
+        return self._steps.make(
+            "choose",
+            {
+                "quantization": self._quantized.key,
+                "images": calibration_hash(images),
+                **described,
+                **self._here,
+            },
+            {
+                "quantization": str(self._quantized.path),
+                "images": [str(path) for path in images],
+                **described,
+            },
+            RUNNING,
+            len(images),
+        )
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        """How an image becomes the model's inputs."""
+        return {
+            "preprocess": self._spec.preprocess.model_dump(mode="json"),
+            "inputs": list(self._inputs),
+        }
+
+    @property
+    def _here(self) -> dict[str, Any]:
+        """What a choice by speed depends on beside the model."""
+        return {"cpu": dict(cpu()), "libraries": versions()}
+
+    def _medians(self, cells: dict[str, Any]) -> dict[str, float]:
+        """Median seconds of each of ``cells``, timed in turns."""
+        arguments = {
+            "cells": cells,
+            "effort": asdict(QUICK),
+            "image": str(self._images.calibration[0]),
+            "threads": THREADS,
+        }
+        found: dict[str, list[list[float]]] = self._steps.call(
+            "fqbench.pipeline.steps:time_cells", arguments, text="compare speed", threads=THREADS
+        )
+        return {
+            name: median(t for block in blocks for t in block) for name, blocks in found.items()
+        }
 
     def lowering(self, cell: Cell) -> Lowered:
         """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""
-        plan = json.loads(self.artifact(cell).file("plan.json").read_text())
-        return Lowered(plan["convolutions"], plan["quantized"])
+        plan = json.loads(self.lowered(cell).file("plan.json").read_text())
+        return Lowered(plan["convolutions"], plan["quantized"] if self.pays(cell) else 0)
+
+    def _fp32(self, backend: str) -> Artifact:
+        return self.canonical if backend == "onnxruntime" else self._program
 
     def _given(self, backend: str) -> Artifact:
         """The spec's own INT8 file as ``backend`` loads it."""

@@ -14,6 +14,7 @@ from fqbench.artifacts import Artifact, Store, file_digest
 from fqbench.cells import Cell
 from fqbench.data.digests import Digests
 from fqbench.machine import usable_cores
+from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost, resampled
 from fqbench.measure.latency import Effort
 from fqbench.measure.prediction import Prediction, read_predictions
@@ -62,13 +63,15 @@ class ModelPipeline:
         progress: Progress,
         *,
         allow_code: bool = False,
+        margins: Margins | None = None,
     ) -> None:
         if facts.decode is not None:
             spec = spec.model_copy(update={"decode": facts.decode})
         self.spec, self.images = spec, Images(spec, Digests(store.root))
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
-        self.build = Build(spec, facts.inputs, self.images, self._steps)
+        known = load_margins(default_margins_path()) if margins is None else margins
+        self.build = Build(spec, facts.inputs, self.images, self._steps, known)
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""

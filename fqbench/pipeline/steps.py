@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fqbench.backends import Runner, runtime
+from fqbench.data.ahead import ahead
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
@@ -57,70 +60,93 @@ def zoo_model(arguments: Arguments, report: Report) -> None:
     export_synthetic(arguments["name"], preprocess, Path(arguments["folder"]))
 
 
-def quantize_offline(arguments: Arguments, report: Report) -> None:
-    """Calibrate the model; write its record, its names and the time it took into ``folder``."""
+def calibrate(arguments: Arguments, report: Report) -> None:
+    """Find the ranges; write their record and the time it took into ``folder``."""
     import onnx
 
-    from fqbench.quantize.neutral import neutral
-    from fqbench.quantize.offline import Samples, calibrate
+    from fqbench.quantize import calibrate as quantize
 
     start = time.perf_counter()
     folder = Path(arguments["folder"])
-    images = [Path(p) for p in arguments["images"]]
-    preprocess = Preprocess.model_validate(arguments["preprocess"])
-    samples = Samples(images, preprocess, arguments["inputs"], report)
-    scales = calibrate(Path(arguments["program"]), samples, arguments["algorithm"])
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    quantization, names = neutral(
-        model, scales, samples.tensors(0), arguments["algorithm"], len(samples)
-    )
-    quantization.write(folder / "quantization.json")
-    (folder / "names.json").write_text(json.dumps(names, indent=1, sort_keys=True))
+    feeds = _feeds(arguments, report)
+    offline = arguments["offline"]
+    record = quantize.calibrate(model, feeds, offline["algorithm"], offline["keep_float"])
+    record.write(folder / "quantization.json")
+    onnx.save(model, str(folder / "model.onnx"))
     (folder / "timing.json").write_text(json.dumps({"seconds": time.perf_counter() - start}))
 
 
-def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
-    """Write the INT8 form of the graph in ``canonical`` for ONNX Runtime into ``folder``."""
+def choose(arguments: Arguments, report: Report) -> None:
+    """Decide which layers ``backend`` runs in float; write ``choice.json`` into ``folder``."""
     import onnx
 
-    from fqbench.lower.onnxruntime import lower, quantized_convolutions
     from fqbench.quantize.record import Quantization
+    from fqbench.tune.choose import Wish, choose
+
+    folder = Path(arguments["quantization"])
+    model = onnx.load(str(folder / "model.onnx"))
+    record = Quantization.read(folder / "quantization.json")
+    feeds = list(_feeds(arguments, lambda done, total: None))
+    wish = Wish(arguments["limit"], arguments["threads"])
+    choice = choose(arguments["backend"], model, record, feeds, wish, report)
+    choice.write(Path(arguments["folder"]) / "choice.json")
+
+
+def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
+    """Write the INT8 form of the graph in ``quantization`` for ONNX Runtime into ``folder``."""
+    import onnx
+
+    from fqbench.lower.onnxruntime import layer_counts, lower
 
     folder = Path(arguments["folder"])
-    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    quantization = Quantization.read(Path(arguments["quantization"]) / "quantization.json")
+    model, quantization = _quantized(arguments)
     lowered = lower(model, quantization)
     onnx.save(lowered, str(folder / "model.onnx"))
-    _write_plan(folder, quantized_convolutions(lowered), model, quantization)
+    _write_plan(folder, *layer_counts(lowered))
 
 
 def lower_paddle(arguments: Arguments, report: Report) -> None:
-    """Write the INT8 form of the model in ``program`` for Paddle Inference into ``folder``."""
-    import onnx
-
+    """Write the INT8 form of the graph in ``quantization`` for Paddle Inference into ``folder``."""
+    from fqbench.convert.paddle_program import onnx_to_paddle
     from fqbench.lower.paddle import layers, write
-    from fqbench.quantize.record import Quantization
-
-    folder, record = Path(arguments["folder"]), Path(arguments["quantization"])
-    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    quantization = Quantization.read(record / "quantization.json")
-    names = json.loads((record / "names.json").read_text())
-    count = write(Path(arguments["program"]), layers(model, quantization, names), folder)
-    _write_plan(folder, count, model, quantization)
-
-
-def _write_plan(folder: Path, quantized: int, model: Any, quantization: Any) -> None:
-    """Record how many convolutions were quantized, for the check of what the runtime ran."""
     from fqbench.quantize.graph import Graph
 
-    plan = {
-        "convolutions": len(Graph(model).convolutions()),
-        "quantized": quantized,
-        "float_layers": dict(quantization.float_layers),
-    }
-    if quantized == 0:
-        raise StepError("calibration gave no convolution a scale, so nothing was quantized")
+    folder = Path(arguments["folder"])
+    model, quantization = _quantized(arguments)
+    with tempfile.TemporaryDirectory() as program:
+        onnx_to_paddle(Path(arguments["quantization"]) / "model.onnx", Path(program))
+        count = write(Path(program), layers(model, quantization), folder)
+    _write_plan(folder, len(Graph(model).layers()), count)
+
+
+def _quantized(arguments: Arguments) -> tuple[Any, Any]:
+    """The graph of a quantization, and its record with the layers that were chosen for float."""
+    import onnx
+
+    from fqbench.quantize.record import Quantization
+    from fqbench.tune.choice import Choice
+
+    folder = Path(arguments["quantization"])
+    record = Quantization.read(folder / "quantization.json")
+    choice = Choice.read(Path(arguments["choice"]) / "choice.json")
+    model = onnx.load(str(folder / "model.onnx"))
+    return model, replace(record, float_layers=choice.float_layers)
+
+
+def _write_plan(folder: Path, layers: int, quantized: int) -> None:
+    """Record how many layers were quantized, for the check of what the runtime ran."""
+    plan = {"convolutions": layers, "quantized": quantized}
     (folder / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True))
+
+
+def _feeds(arguments: Arguments, report: Report) -> Iterator[list[Any]]:
+    """The tensors of each of ``images``, read while the one before is worked on."""
+    images = [Path(path) for path in arguments["images"]]
+    read = ahead(lambda path: _feed(arguments, read_image(path)), images, workers=1, most=2)
+    for done, feed in enumerate(read, start=1):
+        yield feed
+        report(done, len(images))
 
 
 def given_int8(arguments: Arguments, report: Report) -> None:

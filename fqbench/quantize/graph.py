@@ -23,11 +23,21 @@ class Graph:
         self.weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self.inputs = [v.name for v in model.graph.input if v.name not in self.weights]
         self.outputs = [value.name for value in model.graph.output]
+        described = (*model.graph.input, *model.graph.value_info, *model.graph.output)
+        self._values = {value.name: value for value in described}
         self.producer = {name: node for node in model.graph.node for name in node.output}
         self.consumers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in model.graph.node:
             for name in dict.fromkeys(node.input):
                 self.consumers[name].append(node)
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """Shape of a tensor; None where the graph does not tell it or leaves a size free."""
+        value = self._values.get(name)
+        if value is None or not value.type.tensor_type.HasField("shape"):
+            return None
+        sizes = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        return sizes if all(sizes) else None
 
     def convolutions(self) -> list[onnx.NodeProto]:
         """Convolutions with constant weights and bias, in the order of the graph."""
@@ -37,30 +47,63 @@ class Graph:
             if node.op_type == "Conv" and all(name in self.weights for name in node.input[1:])
         ]
 
-    def bias(self, convolution: onnx.NodeProto) -> NDArray[np.float32] | None:
-        """Bias [channels] of a convolution; None where it has none."""
-        if len(convolution.input) < 3:
-            return None
-        return np.asarray(numpy_helper.to_array(self.weights[convolution.input[2]]), np.float32)
+    def layers(self) -> list[onnx.NodeProto]:
+        """Convolutions and fully connected layers with constant weights, in the graph's order."""
+        return [
+            node
+            for node in self.model.graph.node
+            if node.op_type in ("Conv", "Gemm") and all(n in self.weights for n in node.input[1:])
+        ]
 
-    def result(self, convolution: onnx.NodeProto) -> str:
-        """The tensor a fused kernel of ``convolution`` writes: behind its Relu or Clip if any."""
-        name = str(convolution.output[0])
+    def weight(self, layer: onnx.NodeProto) -> NDArray[np.float32]:
+        """Weight of a layer, output channels first."""
+        weight = np.asarray(numpy_helper.to_array(self.weights[layer.input[1]]), np.float32)
+        transposed = any(a.name == "transB" and a.i for a in layer.attribute)
+        return weight.T if layer.op_type == "Gemm" and not transposed else weight
+
+    def bias(self, layer: onnx.NodeProto) -> NDArray[np.float32] | None:
+        """Bias [channels] of a layer; None where it has none."""
+        if len(layer.input) < 3:
+            return None
+        return np.asarray(numpy_helper.to_array(self.weights[layer.input[2]]), np.float32)
+
+    def result(self, layer: onnx.NodeProto) -> str:
+        """The tensor a fused kernel of ``layer`` writes: behind its Relu or Clip if any."""
+        name = str(layer.output[0])
         followers = self.consumers[name]
         alone = name not in self.outputs and len(followers) == 1
         if alone and followers[0].op_type in ACTIVATIONS_THAT_FUSE:
             return str(followers[0].output[0])
         return name
 
-    def is_linear_head(self, convolution: onnx.NodeProto) -> bool:
+    def is_depthwise(self, layer: onnx.NodeProto) -> bool:
+        """Whether ``layer`` is a convolution of each channel by itself."""
+        groups = next((a.i for a in layer.attribute if a.name == "group"), 1)
+        return bool(
+            layer.op_type == "Conv" and 1 < groups == self.weights[layer.input[1]].dims[0]
+        )
+
+    def is_silu(self, node: onnx.NodeProto) -> bool:
+        """Whether ``node`` is the Mul of x * sigmoid(x)."""
+        if node.op_type != "Mul":
+            return False
+        for gate, other in (node.input, reversed(node.input)):
+            producer = self.producer.get(gate)
+            if producer is None or producer.op_type != "Sigmoid":
+                continue
+            if producer.input[0] == other:
+                return True
+        return False
+
+    def is_linear_head(self, layer: onnx.NodeProto) -> bool:
         """Whether the raw result goes to an output of the model through no further layer.
 
         Such a tensor holds coordinates beside scores, or logits: eight bits with one scale for
         all of it lose what the decoder needs.
         """
-        if self.result(convolution) != convolution.output[0]:
+        if self.result(layer) != layer.output[0]:
             return False
-        pending, seen = [str(convolution.output[0])], set()
+        pending, seen = [str(layer.output[0])], set()
         while pending:
             name = pending.pop()
             if name in seen:
@@ -71,9 +114,3 @@ class Graph:
                     return False
                 pending.extend(node.output)
         return True
-
-
-def float_layers(graph: Graph) -> dict[str, str]:
-    """Convolutions that are not quantized whatever the calibration says, each with why."""
-    reason = "its result is the model's raw output, coordinates and scores in one tensor"
-    return {n.name: reason for n in graph.convolutions() if graph.is_linear_head(n)}

@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fqbench.quantize.algorithms import Range
+
 
 @dataclass(frozen=True)
 class Quantization:
-    """Scales of one model, by the tensor names of its canonical ONNX graph.
+    """Ranges of one model, by the tensor names of its canonical ONNX graph.
 
-    ``amax``: largest magnitude to represent, a tensor. ``weight_amax``: the same, one value an
-    output channel, a weight. ``float_layers``: convolutions that stay in float, each with why.
+    ``ranges``: what eight bits shall represent of each activation. ``weight_amax``: largest
+    magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
+    each with why.
     """
 
     method: str
     algorithm: str
     images: int
-    amax: Mapping[str, float]
+    ranges: Mapping[str, Range]
     weight_amax: Mapping[str, tuple[float, ...]]
     float_layers: Mapping[str, str]
 
@@ -31,5 +34,6 @@ class Quantization:
     def read(path: Path) -> Quantization:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
+        data["ranges"] = {name: Range(**ends) for name, ends in data["ranges"].items()}
         data["weight_amax"] = {k: tuple(v) for k, v in data["weight_amax"].items()}
         return Quantization(**data)

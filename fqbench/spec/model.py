@@ -205,6 +205,19 @@ class Calibration(_Record):
     count: Annotated[int, Field(gt=0)] = 32
 
 
+Algorithm = Literal["search", "percentile", "hist", "avg", "abs_max", "KL", "mse", "emd"]
+
+
+class Offline(_Record):
+    """How offline quantization finds ranges, and which layers it leaves in float.
+
+    ``keep_float`` holds names of the canonical graph's layers, or patterns with ``*``.
+    """
+
+    algorithm: Algorithm = "search"
+    keep_float: tuple[str, ...] = ()
+
+
 class Margin(_Record):
     """The largest drop from FP32 to INT8, in points, that is accepted, and on whose word."""
 
@@ -234,6 +247,7 @@ class ModelSpec(_Record):
     decode: Decode
     dataset: Dataset
     calibration: Calibration
+    offline: Offline = Offline()
     margins: tuple[Margin, ...] = ()
     weights: Literal["trained", "synthetic"] = "trained"
     int8: Int8File | None = None

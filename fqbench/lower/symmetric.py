@@ -1,0 +1,61 @@
+"""Quantize pairs with symmetric codes, as runtimes have them that know no zero point.
+
+The result is an ONNX graph for any runtime: pairs stand before convolutions and fully connected
+layers only, weights lie on their int8 grid, biases and results stay float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from fqbench.lower.affine import int8_weight
+from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.record import Quantization
+
+
+def symmetric(
+    model: onnx.ModelProto, quantization: Quantization, float_layers: Container[str]
+) -> onnx.ModelProto:
+    """Return ``model`` with pairs before each layer that is not one of ``float_layers``."""
+    graph = Graph(model)
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    del result.graph.node[:]
+    quantized = {
+        node.name
+        for node in graph.layers()
+        if node.name not in float_layers and node.input[0] in quantization.ranges
+    }
+    paired: set[str] = set()
+    for node in model.graph.node:
+        added = onnx.NodeProto()
+        added.CopyFrom(node)
+        if node.name in quantized:
+            source = node.input[0]
+            if source not in paired:
+                paired.add(source)
+                codes = symmetric_codes(quantization.ranges[source])
+                add_pair(result.graph, source, f"{source}__rounded", codes)
+            add_constant(
+                result.graph, f"{node.name}__rounded", rounded_weight(graph, node, quantization)
+            )
+            added.input[:2] = [f"{source}__rounded", f"{node.name}__rounded"]
+        result.graph.node.append(added)
+    return result
+
+
+def rounded_weight(
+    graph: Graph, node: onnx.NodeProto, quantization: Quantization
+) -> NDArray[np.float32]:
+    """The weight of a layer rounded to int8 and back, in the layout of its node."""
+    weight = graph.weight(node)
+    codes, scales = int8_weight(weight, quantization.weight_amax[node.input[1]])
+    rounded = codes * scales.reshape(-1, *(1,) * (weight.ndim - 1))
+    stored = tuple(graph.weights[node.input[1]].dims)
+    transposed = any(a.name == "transB" and a.i for a in node.attribute)
+    return rounded if node.op_type == "Conv" or transposed else rounded.T.reshape(stored)

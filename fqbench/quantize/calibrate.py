@@ -1,0 +1,94 @@
+"""Calibration: from the canonical graph and images to the backend-neutral record."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import numpy as np
+import onnx
+
+from fqbench.errors import StepError
+from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, silu
+from fqbench.quantize.code_errors import Function
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.observe import Feed, observe
+from fqbench.quantize.record import Quantization
+from fqbench.quantize.statistics import Statistics
+
+ASKED = "the spec keeps it in float"
+UNKNOWN = "calibration gave no range for its input or result"
+
+
+def calibrate(
+    model: onnx.ModelProto,
+    feeds: Iterable[Feed],
+    algorithm: Algorithm,
+    keep_float: Collection[str] = (),
+) -> Quantization:
+    """Ranges of every tensor of ``model``, from one pass over ``feeds``.
+
+    ``keep_float``: names of layers, or patterns with ``*``, that are not quantized. Raises
+    StepError where one matches no layer, or nothing is left to quantize.
+    """
+    graph = Graph(model)
+    seen = observe(model, feeds)
+    ranges = activation_ranges(graph, seen, algorithm)
+    return Quantization(
+        method="offline",
+        algorithm=algorithm,
+        images=max((len(found.image_amax) for found in seen.values()), default=0),
+        ranges=ranges,
+        weight_amax=weight_limits(graph),
+        float_layers=_kept(graph, ranges, keep_float),
+    )
+
+
+def activation_ranges(
+    graph: Graph, seen: Mapping[str, Statistics], algorithm: Algorithm
+) -> dict[str, Range]:
+    """The range of each tensor. What only a SiLU reads is judged by what that makes of it."""
+    return {
+        name: calibrated(statistics, algorithm, behind(graph, name))
+        for name, statistics in seen.items()
+        if statistics.amax > 0.0
+    }
+
+
+def behind(graph: Graph, name: str) -> Function:
+    """What is computed of the tensor before anything else reads it."""
+    readers = graph.consumers[name]
+    only = bool(readers) and all(
+        node.op_type == "Sigmoid" or graph.is_silu(node) for node in readers
+    )
+    gated = any(graph.is_silu(node) for node in readers)
+    return silu if only and gated and name not in graph.outputs else identity
+
+
+def weight_limits(graph: Graph) -> dict[str, tuple[float, ...]]:
+    """Largest magnitude of each output channel of each layer's weight."""
+    found = {}
+    for node in graph.layers():
+        weight = graph.weight(node)
+        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+        found[node.input[1]] = tuple(largest.tolist())
+    return found
+
+
+def _kept(graph: Graph, ranges: Collection[str], keep_float: Collection[str]) -> dict[str, str]:
+    layers = graph.layers()
+    kept = {}
+    for pattern in keep_float:
+        matched = [node.name for node in layers if fnmatchcase(node.name, pattern)]
+        if not matched:
+            names = ", ".join(node.name for node in layers[:5])
+            raise StepError(
+                f"keep_float {pattern!r} is none of the {len(layers)} layers ({names}, …)"
+            )
+        kept.update(dict.fromkeys(matched, ASKED))
+    for node in layers:
+        if any(end not in ranges for end in (node.input[0], graph.result(node))):
+            kept.setdefault(node.name, UNKNOWN)
+    if len(kept) == len(layers):
+        raise StepError("no layer of the model is left to quantize")
+    return kept

@@ -1,0 +1,61 @@
+"""What rounding to evenly spaced codes makes of a histogram, for many spacings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.quantize.statistics import Statistics
+
+Values = NDArray[np.float64]
+Function = Callable[[Values], Values]
+
+
+class CodeErrors:
+    """A tensor's values, rounded to ``codes`` reals: ``scale`` times ``lowest``, the next, ...
+
+    What lies beyond goes to the nearest code. Each method takes n spacings, ``scales`` and
+    ``lowest`` [n], and compares what ``behind`` makes of the values with what it makes of the
+    rounded ones.
+
+    Values that share a code lie side by side: prefix sums tell all about them, so a spacing takes
+    one look-up a code, not one operation a value.
+    """
+
+    def __init__(self, statistics: Statistics, behind: Function) -> None:
+        self._values, self._counts = statistics.occupied()
+        self._behind = behind
+        self._wanted = behind(self._values)
+        sums = np.cumsum([self._counts, self._counts * self._wanted], axis=1)
+        self._below = np.concatenate([np.zeros((2, 1)), sums], axis=1)
+
+    def squared(self, scales: Values, lowest: Values, codes: int) -> Values:
+        """Sum of squared differences, for each spacing."""
+        reals, count, first = self._shared(scales, lowest, codes)
+        whole = self._counts @ (self._wanted * self._wanted)
+        return np.asarray(whole - (reals * (2.0 * first - reals * count)).sum(axis=1))
+
+    def moments(self, scales: Values, lowest: Values, codes: int) -> Values:
+        """Difference of the means plus difference of the standard deviations."""
+        reals, count, _ = self._shared(scales, lowest, codes)
+        mean, deviation = _moments(reals, count)
+        wanted_mean, wanted_deviation = _moments(self._wanted, self._counts)
+        return np.asarray(np.abs(mean - wanted_mean) + np.abs(deviation - wanted_deviation))
+
+    def _shared(self, scales: Values, lowest: Values, codes: int) -> tuple[Values, Values, Values]:
+        """Of each code [n, codes]: what ``behind`` makes of it, count and sum of its values."""
+        numbers = lowest[:, None] + np.arange(codes)
+        places = np.zeros((len(scales), codes + 1), np.intp)
+        places[:, 1:-1] = np.searchsorted(self._values, (numbers[:, 1:] - 0.5) * scales[:, None])
+        places[:, -1] = len(self._values)
+        count, first = (below[places[:, 1:]] - below[places[:, :-1]] for below in self._below)
+        return self._behind(numbers * scales[:, None]), count, first
+
+
+def _moments(values: Values, counts: Values) -> tuple[Values, Values]:
+    """Mean and standard deviation over the last axis."""
+    shares = counts / counts.sum(axis=-1, keepdims=True)
+    mean = (shares * values).sum(axis=-1, keepdims=True)
+    return mean[..., 0], np.sqrt((shares * (values - mean) ** 2).sum(axis=-1))

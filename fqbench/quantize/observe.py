@@ -1,0 +1,59 @@
+"""One pass over the calibration images by ONNX Runtime: the statistics of every tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.machine import usable_cores
+from fqbench.quantize.statistics import Statistics
+
+Tensors = Mapping[str, NDArray[np.float32]]
+Feed = Sequence[NDArray[np.float32]]
+
+
+class Watched:
+    """A graph that hands out the named tensors beside its outputs, every float one if None."""
+
+    def __init__(self, model: onnx.ModelProto, tensors: Iterable[str] | None = None) -> None:
+        watched = onnx.ModelProto()
+        watched.CopyFrom(model)
+        known = {value.name for value in watched.graph.output}
+        produced = [name for node in model.graph.node for name in node.output if name]
+        for name in dict.fromkeys(produced if tensors is None else tensors):
+            if name not in known:
+                watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        options = session_options(usable_cores())
+        # Fused operators would hide the tensors between them.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = open_session(watched.SerializeToString(), options)
+        self._inputs = [value.name for value in self._session.get_inputs()]
+        self._outputs = [
+            value.name for value in self._session.get_outputs() if value.type == "tensor(float)"
+        ]
+
+    def run(self, feed: Feed) -> Tensors:
+        """Values of the tensors, and of the inputs."""
+        given = dict(zip(self._inputs, feed, strict=True))
+        return {**given, **self.computed(feed)}
+
+    def computed(self, feed: Feed) -> Tensors:
+        """Values of the tensors."""
+        given = dict(zip(self._inputs, feed, strict=True))
+        values = self._session.run(self._outputs, given)
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> dict[str, Statistics]:
+    """Statistics of every float tensor of the graph, its inputs included, over ``feeds``."""
+    watched = Watched(model)
+    found: dict[str, Statistics] = {}
+    for feed in feeds:
+        for name, values in watched.run(feed).items():
+            found.setdefault(name, Statistics()).add(values)
+    return found

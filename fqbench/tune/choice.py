@@ -1,0 +1,52 @@
+"""``Choice``: which layers of one model stay in float on one backend, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ACCURACY = "rounding it costs too much accuracy"
+SPEED = "float is faster here"
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer: what rounding it costs, and how long its kernel takes.
+
+    ``own_error``: relative squared error of its result when it is given FP32's input. ``error``:
+    that of the model's raw outputs when it alone is quantized. Times in milliseconds. None where
+    it was not measured.
+    """
+
+    name: str
+    own_error: float
+    error: float | None
+    fp32_ms: float | None
+    int8_ms: float | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The layers that stay in float, each with why; the error before and after; what was tried.
+
+    ``forms``: milliseconds of each form of the graph that was timed.
+    """
+
+    float_layers: Mapping[str, str]
+    error_all_int8: float
+    error: float
+    layers: tuple[LayerCost, ...]
+    forms: Mapping[str, float]
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, allow_nan=False))
+
+    @staticmethod
+    def read(path: Path) -> Choice:
+        """Read what ``write`` wrote."""
+        data = json.loads(path.read_text())
+        data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
+        return Choice(**data)

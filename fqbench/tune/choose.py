@@ -1,0 +1,130 @@
+"""Which layers one backend runs in float: what they would cost, what they would earn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import onnx
+
+from fqbench.lower.onnxruntime import lower
+from fqbench.lower.pairs import affine_codes, symmetric_codes
+from fqbench.lower.symmetric import symmetric
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.observe import Feed
+from fqbench.quantize.record import Quantization
+from fqbench.tune.choice import ACCURACY, SPEED, Choice, LayerCost
+from fqbench.tune.error import raw_outputs
+from fqbench.tune.local import local_errors
+from fqbench.tune.search import Judge, OnStep, Variant, fewest, sensitivities
+from fqbench.tune.speed import latencies, layer_times
+
+LOCAL_IMAGES = 2
+"""Images that each layer's own error is measured on."""
+TRIED = 16
+"""Layers, the worst by their own error, of which the error of the whole is measured too."""
+GAIN = 0.98
+"""A form must take less of the time than this to be preferred: less is noise."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """``limit``: largest relative squared error of the raw outputs, None for any.
+
+    ``threads`` are those of the runtime whose speed counts.
+    """
+
+    limit: float | None
+    threads: int
+
+
+def choose(
+    backend: str,
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    feeds: Sequence[Feed],
+    wish: Wish,
+    on_step: OnStep,
+) -> Choice:
+    """Decide for ``backend`` which layers of the quantized ``model`` stay in float."""
+    graph = Graph(model)
+    fixed = dict(quantization.float_layers)
+    variant = _variant(backend, model, quantization)
+    layers = [node.name for node in graph.layers() if node.name not in fixed]
+    integers = backend == "onnxruntime"
+    own = local_errors(
+        model,
+        quantization,
+        layers,
+        feeds[:LOCAL_IMAGES],
+        affine_codes if integers else symmetric_codes,
+        results=integers,
+    )
+    judge = Judge.of(model, raw_outputs(graph), feeds)
+    before = after = judge.error(variant(()))
+    costs: dict[str, float] = {}
+    kept = dict(fixed)
+    if wish.limit is not None and before > wish.limit:
+        order = sorted(layers, key=lambda name: -own[name])
+        costs = sensitivities(variant, layers, order[:TRIED], judge, on_step)
+        worst = sorted(costs, key=lambda name: -costs[name])
+        chosen, after = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
+        kept.update(dict.fromkeys(chosen, ACCURACY))
+    times: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    forms: dict[str, float] = {}
+    if integers:
+        times = (
+            layer_times(model, graph, feeds[0], wish.threads),
+            layer_times(variant(()), graph, feeds[0], wish.threads),
+        )
+        faster, forms = _fastest(graph, variant, kept, times, feeds[0], wish.threads)
+        if faster:
+            kept.update({name: SPEED for name in faster if name not in kept})
+            after = judge.error(variant(kept))
+    found = tuple(
+        LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
+        for name in layers
+    )
+    return Choice(kept, before, after, found, forms)
+
+
+def _variant(backend: str, model: onnx.ModelProto, quantization: Quantization) -> Variant:
+    """Graphs that round as ``backend`` does, with more layers in float than the record's."""
+    fixed = quantization.float_layers
+
+    def of_onnxruntime(layers: Collection[str]) -> onnx.ModelProto:
+        kept = {**fixed, **dict.fromkeys(layers, "")}
+        return lower(model, replace(quantization, float_layers=kept))
+
+    def of_others(layers: Collection[str]) -> onnx.ModelProto:
+        return symmetric(model, quantization, {*fixed, *layers})
+
+    return of_onnxruntime if backend == "onnxruntime" else of_others
+
+
+def _fastest(
+    graph: Graph,
+    variant: Variant,
+    kept: Mapping[str, str],
+    times: tuple[Mapping[str, float], Mapping[str, float]],
+    feed: Feed,
+    threads: int,
+) -> tuple[frozenset[str], dict[str, float]]:
+    """Further layers whose float form makes the whole graph faster, and what was timed."""
+    fp32, int8 = times
+    depthwise = frozenset(node.name for node in graph.layers() if graph.is_depthwise(node))
+    slower = frozenset(name for name in int8 if int8[name] > fp32.get(name, int8[name]))
+    tried = {
+        "as quantized": frozenset[str](),
+        "depthwise layers in float": depthwise,
+        "layers with slower integer kernels in float": slower,
+        "both of these in float": depthwise | slower,
+    }
+    different = {text: more for text, more in tried.items() if more or text == "as quantized"}
+    forms = latencies(
+        {text: variant({*kept, *more}) for text, more in different.items()}, feed, threads
+    )
+    best = min(forms, key=lambda text: forms[text])
+    if forms[best] > GAIN * forms["as quantized"]:
+        best = "as quantized"
+    return different[best], forms

@@ -1,0 +1,99 @@
+"""What rounding does to each layer by itself: a cheap measure of all layers in one pass.
+
+Beside each layer stands a twin that reads the same float tensor rounded, with rounded weights,
+and rounds its result where the backend does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from fqbench.lower.pairs import Codes, add_constant, add_pair
+from fqbench.lower.symmetric import rounded_weight
+from fqbench.quantize.algorithms import Range
+from fqbench.quantize.calibrate import behind
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.observe import Feed, Watched
+from fqbench.quantize.record import Quantization
+
+Coding = Callable[[Range], Codes]
+
+
+def local_errors(
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    layers: Collection[str],
+    feeds: Iterable[Feed],
+    coding: Coding,
+    *,
+    results: bool,
+) -> dict[str, float]:
+    """Relative squared error of each layer's result, the mean over its channels.
+
+    Against each channel's deviation from its mean: a channel whose values are small beside the
+    tensor's range counts as much as any other. What only a SiLU reads is judged behind it.
+    ``coding`` rounds inputs, and ``results`` too where the backend writes integers.
+    """
+    graph = Graph(model)
+    chosen = [node for node in graph.layers() if node.name in layers]
+    twins = _with_twins(model, graph, chosen, quantization, coding, results=results)
+    watched = Watched(twins, [name for n in chosen for name in (n.output[0], _twin(n))])
+    difference: dict[str, NDArray[np.float64]] = {}
+    spread: dict[str, NDArray[np.float64]] = {}
+    for feed in feeds:
+        values = watched.computed(feed)
+        for node in chosen:
+            function = behind(graph, node.output[0])
+            wanted, found = (
+                function(values[name].astype(np.float64)) for name in (node.output[0], _twin(node))
+            )
+            axes = (0, *range(2, wanted.ndim))
+            deviation = wanted - wanted.mean(axis=axes if wanted.ndim > 2 else None, keepdims=True)
+            zero = np.zeros(wanted.shape[1])
+            difference[node.name] = difference.get(node.name, zero) + np.square(found - wanted).sum(
+                axis=axes
+            )
+            spread[node.name] = spread.get(node.name, zero) + np.square(deviation).sum(axis=axes)
+    return {
+        name: float(np.mean(difference[name] / np.maximum(spread[name], np.finfo(float).tiny)))
+        for name in difference
+    }
+
+
+def _with_twins(
+    model: onnx.ModelProto,
+    graph: Graph,
+    layers: Iterable[onnx.NodeProto],
+    quantization: Quantization,
+    coding: Coding,
+    *,
+    results: bool,
+) -> onnx.ModelProto:
+    twins = onnx.ModelProto()
+    twins.CopyFrom(model)
+    for node in layers:
+        source, result = f"{node.name}__read", f"{node.name}__computed"
+        add_pair(twins.graph, node.input[0], source, coding(quantization.ranges[node.input[0]]))
+        weight = f"{node.name}__rounded"
+        add_constant(twins.graph, weight, rounded_weight(graph, node, quantization))
+        rounds = results and not graph.is_linear_head(node)
+        rounds = rounds and graph.result(node) == node.output[0]
+        twin = onnx.NodeProto()
+        twin.CopyFrom(node)
+        twin.name = f"{node.name}__twin"
+        twin.input[:2] = [source, weight]
+        twin.output[0] = result if rounds else _twin(node)
+        twins.graph.node.append(twin)
+        if rounds:
+            codes = coding(quantization.ranges[node.output[0]])
+            add_pair(twins.graph, result, _twin(node), codes)
+    return twins
+
+
+def _twin(node: onnx.NodeProto) -> str:
+    """The tensor that the layer's twin writes."""
+    return f"{node.name}__twin_result"
