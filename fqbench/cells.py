@@ -10,11 +10,15 @@ from fqbench.backends import BACKENDS, runtime
 from fqbench.errors import UsageError
 
 Device = Literal["cpu", "gpu"]
-Precision = Literal["fp32", "int8", "int8_file"]
+Precision = Literal["fp32", "int8", "int8_all", "int8_file"]
 
 DEVICES: tuple[Device, ...] = get_args(Device)
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
-"""What every model has. ``int8_file`` is INT8 as a file of the user's own holds it."""
+"""What every model has.
+
+``int8_all`` is INT8 with no layer left in float that the spec does not name; ``int8_file`` is INT8
+as a file of the user's own holds it.
+"""
 
 
 @dataclass(frozen=True)

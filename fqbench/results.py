@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
 from fqbench.measure.stats import Interval, Latency
+from fqbench.tune.choice import LayerCost
 
 SCHEMA = 1
 
@@ -22,7 +23,12 @@ Status = Literal["ok", "failed", "unsupported", "skipped"]
 
 @dataclass(frozen=True)
 class Row:
-    """Everything found out about one cell. None: not measured, or does not apply."""
+    """Everything found out about one cell. None: not measured, or does not apply.
+
+    ``float_layers``: layers that stay in float, each with why. ``drop_all_int8``: the drop where
+    none did, in points. ``slowdown``: how many times as long as FP32 the INT8 form takes, where
+    it does not pay and FP32 runs instead. ``layers``: what is known of each layer.
+    """
 
     cell: Cell
     status: Status
@@ -45,6 +51,10 @@ class Row:
     convolutions: int | None = None
     int8_planned: int | None = None
     int8_convolutions: int | None = None
+    float_layers: dict[str, str] = field(default_factory=dict)
+    drop_all_int8: float | None = None
+    slowdown: float | None = None
+    layers: tuple[LayerCost, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -84,6 +94,10 @@ class Row:
             "convolutions": self.convolutions,
             "int8_planned": self.int8_planned,
             "int8_convolutions": self.int8_convolutions,
+            "float_layers": self.float_layers,
+            "drop_all_int8": self.drop_all_int8,
+            "slowdown": self.slowdown,
+            "layers": [asdict(layer) for layer in self.layers],
             "hashes": self.hashes,
         }
 

@@ -51,13 +51,14 @@ def rewrite(model: onnx.ModelProto, integers: Container[str]) -> onnx.ModelProto
             nodes.append(_shuffle_as_convolution(graph, node))
         else:
             nodes.append(node)
-    read = {name for node in nodes for name in node.input} | set(graph.outputs)
     moved = {"Reshape", "Transpose"}
-    # What led to a shuffle that is a convolution now: the last first.
+    read = set(graph.outputs)
+    # The last first: what led to a shuffle that is a convolution now is read by nothing.
     kept: list[onnx.NodeProto] = []
     for node in reversed(nodes):
-        if node.op_type in moved and node.name in integers and node.output[0] not in read:
+        if node.op_type in moved and not read.intersection(node.output):
             continue
+        read.update(node.input)
         kept.append(node)
     del result.graph.node[:]
     result.graph.node.extend(reversed(kept))

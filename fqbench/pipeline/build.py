@@ -29,6 +29,9 @@ JUDGING = 8
 THREADS = 1
 """Of the runtime whose speed decides: as latency is reported by default."""
 
+PAYING = 0.98
+"""INT8 must take less of FP32's time than this to be used: less is noise."""
+
 QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
 """Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
 
@@ -77,22 +80,22 @@ class Build:
         """What ``cell``'s backend loads."""
         if cell.precision == "int8_file":
             return self._given(cell.backend)
-        if cell.precision == "fp32":
-            return self._fp32(cell.backend)
-        return self.lowered(cell) if self.pays(cell) else self._fp32(cell.backend)
+        if cell.precision == "int8_all":
+            return self._lowered(cell.backend, None)
+        if cell.precision == "int8" and self.pays(cell):
+            return self.lowered(cell)
+        return self._fp32(cell.backend)
 
     def lowered(self, cell: Cell) -> Artifact:
         """The INT8 form of the model for ``cell``'s backend, whether or not it pays."""
-        made = {"quantization": self._quantized, "choice": self._chosen(cell.backend)}
-        return self._steps.make(
-            f"lower_{cell.backend}",
-            {name: artifact.key for name, artifact in made.items()},
-            {name: str(artifact.path) for name, artifact in made.items()},
-            LOWERING[cell.backend],
-        )
+        return self._lowered(cell.backend, self._chosen(cell.backend))
 
     def pays(self, cell: Cell) -> bool:
-        """Whether the INT8 form is faster on this machine than FP32, timed in turns once."""
+        """Whether the INT8 form is faster than FP32 on this machine, by more than noise."""
+        return self.slowdown(cell) < PAYING
+
+    def slowdown(self, cell: Cell) -> float:
+        """How many times as long as FP32 the INT8 form takes, timed in turns once."""
         artifacts = {"fp32": self._fp32(cell.backend), "int8": self.lowered(cell)}
         described = {
             precision: {
@@ -109,11 +112,22 @@ class Build:
             {**{name: a.key for name, a in artifacts.items()}, **self._here},
             lambda: self._medians(described),
         )
-        return found["int8"] < found["fp32"]
+        return found["int8"] / found["fp32"]
 
     def choice(self, cell: Cell) -> Choice:
         """Which layers of an INT8 cell are in float, and why."""
         return Choice.read(self._chosen(cell.backend).file("choice.json"))
+
+    def _lowered(self, backend: str, choice: Artifact | None) -> Artifact:
+        made = {"quantization": self._quantized}
+        if choice is not None:
+            made["choice"] = choice
+        return self._steps.make(
+            f"lower_{backend}",
+            {name: artifact.key for name, artifact in made.items()},
+            {name: str(artifact.path) for name, artifact in made.items()},
+            LOWERING[backend],
+        )
 
     @cached_property
     def canonical(self) -> Artifact:

@@ -128,13 +128,15 @@ class ModelPipeline:
     def times(self, cells: Sequence[Cell], threads: int, effort: Effort) -> dict[Cell, Times]:
         """Times of ``cells`` of one backend, interleaved in one child process.
 
-        Never stored: a latency is a fact about the machine now.
+        Never stored: a latency is a fact about the machine now. Cells that load the same artifact
+        have the same times.
         """
-        described = {cell.id: self._loaded(cell) for cell in cells}
+        by_artifact = {self.build.artifact(cell).key: cell for cell in reversed(cells)}
+        described = {key: self._loaded(cell) for key, cell in reversed(by_artifact.items())}
         arguments = {"cells": described, "effort": asdict(effort)}
         function = "fqbench.pipeline.steps:time_cells"
         found = self._timing(function, cells[0].backend, arguments, threads)
-        return {cell: found[cell.id] for cell in cells}
+        return {cell: found[self.build.artifact(cell).key] for cell in cells}
 
     def overhead(self, cell: Cell) -> dict[str, Times]:
         """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
@@ -200,9 +202,10 @@ class ModelPipeline:
     def _fed(self, cell: Cell) -> dict[str, Any]:
         """How an image is fed to ``cell``, and what runs it."""
         given = cell.precision == "int8_file"
+        runs_int8 = cell.precision != "fp32" and (cell.precision != "int8" or self.build.pays(cell))
         return {
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
             "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
             "backend": cell.backend,
-            "precision": "int8" if given else cell.precision,
+            "precision": "int8" if runs_int8 else "fp32",
         }

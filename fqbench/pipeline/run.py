@@ -16,6 +16,7 @@ from fqbench.pipeline.build import METHOD
 from fqbench.pipeline.model import Answers, ModelPipeline
 from fqbench.results import Row
 from fqbench.spec import Folder
+from fqbench.tune.choice import ACCURACY
 
 GIVEN = "given"
 """The method of INT8 files that were made elsewhere."""
@@ -137,7 +138,9 @@ def _agreed(
 
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
-    quantization, lowering = pipeline.build.quantization, pipeline.build.lowering(row.cell)
+    build = pipeline.build
+    quantization, lowering = build.quantization, build.lowering(row.cell)
+    choice = build.choice(row.cell)
     margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, METHOD)
     return replace(
         row,
@@ -146,6 +149,9 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         quantize_s=quantization.seconds,
         convolutions=lowering.convolutions,
         int8_planned=lowering.quantized,
+        float_layers=dict(choice.float_layers),
+        slowdown=None if build.pays(row.cell) else build.slowdown(row.cell),
+        layers=choice.layers,
         calibration=pipeline.images.calibration_name,
         hashes={"quantization": quantization.key, "calibration": quantization.calibration},
     )
@@ -189,9 +195,21 @@ def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Mea
     row = int8.row
     if fp32.answers is not None and int8.answers is not None:
         row = replace(row, drop=pipeline.drop(fp32.answers, int8.answers))
+        row = _without_fallback(pipeline, fp32.answers, row)
     if fp32.blocks and len(fp32.blocks) == len(int8.blocks):
         row = replace(row, ratio=stats.ratio(fp32.blocks, int8.blocks))
     return replace(int8, row=row)
+
+
+def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
+    """The row with what INT8 would lose, had no layer stayed in float for its accuracy."""
+    if row.slowdown is not None or ACCURACY not in row.float_layers.values():
+        return row
+    try:
+        everything = pipeline.answers(replace(row.cell, precision="int8_all"))
+    except FqbenchError as error:
+        return replace(row, status="failed", reason=str(error))
+    return replace(row, drop_all_int8=pipeline.drop(fp32, everything).value)
 
 
 def _size_mb(artifact: Artifact) -> float:

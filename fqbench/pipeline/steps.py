@@ -129,9 +129,11 @@ def _quantized(arguments: Arguments) -> tuple[Any, Any]:
 
     folder = Path(arguments["quantization"])
     record = Quantization.read(folder / "quantization.json")
-    choice = Choice.read(Path(arguments["choice"]) / "choice.json")
     model = onnx.load(str(folder / "model.onnx"))
-    return model, replace(record, float_layers=choice.float_layers)
+    if "choice" in arguments:
+        choice = Choice.read(Path(arguments["choice"]) / "choice.json")
+        record = replace(record, float_layers=choice.float_layers)
+    return model, record
 
 
 def _write_plan(folder: Path, layers: int, quantized: int) -> None:

@@ -79,9 +79,7 @@ class Graph:
     def is_depthwise(self, layer: onnx.NodeProto) -> bool:
         """Whether ``layer`` is a convolution of each channel by itself."""
         groups = next((a.i for a in layer.attribute if a.name == "group"), 1)
-        return bool(
-            layer.op_type == "Conv" and 1 < groups == self.weights[layer.input[1]].dims[0]
-        )
+        return bool(layer.op_type == "Conv" and 1 < groups == self.weights[layer.input[1]].dims[0])
 
     def is_silu(self, node: onnx.NodeProto) -> bool:
         """Whether ``node`` is the Mul of x * sigmoid(x)."""

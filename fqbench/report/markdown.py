@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fqbench.report import comparison, methods, support
+from fqbench.report import comparison, layers, methods, support
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, write_text
@@ -23,6 +23,12 @@ def markdown(results: Results) -> str:
             _table(comparison.COLUMNS, [line.texts for line in compared]),
             _escaped(comparison.HARDWARE),
         ]
+    costly = [row for row in results.rows if row.layers]
+    if costly:
+        parts += ["## What layers cost", layers.MEANING]
+    for row in costly:
+        columns, *worst = layers.costs(row)
+        parts += [f"### {_escaped(row.cell.id)}", _table(columns, worst)]
     parts += [
         "## Methods of quantization",
         _table(methods.COLUMNS, methods.methods(results.rows)),

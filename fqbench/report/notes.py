@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fqbench.report import layers
 from fqbench.report.table import METRICS, lines
 from fqbench.results import Results, Row
 
@@ -22,6 +23,7 @@ def notes(results: Results) -> tuple[str, ...]:
         *_synthetic(results.rows),
         *_unlabelled(results.rows),
         _data(results.rows),
+        *layers.sentences(results.rows),
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}), {cpu['cores']} cores; the number of fixed"
         f" threads is {threads}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",

@@ -56,6 +56,11 @@ def error_within(drop: float, metric: str) -> float:
     return drop / (LOSS * TYPICAL[metric])
 
 
+def points_lost(error: float, metric: str) -> float:
+    """About how many points a small relative squared error of the raw outputs costs."""
+    return error * LOSS * TYPICAL[metric]
+
+
 def _together(outputs: Sequence[Outputs]) -> list[NDArray[np.float32]]:
     """Each output of all images as one array, images first."""
     return [np.concatenate(list(images)) for images in zip(*outputs, strict=True)]

@@ -1,0 +1,92 @@
+"""Which layers stay in float and why, and what the costliest layers cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from fqbench.report.table import BACKENDS, NOTHING
+from fqbench.results import Row
+from fqbench.tune.choice import LayerCost
+from fqbench.tune.error import points_lost
+
+COLUMNS = (
+    "Layer",
+    "Runs in",
+    "Own error",
+    "Error of the model",
+    "About points",
+    "FP32 ms",
+    "INT8 ms",
+)
+SHOWN = 10
+
+MEANING = (
+    "Own error: relative squared error of the layer's result when it alone is rounded and reads"
+    " what FP32 reads. Error of the model: that of its raw outputs when the layer alone is rounded,"
+    " and about how many points that costs. Measured on calibration images; all layers stand in"
+    " results.json."
+)
+
+
+def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What was kept in float, in plain words: one sentence an INT8 cell that keeps anything."""
+    return tuple(text for row in rows if (text := sentence(row)) is not None)
+
+
+def sentence(row: Row) -> str | None:
+    """Of one cell; None where all layers run in INT8."""
+    where = f"{row.cell.model} on {BACKENDS[row.cell.backend]}"
+    if row.slowdown is not None:
+        return (
+            f"{where}: INT8 does not pay, it takes {row.slowdown:.2f} times as long as FP32 on this"
+            " machine; FP32 runs instead."
+        )
+    if not row.float_layers or row.convolutions is None:
+        return None
+    reasons = Counter(row.float_layers.values())
+    listed = ", ".join(
+        reason if len(reasons) == 1 else f"{count} since {reason}"
+        for reason, count in reasons.most_common()
+    )
+    figures = [
+        f"drop {_points(row.drop_all_int8)}{row.drop.value:.2f} {_unit(row)}"
+        if row.drop is not None
+        else "",
+        f"ratio {row.ratio.value:.2f}" if row.ratio is not None else "",
+    ]
+    told = ", ".join(filter(None, figures))
+    kept = len(row.float_layers)
+    return (
+        f"{where}: {kept} of {row.convolutions} layers kept in float ({listed})"
+        f"{': ' if told else ''}{told}."
+    )
+
+
+def costs(row: Row) -> tuple[tuple[str, ...], ...]:
+    """The columns, then the layers that cost most, the worst first. No column is empty."""
+    worst = sorted(row.layers, key=lambda layer: (-(layer.error or 0.0), -layer.own_error))
+    lines = [_line(layer, row) for layer in worst[:SHOWN]]
+    told = [i for i in range(len(COLUMNS)) if any(line[i] != NOTHING for line in lines)]
+    return tuple(tuple(line[i] for i in told) for line in (COLUMNS, *lines))
+
+
+def _line(layer: LayerCost, row: Row) -> tuple[str, ...]:
+    kept = row.float_layers.get(layer.name)
+    known = layer.error is not None and row.metric is not None
+    return (
+        layer.name,
+        f"float: {kept}" if kept else "INT8",
+        f"{layer.own_error:.4f}",
+        NOTHING if layer.error is None else f"{layer.error:.4f}",
+        f"{points_lost(layer.error or 0.0, row.metric or ''):.2f}" if known else NOTHING,
+        *(NOTHING if ms is None else f"{ms:.3f}" for ms in (layer.fp32_ms, layer.int8_ms)),
+    )
+
+
+def _points(before: float | None) -> str:
+    return "" if before is None else f"{before:.2f} → "
+
+
+def _unit(row: Row) -> str:
+    return "mAP" if row.metric == "mAP" else "points"
