@@ -10,6 +10,7 @@ import pytest
 from fqbench import machine
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
+from fqbench.quantize import AVAILABLE
 
 pytest_plugins = ["fixtures.matrix", "fixtures.outcomes"]
 
@@ -31,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--models", help="only these models, separated by commas; 'published' means those six"
+    )
+    group.addoption(
+        "--method",
+        choices=AVAILABLE,
+        default="offline",
+        help="how INT8 models are made (default: offline)",
     )
     for name, values in (("backends", BACKENDS), ("devices", DEVICES), ("precisions", PRECISIONS)):
         group.addoption(f"--{name}", help=f"only these, separated by commas: {', '.join(values)}")

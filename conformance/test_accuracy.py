@@ -9,7 +9,6 @@ import pytest
 from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
 from fqbench.margins import Margins
-from fqbench.pipeline.build import METHOD
 from fqbench.pipeline.model import Answers
 
 Answer = Callable[[Cell], Answers]
@@ -22,7 +21,7 @@ def test_int8_accuracy_is_within_its_margin(
     pair: Pair, workshop: Workshop, answered: Answer, margins: Margins
 ) -> None:
     pipeline = workshop.pipeline(pair.int8.model)
-    margin = margins.for_cell(pipeline.spec, pair.int8.backend, METHOD)
+    margin = margins.for_cell(pipeline.spec, pair.int8.backend, pipeline.build.method)
     if margin is None:
         pytest.fail(
             f"no margin is documented for {pair.int8.id}: add one to conformance/margins.yaml or"

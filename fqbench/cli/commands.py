@@ -46,7 +46,14 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     with _progress(errors) as report:
         specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
         calibrates = "int8" in (options.precisions or ["int8"])
-        ready = prepare(specs, store, report, allow_code=options.allow_code, calibrates=calibrates)
+        ready = prepare(
+            specs,
+            store,
+            report,
+            allow_code=options.allow_code,
+            calibrates=calibrates,
+            method=options.method,
+        )
         for problem in (*problems, *ready.problems):
             complain(errors, problem)
         for pipeline in ready.pipelines:

@@ -18,10 +18,9 @@ from fqbench.measure.latency import Effort
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
+from fqbench.spec.model import Method
 from fqbench.tune.choice import Choice
 from fqbench.tune.error import error_within
-
-METHOD = "offline"
 
 JUDGING = 8
 """Calibration images that tell what rounding a layer costs."""
@@ -61,7 +60,8 @@ class Lowered:
 class Build:
     """Artifacts of one model, each made when first asked for.
 
-    ``inputs`` are the names of the model's inputs, in its order. Raises StepError where a step
+    ``inputs`` are the names of the model's inputs, in its order; ``method`` is how INT8 models are
+    made. Raises StepError where a step
     fails, and UsageError where the calibration images do not fit.
     """
 
@@ -72,9 +72,10 @@ class Build:
         images: Images,
         steps: Steps,
         margins: Margins,
+        method: Method = "offline",
     ) -> None:
         self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
-        self._margins = margins
+        self.method, self._margins = method, margins
 
     def artifact(self, cell: Cell) -> Artifact:
         """What ``cell``'s backend loads."""
@@ -169,7 +170,7 @@ class Build:
     def _chosen(self, backend: str) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
         images = spread(self._images.calibration, JUDGING)
-        margin = self._margins.for_cell(self._spec, backend, METHOD)
+        margin = self._margins.for_cell(self._spec, backend, self.method)
         tells = margin is not None and self._spec.weights == "trained"
         limit = error_within(margin.drop, self._spec.metric) if margin and tells else None
         described = {**self._reading, "backend": backend, "limit": limit, "threads": THREADS}

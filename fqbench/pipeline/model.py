@@ -24,6 +24,7 @@ from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
 from fqbench.spec import ModelSpec, PythonDecoder
 from fqbench.spec.check import ModelFacts
+from fqbench.spec.model import Method
 from fqbench.vision.decode import decoder, source_of
 from fqbench.vision.image import read_image
 
@@ -64,6 +65,7 @@ class ModelPipeline:
         *,
         allow_code: bool = False,
         margins: Margins | None = None,
+        method: Method = "offline",
     ) -> None:
         if facts.decode is not None:
             spec = spec.model_copy(update={"decode": facts.decode})
@@ -71,7 +73,7 @@ class ModelPipeline:
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
         known = load_margins(default_margins_path()) if margins is None else margins
-        self.build = Build(spec, facts.inputs, self.images, self._steps, known)
+        self.build = Build(spec, facts.inputs, self.images, self._steps, known, method)
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""

@@ -14,6 +14,7 @@ from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
+from fqbench.spec.model import Method
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def prepare(
     *,
     allow_code: bool = False,
     calibrates: bool = True,
+    method: Method = "offline",
 ) -> Prepared:
     """Check each spec against its model's file and its images, before any work starts."""
     pipelines, problems = [], []
@@ -38,7 +40,7 @@ def prepare(
         progress(f"check {spec.name}", 0, 0)
         try:
             pipeline = ModelPipeline(
-                spec, check_model(spec), store, progress, allow_code=allow_code
+                spec, check_model(spec), store, progress, allow_code=allow_code, method=method
             )
             pipeline.check(calibrates=calibrates)
             pipelines.append(pipeline)

@@ -12,7 +12,6 @@ from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure import stats
 from fqbench.measure.latency import Effort
-from fqbench.pipeline.build import METHOD
 from fqbench.pipeline.model import Answers, ModelPipeline
 from fqbench.results import Row
 from fqbench.spec import Folder
@@ -141,10 +140,10 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
     build = pipeline.build
     quantization, lowering = build.quantization, build.lowering(row.cell)
     choice = build.choice(row.cell)
-    margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, METHOD)
+    margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, build.method)
     return replace(
         row,
-        method=METHOD,
+        method=build.method,
         margin=margin.drop if margin is not None else None,
         quantize_s=quantization.seconds,
         convolutions=lowering.convolutions,
