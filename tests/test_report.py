@@ -60,7 +60,7 @@ REPORT = """\
 Measured 2024-05-06T07:08:09+00:00 (UTC).
 
 | Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Metric | FP32 | INT8 | Drop | Margin \
-| Agreement | INT8 convs | Method |
+| Agreement | INT8 layers | Method |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | mAP | 37.60 | 37.10 \
 | 0.50 (-0.12 to 1.00) | 1 ok | - | 57 of 60 | offline quantization |

@@ -92,8 +92,8 @@ class Build:
         return self._lowered(cell.backend, self._chosen(cell.backend))
 
     def pays(self, cell: Cell) -> bool:
-        """Whether the INT8 form is faster than FP32 on this machine, by more than noise."""
-        return self.slowdown(cell) < PAYING
+        """Whether the INT8 form is used: where it is faster than FP32 by more than noise."""
+        return self._spec.speed == "assumed" or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
         """How many times as long as FP32 the INT8 form takes, timed in turns once."""
@@ -173,14 +173,20 @@ class Build:
         margin = self._margins.for_cell(self._spec, backend, self.method)
         tells = margin is not None and self._spec.weights == "trained"
         limit = error_within(margin.drop, self._spec.metric) if margin and tells else None
-        described = {**self._reading, "backend": backend, "limit": limit, "threads": THREADS}
+        measured = self._spec.speed == "measured"
+        described = {
+            **self._reading,
+            "backend": backend,
+            "limit": limit,
+            "threads": THREADS if measured else None,
+        }
         return self._steps.make(
             "choose",
             {
                 "quantization": self._quantized.key,
                 "images": calibration_hash(images),
                 **described,
-                **self._here,
+                **(self._here if measured else {}),
             },
             {
                 "quantization": str(self._quantized.path),

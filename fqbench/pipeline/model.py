@@ -53,6 +53,8 @@ class Agreement:
 class ModelPipeline:
     """Everything about one model, found in the store or made in child processes.
 
+    ``inputs``: names of the model's inputs, in its order.
+
     Methods raise StepError where a step fails, and UsageError where images do not fit.
     """
 
@@ -70,6 +72,7 @@ class ModelPipeline:
         if facts.decode is not None:
             spec = spec.model_copy(update={"decode": facts.decode})
         self.spec, self.images = spec, Images(spec, Digests(store.root))
+        self.inputs = facts.inputs
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
         known = load_margins(default_margins_path()) if margins is None else margins

@@ -22,7 +22,7 @@ COLUMNS = (
     "Drop",
     "Margin",
     "Agreement",
-    "INT8 convs",
+    "INT8 layers",
     "Method",
 )
 
@@ -75,7 +75,7 @@ def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
         "Drop": _drop(int8),
         "Margin": _margin(int8),
         "Agreement": _agreement(int8),
-        "INT8 convs": _convolutions(int8),
+        "INT8 layers": _convolutions(int8),
         "Method": METHODS.get((int8.method if int8 else None) or "", NOTHING),
     }
 

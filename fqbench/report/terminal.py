@@ -16,12 +16,12 @@ from fqbench.report.table import COLUMNS, NOTHING, Line, lines
 from fqbench.results import Results
 
 NUMBERS = frozenset(
-    {"FP32 ms", "INT8 ms", "Ratio", "FP32", "INT8", "Drop", "Agreement", "INT8 convs"}
+    {"FP32 ms", "INT8 ms", "Ratio", "FP32", "INT8", "Drop", "Agreement", "INT8 layers"}
 )
 WORDS = frozenset({"Backend", "Method", comparison.NOTE})
 """Columns that may take several lines."""
 
-LEFT_OUT = frozenset({"Device", "Metric", "INT8 convs", "Method", comparison.NOTE})
+LEFT_OUT = frozenset({"Device", "Metric", "INT8 layers", "Method", comparison.NOTE})
 COMPARED_BY = frozenset(
     {"Model", "Backend", comparison.SIDE, "FP32 ms", "INT8 ms", "Ratio", "Drop"}
 )

@@ -236,7 +236,11 @@ class Int8File(_Record):
 
 
 class ModelSpec(_Record):
-    """A network with its weights, its input and output, its data, metric and margins."""
+    """A network with its weights, its input and output, its data, metric and margins.
+
+    ``speed``: whether a layer runs in INT8 only where that is faster on this machine, or always,
+    as if it were: for a model that is deployed on another one.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=64)]
     task: Task
@@ -249,6 +253,7 @@ class ModelSpec(_Record):
     calibration: Calibration
     offline: Offline = Offline()
     margins: tuple[Margin, ...] = ()
+    speed: Literal["measured", "assumed"] = "measured"
     weights: Literal["trained", "synthetic"] = "trained"
     int8: Int8File | None = None
 

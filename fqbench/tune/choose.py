@@ -31,11 +31,11 @@ GAIN = 0.98
 class Wish:
     """``limit``: largest relative squared error of the raw outputs, None for any.
 
-    ``threads`` are those of the runtime whose speed counts.
+    ``threads`` are those of the runtime whose speed counts; None: speed does not.
     """
 
     limit: float | None
-    threads: int
+    threads: int | None
 
 
 def choose(
@@ -72,7 +72,7 @@ def choose(
         kept.update(dict.fromkeys(chosen, ACCURACY))
     times: tuple[dict[str, float], dict[str, float]] = ({}, {})
     forms: dict[str, float] = {}
-    if integers:
+    if integers and wish.threads is not None:
         times = (
             layer_times(model, graph, feeds[0], wish.threads),
             layer_times(variant(()), graph, feeds[0], wish.threads),
