@@ -6,6 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from fqbench.quantize.algorithms import Range
+from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 from tests.qdq_reference import evaluate
@@ -60,6 +62,35 @@ class Net:
     def silu(self, source: str) -> str:
         return self.node("Mul", source, self.node("Sigmoid", source))
 
+    def average(self, source: str, size: int = 2, **attributes) -> str:
+        attributes.setdefault("strides", [size, size])
+        return self.node("AveragePool", source, kernel_shape=[size, size], **attributes)
+
+    def split(self, source: str) -> tuple[str, str]:
+        """Both halves of the channels."""
+        first = self.channels[source] // 2
+        names = [f"split{len(self.nodes)}_{side}" for side in (0, 1)]
+        sizes = self.constant(f"{names[0]}_sizes", np.array([first, self.channels[source] - first]))
+        self.nodes.append(
+            helper.make_node("Split", [source, sizes], names, f"n_{names[0]}", axis=1)
+        )
+        self.channels.update(zip(names, (first, self.channels[source] - first), strict=True))
+        return names[0], names[1]
+
+    def concat(self, *sources: str) -> str:
+        """Channels of all, one after the other."""
+        return self.node("Concat", *sources, axis=1, channels=sum(map(self.channels.get, sources)))
+
+    def shuffle(self, source: str, side: int, groups: int = 2) -> str:
+        """Channels of ``groups`` in turns, of an image of ``side``."""
+        channels = self.channels[source]
+        split = [1, groups, channels // groups, side, side]
+        shapes = {"split": split, "whole": [1, channels, side, side]}
+        names = {k: self.constant(f"{source}_{k}", np.array(v)) for k, v in shapes.items()}
+        parted = self.node("Reshape", source, names["split"])
+        turned = self.node("Transpose", parted, perm=[0, 2, 1, 3, 4])
+        return self.node("Reshape", turned, names["whole"])
+
     def resize(self, source: str) -> str:
         scales = self.constant(f"{source}_scales", np.array([1, 1, 2, 2], np.float32))
         return self.node(
@@ -106,20 +137,19 @@ def record(
     unknown: Iterable[str] = (),
     float_layers: Iterable[str] = (),
 ) -> Quantization:
-    """A record of the largest magnitudes that ``model`` has on ``image`` itself."""
+    """A record of the least and largest values that ``model`` has on ``image`` itself."""
     values = {"x": image, **evaluate(model, {"x": image})}
-    graph = Graph(model)
-    weights = {
-        node.input[1]: numpy_helper.to_array(graph.weights[node.input[1]])
-        for node in graph.convolutions()
-    }
     return Quantization(
         method="offline",
         algorithm="abs_max",
         images=1,
-        amax={k: float(np.abs(v).max()) for k, v in values.items() if k not in set(unknown)},
-        weight_amax={
-            k: tuple(np.abs(v).reshape(len(v), -1).max(axis=1).tolist()) for k, v in weights.items()
-        },
+        ranges={name: range_of(v) for name, v in values.items() if name not in set(unknown)},
+        weight_amax=weight_limits(Graph(model)),
         float_layers=dict.fromkeys(float_layers, "a reason"),
     )
+
+
+def range_of(values: np.ndarray) -> Range:
+    """From the least to the largest value, zero between them."""
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    return Range(low, high, max(-low, high))

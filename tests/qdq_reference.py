@@ -26,10 +26,15 @@ def evaluate(
     for node in model.graph.node:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         inputs = [seen[name] if name else None for name in node.input]
-        result = OPERATORS[node.op_type](inputs, attributes)
-        found[node.output[0]] = result
-        seen[node.output[0]] = (forced or {}).get(node.output[0], result)
+        results = OPERATORS[node.op_type](inputs, attributes)
+        for name, result in zip(node.output, _each(results), strict=True):
+            found[name] = result
+            seen[name] = (forced or {}).get(name, result)
     return found
+
+
+def _each(results):
+    return results if isinstance(results, tuple) else (results,)
 
 
 def _real(array):
@@ -84,7 +89,13 @@ def _max_pool(inputs, attributes):
 
 
 def _average_pool(inputs, attributes):
-    return _windows(inputs[0], attributes["kernel_shape"], attributes, 0.0).mean(axis=(4, 5))
+    def total(values):
+        return _windows(values, attributes["kernel_shape"], attributes, 0.0).sum(axis=(4, 5))
+
+    counted = np.ones_like(inputs[0])
+    if attributes.get("count_include_pad"):
+        return total(inputs[0]) / np.prod(attributes["kernel_shape"])
+    return total(inputs[0]) / total(counted)
 
 
 def _resize(inputs, attributes):
@@ -99,6 +110,25 @@ def _gemm(inputs, attributes):
     right = right.T if attributes.get("transB") else right
     result = attributes.get("alpha", 1.0) * left @ right
     return result + (attributes.get("beta", 1.0) * _real(inputs[2]) if len(inputs) > 2 else 0.0)
+
+
+def _split(inputs, attributes):
+    ends = np.cumsum(inputs[1])[:-1]
+    return tuple(np.split(inputs[0], ends, axis=attributes.get("axis", 0)))
+
+
+def _slice(inputs, attributes):
+    places = [slice(None)] * inputs[0].ndim
+    for start, end, axis in zip(*(each.tolist() for each in inputs[1:4]), strict=True):
+        places[axis] = slice(start, end)
+    return inputs[0][tuple(places)]
+
+
+def _space_to_depth(inputs, attributes):
+    n, c, h, w = inputs[0].shape
+    b = attributes["blocksize"]
+    blocks = inputs[0].reshape(n, c, h // b, b, w // b, b)
+    return blocks.transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
 
 
 OPERATORS = {
@@ -119,5 +149,9 @@ OPERATORS = {
     "Gemm": _gemm,
     "Flatten": lambda i, a: i[0].reshape(int(np.prod(i[0].shape[: a.get("axis", 1)])), -1),
     "Reshape": lambda i, a: i[0].reshape(i[1].tolist()),
+    "Slice": _slice,
+    "Split": _split,
+    "ReduceMean": lambda i, a: _real(i[0]).mean(axis=tuple(a["axes"]), keepdims=True),
+    "SpaceToDepth": _space_to_depth,
     "Transpose": lambda i, a: i[0].transpose(a["perm"]),
 }
