@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fixtures.matrix import Pair, Workshop
+from fqbench.pipeline.build import PAYING
 
 Count = Callable[[Pair], tuple[int, int]]
 
 
-def test_runtime_runs_the_planned_convolutions_in_int8(
+def test_runtime_runs_exactly_the_planned_layers_in_int8(
     pair: Pair, workshop: Workshop, int8_convolutions: Count
 ) -> None:
-    planned = workshop.pipeline(pair.int8.model).build.lowering(pair.int8)
-    assert planned.quantized > planned.convolutions / 2
+    build = workshop.pipeline(pair.int8.model).build
+    planned = build.lowering(pair.int8)
     assert int8_convolutions(pair)[1] == planned.quantized
+    if build.pays(pair.int8):
+        in_float = len(build.choice(pair.int8).float_layers)
+        assert 0 < planned.quantized <= planned.convolutions - in_float
+
+
+def test_int8_that_does_not_pay_is_fp32_itself(pair: Pair, workshop: Workshop) -> None:
+    build = workshop.pipeline(pair.int8.model).build
+    fp32, int8 = (build.artifact(cell).key for cell in (pair.fp32, pair.int8))
+    if build.pays(pair.int8):
+        assert int8 == build.lowered(pair.int8).key != fp32
+    else:
+        assert build.slowdown(pair.int8) >= PAYING
+        assert int8 == fp32
+        assert build.lowering(pair.int8).quantized == 0
 
 
 def test_fp32_runs_no_convolution_in_int8(pair: Pair, int8_convolutions: Count) -> None:
