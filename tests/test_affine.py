@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.lower.affine import (
+from fqbench.quantize.affine import (
     Affine,
     int8_weight,
     int32_bias,

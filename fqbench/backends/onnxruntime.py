@@ -69,10 +69,16 @@ class _Session:
     def int8_convolutions(self) -> int:
         import onnx
 
+        from fqbench.lower.rewrite import STAND_IN_SUFFIX
+
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
             options = session_options(self._threads)
             options.optimized_model_filepath = str(target)
             open_session(self._path, options)
             graph = onnx.load(str(target), load_external_data=False).graph
-        return sum(node.op_type in INT8_LAYERS for node in graph.node)
+        stand_in = f"{STAND_IN_SUFFIX}__codes"
+        return sum(
+            node.op_type in INT8_LAYERS and not any(name.endswith(stand_in) for name in node.input)
+            for node in graph.node
+        )

@@ -12,18 +12,20 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.affine import Affine, int8_weight, int32_bias, representable_weight_amax
 from fqbench.lower.plan import Plan, make_plan
 from fqbench.lower.ranges import activation_affines
-from fqbench.lower.rewrite import rewrite, stands_in
+from fqbench.lower.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
+from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
+from fqbench.quantize.bias import corrected
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 
 def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
     """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is."""
-    graph, affines, plan = _planned(model, quantization)
-    graph, affines, plan = _planned(rewrite(model, plan.integers), quantization)
+    _, _, plan = _planned(model, quantization)
+    biased = corrected(model, quantization.corrections_of(plan.convolutions | plan.heads))
+    graph, affines, plan = _planned(rewrite(biased, plan.integers), quantization)
     return _Writer(graph, affines, plan, quantization).write()
 
 
@@ -176,7 +178,8 @@ class _Writer:
         )
         codes, scales = int8_weight(weight, limits)
         codes = np.ascontiguousarray(codes.T) if axis == 1 else codes
-        names = [self._dequantized(f"{node.name}__weight", codes, scales, axis)]
+        suffix = STAND_IN_SUFFIX if stands_in(node) else "__weight"
+        names = [self._dequantized(f"{node.name}{suffix}", codes, scales, axis)]
         if bias is not None:
             bias_codes, bias_scales = int32_bias(bias, input_scale, scales)
             names.append(self._dequantized(f"{node.name}__bias", bias_codes, bias_scales, 0))
@@ -202,9 +205,16 @@ class _Writer:
 
 
 def layer_counts(lowered: onnx.ModelProto) -> tuple[int, int]:
-    """How many convolutions and fully connected layers there are, and how many read integers."""
+    """How many convolutions and fully connected layers there are, and how many read integers.
+
+    What stands for a pooling or a shuffle is none of them.
+    """
     graph = Graph(lowered)
-    layers = [node for node in lowered.graph.node if node.op_type in ("Conv", "Gemm")]
+    layers = [
+        node
+        for node in lowered.graph.node
+        if node.op_type in ("Conv", "Gemm") and not node.input[1].endswith(STAND_IN_SUFFIX)
+    ]
     integer = [
         node
         for node in layers

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.affine import INT8_MAX, UINT8_LEVELS, uint8_affine
+from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS, uint8_affine
 from fqbench.quantize.algorithms import Range
 
 

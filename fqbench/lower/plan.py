@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper
 
-from fqbench.lower.affine import Affine
 from fqbench.lower.ranges import keeps_scale
 from fqbench.lower.rewrite import stands_in
+from fqbench.quantize.affine import Affine
 from fqbench.quantize.graph import Graph
 
 JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu")

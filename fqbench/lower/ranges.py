@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import onnx
 
-from fqbench.lower.affine import UINT8_LEVELS, Affine, uint8_affine
 from fqbench.lower.rewrite import shuffles
+from fqbench.quantize.affine import UINT8_LEVELS, Affine, uint8_affine
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.graph import Graph
 

@@ -27,6 +27,9 @@ POOL_SUFFIX = "__average"
 SHUFFLE_SUFFIX = "__shuffle"
 """Ending of the names of weights that stand for a change of the channels' order."""
 
+STAND_IN_SUFFIX = "__stand_in"
+"""Ending of the names of both in the graph that is written, so that none counts as a layer."""
+
 SHUFFLING = [0, 2, 1, 3, 4]
 """Axes of [n, groups, channels, h, w] once groups and channels have changed places."""
 

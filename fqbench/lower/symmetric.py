@@ -12,8 +12,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.affine import int8_weight
 from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
+from fqbench.quantize import affine
+from fqbench.quantize.bias import corrected
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
@@ -22,17 +23,18 @@ def symmetric(
     model: onnx.ModelProto, quantization: Quantization, float_layers: Container[str]
 ) -> onnx.ModelProto:
     """Return ``model`` with pairs before each layer that is not one of ``float_layers``."""
-    graph = Graph(model)
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    del result.graph.node[:]
     quantized = {
         node.name
-        for node in graph.layers()
+        for node in Graph(model).layers()
         if node.name not in float_layers and node.input[0] in quantization.ranges
     }
+    biased = corrected(model, quantization.corrections_of(quantized))
+    graph = Graph(biased)
+    result = onnx.ModelProto()
+    result.CopyFrom(biased)
+    del result.graph.node[:]
     paired: set[str] = set()
-    for node in model.graph.node:
+    for node in biased.graph.node:
         added = onnx.NodeProto()
         added.CopyFrom(node)
         if node.name in quantized:
@@ -54,8 +56,7 @@ def rounded_weight(
 ) -> NDArray[np.float32]:
     """The weight of a layer rounded to int8 and back, in the layout of its node."""
     weight = graph.weight(node)
-    codes, scales = int8_weight(weight, quantization.weight_amax[node.input[1]])
-    rounded = codes * scales.reshape(-1, *(1,) * (weight.ndim - 1))
+    rounded = affine.rounded_weight(weight, quantization.weight_amax[node.input[1]])
     stored = tuple(graph.weights[node.input[1]].dims)
     transposed = any(a.name == "transB" and a.i for a in node.attribute)
     return rounded if node.op_type == "Conv" or transposed else rounded.T.reshape(stored)

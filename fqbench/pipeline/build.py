@@ -22,8 +22,10 @@ from fqbench.spec.model import Method
 from fqbench.tune.choice import Choice
 from fqbench.tune.error import error_within
 
-JUDGING = 8
-"""Calibration images that tell what rounding a layer costs."""
+JUDGED_PIXELS = 8 * 640 * 640
+FEWEST_JUDGING, MOST_JUDGING = 8, 64
+"""How much of the calibration images tells what rounding a layer costs, and how many at least and
+at most: small images are quick to judge by, and each says less."""
 
 THREADS = 1
 """Of the runtime whose speed decides: as latency is reported by default."""
@@ -169,7 +171,9 @@ class Build:
 
     def _chosen(self, backend: str) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
-        images = spread(self._images.calibration, JUDGING)
+        height, width = self._spec.preprocess.resize.output
+        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
+        images = spread(self._images.calibration, count)
         margin = self._margins.for_cell(self._spec, backend, self.method)
         tells = margin is not None and self._spec.weights == "trained"
         limit = error_within(margin.drop, self._spec.metric) if margin and tells else None

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +107,22 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
 
 def lower_paddle(arguments: Arguments, report: Report) -> None:
     """Write the INT8 form of the graph in ``quantization`` for Paddle Inference into ``folder``."""
+    import onnx
+
     from fqbench.convert.paddle_program import onnx_to_paddle
     from fqbench.lower.paddle import layers, write
+    from fqbench.quantize.bias import corrected
     from fqbench.quantize.graph import Graph
 
     folder = Path(arguments["folder"])
     model, quantization = _quantized(arguments)
+    chosen = layers(model, quantization)
+    biased = corrected(model, quantization.corrections_of([layer.name for layer in chosen]))
     with tempfile.TemporaryDirectory() as program:
-        onnx_to_paddle(Path(arguments["quantization"]) / "model.onnx", Path(program))
-        count = write(Path(program), layers(model, quantization), folder)
+        source = Path(program) / "source.onnx"
+        onnx.save(biased, str(source))
+        onnx_to_paddle(source, Path(program))
+        count = write(Path(program), chosen, folder)
     _write_plan(folder, len(Graph(model).layers()), count)
 
 
@@ -131,8 +137,7 @@ def _quantized(arguments: Arguments) -> tuple[Any, Any]:
     record = Quantization.read(folder / "quantization.json")
     model = onnx.load(str(folder / "model.onnx"))
     if "choice" in arguments:
-        choice = Choice.read(Path(arguments["choice"]) / "choice.json")
-        record = replace(record, float_layers=choice.float_layers)
+        record = Choice.read(Path(arguments["choice"]) / "choice.json").applied(record)
     return model, record
 
 

@@ -10,6 +10,7 @@ import onnx
 
 from fqbench.errors import StepError
 from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, silu
+from fqbench.quantize.bias import corrections
 from fqbench.quantize.code_errors import Function
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, observe
@@ -33,14 +34,16 @@ def calibrate(
     """
     graph = Graph(model)
     seen = observe(model, feeds)
-    ranges = activation_ranges(graph, seen, algorithm)
+    ranges = activation_ranges(graph, seen.statistics, algorithm)
+    weight_amax = weight_limits(graph)
     return Quantization(
         method="offline",
         algorithm=algorithm,
-        images=max((len(found.image_amax) for found in seen.values()), default=0),
+        images=max((len(found.image_amax) for found in seen.statistics.values()), default=0),
         ranges=ranges,
-        weight_amax=weight_limits(graph),
+        weight_amax=weight_amax,
         float_layers=_kept(graph, ranges, keep_float),
+        bias_corrections=corrections(graph, seen.means, weight_amax),
     )
 
 

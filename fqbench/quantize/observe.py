@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.machine import usable_cores
+from fqbench.quantize.graph import Graph
 from fqbench.quantize.statistics import Statistics
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -49,11 +51,26 @@ class Watched:
         return dict(zip(self._outputs, values, strict=True))
 
 
-def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> dict[str, Statistics]:
-    """Statistics of every float tensor of the graph, its inputs included, over ``feeds``."""
+@dataclass(frozen=True)
+class Observed:
+    """Statistics of tensors by name, and of those that layers read each channel's mean."""
+
+    statistics: Mapping[str, Statistics]
+    means: Mapping[str, NDArray[np.float64]]
+
+
+def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
+    """What there is to know of every float tensor of the graph, its inputs included."""
     watched = Watched(model)
-    found: dict[str, Statistics] = {}
+    read = {layer.input[0] for layer in Graph(model).layers()}
+    statistics: dict[str, Statistics] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
+    images = 0
     for feed in feeds:
+        images += 1
         for name, values in watched.run(feed).items():
-            found.setdefault(name, Statistics()).add(values)
-    return found
+            statistics.setdefault(name, Statistics()).add(values)
+            if name in read:
+                others = (0, *range(2, values.ndim))
+                sums[name] = sums.get(name, 0.0) + values.mean(axis=others, dtype=np.float64)
+    return Observed(statistics, {name: total / images for name, total in sums.items()})

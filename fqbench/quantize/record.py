@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fqbench.quantize.algorithms import Range
@@ -16,7 +16,8 @@ class Quantization:
 
     ``ranges``: what eight bits shall represent of each activation. ``weight_amax``: largest
     magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
-    each with why.
+    each with why. ``bias_corrections``: what is added to the bias of a layer that is rounded, by
+    the layer's name, see ``bias``.
     """
 
     method: str
@@ -25,6 +26,11 @@ class Quantization:
     ranges: Mapping[str, Range]
     weight_amax: Mapping[str, tuple[float, ...]]
     float_layers: Mapping[str, str]
+    bias_corrections: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def corrections_of(self, layers: Collection[str]) -> dict[str, tuple[float, ...]]:
+        """The bias corrections of ``layers``: those that a backend rounds."""
+        return {name: c for name, c in self.bias_corrections.items() if name in layers}
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -35,5 +41,6 @@ class Quantization:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
         data["ranges"] = {name: Range(**ends) for name, ends in data["ranges"].items()}
-        data["weight_amax"] = {k: tuple(v) for k, v in data["weight_amax"].items()}
+        for key in ("weight_amax", "bias_corrections"):
+            data[key] = {k: tuple(v) for k, v in data[key].items()}
         return Quantization(**data)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from fqbench.quantize.record import Quantization
 
 ACCURACY = "rounding it costs too much accuracy"
 SPEED = "float is faster here"
@@ -31,10 +33,12 @@ class LayerCost:
 class Choice:
     """The layers that stay in float, each with why; the error before and after; what was tried.
 
-    ``forms``: milliseconds of each form of the graph that was timed.
+    ``corrects_bias``: whether biases are corrected for the rounding of weights. ``forms``:
+    milliseconds of each form of the graph that was timed.
     """
 
     float_layers: Mapping[str, str]
+    corrects_bias: bool
     error_all_int8: float
     error: float
     layers: tuple[LayerCost, ...]
@@ -43,6 +47,11 @@ class Choice:
     def write(self, path: Path) -> None:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1, allow_nan=False))
+
+    def applied(self, quantization: Quantization) -> Quantization:
+        """The record as this backend lowers it."""
+        biases = quantization.bias_corrections if self.corrects_bias else {}
+        return replace(quantization, float_layers=self.float_layers, bias_corrections=biases)
 
     @staticmethod
     def read(path: Path) -> Choice:

@@ -49,7 +49,10 @@ def choose(
     """Decide for ``backend`` which layers of the quantized ``model`` stay in float."""
     graph = Graph(model)
     fixed = dict(quantization.float_layers)
-    variant = _variant(backend, model, quantization)
+    forms_of = {
+        True: _variant(backend, model, quantization),
+        False: _variant(backend, model, replace(quantization, bias_corrections={})),
+    }
     layers = [node.name for node in graph.layers() if node.name not in fixed]
     integers = backend == "onnxruntime"
     own = local_errors(
@@ -61,6 +64,9 @@ def choose(
         results=integers,
     )
     judge = Judge.of(model, raw_outputs(graph), feeds)
+    # Where activations lose more than weights, corrected means can add to the error.
+    corrects = _better(forms_of, (), judge)
+    variant = forms_of[corrects]
     before = after = judge.error(variant(()))
     costs: dict[str, float] = {}
     kept = dict(fixed)
@@ -70,6 +76,9 @@ def choose(
         worst = sorted(costs, key=lambda name: -costs[name])
         chosen, after = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
         kept.update(dict.fromkeys(chosen, ACCURACY))
+        corrects = _better(forms_of, kept, judge)
+        variant = forms_of[corrects]
+        after = judge.error(variant(kept))
     times: tuple[dict[str, float], dict[str, float]] = ({}, {})
     forms: dict[str, float] = {}
     if integers and wish.threads is not None:
@@ -85,7 +94,12 @@ def choose(
         LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
         for name in layers
     )
-    return Choice(kept, before, after, found, forms)
+    return Choice(kept, corrects, before, after, found, forms)
+
+
+def _better(forms: Mapping[bool, Variant], kept: Collection[str], judge: Judge) -> bool:
+    """Of the forms with and without corrected biases the one of less error."""
+    return judge.error(forms[True](kept)) < judge.error(forms[False](kept))
 
 
 def _variant(backend: str, model: onnx.ModelProto, quantization: Quantization) -> Variant:
