@@ -13,11 +13,11 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
+from fqbench.convert.program import digest
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.lower.affine import int8_weight, representable_weight_amax
 from fqbench.lower.paddle import layers
+from fqbench.quantize.affine import int8_weight, representable_weight_amax
 from fqbench.quantize.graph import Graph
-from fqbench.quantize.offline import digest
 from fqbench.quantize.record import Quantization
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import OPERATORS

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
 from fqbench.errors import StepError
-from fqbench.lower.affine import (
+from fqbench.quantize.affine import (
     INT8_MAX,
     UINT8_LEVELS,
     int8_weight,
@@ -33,11 +33,12 @@ from fqbench.quantize.record import Quantization
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution to quantize, told by its weight's SHA-256.
+    """One convolution to quantize: its name, and its weight's SHA-256, by which it is found.
 
     ``number`` counts, from 0, the convolutions of the same weight before it.
     """
 
+    name: str
     weight: str
     number: int
     input_amax: float
@@ -60,7 +61,7 @@ def layers(model: onnx.ModelProto, quantization: Quantization) -> tuple[Layer, .
         limits = representable_weight_amax(
             quantization.weight_amax[name], 0.0 if bias is None else bias, amax / UINT8_LEVELS
         )
-        found.append(Layer(weight, number, amax, tuple(limits.tolist())))
+        found.append(Layer(node.name, weight, number, amax, tuple(limits.tolist())))
     return tuple(found)
 
 
