@@ -74,7 +74,9 @@ def representable_weight_amax(
     ``NEGLIGIBLE`` of the tensor's largest add nothing, and runtimes divide by their scale.
     """
     limits = np.asarray(weight_amax, dtype=np.float64)
-    room = np.abs(np.asarray(bias, np.float64)) * INT8_MAX / (input_scale * BIAS_LIMIT)
+    # The unit is a float32, which keeps its precision down to its smallest normal number only.
+    unit = np.maximum(np.abs(np.asarray(bias, np.float64)) / BIAS_LIMIT, SMALLEST_SCALE)
+    room = np.where(np.asarray(bias) == 0.0, 0.0, unit * INT8_MAX / input_scale)
     return np.maximum(np.maximum(limits, room), NEGLIGIBLE * limits.max(initial=0.0))
 
 

@@ -218,6 +218,40 @@ class Offline(_Record):
     keep_float: tuple[str, ...] = ()
 
 
+class LearningRate(_Record):
+    """``kind``: the same throughout, or falling from ``rate`` to 0 along half a cosine.
+
+    The cosine takes ``t_max`` iterations, by default all.
+    """
+
+    kind: Literal["constant", "cosine"] = "cosine"
+    rate: Annotated[float, Field(gt=0, le=1)] = 3e-5
+    t_max: Annotated[int, Field(gt=0)] | None = None
+
+
+class Distillation(_Record):
+    """How the FP32 model teaches the INT8 model, without labels.
+
+    ``images``: what is trained on, by default the calibration images. ``loss``: between what
+    student and teacher write into ``nodes``, tensors of the canonical graph, by default the raw
+    outputs before decoding; ``alpha`` weighs it. None: ``soft_label`` for logits, else ``l2``.
+    Training ends after ``iterations`` of ``batch_size`` images, or when the points lost, as
+    estimated every ``eval_iterations`` on images held out from it, are at most ``target_drop``.
+    """
+
+    images: Calibration | None = None
+    loss: Literal["l2", "soft_label"] | None = None
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    nodes: tuple[str, ...] = ()
+    iterations: Annotated[int, Field(gt=0)] = 300
+    batch_size: Annotated[int, Field(gt=0, le=1024)] = 4
+    eval_iterations: Annotated[int, Field(gt=0)] = 50
+    learning_rate: LearningRate = LearningRate()
+    optimizer: Literal["SGD", "Momentum", "Adam", "AdamW"] = "Adam"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    target_drop: Annotated[float, Field(ge=0)] | None = None
+
+
 class Margin(_Record):
     """The largest drop from FP32 to INT8, in points, that is accepted, and on whose word."""
 
@@ -252,6 +286,7 @@ class ModelSpec(_Record):
     dataset: Dataset
     calibration: Calibration
     offline: Offline = Offline()
+    distillation: Distillation = Distillation()
     margins: tuple[Margin, ...] = ()
     speed: Literal["measured", "assumed"] = "measured"
     weights: Literal["trained", "synthetic"] = "trained"
