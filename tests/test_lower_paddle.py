@@ -14,6 +14,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from fqbench.convert.program import digest
+from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.lower.paddle import layers
 from fqbench.quantize.affine import int8_weight, representable_weight_amax
@@ -53,7 +54,7 @@ def chain(net):
     return net.conv(relu, 8)
 
 
-def run_case(net, model, quantization, folder):
+def run_case(net, model, quantization, folder, lost=()):
     image = net.image()
     onnx.save(model, str(folder / "source.onnx"))
     np.save(folder / "image.npy", image)
@@ -64,6 +65,7 @@ def run_case(net, model, quantization, folder):
         "input_shape": list(SHAPE),
         "record": str(folder / "record.json"),
         "image": str(folder / "image.npy"),
+        "lost": list(lost),
     }
     # The child looks for modules where this process does: the root of the repository.
     found = _run(
@@ -82,9 +84,12 @@ def case(tmp_path_factory):
     model = net.model(chain(net))
     quantization = record(model, net.image())
     shares = {"x": 0.7, RELU6: 0.4, SILU: 0.6, RELU: 0.8}
-    amax = {k: v * shares.get(k, 1.0) for k, v in quantization.amax.items()}
+    ranges = {
+        name: replace(found, amax=found.amax * shares.get(name, 1.0))
+        for name, found in quantization.ranges.items()
+    }
     folder = tmp_path_factory.mktemp("case")
-    return run_case(net, model, replace(quantization, amax=amax), folder)
+    return run_case(net, model, replace(quantization, ranges=ranges), folder)
 
 
 def int8_result(case, changed=MappingProxyType({})):
@@ -101,7 +106,7 @@ def int8_result(case, changed=MappingProxyType({})):
         if node.op_type == "Conv":
             source, weight = node.input[:2]
             low, high = codes[source]
-            scale = case.record.amax[source] / high
+            scale = case.record.ranges[source].amax / high
             inputs[0] = np.clip(np.rint(inputs[0] / scale), low, high) * scale
             limits = np.array(case.record.weight_amax[weight])[:, None, None, None]
             inputs[1] = np.clip(np.rint(inputs[1] * 127 / limits), -127, 127) * limits / 127
@@ -183,28 +188,34 @@ def planned(**changes):
     return net, model, quantization
 
 
-def names_of(model):
-    return {n.input[0]: [f"{n.input[0]}.paddle"] for n in Graph(model).convolutions()}
-
-
-def test_layer_is_told_by_its_input_and_its_weights_digest():
+def test_layer_is_told_by_its_name_and_its_weights_digest():
     net, model, quantization = planned()
-    found = layers(model, quantization, {**names_of(model), "x": ["p", "q"]})
-    assert [layer.inputs[0] for layer in found] == [
-        "p",
-        *(f"{n}.paddle" for n in (RELU6, SILU, RELU)),
-    ]
+    found = layers(model, quantization)
+    assert [layer.name for layer in found] == [node.name for node in Graph(model).convolutions()]
     first = found[0]
-    assert first.inputs == ("p", "q")
-    assert first.weight == digest(net.weights["w0"])
-    assert first.input_amax == quantization.amax["x"]
+    assert (first.weight, first.number) == (digest(net.weights["w0"]), 0)
+    assert first.input_amax == quantization.ranges["x"].amax
     assert first.weight_amax == quantization.weight_amax["w0"]
+
+
+def test_layers_of_one_weight_are_told_apart_by_their_number():
+    """Also where the first of them stays in float."""
+    net = Net(1, SHAPE)
+    first = net.conv("x", 3)
+    second = net.node("Conv", first, "w0", "b0", pads=[1] * 4, kernel_shape=[3, 3])
+    model = net.model(second)
+    names = [node.name for node in Graph(model).convolutions()]
+    quantization = record(model, net.image())
+    found = layers(model, quantization)
+    assert [(layer.name, layer.number) for layer in found] == [(names[0], 0), (names[1], 1)]
+    assert found[0].weight == found[1].weight
+    assert layers(model, replace(quantization, float_layers={names[0]: "why"})) == found[1:]
 
 
 def test_limits_of_a_layer_leave_room_for_its_bias():
     net, model, quantization = planned()
     tiny = {**quantization.weight_amax, "w0": (1e-12,) * 8}
-    found = layers(model, replace(quantization, weight_amax=tiny), names_of(model))[0]
+    found = layers(model, replace(quantization, weight_amax=tiny))[0]
     _, scales = int8_weight(net.weights["w0"], found.weight_amax)
     for levels in (127, 255):
         unit = found.input_amax / levels * scales.astype(np.float64)
@@ -212,20 +223,21 @@ def test_limits_of_a_layer_leave_room_for_its_bias():
     assert np.all(np.array(found.weight_amax) >= representable_weight_amax(tiny["w0"], 0.0, 1.0))
 
 
-@pytest.mark.parametrize(
-    "lost", ["amax", "weight_amax", "name", "float_layers"], ids=lambda lost: f"no {lost}"
-)
-def test_layer_of_which_something_is_unknown_is_left_out(lost):
+@pytest.mark.parametrize("lost", ["ranges", "float_layers"])
+def test_layer_without_a_range_or_to_stay_in_float_is_left_out(lost):
     _, model, quantization = planned()
-    names = names_of(model)
-    if lost == "name":
-        del names["clip1"]
-    elif lost == "float_layers":
-        name = Graph(model).convolutions()[1].name
-        quantization = replace(quantization, float_layers={name: "why"})
+    names = [node.name for node in Graph(model).convolutions()]
+    if lost == "ranges":
+        known = {name: found for name, found in quantization.ranges.items() if name != RELU6}
+        quantization = replace(quantization, ranges=known)
     else:
-        key = "clip1" if lost == "amax" else Graph(model).convolutions()[1].input[1]
-        known = {k: v for k, v in getattr(quantization, lost).items() if k != key}
-        quantization = replace(quantization, **{lost: known})
-    found = layers(model, quantization, names)
-    assert [layer.inputs[0] for layer in found] == ["x.paddle", "mul4.paddle", "relu6.paddle"]
+        quantization = replace(quantization, float_layers={names[1]: "why"})
+    found = layers(model, quantization)
+    assert [layer.name for layer in found] == [names[0], *names[2:]]
+
+
+def test_convolution_that_conversion_lost_is_told(tmp_path):
+    """A layer that the Paddle program lacks is an error, not one layer fewer in INT8."""
+    net, model, quantization = planned()
+    with pytest.raises(StepError, match="1 of 4 convolutions to quantize were lost"):
+        run_case(net, model, quantization, tmp_path, lost=[digest(net.weights["w0"])])
