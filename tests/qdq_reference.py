@@ -153,5 +153,7 @@ OPERATORS = {
     "Split": _split,
     "ReduceMean": lambda i, a: _real(i[0]).mean(axis=tuple(a["axes"]), keepdims=True),
     "SpaceToDepth": _space_to_depth,
+    "Expand": lambda i, a: np.broadcast_to(i[0], np.broadcast_shapes(i[0].shape, i[1])),
+    "QuickGelu": lambda i, a: _real(i[0]) / (1.0 + np.exp(-a["alpha"] * _real(i[0]))),
     "Transpose": lambda i, a: i[0].transpose(a["perm"]),
 }

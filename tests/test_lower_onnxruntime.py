@@ -98,26 +98,28 @@ def test_reference_computes_what_onnx_runtime_computes_in_float(seed):
         np.testing.assert_allclose(value, expected[name], atol=1e-4)
 
 
+@pytest.mark.parametrize(("float_silu", "tensors"), [(False, 18), (True, 19)])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_step_of_a_chain_is_exact_to_one_quantum(seed, tmp_path):
+def test_every_step_of_a_chain_is_exact_to_one_quantum(seed, float_silu, tensors, tmp_path):
     net, model = chain(seed)
     image = net.image()
-    lowered = lower(model, record(model, image))
+    lowered = lower(model, record(model, image), float_silu=float_silu)
     found = optimized_kinds(watched(lowered), tmp_path)
     assert (found["QLinearConv"], found["QGemm"]) == (5, 1)
     differences = code_differences(lowered, image)
-    assert len(differences) == 14
+    assert len(differences) == tensors
     for name, difference in differences.items():
         assert np.abs(difference).max() <= 1, name
         assert abs(difference.mean()) <= SUM_TO_ZERO, name
 
 
+@pytest.mark.parametrize("float_silu", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_chain_as_deployed_stays_within_two_quanta(seed):
+def test_chain_as_deployed_stays_within_two_quanta(seed, float_silu):
     net, model = chain(seed)
     image = net.image()
     quantization = record(model, image)
-    lowered = lower(model, quantization)
+    lowered = lower(model, quantization, float_silu=float_silu)
     expected, results = evaluate(lowered, {"x": image}), run(lowered, image)
     features, logits = (value.name for value in model.graph.output)
     difference = (results[features] - expected[features]) / quantum_of(quantization, features)
@@ -181,6 +183,44 @@ BETWEEN = {
 }
 
 
+def test_silu_in_float_lies_between_integer_convolutions(tmp_path):
+    """One kernel in float, no transpose beside those of the model's ends, and no other rounding."""
+    net = Net(11)
+    last = net.node("Relu", net.conv(net.silu(net.conv("x", 4)), 4))
+    model, image = net.model(last), net.image()
+    quantization = record(model, image)
+    found = optimized_kinds(lower(model, quantization, float_silu=True), tmp_path)
+    assert found["QuickGelu"] == 1
+    assert found["QLinearConv"] == found["QuantizeLinear"] == found["DequantizeLinear"] == 2
+    integers = optimized_kinds(lower(model, quantization), tmp_path)
+    assert integers["QLinearSigmoid"] == integers["QLinearMul"] == 1
+    assert found["Transpose"] == integers["Transpose"]
+
+
+def test_silus_in_float_share_the_scale_of_what_they_are_joined_to(tmp_path):
+    net = Net(11)
+    joined = net.concat(net.silu(net.conv("x", 4)), net.silu(net.conv("x", 4)))
+    model = net.model(net.node("Relu", net.conv(joined, 4)))
+    lowered = lower(model, record(model, net.image()), float_silu=True)
+    scales = {
+        t.name: numpy_helper.to_array(t).item()
+        for t in lowered.graph.initializer
+        if t.name.endswith("__scale") and t.dims == []
+    }
+    silus = [n.output[0] for n in model.graph.node if n.op_type == "Mul"]
+    assert len({scales[f"{name}__scale"] for name in (*silus, joined)}) == 1
+
+
+def test_enlarging_copies_whole_places(tmp_path):
+    net = Net(11)
+    last = net.node("Relu", net.conv(net.resize(net.node("Relu", net.conv("x", 4))), 4))
+    model = net.model(last)
+    found = optimized_kinds(lower(model, record(model, net.image())), tmp_path)
+    assert (found["Resize"], found["Expand"], found["QLinearConv"]) == (0, 1, 2)
+    # Of integers at the model's start, back to float at its end.
+    assert found["Transpose"] == 2
+
+
 @pytest.mark.parametrize("between", BETWEEN)
 def test_operator_between_convolutions_runs_in_integers(between, tmp_path):
     net = Net(11)
@@ -222,7 +262,7 @@ def test_types_and_scales_that_are_written():
         return [numpy_helper.to_array(graph.weights[name]) for name in node.input[1:]]
 
     pairs = [n for n in graph.model.graph.node if n.op_type == "QuantizeLinear"]
-    assert len(pairs) == 14
+    assert len(pairs) == 18
     for node in pairs:
         scale, zero_point = parameters(node)
         readers = graph.consumers[node.output[0]]

@@ -148,8 +148,7 @@ def openvino_models(model: Path, feeds: Sequence[Feed]) -> tuple[Any, Any]:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     return tuple(
-        core.compile_model(m, "CPU", settings)
-        for m in (core.read_model(str(model)), quantized)
+        core.compile_model(m, "CPU", settings) for m in (core.read_model(str(model)), quantized)
     )
 
 

@@ -21,11 +21,18 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 
-def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
-    """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is."""
+def lower(
+    model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool = False
+) -> onnx.ModelProto:
+    """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is.
+
+    ``float_silu``: whether SiLU is computed in float between integers, see ``silu``.
+    """
     _, _, plan = _planned(model, quantization)
     biased = corrected(model, quantization.corrections_of(plan.convolutions | plan.heads))
-    graph, affines, plan = _planned(rewrite(biased, plan.integers), quantization)
+    graph, affines, plan = _planned(
+        rewrite(biased, plan.integers, float_silu=float_silu), quantization
+    )
     return _Writer(graph, affines, plan, quantization).write()
 
 

@@ -6,15 +6,16 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import onnx
-from onnx import helper
 
 from fqbench.lower.ranges import keeps_scale
 from fqbench.lower.rewrite import stands_in
+from fqbench.lower.silu import KIND
 from fqbench.quantize.affine import Affine
-from fqbench.quantize.graph import Graph
+from fqbench.quantize.graph import Graph, attributes
 
-JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu")
-"""Operators with an integer kernel in ONNX Runtime, where all they read and write is quantized."""
+JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu", KIND)
+"""Operators that read and write integers in ONNX Runtime, where all of that is quantized: by an
+integer kernel, or the SiLU in float between them."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,15 @@ def make_plan(graph: Graph, affines: Mapping[str, Affine], float_layers: Contain
 
 def is_product(graph: Graph, node: onnx.NodeProto) -> bool:
     """Whether ``node`` is one matrix product: fully connected, or a 1 x 1 convolution."""
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    found = attributes(node)
     if node.op_type == "Gemm":
-        plain = attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0
-        return plain and not attributes.get("transA", 0)
+        plain = found.get("alpha", 1.0) == found.get("beta", 1.0) == 1.0
+        return plain and not found.get("transA", 0)
     return (
         list(graph.weights[node.input[1]].dims[2:]) == [1, 1]
-        and attributes.get("group", 1) == 1
-        and attributes.get("strides", [1, 1]) == [1, 1]
-        and not any(attributes.get("pads", []))
+        and found.get("group", 1) == 1
+        and found.get("strides", [1, 1]) == [1, 1]
+        and not any(found.get("pads", []))
         and graph.shape(node.input[0]) is not None
     )
 

@@ -18,6 +18,7 @@ SAME_SCALE = (
     "Flatten",
     "Squeeze",
     "Unsqueeze",
+    "Expand",
     "Slice",
     "Split",
     "Resize",
@@ -60,11 +61,19 @@ def _share_with_parts(graph: Graph, affines: dict[str, Affine]) -> None:
         if node.op_type != "Concat" or node.output[0] not in affines:
             continue
         for name in node.input:
-            producer = graph.producer.get(name)
+            moved = _moved(graph, name)
+            producer = graph.producer.get(moved[-1])
             bound = producer is None or producer.op_type == "Sigmoid" or keeps_scale(producer)
-            alone = len(graph.consumers[name]) == 1 and name not in graph.outputs
+            alone = all(len(graph.consumers[m]) == 1 and m not in graph.outputs for m in moved)
             if name in affines and alone and not bound:
-                affines[name] = affines[node.output[0]]
+                affines.update(dict.fromkeys(moved, affines[node.output[0]]))
+
+
+def _moved(graph: Graph, name: str) -> list[str]:
+    """``name``, and the tensor of which it holds the same values where it is transposed."""
+    producer = graph.producer.get(name)
+    transposed = producer is not None and producer.op_type == "Transpose"
+    return [name, str(producer.input[0])] if producer is not None and transposed else [name]
 
 
 def keeps_scale(node: onnx.NodeProto) -> bool:

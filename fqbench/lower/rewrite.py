@@ -6,14 +6,15 @@ What is written computes the same function. Nodes and weights keep their names.
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.quantize.graph import Graph
+from fqbench.lower.enlarging import enlarging_by_copies
+from fqbench.lower.silu import float_silus
+from fqbench.quantize.graph import Graph, attributes
 
 BLOCK = 2
 """Stride of the convolutions that read blocks of an image."""
@@ -34,13 +35,16 @@ SHUFFLING = [0, 2, 1, 3, 4]
 """Axes of [n, groups, channels, h, w] once groups and channels have changed places."""
 
 
-def rewrite(model: onnx.ModelProto, integers: Container[str]) -> onnx.ModelProto:
-    """Return ``model`` with poolings, shuffles and the first convolution in their fast forms.
+def rewrite(
+    model: onnx.ModelProto, integers: Container[str], *, float_silu: bool = False
+) -> onnx.ModelProto:
+    """Return ``model`` with poolings, shuffles, enlargings and the first convolution made fast.
 
-    Only nodes named in ``integers``, those that run in integers, are rewritten.
+    Only nodes named in ``integers``, those that run in integers, are rewritten. With
+    ``float_silu``, SiLU is one operator in float, see ``silu``.
     """
     result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result.CopyFrom(float_silus(model, integers) if float_silu else model)
     graph = Graph(result)
     nodes: list[onnx.NodeProto] = []
     for node in result.graph.node:
@@ -50,6 +54,8 @@ def rewrite(model: onnx.ModelProto, integers: Container[str]) -> onnx.ModelProto
             nodes.append(_pooling_as_convolution(graph, node))
         elif node.op_type == "Conv":
             nodes.extend(_convolution_of_blocks(graph, node))
+        elif node.op_type == "Resize":
+            nodes.extend(enlarging_by_copies(graph, node))
         elif node.op_type == "Reshape":
             nodes.append(_shuffle_as_convolution(graph, node))
         else:
@@ -79,7 +85,7 @@ def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> onnx.NodeProt
     if transpose is None or transpose.op_type != "Transpose" or first is None:
         return last
     alone = all(len(graph.consumers[n.output[0]]) == 1 for n in (first, transpose))
-    shuffles = first.op_type == "Reshape" and _attributes(transpose).get("perm") == SHUFFLING
+    shuffles = first.op_type == "Reshape" and attributes(transpose).get("perm") == SHUFFLING
     whole, split = graph.shape(first.input[0]), graph.shape(first.output[0])
     fits = whole is not None and split is not None and len(whole) == 4 and len(split) == 5
     if not (alone and shuffles and fits) or graph.shape(last.output[0]) != whole:
@@ -102,15 +108,15 @@ def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> onnx.NodeProt
 
     The pooling kernel for integers takes ten times as long.
     """
-    attributes = _attributes(pool)
+    found = attributes(pool)
     shape = graph.shape(pool.input[0])
-    kernel = attributes["kernel_shape"]
-    padded = any(attributes.get("pads", [])) or attributes.get("auto_pad", b"NOTSET") != b"NOTSET"
-    strides = attributes.get("strides", [1] * len(kernel))
+    kernel = found["kernel_shape"]
+    padded = any(found.get("pads", [])) or found.get("auto_pad", b"NOTSET") != b"NOTSET"
+    strides = found.get("strides", [1] * len(kernel))
     exact = shape is not None and all(
         (size - k) % s == 0 for size, k, s in zip(shape[2:], kernel, strides, strict=True)
     )
-    if shape is None or padded or not exact or "dilations" in attributes:
+    if shape is None or padded or not exact or "dilations" in found:
         return pool
     name = f"{pool.name}{POOL_SUFFIX}"
     weight = np.full((shape[1], 1, *kernel), 1.0 / np.prod(kernel), np.float32)
@@ -131,7 +137,7 @@ def _convolution_of_blocks(graph: Graph, node: onnx.NodeProto) -> list[onnx.Node
 
     Twelve values lie together then instead of three, and a kernel reads four times fewer places.
     """
-    attributes, shape = _attributes(node), graph.shape(node.input[0])
+    found, shape = attributes(node), graph.shape(node.input[0])
     weight = graph.weights.get(node.input[1])
     alone = len(graph.consumers[node.input[1]]) == 1
     if shape is None or weight is None or not alone or node.input[0] not in graph.inputs:
@@ -140,15 +146,15 @@ def _convolution_of_blocks(graph: Graph, node: onnx.NodeProto) -> list[onnx.Node
         len(shape) == 4
         and shape[1] <= IMAGE_CHANNELS
         and all(size % BLOCK == 0 for size in shape[2:])
-        and attributes.get("strides") == [BLOCK, BLOCK]
-        and attributes.get("group", 1) == 1
-        and attributes.get("dilations", [1, 1]) == [1, 1]
-        and attributes.get("auto_pad", b"NOTSET") == b"NOTSET"
+        and found.get("strides") == [BLOCK, BLOCK]
+        and found.get("group", 1) == 1
+        and found.get("dilations", [1, 1]) == [1, 1]
+        and found.get("auto_pad", b"NOTSET") == b"NOTSET"
     )
     if not fits:
         return [node]
     kernel = list(weight.dims[2:])
-    pads = attributes.get("pads", [0, 0, 0, 0])
+    pads = found.get("pads", [0, 0, 0, 0])
     outputs = [
         (size + before + after - k) // BLOCK + 1
         for size, before, after, k in zip(shape[2:], pads[:2], pads[2:], kernel, strict=True)
@@ -205,7 +211,3 @@ def stands_in(node: onnx.NodeProto) -> bool:
 def shuffles(node: onnx.NodeProto) -> bool:
     """Whether ``node`` is a convolution that stands for a change of the channels' order."""
     return bool(node.op_type == "Conv" and node.input[1] == f"{node.name}{SHUFFLE_SUFFIX}")
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}

@@ -99,8 +99,8 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
     from fqbench.lower.onnxruntime import layer_counts, lower
 
     folder = Path(arguments["folder"])
-    model, quantization = _quantized(arguments)
-    lowered = lower(model, quantization)
+    model, quantization, choice = _quantized(arguments)
+    lowered = lower(model, quantization, float_silu=choice is not None and choice.float_silu)
     onnx.save(lowered, str(folder / "model.onnx"))
     _write_plan(folder, *layer_counts(lowered))
 
@@ -115,7 +115,7 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     from fqbench.quantize.graph import Graph
 
     folder = Path(arguments["folder"])
-    model, quantization = _quantized(arguments)
+    model, quantization, _ = _quantized(arguments)
     chosen = layers(model, quantization)
     biased = corrected(model, quantization.corrections_of([layer.name for layer in chosen]))
     with tempfile.TemporaryDirectory() as program:
@@ -126,8 +126,8 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     _write_plan(folder, len(Graph(model).layers()), count)
 
 
-def _quantized(arguments: Arguments) -> tuple[Any, Any]:
-    """The graph of a quantization, and its record with the layers that were chosen for float."""
+def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
+    """The graph of a quantization, its record as the choice applies it, and the choice if any."""
     import onnx
 
     from fqbench.quantize.record import Quantization
@@ -136,9 +136,10 @@ def _quantized(arguments: Arguments) -> tuple[Any, Any]:
     folder = Path(arguments["quantization"])
     record = Quantization.read(folder / "quantization.json")
     model = onnx.load(str(folder / "model.onnx"))
-    if "choice" in arguments:
-        record = Choice.read(Path(arguments["choice"]) / "choice.json").applied(record)
-    return model, record
+    if "choice" not in arguments:
+        return model, record, None
+    choice = Choice.read(Path(arguments["choice"]) / "choice.json")
+    return model, choice.applied(record), choice
 
 
 def _write_plan(folder: Path, layers: int, quantized: int) -> None:

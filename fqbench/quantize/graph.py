@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 ACTIVATIONS_THAT_FUSE = ("Relu", "Clip")
 """Activations that a runtime folds into the convolution before them."""
 
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """The attributes of ``node`` that are set, by name."""
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
 class Graph:
@@ -81,17 +87,19 @@ class Graph:
         groups = next((a.i for a in layer.attribute if a.name == "group"), 1)
         return bool(layer.op_type == "Conv" and 1 < groups == self.weights[layer.input[1]].dims[0])
 
+    def gate(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
+        """The Sigmoid of the SiLU that ``node`` ends, the Mul of x * sigmoid(x); else None."""
+        if node.op_type != "Mul":
+            return None
+        for name, other in (node.input, reversed(node.input)):
+            sigmoid = self.producer.get(name)
+            if sigmoid is not None and sigmoid.op_type == "Sigmoid" and sigmoid.input[0] == other:
+                return sigmoid
+        return None
+
     def is_silu(self, node: onnx.NodeProto) -> bool:
         """Whether ``node`` is the Mul of x * sigmoid(x)."""
-        if node.op_type != "Mul":
-            return False
-        for gate, other in (node.input, reversed(node.input)):
-            producer = self.producer.get(gate)
-            if producer is None or producer.op_type != "Sigmoid":
-                continue
-            if producer.input[0] == other:
-                return True
-        return False
+        return self.gate(node) is not None
 
     def is_linear_head(self, layer: onnx.NodeProto) -> bool:
         """Whether the raw result goes to an output of the model through no further layer.

@@ -33,12 +33,14 @@ class LayerCost:
 class Choice:
     """The layers that stay in float, each with why; the error before and after; what was tried.
 
-    ``corrects_bias``: whether biases are corrected for the rounding of weights. ``forms``:
-    milliseconds of each form of the graph that was timed.
+    ``corrects_bias``: whether biases are corrected for the rounding of weights. ``float_silu``:
+    whether SiLU is computed in float between integers. ``forms``: milliseconds of each form of
+    the graph that was timed.
     """
 
     float_layers: Mapping[str, str]
     corrects_bias: bool
+    float_silu: bool
     error_all_int8: float
     error: float
     layers: tuple[LayerCost, ...]

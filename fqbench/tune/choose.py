@@ -23,6 +23,7 @@ LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
 TRIED = 16
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
+IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 GAIN = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
@@ -49,12 +50,17 @@ def choose(
     """Decide for ``backend`` which layers of the quantized ``model`` stay in float."""
     graph = Graph(model)
     fixed = dict(quantization.float_layers)
+    integers = backend == "onnxruntime"
+    forms: dict[str, float] = {}
+    float_silu = integers and any(map(graph.is_silu, model.graph.node))
+    if float_silu and wish.threads is not None:
+        forms = _silu_forms(model, quantization, feeds[0], wish.threads)
+        float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
     forms_of = {
-        True: _variant(backend, model, quantization),
-        False: _variant(backend, model, replace(quantization, bias_corrections={})),
+        True: _variant(backend, model, quantization, float_silu),
+        False: _variant(backend, model, replace(quantization, bias_corrections={}), float_silu),
     }
     layers = [node.name for node in graph.layers() if node.name not in fixed]
-    integers = backend == "onnxruntime"
     own = local_errors(
         model,
         quantization,
@@ -80,13 +86,13 @@ def choose(
         variant = forms_of[corrects]
         after = judge.error(variant(kept))
     times: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    forms: dict[str, float] = {}
     if integers and wish.threads is not None:
         times = (
             layer_times(model, graph, feeds[0], wish.threads),
             layer_times(variant(()), graph, feeds[0], wish.threads),
         )
-        faster, forms = _fastest(graph, variant, kept, times, feeds[0], wish.threads)
+        faster, timed = _fastest(graph, variant, kept, times, feeds[0], wish.threads)
+        forms.update(timed)
         if faster:
             kept.update({name: SPEED for name in faster if name not in kept})
             after = judge.error(variant(kept))
@@ -94,7 +100,7 @@ def choose(
         LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
         for name in layers
     )
-    return Choice(kept, corrects, before, after, found, forms)
+    return Choice(kept, corrects, float_silu, before, after, found, forms)
 
 
 def _better(forms: Mapping[bool, Variant], kept: Collection[str], judge: Judge) -> bool:
@@ -102,13 +108,27 @@ def _better(forms: Mapping[bool, Variant], kept: Collection[str], judge: Judge) 
     return judge.error(forms[True](kept)) < judge.error(forms[False](kept))
 
 
-def _variant(backend: str, model: onnx.ModelProto, quantization: Quantization) -> Variant:
+def _silu_forms(
+    model: onnx.ModelProto, quantization: Quantization, feed: Feed, threads: int
+) -> dict[str, float]:
+    """Milliseconds of the graph with its SiLUs in integers, and with them in float."""
+    forms = {IN_INTEGERS: False, IN_FLOAT: True}
+    return latencies(
+        {text: lower(model, quantization, float_silu=form) for text, form in forms.items()},
+        feed,
+        threads,
+    )
+
+
+def _variant(
+    backend: str, model: onnx.ModelProto, quantization: Quantization, float_silu: bool
+) -> Variant:
     """Graphs that round as ``backend`` does, with more layers in float than the record's."""
     fixed = quantization.float_layers
 
     def of_onnxruntime(layers: Collection[str]) -> onnx.ModelProto:
         kept = {**fixed, **dict.fromkeys(layers, "")}
-        return lower(model, replace(quantization, float_layers=kept))
+        return lower(model, replace(quantization, float_layers=kept), float_silu=float_silu)
 
     def of_others(layers: Collection[str]) -> onnx.ModelProto:
         return symmetric(model, quantization, {*fixed, *layers})
