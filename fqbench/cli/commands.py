@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     store = Store(default_root())
     margins = load_margins(default_margins_path())
     rows: list[Row] = []
-    with _progress(errors) as report:
+    with progress(errors) as report:
         specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
         calibrates = "int8" in (options.precisions or ["int8"])
         ready = prepare(
@@ -132,7 +132,7 @@ def _root(options: argparse.Namespace) -> Path | None:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Report]:
+def progress(console: Console) -> Iterator[Report]:
     """One line that says what is being done; nothing where standard error is no terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),

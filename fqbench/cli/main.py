@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from fqbench import __version__
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
-from fqbench.cli import commands, fetch
+from fqbench.cli import commands, compress, fetch
 from fqbench.errors import FqbenchError, UsageError
 from fqbench.quantize import AVAILABLE
 
@@ -30,7 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     options = _parser().parse_args(arguments)
     try:
-        known = {"run": commands.run, "list": commands.list_cells, "fetch": fetch.run}
+        known = {
+            "run": commands.run,
+            "list": commands.list_cells,
+            "fetch": fetch.run,
+            "compress": compress.run,
+        }
         return known[options.command](options, errors)
     except UsageError as error:
         commands.complain(errors, str(error))
@@ -79,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )
     fetch.add_parser(subparsers)
+    compress.add_parser(subparsers)
     return parser
 
 

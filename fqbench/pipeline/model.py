@@ -22,7 +22,7 @@ from fqbench.measure.stats import Interval
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
-from fqbench.spec import ModelSpec, PythonDecoder
+from fqbench.spec import ModelSpec, PythonDecoder, Undecoded
 from fqbench.spec.check import ModelFacts
 from fqbench.spec.model import Method
 from fqbench.vision.decode import decoder, source_of
@@ -80,7 +80,9 @@ class ModelPipeline:
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
-        decoder(self.spec.decode, self.spec.preprocess.resize.output, allow_code=self._allow_code)
+        decode, size = self.spec.decode, self.spec.preprocess.resize.output
+        if not isinstance(decode, Undecoded):
+            decoder(decode, size, allow_code=self._allow_code)
         if self._facts.classes is not None and self.spec.labelled:
             self.images.check_classes(self._facts.classes)
         read_image(self.images.data.samples[0].path)

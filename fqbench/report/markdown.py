@@ -15,12 +15,12 @@ def markdown(results: Results) -> str:
     """The whole report."""
     listed = "\n".join(f"- {_escaped(note)}" for note in notes(results))
     head = f"# FP32 against INT8\n\nMeasured {results.created} (UTC)."
-    parts = [head, _table(COLUMNS, [line.texts for line in lines(results.rows)]), listed]
+    parts = [head, table(COLUMNS, [line.texts for line in lines(results.rows)]), listed]
     compared = comparison.comparison(results.rows)
     if compared:
         parts += [
             "## Published and measured",
-            _table(comparison.COLUMNS, [line.texts for line in compared]),
+            table(comparison.COLUMNS, [line.texts for line in compared]),
             _escaped(comparison.HARDWARE),
         ]
     costly = [row for row in results.rows if row.layers]
@@ -28,12 +28,12 @@ def markdown(results: Results) -> str:
         parts += ["## What layers cost", layers.MEANING]
     for row in costly:
         columns, *worst = layers.costs(row)
-        parts += [f"### {_escaped(row.cell.id)}", _table(columns, worst)]
+        parts += [f"### {_escaped(row.cell.id)}", table(columns, worst)]
     parts += [
         "## Methods of quantization",
-        _table(methods.COLUMNS, methods.methods(results.rows)),
+        table(methods.COLUMNS, methods.methods(results.rows)),
         "## What runs on this machine",
-        _table(support.COLUMNS, support.support()),
+        table(support.COLUMNS, support.support()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -43,9 +43,10 @@ def write(results: Results, folder: Path) -> Path:
     return write_text(folder / "report.md", markdown(results))
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    table = [columns, ("---",) * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(_escaped(text) for text in row)} |" for row in table)
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, its texts escaped."""
+    shown = [columns, ("---",) * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(_escaped(text) for text in row)} |" for row in shown)
 
 
 def _escaped(text: str) -> str:

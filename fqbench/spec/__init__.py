@@ -17,6 +17,7 @@ from fqbench.spec.model import (
     Preprocess,
     PythonDecoder,
     Stretch,
+    Undecoded,
     YoloV5,
     YoloX,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Preprocess",
     "PythonDecoder",
     "Stretch",
+    "Undecoded",
     "YoloV5",
     "YoloX",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from fqbench.spec.model import (
     ModelSpec,
     PPYoloe,
     PythonDecoder,
+    Undecoded,
     YoloV5,
     YoloX,
 )
@@ -28,6 +30,15 @@ FREE = -1
 Shape = Sequence[int]
 Shapes = Mapping[str, Shape]
 """Of inputs or outputs, by name, in the model's order."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in."""
+
+    inputs: Shapes
+    outputs: Shapes
+    nms: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -51,20 +62,27 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 
     Raises UsageError with the file, what it holds and what the spec expects.
     """
-    facts = _check_file(spec)
-    if spec.of_int8_file is None:
+    facts = facts_of(spec, read_file(spec.model, spec.params))
+    int8 = spec.of_int8_file
+    if int8 is None:
         return facts
-    return replace(facts, int8_inputs=_check_file(spec.of_int8_file).inputs)
+    return replace(facts, int8_inputs=facts_of(int8, read_file(int8.model, int8.params)).inputs)
 
 
-def _check_file(spec: ModelSpec) -> ModelFacts:
+def read_file(model: Path, params: Path | None) -> Contents:
+    """What a model's file holds. Raises UsageError where it is no whole model."""
     found: Any = isolate.call(
-        f"fqbench.spec.inspect:inspect_{spec.source_format}",
-        {"model": str(spec.model), "params": str(spec.params)},
+        f"fqbench.spec.inspect:inspect_{'onnx' if model.suffix == '.onnx' else 'paddle'}",
+        {"model": str(model), "params": str(params)},
         timeout_s=TIMEOUT_S,
-        name=f"reading {spec.model.name}",
+        name=f"reading {model.name}",
     )
-    return compare(spec, found["inputs"], found["outputs"], found["nms"])
+    return Contents(**found)
+
+
+def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
+    """``compare`` with what a file holds."""
+    return compare(spec, contents.inputs, contents.outputs, contents.nms)
 
 
 def compare(
@@ -83,7 +101,7 @@ def compare(
 
 def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> PPYoloe:
     """What the file would do itself is done as it would do it."""
-    if not isinstance(spec.decode, PPYoloe):
+    if not isinstance(spec.decode, PPYoloe | Undecoded):
         raise UsageError(
             f"{spec.model}: the model ends in non-maximum suppression, which decode.kind"
             f" {spec.decode.kind!r} does not expect: 'ppyoloe' does"
@@ -134,10 +152,12 @@ def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
     for name, shape in inputs.items():
         if name == image:
             continue
-        if name != SCALE_FACTOR_INPUT or not isinstance(spec.decode, PPYoloe | PythonDecoder):
+        if name != SCALE_FACTOR_INPUT or not isinstance(
+            spec.decode, PPYoloe | PythonDecoder | Undecoded
+        ):
             raise UsageError(
                 f"{spec.model}: nothing fills the input {name!r}: only the image is given, and"
-                f" {SCALE_FACTOR_INPUT} for decode.kind 'ppyoloe' or 'python'"
+                f" {SCALE_FACTOR_INPUT} for decode.kind 'ppyoloe', 'python' or 'none'"
             )
         if not _fits(shape, (1, 2)):
             raise UsageError(
@@ -147,7 +167,7 @@ def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
 
 def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
     """How many classes the outputs have, None where unknown. Raises UsageError."""
-    if isinstance(spec.decode, PythonDecoder):
+    if isinstance(spec.decode, PythonDecoder | Undecoded):
         return None
     if isinstance(spec.decode, PPYoloe):
         return _ppyoloe_classes(spec, outputs)

@@ -139,7 +139,15 @@ class PythonDecoder(_Record):
     function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
-Decode = Annotated[Logits | YoloV5 | YoloX | PPYoloe | PythonDecoder, Field(discriminator="kind")]
+class Undecoded(_Record):
+    """Nothing is read from the outputs: for models of which no accuracy is measured."""
+
+    kind: Literal["none"]
+
+
+Decode = Annotated[
+    Logits | YoloV5 | YoloX | PPYoloe | PythonDecoder | Undecoded, Field(discriminator="kind")
+]
 
 
 class Coco(_Record):
@@ -327,7 +335,12 @@ class ModelSpec(_Record):
                 name = file.model.name
                 raise ValueError(f"model is {name!r}, expected a .onnx or a .pdmodel file")
         classifies = self.task == "classification"
-        if self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
+        if self.decode.kind == "none":
+            if self.labelled:
+                raise ValueError(
+                    "decode.kind 'none' tells no answer: dataset.kind must be 'folder'"
+                )
+        elif self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
             raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
         if self.labelled and classifies != (self.dataset.kind == "imagenet"):
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")

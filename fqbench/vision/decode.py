@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.errors import StepError, UsageError
-from fqbench.spec import Decode, Logits, PPYoloe, PythonDecoder, YoloV5, YoloX
+from fqbench.spec import Decode, Logits, PPYoloe, PythonDecoder, Undecoded, YoloV5, YoloX
 from fqbench.spec.model import Size
 from fqbench.vision.geometry import Boxes, Geometry
 from fqbench.vision.nms import nms
@@ -49,10 +49,13 @@ def decoder(decode: Decode, input_size: Size, *, allow_code: bool = False) -> De
     """The function that turns a model's outputs of one image into its answer.
 
     It raises StepError for outputs of a wrong shape, with NaN, or for boxes with infinities.
-    Raises UsageError for a decoder of the user's own that is not allowed or cannot be imported.
+    Raises UsageError for a decoder of the user's own that is not allowed or cannot be imported,
+    and where there is none.
     """
     if isinstance(decode, PythonDecoder):
         return partial(_own, decode.function, _imported(decode.function, allow_code))
+    if isinstance(decode, Undecoded):
+        raise UsageError("decode.kind 'none' reads no answer from a model's outputs")
     if isinstance(decode, Logits):
         return _logits
     if isinstance(decode, YoloV5):

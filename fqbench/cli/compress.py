@@ -1,0 +1,93 @@
+"""``fqbench compress``: its options, its progress, its table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from fqbench.artifacts import Store, default_root
+from fqbench.cells import DEVICES
+from fqbench.cli.commands import CELL_FAILED, DONE, complain, progress
+from fqbench.compress import WAYS, Way
+from fqbench.compress.config import load_config
+from fqbench.compress.deliver import check_folder
+from fqbench.compress.job import backends_on, make, prepare
+from fqbench.compress.report import Report, show
+from fqbench.errors import UsageError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "compress",
+        help="make the INT8 models of one model, from a config of FastDeploy's tool",
+        description="Quantize one model as a config says, and write its INT8 form for each backend"
+        " that runs here, with a report.",
+    )
+    parser.add_argument(
+        "--config_path",
+        "--config-path",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the config",
+    )
+    parser.add_argument(
+        "--method", type=_way, required=True, metavar="|".join(WAYS), help="how INT8 is made"
+    )
+    parser.add_argument(
+        "--save_dir",
+        "--save-dir",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="where models and report go (default: output)",
+    )
+    parser.add_argument(
+        "--devices", choices=DEVICES, default="cpu", help="what the models run on (default: cpu)"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get("FQBENCH_DATA") or None,
+        metavar="DIR",
+        help="where relative paths of the config start (default: FQBENCH_DATA, else here)",
+    )
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench compress``: a model for each backend, and the report."""
+    folder = options.save_dir.absolute()
+    given = load_config(options.config_path)
+    backends = backends_on(options.devices)
+    base = _base(options.data_root)
+    with progress(errors) as report:
+        job = prepare(given, options.method, base, Store(default_root()), report)
+        check_folder(folder, backends)
+        made = tuple(make(job, backend, folder) for backend in backends)
+    told = Report.now(given, job, made)
+    files = [*(file for each in made for file in each.files), *told.write(folder)]
+    show(told, Console())
+    for file in files:
+        errors.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+    failed = [each for each in made if each.reason is not None]
+    for each in failed:
+        complain(errors, f"{each.backend}: {each.reason}")
+    return CELL_FAILED if failed else DONE
+
+
+def _base(root: Path | None) -> Path:
+    base = Path.cwd() if root is None else root.absolute()
+    if not base.is_dir():
+        raise UsageError(f"the data root {base} is not a folder")
+    return base
+
+
+def _way(text: str) -> Way:
+    for way in WAYS:
+        if text.upper() == way:
+            return way
+    raise argparse.ArgumentTypeError(f"there is no method {text!r}: the methods are PTQ and QAT")

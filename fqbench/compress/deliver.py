@@ -1,0 +1,87 @@
+"""Models into the folder of the user's choice: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fqbench.errors import UsageError
+
+FILES: Mapping[str, tuple[str, ...]] = {
+    "onnxruntime": ("model.onnx",),
+    "paddle": ("model.pdmodel", "model.pdiparams"),
+}
+"""What a model consists of, by backend, each in a folder of the backend's name."""
+
+_STAGING = ".compress-"
+
+
+def check_folder(folder: Path, backends: Sequence[str]) -> None:
+    """Raise UsageError where models cannot be written to ``folder``, before any work starts.
+
+    A model of an earlier run is replaced; a folder that holds anything else is not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING):
+            pass
+        for backend in backends:
+            place = folder / backend
+            strange = (
+                [p.name for p in place.iterdir() if p.name not in FILES[backend]]
+                if (place.exists())
+                else []
+            )
+            if strange:
+                raise UsageError(
+                    f"--save_dir: {place} holds {strange[0]}, which is no file of an earlier run:"
+                    " choose another folder"
+                )
+    except OSError as error:
+        raise UsageError(f"--save_dir: cannot write to {folder}: {error.strerror}") from error
+
+
+def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
+    """Copy the model in ``source`` to ``folder``, in place of an earlier one; return its files.
+
+    The copy is made beside its place, and put there by renaming: a run that is killed leaves the
+    earlier model, or none, or this one. Raises UsageError where it cannot be written.
+    """
+    place = folder / backend
+    try:
+        staging = Path(tempfile.mkdtemp(dir=folder, prefix=_STAGING))
+        try:
+            made = staging / backend
+            made.mkdir()
+            for name in FILES[backend]:
+                _copy(source / name, made / name)
+            if place.exists():
+                os.rename(place, staging / "earlier")
+            os.rename(made, place)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {place}: {error.strerror}") from error
+    return tuple(place / name for name in FILES[backend])
+
+
+def withdraw(backend: str, folder: Path) -> None:
+    """Take away an earlier model: where none could be made now, it would pass for this one's."""
+    shutil.rmtree(folder / backend, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("wb") as writer:
+        shutil.copyfileobj(reader, writer)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a killed run left."""
+    for left_over in folder.glob(f"{_STAGING}*"):
+        shutil.rmtree(left_over, ignore_errors=True)

@@ -1,0 +1,199 @@
+"""The names that a config calls layers by, and the layers of the canonical graph they mean."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from fqbench.compress.config import CONVOLUTIONS, PRODUCTS, QuantAware
+from fqbench.errors import UsageError
+from fqbench.isolate import Report
+
+DEFAULT_PATTERN = "skip_quant"
+"""A mark that code of a network may carry; model files do not, so it may match nothing."""
+
+_FUSED = r"(?:Conv[A-Z]\w*?Fusion_(?:W|B|BN_B)_)*"
+"""What ONNX Runtime puts before the name of a weight that it folds a batch norm into."""
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer by its own name, its kind (as Paddle calls it), and the tensors that it reads.
+
+    ``variable``: what Paddle calls its weight in the converted model; None where it was not asked.
+    """
+
+    name: str
+    kind: str
+    source: str
+    weight: str
+    variable: str | None = None
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of a canonical graph that can be quantized, in its order; all its tensors."""
+
+    layers: tuple[Layer, ...]
+    tensors: frozenset[str]
+    transposed: int
+
+    @staticmethod
+    def of(found: Mapping[str, Any]) -> Layers:
+        """From what ``read_layers`` answers."""
+        layers = tuple(Layer(**layer) for layer in found["layers"])
+        return Layers(layers, frozenset(found["tensors"]), found["transposed"])
+
+
+def read_layers(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """What ``Layers`` holds, of the graph in ``canonical`` and its form in ``program``.
+
+    Runs in a child process.
+    """
+    import onnx
+
+    from fqbench.quantize.graph import Graph
+
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    graph = Graph(model)
+    variables = _variables(graph, Path(arguments["program"])) if arguments["program"] else {}
+    layers = [
+        {
+            "name": node.name,
+            "kind": _kind(graph, node),
+            "source": node.input[0],
+            "weight": node.input[1],
+            "variable": variables.get(node.name),
+        }
+        for node in graph.layers()
+    ]
+    tensors = [name for node in model.graph.node for name in node.output]
+    transposed = sum(node.op_type == "ConvTranspose" for node in model.graph.node)
+    return {"layers": layers, "tensors": tensors, "transposed": transposed}
+
+
+def _kind(graph: Any, node: Any) -> str:
+    if node.op_type != "Conv":
+        return PRODUCTS[0]
+    return CONVOLUTIONS[graph.is_depthwise(node)]
+
+
+def _variables(graph: Any, program: Path) -> dict[str, str]:
+    """Paddle's name of each convolution's weight, found by its bytes."""
+    import numpy as np
+    import paddle
+    from onnx import numpy_helper
+
+    from fqbench.convert.program import CONVOLUTIONS as CONVERTED
+    from fqbench.convert.program import digest, load
+
+    block, scope = load(program).block, paddle.static.global_scope()
+    names: dict[tuple[str, int], str] = {}
+    seen: Counter[str] = Counter()
+    for op in block.ops:
+        if op.type in CONVERTED:
+            name = op.input("Filter")[0]
+            weight = digest(np.asarray(scope.find_var(name).get_tensor()))
+            names[weight, seen[weight]] = name
+            seen[weight] += 1
+    found, seen = {}, Counter()
+    for node in graph.convolutions():
+        weight = digest(numpy_helper.to_array(graph.weights[node.input[1]]))
+        if (weight, seen[weight]) in names:
+            found[node.name] = names[weight, seen[weight]]
+        seen[weight] += 1
+    return found
+
+
+def plain(name: str) -> str:
+    """``name`` as the canonical graph spells it; ``*``, ``?`` and brackets stay for patterns."""
+    text = re.sub(r"[^\w*?\[\]]", "_", name, flags=re.ASCII)
+    return text if re.match(r"[A-Za-z_*?\[]", text) else f"t_{text}"
+
+
+def kept_float(layers: Layers, asked: QuantAware, skipped: Sequence[str]) -> dict[str, str]:
+    """The layers that a config keeps in float, by name, and which key says so.
+
+    ``skipped``: names of layers or of tensors that they read (weights included), or patterns.
+    Raises UsageError with the key and a name that matches nothing.
+    """
+    kept = {
+        layer.name: f"QuantAware.quantize_op_types does not name {layer.kind}"
+        for layer in layers.layers
+        if asked.quantize_op_types is not None and not _is_of(layer, asked.quantize_op_types)
+    }
+    for pattern in asked.not_quant_pattern:
+        key = "QuantAware.not_quant_pattern"
+        found = [layer for layer in layers.layers if plain(pattern) in layer.name]
+        if not found and pattern != DEFAULT_PATTERN:
+            raise _nothing(key, pattern, "part of the name of no layer", layers)
+        kept.update(dict.fromkeys((layer.name for layer in found), f"{key} names {pattern}"))
+    for name in skipped:
+        key = "PTQ.skip_tensor_list"
+        found = [layer for layer in layers.layers if _reads(layer, name)]
+        if not found:
+            raise _nothing(key, name, "no layer, and no tensor that one reads", layers)
+        kept.update(dict.fromkeys((layer.name for layer in found), f"{key} names {name}"))
+    if layers.layers and len(kept) == len(layers.layers):
+        raise UsageError(
+            f"the config keeps all {len(kept)} layers in float, nothing is left to quantize:"
+            f" {next(iter(kept.values()))}"
+        )
+    return kept
+
+
+def unknown(layers: Layers, skipped: Sequence[str]) -> bool:
+    """Whether one of ``skipped`` matches no layer, so that only Paddle's names are left."""
+    return any(not any(_reads(layer, name) for layer in layers.layers) for name in skipped)
+
+
+def nodes(layers: Layers, names: Sequence[str]) -> tuple[str, ...]:
+    """The tensors that ``Distillation.node`` names. Raises UsageError for one that is not there."""
+    found = []
+    for name in names:
+        if plain(name) not in layers.tensors:
+            close = _listed(sorted(layers.tensors), plain(name))
+            raise UsageError(
+                f"Distillation.node: {name!r} is no tensor of the model, which has {close}"
+            )
+        found.append(plain(name))
+    return tuple(found)
+
+
+def _is_of(layer: Layer, kinds: Sequence[str]) -> bool:
+    return (
+        any(kind in PRODUCTS for kind in kinds) if layer.kind in PRODUCTS else layer.kind in kinds
+    )
+
+
+def _reads(layer: Layer, name: str) -> bool:
+    """Whether ``name`` (or pattern) is the layer, or a tensor that it reads."""
+    wanted = plain(name)
+    fits: Callable[[str], bool] = lambda own: fnmatchcase(own, wanted)  # noqa: E731
+    weight = re.sub(f"^{_FUSED}", "", layer.weight)
+    return any(map(fits, (layer.name, layer.source, layer.weight, weight))) or (
+        layer.variable is not None and fits(plain(layer.variable))
+    )
+
+
+def _nothing(key: str, name: str, matches: str, layers: Layers) -> UsageError:
+    return UsageError(
+        f"{key}: {name!r} is {matches}; the {len(layers.layers)} layers are"
+        f" {_listed([layer.name for layer in layers.layers], plain(name))}"
+    )
+
+
+def _listed(names: Sequence[str], like: str) -> str:
+    """A few of ``names``, those first that are spelled like ``like``."""
+    import difflib
+
+    close = difflib.get_close_matches(like, names, n=SHOWN)
+    shown = [*close, *(name for name in names if name not in close)][:SHOWN]
+    return ", ".join(shown) + (", …" if len(names) > SHOWN else "")

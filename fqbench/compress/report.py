@@ -1,0 +1,177 @@
+"""What was made and why so: ``report.md``, ``report.json`` and the terminal's table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fqbench import __version__, machine
+from fqbench.compress.config import Given
+from fqbench.compress.job import Job, Made
+from fqbench.compress.reading import described
+from fqbench.compress.settings import Setting, settings
+from fqbench.report.markdown import table
+from fqbench.report.table import BACKENDS, METHODS, NOTHING
+from fqbench.results import write_text
+
+SCHEMA = 1
+
+COLUMNS = (
+    "Backend",
+    "INT8 layers",
+    "FP32 MB",
+    "INT8 MB",
+    "Estimated loss",
+    "Ratio",
+)
+
+MEANING = (
+    "Estimated loss: about how many points of accuracy INT8 costs, from the relative squared error"
+    " of the raw outputs on calibration images. It chooses layers and is no measurement: fqbench"
+    " run measures accuracy, with labelled images.",
+    "Ratio: FP32 time over INT8 time on this machine, one thread, both timed in turns.",
+    "Paddle Inference runs the model in INT8 by config.enable_mkldnn() and"
+    ' config.enable_mkldnn_int8({"conv2d", "depthwise_conv2d", "fused_conv2d"}); ONNX Runtime'
+    " needs no setting.",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is told about one job."""
+
+    given: Given
+    job: Job
+    made: tuple[Made, ...]
+    created: str
+
+    @staticmethod
+    def now(given: Given, job: Job, made: Sequence[Made]) -> Report:
+        """A report of this moment, in UTC."""
+        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return Report(given, job, tuple(made), created)
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write ``report.md`` and ``report.json`` into ``folder``; return their paths."""
+        return (
+            write_text(folder / "report.md", self.markdown()),
+            write_text(folder / "report.json", self.json(folder)),
+        )
+
+    def json(self, folder: Path) -> str:
+        """The whole as a JSON object, files by their paths in ``folder``."""
+        job, spec = self.job, self.job.spec
+        backends = []
+        for made in self.made:
+            names = [str(path.relative_to(folder)) for path in made.files]
+            backends.append({**asdict(replace(made, files=())), "files": names})
+        content = {
+            "schema": SCHEMA,
+            "created": self.created,
+            "fqbench": __version__,
+            "machine": machine.describe(threads=1),
+            "model": spec.name,
+            "method": job.way,
+            "calibration_images": job.images,
+            "may_lose": spec.margins[0].drop,
+            "spec": spec.model_dump(mode="json"),
+            "backends": backends,
+            "settings": [asdict(setting) for setting in settings(self.given, job)],
+        }
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+    def markdown(self) -> str:
+        """The whole in Markdown."""
+        job = self.job
+        parts = [
+            f"# INT8 of {job.spec.name}",
+            f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
+            f" {METHODS[job.build.method]}, {job.images} images calibrate.",
+            table(COLUMNS, [_line(made) for made in self.made]),
+            "\n".join(f"- {text}" for text in (*self.notes(), *MEANING)),
+        ]
+        for made in self.made:
+            if made.float_layers:
+                parts += [
+                    f"## In float on {BACKENDS[made.backend]}",
+                    table(("Layer", "Why"), sorted(made.float_layers.items())),
+                ]
+        parts += [
+            "## What became of the settings",
+            table(("Key", "Value", "Here"), [_told(each) for each in settings(self.given, job)]),
+            f"How an image is read: {described(job.spec.preprocess)}.",
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what the table does not tell."""
+        return tuple(text for made in self.made for text in _notes(made)) + tuple(self._of_model())
+
+    def _of_model(self) -> Iterable[str]:
+        margin, nms = self.job.spec.margins[0], self.job.nms
+        yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
+        if nms is not None:
+            yield (
+                "The model's non-maximum suppression is cut off, do it behind the model: score"
+                f" {nms.score:g}, IoU {nms.iou:g}, {nms.max_boxes} boxes."
+            )
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the table and the notes."""
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for column in COLUMNS:
+        shown.add_column(column, justify="left" if column == "Backend" else "right")
+    for made in report.made:
+        shown.add_row(*_line(made))
+    console.print(shown)
+    for note in report.notes():
+        console.print(Text(note, style="dim"))
+
+
+def _line(made: Made) -> tuple[str, ...]:
+    name = BACKENDS[made.backend]
+    if made.reason is not None or made.points is None or made.ratio is None:
+        return (name, "failed", *(NOTHING,) * (len(COLUMNS) - 2))
+    return (
+        name,
+        f"{made.int8_layers} of {made.layers}",
+        f"{made.fp32_mb:.2f}",
+        f"{made.int8_mb:.2f}",
+        f"{made.points:.2f}",
+        f"{made.ratio:.2f}",
+    )
+
+
+def _notes(made: Made) -> Iterable[str]:
+    name = BACKENDS[made.backend]
+    if made.reason is not None:
+        yield f"{name}: no model: {made.reason}"
+        return
+    reasons = Counter((made.float_layers or {}).values())
+    rest = made.layers - made.int8_layers - reasons.total()
+    if rest > 0:
+        reasons["the backend has no integer kernel that pays for them"] = rest
+    if reasons:
+        listed = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common())
+        kept = made.layers - made.int8_layers
+        yield f"{name}: {kept} of {made.layers} layers in float: {listed}."
+    if not made.pays:
+        yield f"{name}: on this machine INT8 is not faster than FP32, which may run instead."
+
+
+def _points(drop: float) -> str:
+    return f"{drop:g} point{'' if drop == 1.0 else 's'}"
+
+
+def _told(setting: Setting) -> tuple[str, str, str]:
+    return setting.key, setting.value, setting.meaning

@@ -1,0 +1,143 @@
+"""What became of each key of a config: for the report, so that none is passed over in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fqbench.compress.config import TRANSPOSED, Given
+from fqbench.compress.job import Job
+from fqbench.compress.layers import DEFAULT_PATTERN
+from fqbench.compress.reading import described
+from fqbench.spec.model import Distillation
+
+AS_ALWAYS = "what fqbench does anyway"
+
+OF_QAT = "Global.qat_", "Distillation.", "TrainConfig."
+OF_PTQ = "Global.ptq_", "PTQ."
+METRICS = "TrainConfig.target_metric", "TrainConfig.origin_metric"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key of the config, its value as text, and what it means here."""
+
+    key: str
+    value: str
+    meaning: str
+
+
+def settings(given: Given, job: Job) -> tuple[Setting, ...]:
+    """All keys of the file, in its order."""
+    return tuple(
+        Setting(key, _text(value), _meaning(key, value, given, job))
+        for key, value in given.values.items()
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _meaning(key: str, value: Any, given: Given, job: Job) -> str:
+    if key in METRICS:
+        return _metric(given, job)
+    if job.way == "PTQ" and key.startswith(OF_QAT):
+        return "not used: it is for QAT"
+    if job.way == "QAT" and key.startswith(OF_PTQ):
+        return "not used: it is for PTQ"
+    if key in _MEANINGS:
+        return _MEANINGS[key](job)
+    return _of_layers(key, value, job)
+
+
+def _metric(given: Given, job: Job) -> str:
+    if given.config.training.may_lose is None:
+        return "not used: it tells what may be lost only where the other metric is given too"
+    return (
+        f"INT8 may lose {job.spec.margins[0].drop:g} points, as estimated: layers stay in float"
+        f" until it does{', and training ends once it does' if job.way == 'QAT' else ''}"
+    )
+
+
+def _of_layers(key: str, value: Any, job: Job) -> str:
+    """Of the keys that keep layers in float."""
+    kept = sum(reason.startswith(key) for reason in job.asked.values())
+    text = f"{kept} of {len(job.layers.layers)} layers stay in float for it"
+    if key == "QuantAware.quantize_op_types" and TRANSPOSED in value:
+        text += f"; {job.layers.transposed} of {TRANSPOSED} do too, fqbench does not quantize them"
+    if key == "QuantAware.not_quant_pattern" and kept == 0 and DEFAULT_PATTERN in value:
+        text += ": it is a mark in a network's code, which model files do not carry"
+    return text
+
+
+def _file(job: Job) -> str:
+    return "not needed for ONNX" if job.spec.source_format == "onnx" else "read"
+
+
+def _usual(job: Job) -> str:
+    return AS_ALWAYS
+
+
+def _distillation(text: Callable[[Distillation], str]) -> Callable[[Job], str]:
+    return lambda job: text(job.spec.distillation)
+
+
+def _rate(told: Distillation) -> str:
+    rate = told.learning_rate
+    if rate.kind == "constant":
+        return f"{rate.rate:g} throughout"
+    return f"from {rate.rate:g} to 0 along a cosine of {rate.t_max or told.iterations} iterations"
+
+
+def _reading(job: Job) -> str:
+    return described(job.spec.preprocess)
+
+
+def _images(job: Job) -> str:
+    return f"{job.images} images calibrate"
+
+
+_MEANINGS: Mapping[str, Callable[[Job], str]] = {
+    "Global.model_dir": lambda job: f"the model {job.spec.model}",
+    "Global.format": lambda job: f"read as {job.spec.source_format}",
+    "Global.model_filename": _file,
+    "Global.params_filename": _file,
+    "Global.qat_image_path": _images,
+    "Global.ptq_image_path": _images,
+    "Global.image_count": _images,
+    "Global.input_list": lambda job: f"the image is given to {job.spec.input}",
+    "Global.qat_preprocess": _reading,
+    "Global.ptq_preprocess": _reading,
+    "Global.qat_batch_size": _distillation(lambda told: f"{told.batch_size} images at a time"),
+    "Distillation.alpha": _distillation(lambda told: f"weight {told.alpha:g} of the loss"),
+    "Distillation.loss": _distillation(lambda told: f"the loss {told.loss}"),
+    "Distillation.node": _distillation(
+        lambda told: f"compared: {', '.join(told.nodes) or 'the raw outputs'}"
+    ),
+    "QuantAware.use_pact": lambda job: (
+        "translated: each range is chosen so that clipping and rounding together cost least"
+    ),
+    "QuantAware.onnx_format": _usual,
+    "QuantAware.activation_quantize_type": lambda job: (
+        f"translated: fixed ranges, one for each tensor, found by {job.spec.offline.algorithm}"
+        if job.way == "QAT"
+        else "not used: PTQ.calibration_method says how ranges are found"
+    ),
+    "QuantAware.weight_quantize_type": _usual,
+    "QuantAware.activation_bits": _usual,
+    "QuantAware.weight_bits": _usual,
+    "QuantAware.is_full_quantize": _usual,
+    "PTQ.calibration_method": lambda job: f"ranges found by {job.spec.offline.algorithm}",
+    "TrainConfig.train_iter": _distillation(lambda told: f"{told.iterations} iterations"),
+    "TrainConfig.epochs": _distillation(lambda told: f"{told.iterations} iterations"),
+    "TrainConfig.eval_iter": _distillation(
+        lambda told: f"what is lost is estimated every {told.eval_iterations} iterations"
+    ),
+    "TrainConfig.learning_rate": _distillation(_rate),
+    "TrainConfig.optimizer_builder": _distillation(
+        lambda told: f"{told.optimizer}, weight decay {told.weight_decay:g}"
+    ),
+}

@@ -1,0 +1,244 @@
+"""A config in the words of fqbench: where the model is, and the ``ModelSpec`` that is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fqbench.compress import Way
+from fqbench.compress.config import Config, General, TrainConfig
+from fqbench.compress.reading import reading
+from fqbench.data.calibration import calibration_paths
+from fqbench.data.sample import confined
+from fqbench.errors import UsageError
+from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess, Undecoded
+from fqbench.spec.check import FREE, Contents, Shape
+from fqbench.spec.model import (
+    SCALE_FACTOR_INPUT,
+    Algorithm,
+    Distillation,
+    LearningRate,
+    Method,
+    Offline,
+    Task,
+)
+
+METHODS: dict[Way, Method] = {"PTQ": "offline", "QAT": "distillation"}
+
+MOST_IMAGES = 320
+"""As many calibrate at most where the config gives no number: the tool's own sets are so large."""
+
+ALL_IMAGES = 2**31
+
+DEFAULT_DROP = 1.0
+"""Points that INT8 may lose, as estimated, where the config does not tell."""
+
+X2PADDLE = "x2paddle_"
+"""What the tool's converter puts before the names of an ONNX model's inputs."""
+
+RANGES: dict[str, Algorithm] = {"moving_average_abs_max": "search", "range_abs_max": "abs_max"}
+"""How ranges are found that training starts from, by the key activation_quantize_type."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model's file, and Paddle's parameters."""
+
+    model: Path
+    params: Path | None
+    name: str
+
+
+def source(general: General, base: Path) -> Source:
+    """The files that a config names; relative paths start at ``base``. Raises UsageError."""
+    place = base / general.model_dir
+    if general.format == "onnx":
+        model = place
+        if place.is_dir() and (general.model_filename or "").endswith(".onnx"):
+            model = confined(place, general.model_filename or "", Path("Global.model_filename"))
+        _require_file("model_dir", model)
+        if model.suffix != ".onnx":
+            raise UsageError(f"Global.model_dir: {model.name!r} is no .onnx file, as format says")
+        return Source(model, None, _named(model.stem))
+    if not place.is_dir():
+        raise UsageError(
+            f"Global.model_dir: there is no folder {place}{_hint(general.model_dir, base)}"
+        )
+    filename = general.model_filename or "model.pdmodel"
+    if not filename.endswith(".pdmodel"):
+        raise UsageError(
+            f"Global.model_filename: {filename!r} is no .pdmodel file: export the model by"
+            " paddle.static.save_inference_model of Paddle 2 or later"
+        )
+    model = confined(place, filename, Path("Global.model_filename"))
+    _require_file("model_filename", model)
+    beside = general.params_filename or Path(filename).with_suffix(".pdiparams").as_posix()
+    params = confined(place, beside, Path("Global.params_filename"))
+    _require_file("params_filename", params)
+    return Source(model, params, _named(place.resolve().name))
+
+
+def _require_file(key: str, path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"Global.{key}: there is no file {path}")
+
+
+def _hint(path: Path, base: Path) -> str:
+    return "" if path.is_absolute() else f" (relative paths start at {base})"
+
+
+def _named(text: str) -> str:
+    """A model's name that a spec may have."""
+    name = re.sub(r"[^a-z0-9_.]", "_", text.lower())[:64]
+    return name if re.match(r"[a-z0-9]", name) else f"m{name[:63]}"
+
+
+def translated(
+    config: Config, way: Way, source: Source, contents: Contents, base: Path
+) -> ModelSpec:
+    """What ``config`` means for the model in ``source``, whose file holds ``contents``.
+
+    Raises UsageError with the key of what does not fit or is missing.
+    """
+    general = config.general
+    image = _image_input(general, contents)
+    images = _images(general, way, base)
+    return ModelSpec(
+        name=source.name,
+        task=_task(list(contents.outputs.values())),
+        model=source.model,
+        params=source.params,
+        input=image,
+        preprocess=_reading(general, way, contents.inputs[image]),
+        decode=Undecoded(kind="none"),
+        dataset=Folder(kind="folder", images=images.images, needs="an evaluation, as fqbench run"),
+        calibration=images,
+        offline=Offline(
+            algorithm=config.ptq.calibration_method
+            if way == "PTQ"
+            else RANGES[config.quant_aware.activation_quantize_type]
+        ),
+        distillation=_distillation(config, images, way),
+        margins=(_margin(config.training),),
+    )
+
+
+def _image_input(general: General, contents: Contents) -> str:
+    """The input that takes the image, by ``input_list`` or as the only one that may."""
+    inputs = list(contents.inputs)
+    listed = general.input_list
+    if listed is not None:
+        names = [_input_named(name, inputs, general.format) for name in listed]
+        if sorted(names) != sorted(inputs):
+            raise UsageError(f"Global.input_list: the model has the inputs {', '.join(inputs)}")
+        inputs = names
+    images = [name for name in inputs if name != SCALE_FACTOR_INPUT]
+    if len(images) != 1:
+        raise UsageError(
+            f"the model has the inputs {', '.join(inputs)}: one image, and {SCALE_FACTOR_INPUT}"
+            " where the model asks for it, is all that images can fill"
+        )
+    return images[0]
+
+
+def _input_named(name: str, inputs: Sequence[str], form: str) -> str:
+    own = name.removeprefix(X2PADDLE) if form == "onnx" and name not in inputs else name
+    if own not in inputs:
+        raise UsageError(
+            f"Global.input_list: the model has no input {name!r}, but {', '.join(inputs)}"
+        )
+    return own
+
+
+def _reading(general: General, way: Way, shape: Shape) -> Preprocess:
+    key = f"Global.{way.lower()}_preprocess"
+    value = general.ptq_preprocess if way == "PTQ" else general.qat_preprocess
+    if value is None:
+        raise UsageError(f"{key} is missing: it says how an image becomes the model's input")
+    height, width = shape[2:] if len(shape) == 4 else (FREE, FREE)
+    try:
+        return reading(value, (_fixed(height), _fixed(width)))
+    except UsageError as error:
+        raise UsageError(f"{key}: {error}") from error
+
+
+def _fixed(size: int) -> int | None:
+    return None if size == FREE else size
+
+
+def _images(general: General, way: Way, base: Path) -> Calibration:
+    key = f"Global.{way.lower()}_image_path"
+    path = general.ptq_image_path if way == "PTQ" else general.qat_image_path
+    if path is None:
+        raise UsageError(f"{key} is missing: quantization needs images")
+    folder = base / path
+    if not folder.is_dir():
+        raise UsageError(f"{key}: there is no folder {folder}{_hint(path, base)}")
+    images = Calibration(images=folder, count=general.image_count or MOST_IMAGES)
+    try:
+        calibration_paths(images)
+    except UsageError as error:
+        raise UsageError(f"{key}: there are no images in {folder}") from error
+    return images
+
+
+def _task(outputs: Sequence[Shape]) -> Task:
+    """One score a class is a classifier; else points are estimated as a detector's."""
+    scores = len(outputs) == 1 and sum(size != 1 for size in outputs[0][1:]) == 1
+    return "classification" if scores else "detection"
+
+
+def _margin(training: TrainConfig) -> Margin:
+    if training.may_lose is None:
+        source, drop = "fqbench compress", DEFAULT_DROP
+        reason = "the config does not tell both target_metric and origin_metric"
+    else:
+        source, drop = "the config", training.may_lose
+        reason = "from origin_metric to target_metric"
+    return Margin(drop=drop, source=source, reason=reason)
+
+
+def _distillation(config: Config, images: Calibration, way: Way) -> Distillation:
+    """What training is told; what the config leaves out is as everywhere in fqbench."""
+    training, lesson = config.training, config.distillation
+    if way == "QAT":
+        _require_both_metrics(training)
+    usual = Distillation()
+    batch = config.general.qat_batch_size or usual.batch_size
+    iterations = training.train_iter or usual.iterations
+    every = images.model_copy(update={"count": config.general.image_count or ALL_IMAGES})
+    if training.epochs is not None and way == "QAT":
+        iterations = training.epochs * max(1, len(calibration_paths(every)) // batch)
+    builder, rate = training.optimizer_builder, training.learning_rate
+    return Distillation(
+        # More than are ever trained on need not be there, nor be read.
+        images=every.model_copy(update={"count": min(every.count, iterations * batch)}),
+        loss=lesson.loss,
+        alpha=lesson.alpha,
+        iterations=iterations,
+        batch_size=batch,
+        eval_iterations=training.eval_iter or usual.eval_iterations,
+        learning_rate=usual.learning_rate
+        if rate is None
+        else LearningRate(
+            kind="constant" if rate.type is None else "cosine",
+            rate=rate.learning_rate,
+            t_max=rate.T_max,
+        ),
+        optimizer=builder.optimizer.type if builder.optimizer is not None else usual.optimizer,
+        weight_decay=builder.weight_decay,
+        target_drop=training.may_lose,
+    )
+
+
+def _require_both_metrics(training: TrainConfig) -> None:
+    pair = {"target_metric": training.target_metric, "origin_metric": training.origin_metric}
+    given = [key for key, value in pair.items() if value is not None]
+    if len(given) == 1:
+        (other,) = set(pair) - set(given)
+        raise UsageError(
+            f"TrainConfig.{given[0]} alone has no effect: without labels only what INT8 loses"
+            f" against FP32 can be estimated; give TrainConfig.{other} too, or take it out"
+        )
