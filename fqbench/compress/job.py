@@ -117,10 +117,11 @@ def prepare(given: Given, way: Way, base: Path, store: Store, progress: Progress
         return Build(spec, facts.inputs, images, steps, Margins(), METHODS[way])
 
     skipped = config.ptq.skip_tensor_list if way == "PTQ" else ()
-    layers = _layers(build(spec), steps, skipped, asks_paddle=config.general.format == "onnx")
+    compared = config.distillation.node if way == "QAT" else ()
+    layers = _layers(build(spec), spec, steps, skipped, compared)
     asked = kept_float(layers, config.quant_aware, skipped)
     offline = spec.offline.model_copy(update={"keep_float": tuple(asked)})
-    taught = {"nodes": nodes(layers, config.distillation.node) if way == "QAT" else ()}
+    taught = {"nodes": nodes(layers, compared)}
     distillation = spec.distillation.model_copy(update=taught)
     spec = spec.model_copy(update={"offline": offline, "distillation": distillation})
     anywhere = spec.model_copy(update={"speed": "assumed"})
@@ -174,19 +175,27 @@ def _plan(lowered: Artifact) -> dict[str, int]:
     return plan
 
 
-def _layers(build: Build, steps: Steps, skipped: Sequence[str], *, asks_paddle: bool) -> Layers:
-    """The layers of the canonical graph; with Paddle's names of ONNX's where only those are left"""
-    found = _read_layers(build, steps, program="")
-    if asks_paddle and unknown(found, skipped):
-        program = build.artifact(Cell("any", "paddle", "cpu", "fp32")).path
-        found = _read_layers(build, steps, program=str(program))
-    return found
+def _layers(
+    build: Build, spec: ModelSpec, steps: Steps, skipped: Sequence[str], compared: Sequence[str]
+) -> Layers:
+    """The layers of the canonical graph; with Paddle's names where only those are left."""
+    of_paddle = spec.source_format == "paddle"
+    arguments = {
+        "canonical": str(build.canonical.path),
+        "program": "",
+        "model": str(spec.model) if of_paddle and compared else "",
+        "params": str(spec.params),
+    }
+    layers = _read_names(arguments, steps)
+    if not of_paddle and unknown(layers, skipped):
+        program = build.artifact(Cell(spec.name, "paddle", "cpu", "fp32")).path
+        layers = _read_names({**arguments, "program": str(program)}, steps)
+    return layers
 
 
-def _read_layers(build: Build, steps: Steps, program: str) -> Layers:
-    arguments = {"canonical": str(build.canonical.path), "program": program}
+def _read_names(arguments: Mapping[str, str], steps: Steps) -> Layers:
     found: Any = steps.call(
-        "fqbench.compress.layers:read_layers", arguments, text="read layers", threads=1
+        "fqbench.compress.names:read_names", arguments, text="read names", threads=1
     )
     return Layers.of(found)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
-from fqbench.compress.config import CONVOLUTIONS, PRODUCTS, QuantAware
+from fqbench.compress.config import PRODUCTS, QuantAware
 from fqbench.errors import UsageError
-from fqbench.isolate import Report
 
 DEFAULT_PATTERN = "skip_quant"
 """A mark that code of a network may carry; model files do not, so it may match nothing."""
@@ -39,77 +37,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of a canonical graph that can be quantized, in its order; all its tensors."""
+    """The layers of a canonical graph that can be quantized, in its order.
+
+    ``tensors``: all of the graph, by what they may be called. ``transposed``: how many transposed
+    convolutions there are.
+    """
 
     layers: tuple[Layer, ...]
-    tensors: frozenset[str]
+    tensors: Mapping[str, str]
     transposed: int
 
     @staticmethod
     def of(found: Mapping[str, Any]) -> Layers:
-        """From what ``read_layers`` answers."""
+        """From what ``fqbench.compress.names`` answers."""
         layers = tuple(Layer(**layer) for layer in found["layers"])
-        return Layers(layers, frozenset(found["tensors"]), found["transposed"])
-
-
-def read_layers(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
-    """What ``Layers`` holds, of the graph in ``canonical`` and its form in ``program``.
-
-    Runs in a child process.
-    """
-    import onnx
-
-    from fqbench.quantize.graph import Graph
-
-    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    graph = Graph(model)
-    variables = _variables(graph, Path(arguments["program"])) if arguments["program"] else {}
-    layers = [
-        {
-            "name": node.name,
-            "kind": _kind(graph, node),
-            "source": node.input[0],
-            "weight": node.input[1],
-            "variable": variables.get(node.name),
-        }
-        for node in graph.layers()
-    ]
-    tensors = [name for node in model.graph.node for name in node.output]
-    transposed = sum(node.op_type == "ConvTranspose" for node in model.graph.node)
-    return {"layers": layers, "tensors": tensors, "transposed": transposed}
-
-
-def _kind(graph: Any, node: Any) -> str:
-    if node.op_type != "Conv":
-        return PRODUCTS[0]
-    return CONVOLUTIONS[graph.is_depthwise(node)]
-
-
-def _variables(graph: Any, program: Path) -> dict[str, str]:
-    """Paddle's name of each convolution's weight, found by its bytes."""
-    import numpy as np
-    import paddle
-    from onnx import numpy_helper
-
-    from fqbench.convert.program import CONVOLUTIONS as CONVERTED
-    from fqbench.convert.program import digest, load
-
-    block, scope = load(program).block, paddle.static.global_scope()
-    names: dict[tuple[str, int], str] = {}
-    seen: Counter[str] = Counter()
-    for op in block.ops:
-        if op.type in CONVERTED:
-            name = op.input("Filter")[0]
-            weight = digest(np.asarray(scope.find_var(name).get_tensor()))
-            names[weight, seen[weight]] = name
-            seen[weight] += 1
-    found, seen = {}, Counter()
-    for node in graph.convolutions():
-        weight = digest(numpy_helper.to_array(graph.weights[node.input[1]]))
-        if (weight, seen[weight]) in names:
-            found[node.name] = names[weight, seen[weight]]
-        seen[weight] += 1
-    return found
+        return Layers(layers, found["tensors"], found["transposed"])
 
 
 def plain(name: str) -> str:
@@ -163,14 +105,13 @@ def nodes(layers: Layers, names: Sequence[str]) -> tuple[str, ...]:
             raise UsageError(
                 f"Distillation.node: {name!r} is no tensor of the model, which has {close}"
             )
-        found.append(plain(name))
+        found.append(layers.tensors[plain(name)])
     return tuple(found)
 
 
 def _is_of(layer: Layer, kinds: Sequence[str]) -> bool:
-    return (
-        any(kind in PRODUCTS for kind in kinds) if layer.kind in PRODUCTS else layer.kind in kinds
-    )
+    same = PRODUCTS if layer.kind in PRODUCTS else (layer.kind,)
+    return any(kind in same for kind in kinds)
 
 
 def _reads(layer: Layer, name: str) -> bool:
@@ -192,8 +133,6 @@ def _nothing(key: str, name: str, matches: str, layers: Layers) -> UsageError:
 
 def _listed(names: Sequence[str], like: str) -> str:
     """A few of ``names``, those first that are spelled like ``like``."""
-    import difflib
-
     close = difflib.get_close_matches(like, names, n=SHOWN)
     shown = [*close, *(name for name in names if name not in close)][:SHOWN]
     return ", ".join(shown) + (", …" if len(names) > SHOWN else "")
