@@ -14,7 +14,8 @@ from fqbench.cli.commands import CELL_FAILED, DONE, complain, progress
 from fqbench.compress import WAYS, Way
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import check_folder
-from fqbench.compress.job import backends_on, make, prepare
+from fqbench.compress.job import backends_on, prepare
+from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
 

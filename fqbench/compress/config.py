@@ -170,6 +170,8 @@ class Rate(_Section):
     @model_validator(mode="before")
     @classmethod
     def _number(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError("expected a number (YAML reads 1e-5 as a text: write 1.0e-5)")
         return {"learning_rate": value} if isinstance(value, int | float) else value
 
     @model_validator(mode="after")

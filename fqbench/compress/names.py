@@ -100,18 +100,18 @@ def _loaded(model: Path, params: Path) -> Program:
 
 
 def _outputs(graph: Graph, program: Program) -> dict[str, str]:
-    """What Paddle calls the outputs before it copies them: the graph has its last name only."""
+    """What Paddle calls the outputs before it copies them: the graph has the last name only."""
     from fqbench.convert.program import producer_of
 
     found: dict[str, str] = {}
     if len(program.fetches) != len(graph.outputs):
         return found  # It ends in what is cut off.
     for fetched, output in zip(program.fetches, graph.outputs, strict=True):
-        op, name = producer_of(program.block, fetched.name), fetched.name
-        while op is not None and _copies(op):
-            name = op.input("X")[0]
+        name: str | None = fetched.name
+        while name is not None:
             found[plain(name)] = output
             op = producer_of(program.block, name)
+            name = op.input("X")[0] if op is not None and _copies(op) else None
     return found
 
 

@@ -15,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench import __version__, machine
+from fqbench.compress import translate
 from fqbench.compress.config import Given
-from fqbench.compress.job import Job, Made
+from fqbench.compress.job import Job
+from fqbench.compress.make import Made
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
 from fqbench.report.markdown import table
@@ -95,7 +97,7 @@ class Report:
         parts = [
             f"# INT8 of {job.spec.name}",
             f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
-            f" {METHODS[job.build.method]}, {job.images} images calibrate.",
+            f" {METHODS[translate.METHODS[job.way]]}, {job.images} images calibrate.",
             table(COLUMNS, [_line(made) for made in self.made]),
             "\n".join(f"- {text}" for text in (*self.notes(), *MEANING)),
         ]
@@ -114,7 +116,10 @@ class Report:
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the table does not tell."""
-        return tuple(text for made in self.made for text in _notes(made)) + tuple(self._of_model())
+        limit = self.job.spec.margins[0].drop
+        return tuple(text for made in self.made for text in _notes(made, limit)) + tuple(
+            self._of_model()
+        )
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
@@ -152,7 +157,7 @@ def _line(made: Made) -> tuple[str, ...]:
     )
 
 
-def _notes(made: Made) -> Iterable[str]:
+def _notes(made: Made, limit: float) -> Iterable[str]:
     name = BACKENDS[made.backend]
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
@@ -165,6 +170,11 @@ def _notes(made: Made) -> Iterable[str]:
         listed = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common())
         kept = made.layers - made.int8_layers
         yield f"{name}: {kept} of {made.layers} layers in float: {listed}."
+    if made.points is not None and made.points > limit:
+        yield (
+            f"{name}: no form of it with a layer in INT8 loses at most {_points(limit)}, as"
+            f" estimated; this one loses about {made.points:.2f}: measure it before you use it."
+        )
     if not made.pays:
         yield f"{name}: on this machine INT8 is not faster than FP32, which may run instead."
 

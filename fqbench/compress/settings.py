@@ -97,7 +97,8 @@ def _reading(job: Job) -> str:
 
 
 def _images(job: Job) -> str:
-    return f"{job.images} images calibrate"
+    text = f"{job.images} images calibrate"
+    return f"{text}, {job.training} train" if job.training else text
 
 
 _MEANINGS: Mapping[str, Callable[[Job], str]] = {

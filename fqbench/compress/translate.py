@@ -107,7 +107,7 @@ def translated(
     images = _images(general, way, base)
     return ModelSpec(
         name=source.name,
-        task=_task(list(contents.outputs.values())),
+        task=_task(contents),
         model=source.model,
         params=source.params,
         input=image,
@@ -184,9 +184,11 @@ def _images(general: General, way: Way, base: Path) -> Calibration:
     return images
 
 
-def _task(outputs: Sequence[Shape]) -> Task:
+def _task(contents: Contents) -> Task:
     """One score a class is a classifier; else points are estimated as a detector's."""
+    outputs = list(contents.outputs.values())
     scores = len(outputs) == 1 and sum(size != 1 for size in outputs[0][1:]) == 1
+    scores = scores and not contents.nms
     return "classification" if scores else "detection"
 
 

@@ -1,0 +1,96 @@
+"""The model of one backend: made, written, and what there is to tell of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fqbench.artifacts import Artifact
+from fqbench.cells import Cell
+from fqbench.compress.deliver import deliver, withdraw
+from fqbench.compress.job import Job
+from fqbench.errors import StepError
+from fqbench.pipeline.build import PAYING, Build
+from fqbench.quantize.calibrate import ASKED
+from fqbench.tune.error import points_lost
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one backend's model. Sizes in 10^6 bytes.
+
+    ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
+    times as fast as FP32 it is here. ``reason``: why there is none.
+    """
+
+    backend: str
+    reason: str | None = None
+    layers: int = 0
+    int8_layers: int = 0
+    float_layers: Mapping[str, str] | None = None
+    error: float | None = None
+    points: float | None = None
+    fp32_mb: float | None = None
+    int8_mb: float | None = None
+    ratio: float | None = None
+    files: tuple[Path, ...] = ()
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is faster than FP32 here, by more than noise."""
+        return self.ratio is None or 1.0 / self.ratio < PAYING
+
+
+def make(job: Job, backend: str, folder: Path) -> Made:
+    """Make the model for ``backend`` and write it into ``folder``. A failure is told, not raised.
+
+    Raises UsageError where nothing can be written.
+    """
+    cell = Cell(job.spec.name, backend, "cpu", "int8")
+    try:
+        build = _leaving_int8(job, cell)
+        choice, lowered, ratio = build.choice(cell), build.lowered(cell), 1 / build.slowdown(cell)
+        fp32 = build.artifact(replace(cell, precision="fp32"))
+    except StepError as error:
+        withdraw(backend, folder)
+        return Made(backend, reason=str(error))
+    files = deliver(lowered.path, backend, folder)
+    plan = _plan(lowered)
+    return Made(
+        backend,
+        layers=plan["convolutions"],
+        int8_layers=plan["quantized"],
+        float_layers={
+            name: job.asked.get(name, reason) if reason == ASKED else reason
+            for name, reason in choice.float_layers.items()
+        },
+        error=choice.error,
+        points=points_lost(choice.error, job.spec.metric),
+        fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
+        int8_mb=_megabytes(files),
+        ratio=ratio,
+        files=files,
+    )
+
+
+def _leaving_int8(job: Job, cell: Cell) -> Build:
+    """The first build that leaves a layer in INT8. Raises StepError where none does."""
+    for build in job.builds:
+        if _plan(build.lowered(cell))["quantized"] > 0:
+            return build
+    limit = job.spec.margins[0]
+    raise StepError(
+        f"no layer is left to run in INT8, where {limit.drop:g} points may be lost, as estimated"
+        f" ({limit.reason})"
+    )
+
+
+def _plan(lowered: Artifact) -> dict[str, int]:
+    plan: dict[str, int] = json.loads(lowered.file("plan.json").read_text())
+    return plan
+
+
+def _megabytes(files: Sequence[Path]) -> float:
+    return round(sum(path.stat().st_size for path in files) / 1e6, 3)
