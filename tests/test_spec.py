@@ -126,7 +126,7 @@ def test_parameters_lie_beside_a_paddle_model(home: Path) -> None:
         (
             lambda s: s["decode"].update(kind="yolov9"),
             "key decode: kind is 'yolov9',"
-            " expected 'logits', 'yolov5', 'yolox', 'ppyoloe', 'python'",
+            " expected 'logits', 'yolov5', 'yolox', 'ppyoloe', 'python', 'none'",
         ),
         (
             lambda s: s.update(preprocess=None),
@@ -247,6 +247,22 @@ def test_a_byte_order_mark_does_no_harm(home: Path) -> None:
     path = home / "spec.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + yaml.safe_dump(content()).encode())
     assert load_spec(path, None).name == "tiny"
+
+
+def test_no_decoder_without_labels(home: Path) -> None:
+    def unread(spec: dict[str, Any]) -> None:
+        spec["decode"] = {"kind": "none"}
+
+    assert message(edited(home, unread)) == (
+        "decode.kind 'none' reads nothing: dataset.kind must be 'folder'"
+    )
+
+    def unlabelled(spec: dict[str, Any]) -> None:
+        unread(spec)
+        spec["dataset"] = {"kind": "folder", "images": "images"}
+
+    spec = load_spec(edited(home, unlabelled), None)
+    assert (spec.decode.kind, spec.labelled) == ("none", False)
 
 
 def test_no_such_spec(home: Path) -> None:

@@ -17,6 +17,7 @@ from fqbench.spec import (
     ModelSpec,
     PPYoloe,
     PythonDecoder,
+    Undecoded,
     YoloV5,
     YoloX,
 )
@@ -40,6 +41,8 @@ def make_spec(
     dataset: dict[str, Any] = {"kind": "imagenet", "images": "i", "list": "list.txt"}
     if decode.kind != "logits":
         dataset = {"kind": "coco", "images": "i", "annotations": "a.json"}
+    if decode.kind == "none":
+        dataset = {"kind": "folder", "images": "i"}
     return ModelSpec.model_validate(
         {
             "name": "net",
@@ -67,6 +70,7 @@ YOLOV5 = YoloV5(kind="yolov5")
 YOLOX = YoloX(kind="yolox", strides=(4, 8))
 PPYOLOE = PPYoloe(kind="ppyoloe")
 OWN = PythonDecoder(kind="python", function="module:read")
+NONE = Undecoded(kind="none")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,12 @@ def test_a_shape_that_does_not_fit(shape: list[int], shown: str, see: str) -> No
     assert refusal(make_spec(), {"x": shape}, LOGITS) == (
         f"net.onnx: input 'x' has shape {shown}, the spec of net makes [1, 3, 8, 16]: {see}"
     )
+
+
+@pytest.mark.parametrize("outputs", [[[1, 10]], [[1, 3, 80, 80, 85], [-1, -1]], [[]]], ids=str)
+def test_any_outputs_fit_where_none_is_read(outputs: list[list[int]]) -> None:
+    named = {f"out{i}": shape for i, shape in enumerate(outputs)}
+    assert compare(make_spec(NONE), IMAGE, named) == ModelFacts(("x",), "x", None)
 
 
 def test_gray_has_one_channel() -> None:
@@ -128,11 +138,11 @@ def test_an_input_that_nothing_fills(decode: Decode, image: str | None, other: s
     spec = make_spec(decode, image_input=image)
     assert refusal(spec, {**IMAGE, other: [1, 2]}, [1, 10, 9]) == (
         f"net.onnx: nothing fills the input '{other}': only the image is given, and scale_factor"
-        " for decode.kind 'ppyoloe' or 'python'"
+        " for decode.kind 'ppyoloe', 'python' or 'none'"
     )
 
 
-@pytest.mark.parametrize("decode", [PPYOLOE, OWN], ids=lambda decode: decode.kind)
+@pytest.mark.parametrize("decode", [PPYOLOE, OWN, NONE], ids=lambda decode: decode.kind)
 @pytest.mark.parametrize("shape", [[1, 2], [-1, 2], [-1, -1]], ids=str)
 def test_scale_factor_comes_with_the_image(decode: Decode, shape: list[int]) -> None:
     facts = compare(make_spec(decode), {"scale_factor": shape, **IMAGE}, {"out": [-1, 6]})
