@@ -337,9 +337,7 @@ class ModelSpec(_Record):
         classifies = self.task == "classification"
         if self.decode.kind == "none":
             if self.labelled:
-                raise ValueError(
-                    "decode.kind 'none' tells no answer: dataset.kind must be 'folder'"
-                )
+                raise ValueError("decode.kind 'none' reads nothing: dataset.kind must be 'folder'")
         elif self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
             raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
         if self.labelled and classifies != (self.dataset.kind == "imagenet"):
