@@ -54,14 +54,47 @@ def quantize_and_run(arguments, report):
     }
 
 
+def convert_and_run(arguments, report):
+    """Convert ``source.onnx``, run it on ``image.npy``; return the operators and constants.
+
+    Writes the results as ``result_0.npy`` and so on into ``folder``.
+    """
+    from fqbench.backends.paddle import PaddleInference
+    from fqbench.convert.program import load
+
+    folder = Path(arguments["folder"])
+    canonical, fp32 = folder / "canonical", folder / "fp32"
+    canonical.mkdir()
+    fp32.mkdir()
+    source = {"source": str(folder / "source.onnx"), "input_shape": arguments["input_shape"]}
+    steps.canonical({**source, "folder": str(canonical)}, report)
+    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    runner = PaddleInference().prepare(fp32, precision="fp32", threads=1)
+    for number, result in enumerate(runner.run([np.load(folder / "image.npy")])):
+        np.save(folder / f"result_{number}.npy", result)
+    # ``load`` takes a scale from the end of a program, where the file has one.
+    block = load(fp32).block
+    read = {name for op in block.ops if op.type != "feed" for name in op.input_arg_names}
+    return {
+        "operators": operators_of((fp32 / "model.pdmodel").read_bytes()),
+        "constants": [list(v.shape) for n, v in block.vars.items() if n in read and v.persistable],
+    }
+
+
+def operators_of(program):
+    """Types of the operators of a serialized program, in order."""
+    import paddle
+
+    paddle.enable_static()
+    return [op.type for op in paddle.static.Program.parse_from_string(program).global_block().ops]
+
+
 def optimized_operators(runner, folder):
     """Types of the operators that Paddle Inference runs, in order."""
-    import paddle
+    import paddle.inference
 
     config = runner._config()
     config.enable_save_optim_model(True)
     config.set_optim_cache_dir(str(folder))
     paddle.inference.create_predictor(config)
-    paddle.enable_static()
-    data = (folder / "_optimized.pdmodel").read_bytes()
-    return [op.type for op in paddle.static.Program.parse_from_string(data).global_block().ops]
+    return operators_of((folder / "_optimized.pdmodel").read_bytes())

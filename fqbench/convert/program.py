@@ -54,6 +54,14 @@ def save(program: Program, folder: Path, stem: str = STEM) -> None:
         program.executor,
         program=program.graph,
     )
+    # Paddle puts a scale by one behind each output, which copies it.
+    path = folder / f"{stem}.pdmodel"
+    saved = paddle.static.Program.parse_from_string(path.read_bytes())
+    block = saved.global_block()
+    for fetch in [op for op in block.ops if op.type == "fetch"]:
+        (name,) = fetch.input("X")
+        fetch._rename_input(name, _unscaled(block, block.var(name)).name)
+    path.write_bytes(saved.desc.serialize_to_string())
 
 
 def index_of(block: Any, op: Any) -> int:
@@ -64,6 +72,11 @@ def index_of(block: Any, op: Any) -> int:
 def producer_of(block: Any, name: str) -> Any:
     """The first operator that writes the variable ``name``; None where there is none."""
     return next((op for op in block.ops if name in op.output_arg_names), None)
+
+
+def readers_of(block: Any, name: str) -> list[Any]:
+    """The operators that read the variable ``name``."""
+    return [op for op in block.ops if name in op.input_arg_names]
 
 
 def digest(weight: NDArray[np.float32]) -> str:
