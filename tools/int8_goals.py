@@ -6,7 +6,8 @@
     python tools/int8_goals.py published/results.json real/results.json distilled/results.json
 
 Each line is one goal, judged by the last of the files that tells; what none tells is said to be
-not measured. Ends with 1 where a goal was missed. Goals are those of two cores of a Xeon with AVX512-VNNI, one thread, batch 1.
+not measured. Ends with 1 where a goal was missed. Goals are those of two cores of a Xeon with
+AVX512-VNNI, one thread, batch 1.
 """
 
 from __future__ import annotations
