@@ -111,6 +111,16 @@ class Store:
                     self._make(artifact, inputs, make)
         return artifact
 
+    def scratch(self, step: str, inputs: Mapping[str, Json]) -> Path:
+        """A folder for what lets a step go on that was stopped; it goes when the artifact is made.
+
+        Only ``make``, which has the key to itself, writes there.
+        """
+        folder = _scratch(self._artifact(step, inputs))
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def _artifact(self, step: str, inputs: Mapping[str, Json]) -> Artifact:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", step):
             raise ValueError(f"a step's name is lower case letters, digits and _, not {step!r}")
@@ -163,6 +173,7 @@ class Store:
                     _seal(temporary, artifact, inputs)
                     os.rename(temporary, artifact.path)
                     _sync(artifact.path.parent)
+                shutil.rmtree(_scratch(artifact), ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -189,6 +200,10 @@ class Store:
                 f"cannot write artifacts to {self.root}: {error.strerror or error}; choose"
                 " another folder by FQBENCH_CACHE"
             ) from error
+
+
+def _scratch(artifact: Artifact) -> Path:
+    return artifact.path.with_suffix(".scratch")
 
 
 def _seal(folder: Path, artifact: Artifact, inputs: Mapping[str, Json]) -> None:

@@ -15,26 +15,26 @@ from fqbench.errors import UsageError
 from fqbench.spec import Calibration
 
 
-def calibration_paths(calibration: Calibration) -> tuple[Path, ...]:
+def calibration_paths(calibration: Calibration, key: str = "calibration") -> tuple[Path, ...]:
     """The images, in the order of the list or of their names: as many of ``count`` as there are.
 
     Of folders of classes one image each, by turns. Raises UsageError where there is none, or one
-    of the list is missing.
+    of the list is missing, with ``key``, by which the spec has them.
     """
     folder, source = calibration.images, calibration.list
     if source is not None:
         listed = [confined(folder, line.name, source) for line in lines(source)]
     else:
-        listed = image_files(folder, "calibration.images") or by_turns(
-            class_folders(folder, "calibration.images"), "calibration.images"
+        listed = image_files(folder, f"{key}.images") or by_turns(
+            class_folders(folder, f"{key}.images"), f"{key}.images"
         )
     chosen = tuple(listed[calibration.start : calibration.start + calibration.count])
     if not chosen:
         raise UsageError(
-            f"calibration.images: {source or folder} has {len(listed)} images,"
-            f" calibration.start is {calibration.start}"
+            f"{key}.images: {source or folder} has {len(listed)} images,"
+            f" {key}.start is {calibration.start}"
         )
-    require_files(chosen, "calibration.images")
+    require_files(chosen, f"{key}.images")
     return chosen
 
 

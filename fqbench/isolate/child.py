@@ -31,12 +31,12 @@ def main(answers_end: int, life_end: int, parent: int) -> NoReturn:
             answers.write(line)
             answers.flush()
 
-        answer(_answer(request, lambda done, total: answer(_line({"progress": [done, total]}))))
+        answer(_answer(request, lambda *progress: answer(_line({"progress": progress}))))
     # Native libraries may crash while they are torn down, when the answer is already given.
     os._exit(0)
 
 
-def _answer(request: dict[str, Any], report: Callable[[int, int], None]) -> bytes:
+def _answer(request: dict[str, Any], report: Callable[..., None]) -> bytes:
     from fqbench.errors import FqbenchError
 
     module, _, name = request["function"].partition(":")

@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from fqbench.errors import FqbenchError, StepError, UsageError
 from fqbench.jsonvalue import Json
@@ -27,8 +27,13 @@ from fqbench.jsonvalue import Json
 if TYPE_CHECKING:
     import psutil
 
-Report = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
+
+class Report(Protocol):
+    """Called with how much is done, how much there is, and perhaps how it goes."""
+
+    def __call__(self, done: int, total: int, told: str = "", /) -> None:
+        """Tell it."""
+
 
 POLL_S = 0.2
 RESCAN_S = 2.0

@@ -28,17 +28,18 @@ def lower(
 
     ``float_silu``: whether SiLU is computed in float between integers, see ``silu``.
     """
-    _, _, plan = _planned(model, quantization)
+    _, _, plan = planned(model, quantization)
     biased = corrected(model, quantization.corrections_of(plan.convolutions | plan.heads))
-    graph, affines, plan = _planned(
+    graph, affines, plan = planned(
         rewrite(biased, plan.integers, float_silu=float_silu), quantization
     )
     return _Writer(graph, affines, plan, quantization).write()
 
 
-def _planned(
+def planned(
     model: onnx.ModelProto, quantization: Quantization
 ) -> tuple[Graph, dict[str, Affine], Plan]:
+    """What of ``model`` runs in integers, and the scale and zero point of its tensors."""
     graph = Graph(model)
     affines = activation_affines(graph, quantization.ranges)
     return graph, affines, make_plan(graph, affines, quantization.float_layers)

@@ -122,7 +122,7 @@ class Build:
         return Choice.read(self._chosen(cell.backend).file("choice.json"))
 
     def _lowered(self, backend: str, choice: Artifact | None) -> Artifact:
-        made = {"quantization": self._quantized}
+        made = {"quantization": self._quantized(backend)}
         if choice is not None:
             made["choice"] = choice
         return self._steps.make(
@@ -146,15 +146,28 @@ class Build:
             "canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx")
         )
 
-    @property
-    def quantization(self) -> Quantized:
-        """Ranges, from the calibration images. Raises UsageError where those are evaluated."""
-        made, images = self._quantized, self._images.calibration
-        seconds = json.loads(made.file("timing.json").read_text())["seconds"]
-        return Quantized(made.key, made.path, calibration_hash(images), float(seconds))
+    def quantization(self, cell: Cell) -> Quantized:
+        """What the INT8 form of the model is made from. Raises UsageError for evaluated images.
+
+        The time is that of all steps to it but the choice of layers.
+        """
+        made = {
+            artifact.key: artifact for artifact in (self._ranges, self._quantized(cell.backend))
+        }
+        seconds = sum(
+            float(json.loads(artifact.file("timing.json").read_text())["seconds"])
+            for artifact in made.values()
+        )
+        last = self._quantized(cell.backend)
+        return Quantized(last.key, last.path, calibration_hash(self._images.calibration), seconds)
+
+    def _quantized(self, backend: str) -> Artifact:
+        """Weights and ranges: the model's own weights, or those that a student learnt."""
+        return self._student(backend) if self.method == "distillation" else self._ranges
 
     @cached_property
-    def _quantized(self) -> Artifact:
+    def _ranges(self) -> Artifact:
+        """Ranges, from the calibration images."""
         images = self._images.calibration
         recipe = {**self._reading, "offline": self._spec.offline.model_dump(mode="json")}
         return self._steps.make(
@@ -169,7 +182,37 @@ class Build:
             len(images),
         )
 
+    def _student(self, backend: str) -> Artifact:
+        """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
+        images, settings = self._images.distillation, self._spec.distillation
+        made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
+        described = {
+            **self._reading,
+            "backend": backend,
+            "metric": self._spec.metric,
+            "distillation": settings.model_dump(mode="json", exclude={"images"}),
+        }
+        return self._steps.make(
+            "distill",
+            {
+                **{name: artifact.key for name, artifact in made.items()},
+                "images": calibration_hash(images),
+                **described,
+            },
+            {
+                **{name: str(artifact.path) for name, artifact in made.items()},
+                "images": [str(path) for path in images],
+                **described,
+            },
+            (*RUNNING, "paddlepaddle", "paddleslim", "x2paddle"),
+            len(images) + settings.iterations * settings.batch_size,
+            resumes=True,
+        )
+
     def _chosen(self, backend: str) -> Artifact:
+        return self._choice(backend, self._quantized(backend))
+
+    def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
@@ -187,13 +230,15 @@ class Build:
         return self._steps.make(
             "choose",
             {
-                "quantization": self._quantized.key,
+                "quantization": quantization.key,
+                "canonical": self.canonical.key,
                 "images": calibration_hash(images),
                 **described,
                 **(self._here if measured else {}),
             },
             {
-                "quantization": str(self._quantized.path),
+                "quantization": str(quantization.path),
+                "canonical": str(self.canonical.path),
                 "images": [str(path) for path in images],
                 **described,
             },

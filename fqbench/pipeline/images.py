@@ -13,7 +13,7 @@ from fqbench.data import EvaluationSet, open_dataset
 from fqbench.data.calibration import calibration_name, calibration_paths, overlap
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
-from fqbench.spec import ModelSpec
+from fqbench.spec import Calibration, ModelSpec
 
 
 class Images:
@@ -30,12 +30,23 @@ class Images:
     @cached_property
     def calibration(self) -> tuple[Path, ...]:
         """What quantization sees: no image that is evaluated, under whatever name."""
-        images = calibration_paths(self._spec.calibration)
+        return self._unseen(self._spec.calibration, "calibration")
+
+    @cached_property
+    def distillation(self) -> tuple[Path, ...]:
+        """What the student is taught with: no image that is evaluated, under whatever name."""
+        own = self._spec.distillation.images
+        return self.calibration if own is None else self._unseen(own, "distillation.images")
+
+    def _unseen(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
+        """The images that the spec's ``key`` chooses, where none of them is evaluated."""
+        images = calibration_paths(chosen, key)
         shared = overlap(images, self.data.samples, self._digests)
         if shared:
+            kind = key.partition(".")[0]
             raise UsageError(
-                f"{self._spec.name}: {len(shared)} calibration images ({shared[0].name} first) are"
-                " evaluated too: choose others by the keys calibration.start and dataset.start"
+                f"{self._spec.name}: {len(shared)} {kind} images ({shared[0].name} first) are"
+                f" evaluated too: choose others by the keys {key}.start and dataset.start"
             )
         return images
 

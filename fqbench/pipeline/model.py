@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,8 +88,12 @@ class ModelPipeline:
             self.images.check_classes(self._facts.classes)
         read_image(self.images.data.samples[0].path)
         if calibrates:
-            for path in self.images.calibration:
+            for path in {*self.images.calibration, *self._teaching}:
                 read_image(path)
+
+    @property
+    def _teaching(self) -> tuple[Path, ...]:
+        return self.images.distillation if self.build.method == "distillation" else ()
 
     def answers(self, cell: Cell) -> Answers:
         """What ``cell`` answers for each image, and what the runtime ran."""

@@ -138,7 +138,7 @@ def _agreed(
 
 def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
     build = pipeline.build
-    quantization, lowering = build.quantization, build.lowering(row.cell)
+    quantization, lowering = build.quantization(row.cell), build.lowering(row.cell)
     choice = build.choice(row.cell)
     margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, build.method)
     return replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.machine import memory_mb, usable_cores, versions
 
-STEPS_VERSION = 6
+_log = logging.getLogger(__name__)
+
+STEPS_VERSION = 7
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 MEMORY_SHARE = 0.8
@@ -41,11 +44,15 @@ class Steps:
         arguments: Mapping[str, Any],
         libraries: tuple[str, ...],
         images: int = 0,
+        *,
+        resumes: bool = False,
     ) -> Artifact:
         """The artifact of step ``name`` of ``fqbench.pipeline.steps``.
 
         ``inputs`` are all that its files depend on, beside the versions of ``libraries``;
-        ``arguments`` is what it is called with, beside its folder. Raises StepError.
+        ``arguments`` is what it is called with, beside its folder and, where it ``resumes`` after
+        it was stopped, the folder ``scratch`` that is kept until it is done. What it returns is a
+        warning for the user. Raises StepError.
         """
         installed = versions()
         key = {
@@ -55,13 +62,16 @@ class Steps:
         }
 
         def write(folder: Path) -> None:
-            self.call(
+            scratch = {"scratch": str(self.store.scratch(name, key))} if resumes else {}
+            warning = self.call(
                 f"fqbench.pipeline.steps:{name}",
-                {**arguments, "folder": str(folder)},
+                {**arguments, "folder": str(folder), **scratch},
                 text=name,
                 threads=usable_cores(),
                 timeout_s=STEP_S + IMAGE_S * images,
             )
+            if warning is not None:
+                _log.warning("%s of %s: %s", name, self.model, warning)
 
         self.progress(name, 0, 0)
         return self.store.get_or_make(name, key, write)
@@ -83,7 +93,9 @@ class Steps:
             env={"OMP_NUM_THREADS": str(threads), "GLOG_minloglevel": "2"},
             timeout_s=timeout_s,
             memory_mb=int(MEMORY_SHARE * memory_mb()),
-            on_progress=lambda done, total: self.progress(text, done, total),
+            on_progress=lambda done, total, told="": self.progress(
+                f"{text}: {told}" if told else text, done, total
+            ),
             name=f"{text} of {self.model}",
         )
 

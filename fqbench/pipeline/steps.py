@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,40 @@ def choose(arguments: Arguments, report: Report) -> None:
     record = Quantization.read(folder / "quantization.json")
     feeds = list(_feeds(arguments, lambda done, total: None))
     wish = Wish(arguments["limit"], arguments["threads"])
-    choice = choose(arguments["backend"], model, record, feeds, wish, report)
+    teacher = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    choice = choose(arguments["backend"], model, record, feeds, wish, report, teacher)
     choice.write(Path(arguments["folder"]) / "choice.json")
+
+
+def distill(arguments: Arguments, report: Report) -> str | None:
+    """Teach the INT8 model; write its graph, record and history into ``folder``.
+
+    Returns a warning where there is one.
+    """
+    import onnx
+
+    from fqbench.distill.distill import Task, distill
+    from fqbench.quantize.record import Quantization
+    from fqbench.spec.model import Distillation
+    from fqbench.tune.choice import Choice
+
+    folder, source = Path(arguments["folder"]), Path(arguments["quantization"])
+    task = Task(
+        arguments["backend"],
+        onnx.load(str(source / "model.onnx")),
+        Quantization.read(source / "quantization.json"),
+        Choice.read(Path(arguments["choice"]) / "choice.json"),
+        Distillation.model_validate(arguments["distillation"]),
+        arguments["metric"],
+    )
+    feeds = _feeds(arguments, lambda done, total: report(done, total, "ask the teacher"))
+    images = len(arguments["images"])
+    taught = distill(task, feeds, images, Path(arguments["scratch"]), report)
+    taught.record.write(folder / "quantization.json")
+    onnx.save(taught.model, str(folder / "model.onnx"))
+    (folder / "history.json").write_text(json.dumps(asdict(taught.history), indent=1))
+    (folder / "timing.json").write_text(json.dumps({"seconds": taught.history.seconds}))
+    return taught.warning
 
 
 def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
@@ -148,7 +181,7 @@ def _write_plan(folder: Path, layers: int, quantized: int) -> None:
     (folder / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True))
 
 
-def _feeds(arguments: Arguments, report: Report) -> Iterator[list[Any]]:
+def _feeds(arguments: Arguments, report: Callable[[int, int], None]) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
     images = [Path(path) for path in arguments["images"]]
     read = ahead(lambda path: _feed(arguments, read_image(path)), images, workers=1, most=2)

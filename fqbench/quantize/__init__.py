@@ -2,5 +2,5 @@
 
 from fqbench.spec.model import Method
 
-AVAILABLE: tuple[Method, ...] = ("offline",)
+AVAILABLE: tuple[Method, ...] = ("offline", "distillation")
 """The methods that this version has."""

@@ -46,8 +46,12 @@ def choose(
     feeds: Sequence[Feed],
     wish: Wish,
     on_step: OnStep,
+    teacher: onnx.ModelProto | None = None,
 ) -> Choice:
-    """Decide for ``backend`` which layers of the quantized ``model`` stay in float."""
+    """Decide for ``backend`` which layers of the quantized ``model`` stay in float.
+
+    ``teacher``: the FP32 model that errors are told against, where that is another one.
+    """
     graph = Graph(model)
     fixed = dict(quantization.float_layers)
     integers = backend == "onnxruntime"
@@ -57,8 +61,8 @@ def choose(
         forms = _silu_forms(model, quantization, feeds[0], wish.threads)
         float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
     forms_of = {
-        True: _variant(backend, model, quantization, float_silu),
-        False: _variant(backend, model, replace(quantization, bias_corrections={}), float_silu),
+        True: variant_of(backend, model, quantization, float_silu),
+        False: variant_of(backend, model, replace(quantization, bias_corrections={}), float_silu),
     }
     layers = [node.name for node in graph.layers() if node.name not in fixed]
     own = local_errors(
@@ -69,7 +73,7 @@ def choose(
         affine_codes if integers else symmetric_codes,
         results=integers,
     )
-    judge = Judge.of(model, raw_outputs(graph), feeds)
+    judge = Judge.of(teacher or model, raw_outputs(graph), feeds)
     # Where activations lose more than weights, corrected means can add to the error.
     corrects = _better(forms_of, (), judge)
     variant = forms_of[corrects]
@@ -120,7 +124,7 @@ def _silu_forms(
     )
 
 
-def _variant(
+def variant_of(
     backend: str, model: onnx.ModelProto, quantization: Quantization, float_silu: bool
 ) -> Variant:
     """Graphs that round as ``backend`` does, with more layers in float than the record's."""

@@ -1,0 +1,142 @@
+"""Distillation of one model for one backend: from its quantization to better weights."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+from onnx import numpy_helper
+
+from fqbench.distill.history import History
+from fqbench.distill.lessons import Lessons, compared
+from fqbench.distill.rounding import roundings
+from fqbench.distill.schedule import is_held_out, rate
+from fqbench.distill.student import Arrays, Lesson, Student
+from fqbench.distill.train import Training, train
+from fqbench.errors import StepError
+from fqbench.isolate import Report
+from fqbench.quantize.bias import corrected
+from fqbench.quantize.calibrate import weight_limits
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.observe import Feed
+from fqbench.quantize.record import Quantization
+from fqbench.spec.model import Distillation
+from fqbench.tune.choice import ACCURACY, Choice
+from fqbench.tune.choose import variant_of
+from fqbench.tune.error import raw_outputs
+from fqbench.tune.search import Judge
+
+FEWEST = 8
+"""Images: half of them teach, half tell how good the student is."""
+
+TAUGHT_IN_FLOAT = "the student was taught with it in float"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The student: its graph, its record, how it went, and what the user should know."""
+
+    model: onnx.ModelProto
+    record: Quantization
+    history: History
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is taught: the teacher's graph, its quantization, and how ``backend`` rounds it."""
+
+    backend: str
+    teacher: onnx.ModelProto
+    record: Quantization
+    choice: Choice
+    settings: Distillation
+    metric: str
+
+
+def distill(
+    task: Task, feeds: Iterable[Feed], images: int, scratch: Path, report: Report
+) -> Taught:
+    """Teach a student that rounds as the backend does, by as many ``feeds`` as ``images``.
+
+    ``scratch``: where checkpoints lie. Raises StepError where the settings do not fit the model.
+    """
+    if images < FEWEST:
+        raise StepError(f"distillation takes {FEWEST} images or more, there are {images}")
+    settings, teacher = task.settings, task.teacher
+    nodes = compared(teacher, settings.nodes)
+    record = task.choice.applied(task.record)
+    float_silu = task.choice.float_silu
+    where = roundings(task.backend, teacher, record, float_silu=float_silu)
+    start = corrected(teacher, record.corrections_of(where.layers))
+    held = [number for number in range(images) if is_held_out(number, images)]
+
+    def error(weights: Arrays) -> float:
+        model = _with(start, weights)
+        lowered = variant_of(task.backend, model, _of_student(record, model), float_silu)
+        return judge.error(lowered(()))
+
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder))
+        judge = Judge.of(teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held])
+        student = Student(
+            start,
+            where,
+            _lesson(nodes, lessons, settings),
+            settings,
+            lambda i: rate(settings.learning_rate, i, settings.iterations),
+        )
+        taught = [number for number in range(images) if number not in held]
+        training = Training(student, lessons, taught, settings, error, task.metric)
+        best, history, warning = train(training, scratch / "checkpoint.npz", report)
+    if best is None:
+        return Taught(teacher, replace(record, method="distillation"), history, warning)
+    model = _with(start, best)
+    return Taught(model, _of_student(record, model), history, warning)
+
+
+def _lesson(nodes: tuple[str, ...], lessons: Lessons, settings: Distillation) -> Lesson:
+    """How student and teacher are compared. Raises StepError where nodes are no logits."""
+    shapes = [target.shape for target in lessons.targets]
+    logits = all(len(shape) == 2 for shape in shapes)
+    loss = settings.loss or ("soft_label" if logits else "l2")
+    if loss == "soft_label" and not logits:
+        name, shape = next((n, s) for n, s in zip(nodes, shapes, strict=True) if len(s) != 2)
+        raise StepError(
+            f"distillation.loss soft_label compares logits [images, classes]; {name} has"
+            f" {len(shape)} dimensions: choose l2, or other nodes"
+        )
+    share = settings.alpha / len(nodes)
+    if loss == "soft_label":
+        return Lesson(nodes, loss, (share,) * len(nodes))
+    # So that every tensor counts alike, whatever the size of its values.
+    weights = tuple(share / spread if spread > 0.0 else 0.0 for spread in lessons.spreads())
+    return Lesson(nodes, loss, weights)
+
+
+def _with(model: onnx.ModelProto, weights: Arrays) -> onnx.ModelProto:
+    """``model`` with other values of some of its initializers."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for tensor in result.graph.initializer:
+        if tensor.name in weights:
+            value = weights[tensor.name]
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+    return result
+
+
+def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
+    """The record of a student: its weights' own limits, its biases as they are."""
+    return replace(
+        record,
+        method="distillation",
+        weight_amax=weight_limits(Graph(model)),
+        float_layers={
+            name: TAUGHT_IN_FLOAT if why == ACCURACY else why
+            for name, why in record.float_layers.items()
+        },
+        bias_corrections={},
+    )

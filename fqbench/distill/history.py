@@ -1,0 +1,59 @@
+"""``History``: how a training went, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+LAST = "all iterations are done"
+REACHED = "the target is reached"
+BROKEN = "the loss is no number any more"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The student after ``iteration`` iterations.
+
+    ``loss``: mean of the iterations since the evaluation before; None at the start. ``error``:
+    relative squared error of the raw outputs of the graph as it is lowered, on images held out;
+    ``points_lost``: about how many points of accuracy that costs.
+    """
+
+    iteration: int
+    loss: float | None
+    error: float
+    points_lost: float
+
+
+@dataclass(frozen=True)
+class History:
+    """All evaluations, the start first; how long they took; why the training ended."""
+
+    evaluations: tuple[Evaluation, ...]
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def best(self) -> Evaluation:
+        """The evaluation of least error, the first of equals: what is kept."""
+        return min(self.evaluations, key=lambda found: found.error)
+
+    @property
+    def iteration(self) -> int:
+        """How many iterations are done."""
+        return self.evaluations[-1].iteration
+
+    def with_evaluation(self, found: Evaluation, seconds: float) -> History:
+        """This history and one evaluation more, after ``seconds`` more."""
+        return History((*self.evaluations, found), self.seconds + seconds)
+
+    def ended(self, why: str) -> History:
+        """This history with its end."""
+        return replace(self, stopped=why)
+
+    @staticmethod
+    def of(data: Mapping[str, Any]) -> History:
+        """From what ``asdict`` made of one."""
+        found = tuple(Evaluation(**each) for each in data["evaluations"])
+        return History(found, float(data["seconds"]), str(data["stopped"]))

@@ -1,0 +1,159 @@
+"""Where a backend rounds activations, and the graph of a student that is to round there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from fqbench.lower.onnxruntime import planned
+from fqbench.lower.pairs import symmetric_codes
+from fqbench.quantize.affine import Affine
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.record import Quantization
+
+SIGNED_ZERO = 128
+"""Zero point by which int8 codes are the same as uint8 codes."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """A tensor that ``readers`` (names of nodes) read rounded to ``codes``."""
+
+    tensor: str
+    codes: Affine
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Roundings:
+    """All tensors that are rounded, and the layers (by name) whose weights are."""
+
+    tensors: tuple[Rounding, ...]
+    layers: frozenset[str]
+
+
+def roundings(
+    backend: str, model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool
+) -> Roundings:
+    """Where ``backend`` rounds ``model``, as the lowering for it does."""
+    if backend == "onnxruntime":
+        return _of_onnxruntime(model, quantization, float_silu=float_silu)
+    return _of_others(model, quantization)
+
+
+def _of_onnxruntime(
+    model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool
+) -> Roundings:
+    """Also what operators between layers write is rounded; all who read it read it so."""
+    graph, affines, plan = planned(model, quantization)
+    written = {
+        name
+        for node in model.graph.node
+        if node.name in plan.convolutions | plan.others
+        for name in (graph.result(node), *node.output)
+    }
+    floats = {gate.output[0] for n in model.graph.node if float_silu and (gate := graph.gate(n))}
+    found = []
+    for name in sorted(plan.tensors - floats):
+        readers = {node.name for node in graph.consumers[name]}
+        kept = readers if name in written else readers & plan.integers
+        found.append(Rounding(name, affines[name], frozenset(kept)))
+    return Roundings(tuple(found), plan.convolutions | plan.heads)
+
+
+def _of_others(model: onnx.ModelProto, quantization: Quantization) -> Roundings:
+    """Only what layers read is rounded, without a zero point."""
+    graph = Graph(model)
+    layers = [
+        node
+        for node in graph.layers()
+        if node.name not in quantization.float_layers and node.input[0] in quantization.ranges
+    ]
+    found = []
+    for name in dict.fromkeys(node.input[0] for node in layers):
+        codes = symmetric_codes(quantization.ranges[name])
+        zero = 0 if codes.zero_point.dtype == np.uint8 else SIGNED_ZERO
+        readers = frozenset(node.name for node in layers if node.input[0] == name)
+        found.append(Rounding(name, Affine(float(codes.scale), zero), readers))
+    return Roundings(tuple(found), frozenset(node.name for node in layers))
+
+
+def marked(
+    model: onnx.ModelProto, tensors: Sequence[Rounding], outputs: Sequence[str], batch: int
+) -> onnx.ModelProto:
+    """``model`` from its inputs, ``batch`` images at once, to ``outputs``.
+
+    Where the i-th of ``tensors`` is read, a LeakyRelu of the slope -(i + 1) stands for the
+    rounding: tensors lose their names on the way to Paddle, and no model has such a slope.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    places = {name: i for i, name in enumerate(t.tensor for t in tensors)}
+    nodes: list[onnx.NodeProto] = []
+
+    def mark(name: str) -> None:
+        if name in places:
+            slope = -float(places[name] + 1)
+            nodes.append(
+                helper.make_node("LeakyRelu", [name], [_rounded(name)], _rounded(name), alpha=slope)
+            )
+
+    for value in graph.input:
+        mark(value.name)
+    needed = _needed(model, outputs)
+    for node in graph.node:
+        if not needed.isdisjoint(node.output):
+            for index, name in enumerate(node.input):
+                if name in places and node.name in tensors[places[name]].readers:
+                    node.input[index] = _rounded(name)
+            nodes.append(node)
+            for name in node.output:
+                mark(name)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    _output(result, outputs)
+    _batch(result, batch)
+    return onnx.shape_inference.infer_shapes(result)
+
+
+def _rounded(name: str) -> str:
+    return f"{name}__rounded"
+
+
+def _needed(model: onnx.ModelProto, outputs: Collection[str]) -> set[str]:
+    """The tensors that ``outputs`` are computed from."""
+    needed = set(outputs)
+    for node in reversed(model.graph.node):
+        if not needed.isdisjoint(node.output):
+            needed.update(node.input)
+    return needed
+
+
+def _output(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+    del model.graph.output[:]
+    for name in outputs:
+        model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
+def _batch(model: onnx.ModelProto, batch: int) -> None:
+    """Let a graph of batch 1 take ``batch`` images at once."""
+    del model.graph.value_info[:]
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    for value in model.graph.input:
+        if value.name not in weights:
+            value.type.tensor_type.shape.dim[0].dim_value = batch
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.input[1] in weights:
+            shape = numpy_helper.to_array(weights[node.input[1]]).copy()
+            if shape.size and shape[0] == 1:
+                shape[0] = batch
+                weights[node.input[1]].CopyFrom(numpy_helper.from_array(shape, node.input[1]))

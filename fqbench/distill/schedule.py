@@ -1,0 +1,39 @@
+"""What a training does when: the rate of each iteration, and the images of each batch."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+import numpy as np
+
+from fqbench.spec.model import LearningRate
+
+
+def rate(settings: LearningRate, iteration: int, iterations: int) -> float:
+    """The learning rate of an iteration, counted from 0."""
+    if settings.kind == "constant":
+        return settings.rate
+    turn = settings.t_max or iterations
+    return settings.rate * (1.0 + cos(pi * min(iteration, turn) / turn)) / 2.0
+
+
+def batch(iteration: int, images: int, size: int) -> list[int]:
+    """Which of ``images`` an iteration takes: all of them once, in an order of chance, and anew.
+
+    It follows from the iteration alone, so that a training that goes on takes the same.
+    """
+    places = range(iteration * size, (iteration + 1) * size)
+    orders = {turn: _order(turn, images) for turn in {place // images for place in places}}
+    return [int(orders[place // images][place % images]) for place in places]
+
+
+def _order(turn: int, images: int) -> list[int]:
+    return list(np.random.default_rng(turn).permutation(images))
+
+
+def is_held_out(number: int, images: int) -> bool:
+    """Whether an image tells how good the student is, instead of teaching it: one of eight.
+
+    At least four are, where there are twice as many.
+    """
+    return number % max(min(8, images // 4), 2) == 0
