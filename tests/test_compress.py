@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +17,12 @@ import pytest
 from fqbench.artifacts import Store
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
-from fqbench.compress import Way, job
+from fqbench.compress import Way, job, translate
 from fqbench.compress import deliver as delivery
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import check_folder, deliver
 from fqbench.compress.job import Job, prepare
+from fqbench.compress.job import _given_up as given_up
 from fqbench.compress.reading import reading
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
@@ -31,6 +35,7 @@ from tests.tiny_config import write_config
 from tests.tiny_spec import CALIBRATING, SIZE
 
 MODELS = ("onnxruntime/model.onnx", "paddle/model.pdmodel", "paddle/model.pdiparams")
+ROOT = Path(__file__).parents[1]
 WATCH = _Watch("the test", timeout_s=120)
 
 
@@ -40,13 +45,18 @@ def store(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def surround(patch: pytest.MonkeyPatch, store: Path) -> None:
+    """Hardly any timing, nothing that depends on it, and lines as long as they are."""
+    patch.setenv("FQBENCH_CACHE", str(store))
+    patch.delenv("FQBENCH_DATA", raising=False)
+    patch.setenv("COLUMNS", "1000")
+    patch.setattr(build, "QUICK", EFFORT)
+    patch.setattr(job, "_given_up", lambda config: [{"speed": "assumed"}])
+
+
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch, store):
-    """Hardly any timing, and lines as long as they are."""
-    monkeypatch.setenv("FQBENCH_CACHE", str(store))
-    monkeypatch.delenv("FQBENCH_DATA", raising=False)
-    monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(build, "QUICK", EFFORT)
+    surround(monkeypatch, store)
 
 
 def compress(config: Path, folder: Path, *more: str, method: str = "PTQ") -> int:
@@ -107,8 +117,7 @@ def made(tmp_path_factory, store) -> Path:
     """The folder of the published keys' model, ``ptq`` in lower case."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FQBENCH_CACHE", str(store))
-        patch.setattr(build, "QUICK", EFFORT)
+        surround(patch, store)
         assert compress(write_config(folder / "project"), folder / "out", method="ptq") == 0
     return folder
 
@@ -178,8 +187,7 @@ def paddle_made(tmp_path_factory, store) -> Path:
     write_config(folder / "project")
     changes = {**paddle_project(folder / "project"), "PTQ.skip_tensor_list": ["conv2d_0.w_0"]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FQBENCH_CACHE", str(store))
-        patch.setattr(build, "QUICK", EFFORT)
+        surround(patch, store)
         assert compress(write_config(folder / "project", changes), folder / "out") == 0
     return folder
 
@@ -274,15 +282,37 @@ class TestTraining:
         assert list(found.asked) == ["n_gemm6"]
 
 
-@pytest.mark.slow
-def test_limit_of_the_config_is_kept(tmp_path, capsys):
-    """So little may be lost that nothing can be rounded."""
-    pair = {"TrainConfig.target_metric": 0.769999, "TrainConfig.origin_metric": 0.77}
-    assert compress(write_config(tmp_path / "project", pair), tmp_path / "out") == 1
-    assert files(tmp_path / "out") == ["report.json", "report.md"]
-    assert "no layer is left to run in INT8, where 0.0001 points may be lost, as estimated" in (
-        capsys.readouterr().err
-    )
+class TestWhatIsGivenUp:
+    """At a limit that no rounding keeps to."""
+
+    def changes(self, **metrics: float) -> dict[str, object]:
+        return {f"TrainConfig.{key}": value for key, value in metrics.items()}
+
+    def test_limit_of_the_config_is_kept(self, tmp_path, capsys):
+        pair = self.changes(target_metric=0.769999, origin_metric=0.77)
+        assert compress(write_config(tmp_path / "project", pair), tmp_path / "out") == 1
+        assert files(tmp_path / "out") == ["report.json", "report.md"]
+        assert "no layer is left to run in INT8, where 0.0001 points may be lost, as estimated" in (
+            capsys.readouterr().err
+        )
+
+    def test_one_that_the_config_does_not_set_is_not(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(translate, "DEFAULT_DROP", 0.0001)
+        monkeypatch.setattr(job, "_given_up", lambda config: list(given_up(config))[1:])
+        assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 0
+        assert "no form of it with a layer in INT8 loses at most 0.0001 points, as estimated" in (
+            capsys.readouterr().out
+        )
+
+    def test_less_is_given_up_first(self, tmp_path):
+        pair = self.changes(target_metric=0.76, origin_metric=0.77)
+        configs = [
+            load_config(write_config(tmp_path / str(len(each)), each)).config for each in ({}, pair)
+        ]
+        assert [list(given_up(config)) for config in configs] == [
+            [{}, {"speed": "assumed"}, {"speed": "assumed", "margins": ()}],
+            [{}, {"speed": "assumed"}],
+        ]
 
 
 class TestRefusals:
@@ -403,6 +433,22 @@ class TestDelivery:
         assert files(out) == ["paddle/model.pdmodel"]
         assert (out / "paddle" / "model.pdmodel").read_text() == "old"
 
+    def test_killed_while_it_copies(self, source, out):
+        script = (
+            "import os, signal, sys\n"
+            "from pathlib import Path\n"
+            "from fqbench.compress import deliver as delivery\n"
+            "delivery.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "delivery.deliver(Path(sys.argv[1]), 'paddle', Path(sys.argv[2]))\n"
+        )
+        command = [sys.executable, "-c", script, str(source), str(out)]
+        killed = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert (out / "paddle" / "model.pdmodel").read_text() == "old"
+        assert len(files(out)) == 2
+        check_folder(out, ["paddle"])
+        assert files(out) == ["paddle/model.pdmodel"]
+
     def test_what_a_killed_run_left_goes(self, source, out):
         (out / ".compress-abc" / "paddle").mkdir(parents=True)
         (out / ".compress-abc" / "paddle" / "model.pdmodel").write_text("half")
@@ -413,3 +459,36 @@ class TestDelivery:
         (tmp_path / "file").write_text("")
         with pytest.raises(UsageError, match=r"--save_dir: cannot write to .*file"):
             check_folder(tmp_path / "file", ["paddle"])
+
+
+@pytest.mark.slow
+def test_detector_that_ends_in_non_maximum_suppression(tmp_path):
+    """The model is written without it, and the report tells how to do it."""
+    config = write_config(
+        tmp_path,
+        {
+            "Global.model_dir": "net",
+            "Global.format": "paddle",
+            "Global.input_list": ["image", "scale_factor"],
+            "Global.ptq_preprocess": "ppyoloe_withNMS_image_preprocess",
+            "QuantAware.quantize_op_types": ["conv2d", "depthwise_conv2d", "conv2d_transpose"],
+        },
+    )
+    (tmp_path / "net").mkdir()
+    np.save(tmp_path / "net" / "image.npy", np.zeros((1, 3, 32, 32), np.float32))
+    settings = {"score_threshold": 0.05, "nms_threshold": 0.5, "nms_top_k": 1000, "keep_top_k": 7}
+    arguments = {"folder": str(tmp_path / "net"), "attributes": settings}
+    _run("tests.paddle_nms:write_detector", arguments, {}, WATCH)
+    assert compress(config, tmp_path / "out") == 0
+    session = ort.InferenceSession(str(tmp_path / "out" / MODELS[0]))
+    assert [value.name for value in session.get_inputs()] == ["image", "scale_factor"]
+    assert [value.shape for value in session.get_outputs()] == [[1, 16, 4], [1, 3, 16]]
+    assert (
+        "The model's non-maximum suppression is cut off, do it behind the model: score 0.05,"
+        " IoU 0.5, 7 boxes." in (tmp_path / "out" / "report.md").read_text()
+    )
+    told = {each["key"]: each["meaning"] for each in report(tmp_path / "out")["settings"]}
+    assert told["QuantAware.quantize_op_types"] == (
+        "0 of 3 layers stay in float for it; 0 of conv2d_transpose do too, fqbench does not"
+        " quantize them"
+    )

@@ -80,6 +80,7 @@ def test_effect_of_a_key_on_ptq(home, changes, place, expected):
     [
         ({"Distillation.alpha": 2.5}, "alpha", 2.5),
         ({"Distillation.loss": "l2"}, "loss", "l2"),
+        ({"Distillation.loss": "soft_label"}, "loss", None),
         ({"Distillation.loss": MISSING}, "loss", None),
         ({"TrainConfig.train_iter": 1234}, "iterations", 1234),
         ({"TrainConfig.train_iter": MISSING, "TrainConfig.epochs": 3}, "iterations", 6),

@@ -167,9 +167,12 @@ def _notes(made: Made, limit: float) -> Iterable[str]:
     if rest > 0:
         reasons["the backend has no integer kernel that pays for them"] = rest
     if reasons:
-        listed = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common())
+        listed = ", ".join(
+            reason if len(reasons) == 1 else f"{count} since {reason}"
+            for reason, count in reasons.most_common()
+        )
         kept = made.layers - made.int8_layers
-        yield f"{name}: {kept} of {made.layers} layers in float: {listed}."
+        yield f"{name}: {kept} of {made.layers} layers in float ({listed})."
     if made.points is not None and made.points > limit:
         yield (
             f"{name}: no form of it with a layer in INT8 loses at most {_points(limit)}, as"

@@ -114,7 +114,9 @@ _MEANINGS: Mapping[str, Callable[[Job], str]] = {
     "Global.ptq_preprocess": _reading,
     "Global.qat_batch_size": _distillation(lambda told: f"{told.batch_size} images at a time"),
     "Distillation.alpha": _distillation(lambda told: f"weight {told.alpha:g} of the loss"),
-    "Distillation.loss": _distillation(lambda told: f"the loss {told.loss}"),
+    "Distillation.loss": _distillation(
+        lambda told: told.loss or "soft labels where logits are compared, else l2"
+    ),
     "Distillation.node": _distillation(
         lambda told: f"compared: {', '.join(told.nodes) or 'the raw outputs'}"
     ),

@@ -217,7 +217,8 @@ def _distillation(config: Config, images: Calibration, way: Way) -> Distillation
     return Distillation(
         # More than are ever trained on need not be there, nor be read.
         images=every.model_copy(update={"count": min(every.count, iterations * batch)}),
-        loss=lesson.loss,
+        # Soft labels are those of logits, told by their shape; of other tensors l2 is.
+        loss="l2" if lesson.loss == "l2" else None,
         alpha=lesson.alpha,
         iterations=iterations,
         batch_size=batch,
