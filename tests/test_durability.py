@@ -29,6 +29,8 @@ MOMENTS = (
 )
 """Steps in the order in which a run comes to them."""
 
+TRAINING = {"iterations": 120, "eval_iterations": 20, "learning_rate": {"rate": 1e-3}}
+
 REPEATABLE = ("status", "accuracy", "drop", "images", "hashes", "int8_convolutions", "size_mb")
 
 
@@ -125,6 +127,23 @@ def test_killed_run_goes_on_where_it_was(project):
     assert finished.items() <= made(cache).items()
     assert set(made(cache)) == set(made(project.folder / "cache"))
     assert list(cache.glob("*/*.tmp-*")) == []
+
+
+def test_killed_training_ends_with_the_same_weights(project):
+    spec = write_spec(project.folder / "taught", "taught", distillation=TRAINING)
+    options = ("--spec", str(spec), "--models", "taught", "--backends", "onnxruntime")
+    options += ("--method", "distillation")
+    whole, stopped = (project.folder / cache / "distill" for cache in ("whole", "stopped"))
+    project.finish(project.start("whole", "one", *options), "one")
+    process = project.start("stopped", "two", *options)
+    kill_when(process, lambda: any(stopped.glob("*.scratch/checkpoint.npz")))
+    project.finish(project.start("stopped", "two", *options), "two")
+    assert list(stopped.glob("*.scratch")) == list(stopped.glob("*.tmp-*")) == []
+    for name in ("model.onnx", "quantization.json"):
+        one, two = (next(folder.glob(f"*/{name}")) for folder in (whole, stopped))
+        assert one.read_bytes() == two.read_bytes()
+    history = json.loads(next(stopped.glob("*/history.json")).read_text())
+    assert history["evaluations"][-1]["iteration"] == TRAINING["iterations"]
 
 
 def test_second_run_repeats_nothing(project, undisturbed):

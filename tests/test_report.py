@@ -74,7 +74,7 @@ def test_whole_report():
     head, _, notes = text.partition("- Latency is")
     assert head == REPORT
     notes, _, tables = notes.partition("\n## Methods of quantization\n")
-    assert "| distillation training | not in this version | - | - | - |" in tables
+    assert "| distillation training | not measured | - | - | - |" in tables
     assert notes.endswith(
         "- Data: net mAP on 128 images of val.json; calibration images (net on train[0:64]) are"
         " never among those evaluated.\n"
@@ -229,7 +229,7 @@ def test_methods_are_told_by_what_was_measured():
         "0.26 of FP32",
         "3.00 times FP32 (2.00 to 4.50)",
     )
-    assert distillation[1] == "not in this version"
+    assert distillation[1] == "not measured"
 
 
 def test_methods_without_rows_invent_nothing():

@@ -51,7 +51,7 @@ class Checkpoint:
     def read(path: Path) -> Checkpoint:
         """Read what ``write`` wrote. Raises UnreadableError for anything else."""
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
                 arrays = {name: found[name] for name in found.files}
             history = History.of(json.loads(arrays.pop(FACTS).tobytes()))
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

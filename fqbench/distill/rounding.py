@@ -15,6 +15,10 @@ from fqbench.quantize.affine import Affine
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
+MARK = "leaky_relu"
+"""What Paddle calls the operator that stands for a rounding."""
+SUFFIX = "__rounded"
+
 SIGNED_ZERO = 128
 """Zero point by which int8 codes are the same as uint8 codes."""
 
@@ -98,10 +102,8 @@ def marked(
 
     def mark(name: str) -> None:
         if name in places:
-            slope = -float(places[name] + 1)
-            nodes.append(
-                helper.make_node("LeakyRelu", [name], [_rounded(name)], _rounded(name), alpha=slope)
-            )
+            slope, target = -float(places[name] + 1), f"{name}{SUFFIX}"
+            nodes.append(helper.make_node("LeakyRelu", [name], [target], target, alpha=slope))
 
     for value in graph.input:
         mark(value.name)
@@ -110,7 +112,7 @@ def marked(
         if not needed.isdisjoint(node.output):
             for index, name in enumerate(node.input):
                 if name in places and node.name in tensors[places[name]].readers:
-                    node.input[index] = _rounded(name)
+                    node.input[index] = f"{name}{SUFFIX}"
             nodes.append(node)
             for name in node.output:
                 mark(name)
@@ -121,8 +123,14 @@ def marked(
     return onnx.shape_inference.infer_shapes(result)
 
 
-def _rounded(name: str) -> str:
-    return f"{name}__rounded"
+def unmarked(slope: float) -> int | None:
+    """Which tensor the LeakyRelu of this slope stands for; None where it is the model's own."""
+    return round(-slope) - 1 if slope <= -1.0 else None
+
+
+def tensor_of(name: str) -> str:
+    """The tensor of which ``name``, in a marked graph, is the rounded form or itself."""
+    return name.removesuffix(SUFFIX)
 
 
 def _needed(model: onnx.ModelProto, outputs: Collection[str]) -> set[str]:

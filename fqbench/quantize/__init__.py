@@ -3,4 +3,4 @@
 from fqbench.spec.model import Method
 
 AVAILABLE: tuple[Method, ...] = ("offline", "distillation")
-"""The methods that this version has."""
+"""How INT8 models are made."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from statistics import geometric_mean, median
 from typing import get_args
 
-from fqbench.quantize import AVAILABLE
 from fqbench.report.table import BACKENDS, METHODS, NOTHING
 from fqbench.results import Row
 from fqbench.spec.model import Method
@@ -21,8 +20,6 @@ def methods(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
 
 
 def _line(method: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    if method not in AVAILABLE:
-        return (METHODS[method], "not in this version", NOTHING, NOTHING, NOTHING)
     found = [row for row in rows if row.method == method and row.status == "ok"]
     if not found:
         return (METHODS[method], "not measured", NOTHING, NOTHING, NOTHING)
@@ -30,8 +27,7 @@ def _line(method: str, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _time(rows: Sequence[Row]) -> str:
-    seconds = {row.cell.model: row.quantize_s for row in rows if row.quantize_s is not None}
-    times = sorted(seconds.values())
+    times = sorted(row.quantize_s for row in rows if row.quantize_s is not None)
     if not times:
         return NOTHING
     return f"{median(times):.0f} s a model ({times[0]:.0f} to {times[-1]:.0f})"

@@ -27,8 +27,12 @@ PATHS: tuple[Key, ...] = (
     ("dataset", "list"),
     ("calibration", "images"),
     ("calibration", "list"),
+    ("distillation", "images", "images"),
+    ("distillation", "images", "list"),
 )
-FOLDERS = frozenset({("dataset", "images"), ("calibration", "images")})
+FOLDERS = frozenset(
+    {("dataset", "images"), ("calibration", "images"), ("distillation", "images", "images")}
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""What test_distill.py runs in a child process: trainings of a few seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from fqbench.distill.distill import Task, distill
+from fqbench.quantize.record import Quantization
+from fqbench.spec.model import Distillation
+from fqbench.tune.choice import Choice
+
+
+class StoppedError(Exception):
+    """Stands for what ends a process."""
+
+
+def train_all(arguments, report):
+    """Train once for each of ``trainings``; what came out, and each student's file."""
+    import paddle
+
+    folder = Path(arguments["folder"])
+    found = {}
+    for name, asked in arguments["trainings"].items():
+        # As in a process of its own.
+        with paddle.utils.unique_name.guard(), paddle.static.scope_guard(paddle.static.Scope()):
+            found[name] = train(folder, name, asked)
+    return found
+
+
+def train(folder, name, asked):
+    model = onnx.load(str(folder / f"{asked['model']}.onnx"))
+    record = Quantization.read(folder / f"{asked['model']}.json")
+    choice = Choice(asked["float_layers"], True, asked["float_silu"], 0.0, 0.0, (), {})
+    settings = Distillation.model_validate(asked["settings"])
+    task = Task(asked["backend"], model, record, choice, settings, "mAP")
+    images = np.load(folder / f"{asked['model']}.npy")
+    scratch = folder / asked.get("scratch", name)
+    scratch.mkdir(exist_ok=True)
+    told = []
+
+    def tell(done, total, text=""):
+        told.append([done, total, text])
+        if done == asked.get("stopped_at"):
+            raise StoppedError
+
+    try:
+        taught = distill(task, ([i[None]] for i in images), len(images), scratch, tell)
+    except StoppedError:
+        return {"stopped": True}
+    onnx.save(taught.model, str(folder / f"{name}_student.onnx"))
+    taught.record.write(folder / f"{name}_student.json")
+    return {
+        "evaluations": [[e.iteration, e.loss, e.error] for e in taught.history.evaluations],
+        "stopped": taught.history.stopped,
+        "warning": taught.warning,
+        "told": told,
+        "left": sorted(path.name for path in scratch.iterdir()),
+    }
