@@ -10,9 +10,16 @@ from typing import Any
 from fqbench.backends.base import Runner, Tensor, missing
 from fqbench.convert.program import STEM
 
-INT8_OPERATORS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
+INT8_OPERATORS = {
+    "conv2d",
+    "depthwise_conv2d",
+    "fused_conv2d",
+    "concat",
+    "pool2d",
+    "nearest_interp_v2",
+}
 """What oneDNN may run in INT8; fused: with its bias and activation. With its default set it also
-rounds concatenations of scores and coordinates to one scale, and a detector detects nothing."""
+rounds what decodes boxes, scores and coordinates to one scale, and a detector detects nothing."""
 
 SHAPES_CACHED = 10
 

@@ -12,7 +12,7 @@ from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.machine import memory_mb, usable_cores, versions
 
-STEPS_VERSION = 6
+STEPS_VERSION = 7
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 MEMORY_SHARE = 0.8
