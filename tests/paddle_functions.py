@@ -8,6 +8,8 @@ import onnx
 
 from fqbench.pipeline import steps
 
+DATA_TYPE = "mkldnn_data_type"
+
 
 def quantize_and_run(arguments, report):
     """Take ``source`` through the real steps with a given record; return what was found.
@@ -17,7 +19,8 @@ def quantize_and_run(arguments, report):
     """
     from fqbench.backends.paddle import PaddleInference
     from fqbench.convert.program import load
-    from fqbench.lower.paddle import layers, write
+    from fqbench.lower.paddle import write
+    from fqbench.lower.paddle_layers import layers
     from fqbench.quantize.record import Quantization
 
     folder = Path(arguments["folder"])
@@ -36,12 +39,13 @@ def quantize_and_run(arguments, report):
     ]
     written = write(fp32, chosen, int8)
     image = np.load(arguments["image"])
-    running, optimized = {}, {}
+    running, optimized, integers = {}, {}, {}
     for precision in ("fp32", "int8"):
         runner = PaddleInference().prepare(folder / precision, precision=precision, threads=1)
         np.save(folder / f"{precision}.npy", runner.run([image])[0])
         running[precision] = runner.int8_convolutions()
         optimized[precision] = optimized_operators(runner, folder)
+        integers[precision] = [kind for kind, integer in optimized[precision] if integer]
     return {
         "operators": [
             {"type": op.type, "inputs": sorted(k for k in op.input_names if op.input(k))}
@@ -50,7 +54,8 @@ def quantize_and_run(arguments, report):
         "planned": len(chosen),
         "written": written,
         "running": running,
-        "optimized": optimized,
+        "optimized": {name: [kind for kind, _ in found] for name, found in optimized.items()},
+        "integers": integers,
     }
 
 
@@ -81,20 +86,27 @@ def convert_and_run(arguments, report):
     }
 
 
-def operators_of(program):
+def operators_of(data):
     """Types of the operators of a serialized program, in order."""
+    return [op.type for op in program_of(data).global_block().ops]
+
+
+def program_of(data):
     import paddle
 
     paddle.enable_static()
-    return [op.type for op in paddle.static.Program.parse_from_string(program).global_block().ops]
+    return paddle.static.Program.parse_from_string(data)
 
 
 def optimized_operators(runner, folder):
-    """Types of the operators that Paddle Inference runs, in order."""
+    """The operators that Paddle Inference runs, in order: type, and whether in integers."""
     import paddle.inference
 
     config = runner._config()
     config.enable_save_optim_model(True)
     config.set_optim_cache_dir(str(folder))
     paddle.inference.create_predictor(config)
-    return operators_of((folder / "_optimized.pdmodel").read_bytes())
+    return [
+        (op.type, op.has_attr(DATA_TYPE) and op.attr(DATA_TYPE) == "int8")
+        for op in program_of((folder / "_optimized.pdmodel").read_bytes()).global_block().ops
+    ]

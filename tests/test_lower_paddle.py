@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from fqbench.convert.program import digest
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.lower.paddle import layers
+from fqbench.lower.paddle_layers import layers
 from fqbench.quantize.affine import int8_weight, representable_weight_amax
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
@@ -99,14 +99,15 @@ def int8_result(case, changed=MappingProxyType({})):
     """
     codes = {**CODES, **changed}
     graph = Graph(case.model)
+    amax = {layer.name: layer.input_amax for layer in layers(case.model, case.record)}
     seen = {name: numpy_helper.to_array(tensor) for name, tensor in graph.weights.items()}
     seen["x"] = case.image
     for node in case.model.graph.node:
-        inputs = [seen[name] for name in node.input]
+        inputs = [seen[name] if name else None for name in node.input]
         if node.op_type == "Conv":
             source, weight = node.input[:2]
             low, high = codes[source]
-            scale = case.record.ranges[source].amax / high
+            scale = amax[node.name] / high
             inputs[0] = np.clip(np.rint(inputs[0] / scale), low, high) * scale
             limits = np.array(case.record.weight_amax[weight])[:, None, None, None]
             inputs[1] = np.clip(np.rint(inputs[1] * 127 / limits), -127, 127) * limits / 127
@@ -153,6 +154,87 @@ def test_every_planned_convolution_runs_in_int8(case):
 def test_bias_and_activation_run_within_the_convolution(case, precision):
     kinds = {kind for kind in case.found["optimized"][precision] if kind not in AROUND}
     assert kinds == {"fused_conv2d"}
+
+
+def joins(net):
+    """Concatenations of signed, of positive and of both kinds of results, pooled and enlarged.
+
+    Positive results go through each kind of operator, since Paddle holds those in other codes.
+    """
+    signed = [net.silu(net.conv("x", 4, 1)) for _ in range(2)]
+    positive = [net.node("Relu", net.conv(signed[0], 4, 1)) for _ in range(2)]
+    pooled = net.node("MaxPool", net.concat(*positive), kernel_shape=[2, 2], strides=[2, 2])
+    enlarged = net.resize(net.node("Relu", net.conv(pooled, 4, 1)))
+    both = net.concat(net.node("Relu", net.conv(net.concat(*signed), 4, 1)), signed[1])
+    average = net.average(net.node("Relu", net.conv(both, 4, 1)))
+    last = net.concat(net.conv(enlarged, 4, 1), net.conv(net.resize(average), 4, 1))
+    return net.conv(net.silu(last), 4, 1)
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory):
+    net = Net(5, SHAPE)
+    model = net.model(joins(net))
+    quantization = record(model, net.image())
+    # Wide enough that nothing saturates: uint8 codes with 127 steps have room above.
+    ranges = {name: replace(r, amax=r.amax * 1.5) for name, r in quantization.ranges.items()}
+    folder = tmp_path_factory.mktemp("joined")
+    return run_case(net, model, replace(quantization, ranges=ranges), folder)
+
+
+def test_what_joins_convolutions_runs_in_integers_where_codes_are_of_one_kind(joined):
+    """Two of four concatenations: one has parts of both kinds, one is read by a SiLU."""
+    integers = joined.found["integers"]["int8"]
+    assert integers.count("concat") == 2
+    assert integers.count("pool2d") == 1
+    assert joined.found["integers"]["fp32"] == []
+    assert joined.found["running"]["int8"] == joined.found["written"] == joined.found["planned"]
+
+
+def test_what_joins_convolutions_rounds_as_if_it_were_float(joined):
+    """All codes are signed there, also those of positive results."""
+    signed = {node.input[0]: SIGNED for node in Graph(joined.model).convolutions()}
+    difference = joined.result("int8") - int8_result(joined, signed)
+    assert np.abs(difference).max() <= 1e-4
+    assert rms(joined.result("int8") - joined.result("fp32")) > 1e-2
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory):
+    """A residual network: what is added is a projection first, then a result of a Relu."""
+    net = Net(6, SHAPE)
+    wide = net.node("Relu", net.conv("x", 8))
+    within = net.node("Relu", net.conv(wide, 8))
+    first = net.node("Relu", net.node("Add", net.conv(within, 8), net.conv(wide, 8, 1)))
+    within = net.node("Relu", net.conv(first, 8))
+    second = net.node("Relu", net.node("Add", net.conv(within, 8), first))
+    model = net.model(net.average(second))
+    return run_case(net, model, record(model, net.image()), tmp_path_factory.mktemp("residual"))
+
+
+def test_sums_run_within_convolutions_in_int8(residual):
+    kinds = {kind for kind in residual.found["optimized"]["int8"] if kind not in AROUND}
+    assert kinds == {"fused_conv2d", "dequantize", "pool2d"}
+    assert residual.found["planned"] == residual.found["written"] == 6
+    assert residual.found["running"]["int8"] == 6
+
+
+def test_sums_with_a_relu_do_not_saturate(residual):
+    """int8 codes in the scale of uint8 ones would end at half of the range."""
+    error = residual.result("int8") - residual.result("fp32")
+    assert 0 < rms(error) <= 0.03 * residual.result("fp32").std()
+    assert np.abs(error).max() <= 0.05 * residual.result("fp32").max()
+
+
+def test_sum_of_what_has_no_scale_keeps_its_convolution_in_float(tmp_path):
+    """The SiLU's result is read by the sum alone, so that nothing tells Paddle its scale."""
+    net = Net(7, SHAPE)
+    silu = net.silu(net.conv("x", 8))
+    added = net.node("Relu", net.node("Add", net.conv("x", 8), silu))
+    model = net.model(net.conv(added, 8))
+    found = run_case(net, model, record(model, net.image()), tmp_path).found
+    assert (found["planned"], found["written"]) == (3, 2)
+    assert found["running"]["int8"] == 2
 
 
 def test_mended_program_has_swish_and_relu6_and_no_clip_by_tensors(case):

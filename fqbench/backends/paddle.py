@@ -10,9 +10,15 @@ from typing import Any
 from fqbench.backends.base import Runner, Tensor, missing
 from fqbench.convert.program import STEM
 
-INT8_OPERATORS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
-"""What oneDNN may run in INT8; fused: with its bias and activation. With its default set it also
-rounds concatenations of scores and coordinates to one scale, and a detector detects nothing."""
+CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
+"""As Paddle's passes name them; fused: with bias and activation."""
+INT8_OPERATORS = {
+    "int8": {*CONVOLUTIONS, "concat", "pool2d", "nearest_interp_v2"},
+    "int8_file": CONVOLUTIONS,
+}
+"""What oneDNN may run in INT8. A file that was made elsewhere does not say which of the others are
+not to: with its default set Paddle rounds what decodes boxes, scores and coordinates to one scale,
+and a detector detects nothing."""
 
 SHAPES_CACHED = 10
 
@@ -80,6 +86,6 @@ class _Predictor:
         config.set_cpu_math_library_num_threads(self._threads)
         config.switch_ir_optim(True)
         config.enable_memory_optim()
-        if self._precision == "int8":
-            config.enable_mkldnn_int8(INT8_OPERATORS)
+        if self._precision in INT8_OPERATORS:
+            config.enable_mkldnn_int8(INT8_OPERATORS[self._precision])
         return config

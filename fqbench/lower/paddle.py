@@ -1,8 +1,7 @@
 """Lowering for Paddle Inference with oneDNN: quantize pairs before convolutions, int8 weights.
 
-Only convolutions and depthwise convolutions carry pairs. Paddle's own pipeline quantizes
-concatenations and elementwise operators too, each with the one scale of its result, and so
-rounds scores away beside coordinates.
+Only convolutions and depthwise convolutions carry pairs; what Paddle's own pipeline would take
+into INT8 besides, it is told to leave in float, where that brings nothing or goes wrong.
 
 ``write`` imports paddle and runs inside a child process.
 """
@@ -11,85 +10,56 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
 from fqbench.errors import StepError
-from fqbench.quantize.affine import (
-    INT8_MAX,
-    UINT8_LEVELS,
-    int8_weight,
-    representable_weight_amax,
-)
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.record import Quantization
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One convolution to quantize: its name, and its weight's SHA-256, by which it is found.
-
-    ``number`` counts, from 0, the convolutions of the same weight before it.
-    """
-
-    name: str
-    weight: str
-    number: int
-    input_amax: float
-    weight_amax: tuple[float, ...]
-
-
-def layers(model: onnx.ModelProto, quantization: Quantization) -> tuple[Layer, ...]:
-    """The convolutions to quantize: all that have ranges and are not to stay in float."""
-    graph = Graph(model)
-    found = []
-    numbers: Counter[str] = Counter()
-    for node in graph.convolutions():
-        source, name = node.input[:2]
-        weight = digest(numpy_helper.to_array(graph.weights[name]))
-        number = numbers[weight]
-        numbers[weight] += 1
-        if node.name in quantization.float_layers or source not in quantization.ranges:
-            continue
-        amax, bias = quantization.ranges[source].amax, graph.bias(node)
-        limits = representable_weight_amax(
-            quantization.weight_amax[name], 0.0 if bias is None else bias, amax / UINT8_LEVELS
-        )
-        found.append(Layer(node.name, weight, number, amax, tuple(limits.tolist())))
-    return tuple(found)
+from fqbench.lower.paddle_between import mark_between
+from fqbench.lower.paddle_layers import Layer
+from fqbench.lower.paddle_sums import fold_sums, result_of
+from fqbench.quantize.affine import INT8_MAX, int8_weight
 
 
 def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
     """Write the INT8 form of the Paddle model in folder ``program`` into ``folder``.
 
-    Returns how many convolutions it quantized. Raises StepError where the program lacks one.
+    Returns how many convolutions run in INT8. Raises StepError where the program lacks one.
     """
     import paddle
 
     loaded = load(program)
     writer = _Writer(loaded.block, paddle.static.global_scope(), paddle.CPUPlace())
+    matched = _matched(loaded.block, writer, chosen)
+    quantized = fold_sums(loaded.block, matched)
+    for op, layer in quantized:
+        writer.quantize(op, layer)
+    written = [result_of(loaded.block, op) for op, _ in quantized]
+    mark_between(loaded.block, writer.amax, written)
+    save(loaded, folder)
+    return len(quantized)
+
+
+def _matched(block: Any, writer: _Writer, chosen: Sequence[Layer]) -> list[tuple[Any, Layer]]:
+    """The convolution of each of the ``chosen`` layers, in the order of the program."""
     wanted = {(layer.weight, layer.number): layer for layer in chosen}
     numbers: Counter[str] = Counter()
-    for op in list(loaded.block.ops):
+    found = []
+    for op in block.ops:
         if op.type in CONVOLUTIONS:
             weight = writer.weight_digest(op)
             layer = wanted.pop((weight, numbers[weight]), None)
             numbers[weight] += 1
             if layer is not None:
-                writer.quantize(op, layer)
+                found.append((op, layer))
     if wanted:
         raise StepError(
             f"{len(wanted)} of {len(chosen)} convolutions to quantize were lost on the way to"
             " Paddle: the conversion changed their weights"
         )
-    save(loaded, folder)
-    return len(chosen)
+    return found
 
 
 class _Writer:
@@ -98,6 +68,7 @@ class _Writer:
     def __init__(self, block: Any, scope: Any, place: Any) -> None:
         self._block, self._scope, self._place = block, scope, place
         self._pairs: set[str] = set()
+        self.amax: dict[str, float] = {}
         self._weights: dict[str, Any] = {}
 
     def weight_digest(self, op: Any) -> str:
@@ -130,6 +101,7 @@ class _Writer:
         code, result = f"{name}.quantized", f"{name}.dequantized"
         if result not in self._pairs:
             self._pairs.add(result)
+            self.amax[name] = amax
             parameters = self._parameters(result, np.array([amax], np.float32))
             self._insert(op, "quantize_linear", name, code, parameters, axis=-1)
             self._insert(op, "dequantize_linear", code, result, parameters, axis=-1)

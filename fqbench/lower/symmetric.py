@@ -1,33 +1,28 @@
 """Quantize pairs with symmetric codes, as runtimes have them that know no zero point.
 
-The result is an ONNX graph for any runtime: pairs stand before convolutions and fully connected
-layers only, weights lie on their int8 grid, biases and results stay float.
+The result is an ONNX graph for any runtime: pairs stand before convolutions only, weights lie on
+their int8 grid, biases and results stay float.
 """
 
 from __future__ import annotations
-
-from collections.abc import Container
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
+from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize import affine
 from fqbench.quantize.bias import corrected
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 
-def symmetric(
-    model: onnx.ModelProto, quantization: Quantization, float_layers: Container[str]
-) -> onnx.ModelProto:
-    """Return ``model`` with pairs before each layer that is not one of ``float_layers``."""
-    quantized = {
-        node.name
-        for node in Graph(model).layers()
-        if node.name not in float_layers and node.input[0] in quantization.ranges
-    }
+def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
+    """Return ``model`` with pairs before each convolution that Paddle runs in INT8."""
+    graph = Graph(model)
+    quantized = rounded_inputs(graph, graph.convolutions(), quantization)
+    ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     biased = corrected(model, quantization.corrections_of(quantized))
     graph = Graph(biased)
     result = onnx.ModelProto()
@@ -38,10 +33,10 @@ def symmetric(
         added = onnx.NodeProto()
         added.CopyFrom(node)
         if node.name in quantized:
-            source = node.input[0]
+            source = quantized[node.name]
             if source not in paired:
                 paired.add(source)
-                codes = symmetric_codes(quantization.ranges[source])
+                codes = symmetric_codes(ranges[source])
                 add_pair(result.graph, source, f"{source}__rounded", codes)
             add_constant(
                 result.graph, f"{node.name}__rounded", rounded_weight(graph, node, quantization)

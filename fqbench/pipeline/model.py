@@ -219,5 +219,5 @@ class ModelPipeline:
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
             "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
             "backend": cell.backend,
-            "precision": "int8" if runs_int8 else "fp32",
+            "precision": ("int8_file" if given else "int8") if runs_int8 else "fp32",
         }

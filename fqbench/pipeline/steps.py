@@ -143,7 +143,8 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.lower.paddle import layers, write
+    from fqbench.lower.paddle import write
+    from fqbench.lower.paddle_layers import layers
     from fqbench.quantize.bias import corrected
     from fqbench.quantize.graph import Graph
 

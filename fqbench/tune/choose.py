@@ -107,6 +107,12 @@ def choose(
     return Choice(kept, corrects, float_silu, before, after, found, forms)
 
 
+def keeping(quantization: Quantization, layers: Collection[str]) -> Quantization:
+    """The record with ``layers`` in float, too."""
+    kept = {**quantization.float_layers, **dict.fromkeys(layers, "")}
+    return replace(quantization, float_layers=kept)
+
+
 def _better(forms: Mapping[bool, Variant], kept: Collection[str], judge: Judge) -> bool:
     """Of the forms with and without corrected biases the one of less error."""
     return judge.error(forms[True](kept)) < judge.error(forms[False](kept))
@@ -128,14 +134,12 @@ def variant_of(
     backend: str, model: onnx.ModelProto, quantization: Quantization, float_silu: bool
 ) -> Variant:
     """Graphs that round as ``backend`` does, with more layers in float than the record's."""
-    fixed = quantization.float_layers
 
     def of_onnxruntime(layers: Collection[str]) -> onnx.ModelProto:
-        kept = {**fixed, **dict.fromkeys(layers, "")}
-        return lower(model, replace(quantization, float_layers=kept), float_silu=float_silu)
+        return lower(model, keeping(quantization, layers), float_silu=float_silu)
 
     def of_others(layers: Collection[str]) -> onnx.ModelProto:
-        return symmetric(model, quantization, {*fixed, *layers})
+        return symmetric(model, keeping(quantization, layers))
 
     return of_onnxruntime if backend == "onnxruntime" else of_others
 
