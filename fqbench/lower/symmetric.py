@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
 from fqbench.quantize import affine
-from fqbench.quantize.bias import corrected
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
@@ -28,25 +28,25 @@ def symmetric(
         for node in Graph(model).layers()
         if node.name not in float_layers and node.input[0] in quantization.ranges
     }
-    biased = corrected(model, quantization.corrections_of(quantized))
-    graph = Graph(biased)
+    source = adapted(model, quantization, quantized)
+    graph = Graph(source)
     result = onnx.ModelProto()
-    result.CopyFrom(biased)
+    result.CopyFrom(source)
     del result.graph.node[:]
     paired: set[str] = set()
-    for node in biased.graph.node:
+    for node in source.graph.node:
         added = onnx.NodeProto()
         added.CopyFrom(node)
         if node.name in quantized:
-            source = node.input[0]
-            if source not in paired:
-                paired.add(source)
-                codes = symmetric_codes(quantization.ranges[source])
-                add_pair(result.graph, source, f"{source}__rounded", codes)
+            read = node.input[0]
+            if read not in paired:
+                paired.add(read)
+                codes = symmetric_codes(quantization.ranges[read])
+                add_pair(result.graph, read, f"{read}__rounded", codes)
             add_constant(
                 result.graph, f"{node.name}__rounded", rounded_weight(graph, node, quantization)
             )
-            added.input[:2] = [f"{source}__rounded", f"{node.name}__rounded"]
+            added.input[:2] = [f"{read}__rounded", f"{node.name}__rounded"]
         result.graph.node.append(added)
     return result
 
@@ -55,8 +55,5 @@ def rounded_weight(
     graph: Graph, node: onnx.NodeProto, quantization: Quantization
 ) -> NDArray[np.float32]:
     """The weight of a layer rounded to int8 and back, in the layout of its node."""
-    weight = graph.weight(node)
-    rounded = affine.rounded_weight(weight, quantization.weight_amax[node.input[1]])
-    stored = tuple(graph.weights[node.input[1]].dims)
-    transposed = any(a.name == "transB" and a.i for a in node.attribute)
-    return rounded if node.op_type == "Conv" or transposed else rounded.T.reshape(stored)
+    amax = quantization.weight_amax[node.input[1]]
+    return graph.as_stored(node, affine.rounded_weight(graph.weight(node), amax))
