@@ -18,7 +18,7 @@ from fqbench.distill.student import Arrays, Lesson, Student
 from fqbench.distill.train import Training, train
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.quantize.bias import corrected
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
@@ -71,7 +71,7 @@ def distill(
     record = task.choice.applied(task.record)
     float_silu = task.choice.float_silu
     where = roundings(task.backend, teacher, record, float_silu=float_silu)
-    start = corrected(teacher, record.corrections_of(where.layers))
+    start = adapted(teacher, record, where.layers)
     held = [number for number in range(images) if is_held_out(number, images)]
 
     def error(weights: Arrays) -> float:
@@ -129,7 +129,7 @@ def _with(model: onnx.ModelProto, weights: Arrays) -> onnx.ModelProto:
 
 
 def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
-    """The record of a student: its weights' own limits, its biases as they are."""
+    """The record of a student: its weights' own limits, rounded to the nearest codes."""
     return replace(
         record,
         method="distillation",
@@ -138,5 +138,5 @@ def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
             name: TAUGHT_IN_FLOAT if why == ACCURACY else why
             for name, why in record.float_layers.items()
         },
-        bias_corrections={},
+        rounded={},
     )

@@ -15,8 +15,8 @@ from onnx import helper, numpy_helper
 from fqbench.lower.plan import Plan, make_plan
 from fqbench.lower.ranges import activation_affines
 from fqbench.lower.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
-from fqbench.quantize.bias import corrected
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
@@ -29,9 +29,9 @@ def lower(
     ``float_silu``: whether SiLU is computed in float between integers, see ``silu``.
     """
     _, _, plan = planned(model, quantization)
-    biased = corrected(model, quantization.corrections_of(plan.convolutions | plan.heads))
+    source = adapted(model, quantization, plan.convolutions | plan.heads)
     graph, affines, plan = planned(
-        rewrite(biased, plan.integers, float_silu=float_silu), quantization
+        rewrite(source, plan.integers, float_silu=float_silu), quantization
     )
     return _Writer(graph, affines, plan, quantization).write()
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
 from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize import affine
-from fqbench.quantize.bias import corrected
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
@@ -23,25 +23,25 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     graph = Graph(model)
     quantized = rounded_inputs(graph, graph.convolutions(), quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
-    biased = corrected(model, quantization.corrections_of(quantized))
-    graph = Graph(biased)
+    source = adapted(model, quantization, quantized)
+    graph = Graph(source)
     result = onnx.ModelProto()
-    result.CopyFrom(biased)
+    result.CopyFrom(source)
     del result.graph.node[:]
     paired: set[str] = set()
-    for node in biased.graph.node:
+    for node in source.graph.node:
         added = onnx.NodeProto()
         added.CopyFrom(node)
         if node.name in quantized:
-            source = quantized[node.name]
-            if source not in paired:
-                paired.add(source)
-                codes = symmetric_codes(ranges[source])
-                add_pair(result.graph, source, f"{source}__rounded", codes)
+            read = quantized[node.name]
+            if read not in paired:
+                paired.add(read)
+                codes = symmetric_codes(ranges[read])
+                add_pair(result.graph, read, f"{read}__rounded", codes)
             add_constant(
                 result.graph, f"{node.name}__rounded", rounded_weight(graph, node, quantization)
             )
-            added.input[:2] = [f"{source}__rounded", f"{node.name}__rounded"]
+            added.input[:2] = [f"{read}__rounded", f"{node.name}__rounded"]
         result.graph.node.append(added)
     return result
 
@@ -50,8 +50,5 @@ def rounded_weight(
     graph: Graph, node: onnx.NodeProto, quantization: Quantization
 ) -> NDArray[np.float32]:
     """The weight of a layer rounded to int8 and back, in the layout of its node."""
-    weight = graph.weight(node)
-    rounded = affine.rounded_weight(weight, quantization.weight_amax[node.input[1]])
-    stored = tuple(graph.weights[node.input[1]].dims)
-    transposed = any(a.name == "transB" and a.i for a in node.attribute)
-    return rounded if node.op_type == "Conv" or transposed else rounded.T.reshape(stored)
+    amax = quantization.weight_amax[node.input[1]]
+    return graph.as_stored(node, affine.rounded_weight(graph.weight(node), amax))

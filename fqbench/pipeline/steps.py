@@ -145,16 +145,17 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     from fqbench.convert.paddle_program import onnx_to_paddle
     from fqbench.lower.paddle import write
     from fqbench.lower.paddle_layers import layers
-    from fqbench.quantize.bias import corrected
+    from fqbench.quantize.adapt import adapted
     from fqbench.quantize.graph import Graph
 
     folder = Path(arguments["folder"])
     model, quantization, _ = _quantized(arguments)
-    chosen = layers(model, quantization)
-    biased = corrected(model, quantization.corrections_of([layer.name for layer in chosen]))
+    names = [layer.name for layer in layers(model, quantization)]
+    rounded = adapted(model, quantization, names)
+    chosen = layers(rounded, quantization)
     with tempfile.TemporaryDirectory() as program:
         source = Path(program) / "source.onnx"
-        onnx.save(biased, str(source))
+        onnx.save(rounded, str(source))
         onnx_to_paddle(source, Path(program))
         count = write(Path(program), chosen, folder)
     _write_plan(folder, len(Graph(model).layers()), count)

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 
 from fqbench.errors import StepError
+from fqbench.quantize.adapt import rounded_layers
 from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, silu
-from fqbench.quantize.bias import corrections
 from fqbench.quantize.code_errors import Function
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, observe
@@ -43,7 +43,7 @@ def calibrate(
         ranges=ranges,
         weight_amax=weight_amax,
         float_layers=_kept(graph, ranges, keep_float),
-        bias_corrections=corrections(graph, seen.means, weight_amax),
+        rounded=rounded_layers(graph, seen.moments, weight_amax),
     )
 
 

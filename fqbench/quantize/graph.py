@@ -64,6 +64,10 @@ class Graph:
     def weight(self, layer: onnx.NodeProto) -> NDArray[np.float32]:
         """Weight of a layer, output channels first."""
         weight = np.asarray(numpy_helper.to_array(self.weights[layer.input[1]]), np.float32)
+        return self.as_stored(layer, weight)
+
+    def as_stored(self, layer: onnx.NodeProto, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A weight with output channels first in the order in which ``layer`` stores it."""
         transposed = any(a.name == "transB" and a.i for a in layer.attribute)
         return weight.T if layer.op_type == "Gemm" and not transposed else weight
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.machine import usable_cores
 from fqbench.quantize.graph import Graph
+from fqbench.quantize.moments import Moments, Reading
 from fqbench.quantize.statistics import Statistics
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -53,24 +54,25 @@ class Watched:
 
 @dataclass(frozen=True)
 class Observed:
-    """Statistics of tensors by name, and of those that layers read each channel's mean."""
+    """Statistics of tensors by name, and moments of what layers read by the layer's name."""
 
     statistics: Mapping[str, Statistics]
-    means: Mapping[str, NDArray[np.float64]]
+    moments: Mapping[str, Moments]
 
 
 def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
     """What there is to know of every float tensor of the graph, its inputs included."""
-    watched = Watched(model)
-    read = {layer.input[0] for layer in Graph(model).layers()}
+    watched, graph = Watched(model), Graph(model)
+    readings = {layer.name: Reading.of(graph, layer) for layer in graph.layers()}
+    moments = {name: Moments(reading) for name, reading in readings.items() if reading is not None}
+    read = {layer.name: layer.input[0] for layer in graph.layers() if layer.name in moments}
     statistics: dict[str, Statistics] = {}
-    sums: dict[str, NDArray[np.float64]] = {}
-    images = 0
+    # The same places at every calibration.
+    random = np.random.default_rng(0)
     for feed in feeds:
-        images += 1
-        for name, values in watched.run(feed).items():
-            statistics.setdefault(name, Statistics()).add(values)
-            if name in read:
-                others = (0, *range(2, values.ndim))
-                sums[name] = sums.get(name, 0.0) + values.mean(axis=others, dtype=np.float64)
-    return Observed(statistics, {name: total / images for name, total in sums.items()})
+        values = watched.run(feed)
+        for name, tensor in values.items():
+            statistics.setdefault(name, Statistics()).add(tensor)
+        for name, seen in moments.items():
+            seen.add(values[read[name]], random)
+    return Observed(statistics, moments)

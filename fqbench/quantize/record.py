@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fqbench.quantize.algorithms import Range
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A layer's weight as int8 codes, in C order with output channels first, and what is added to
+    its bias [output channels]."""
+
+    codes: bytes
+    bias: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,8 @@ class Quantization:
 
     ``ranges``: what eight bits shall represent of each activation. ``weight_amax``: largest
     magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
-    each with why. ``bias_corrections``: what is added to the bias of a layer that is rounded, by
-    the layer's name, see ``bias``.
+    each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
+    code, see ``rounding``.
     """
 
     method: str
@@ -26,21 +36,23 @@ class Quantization:
     ranges: Mapping[str, Range]
     weight_amax: Mapping[str, tuple[float, ...]]
     float_layers: Mapping[str, str]
-    bias_corrections: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-
-    def corrections_of(self, layers: Collection[str]) -> dict[str, tuple[float, ...]]:
-        """The bias corrections of ``layers``: those that a backend rounds."""
-        return {name: c for name, c in self.bias_corrections.items() if name in layers}
+    rounded: Mapping[str, Rounded] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False))
+        """Write as JSON, codes in base 64."""
+        data = asdict(self)
+        for layer in data["rounded"].values():
+            layer["codes"] = base64.b64encode(layer["codes"]).decode()
+        path.write_text(json.dumps(data, indent=1, sort_keys=True, allow_nan=False))
 
     @staticmethod
     def read(path: Path) -> Quantization:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
         data["ranges"] = {name: Range(**ends) for name, ends in data["ranges"].items()}
-        for key in ("weight_amax", "bias_corrections"):
-            data[key] = {k: tuple(v) for k, v in data[key].items()}
+        data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
+        data["rounded"] = {
+            name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
+            for name, layer in data["rounded"].items()
+        }
         return Quantization(**data)

@@ -33,13 +33,11 @@ class LayerCost:
 class Choice:
     """The layers that stay in float, each with why; the error before and after; what was tried.
 
-    ``corrects_bias``: whether biases are corrected for the rounding of weights. ``float_silu``:
-    whether SiLU is computed in float between integers. ``forms``: milliseconds of each form of
-    the graph that was timed.
+    ``float_silu``: whether SiLU is computed in float between integers. ``forms``: milliseconds of
+    each form of the graph that was timed.
     """
 
     float_layers: Mapping[str, str]
-    corrects_bias: bool
     float_silu: bool
     error_all_int8: float
     error: float
@@ -52,8 +50,7 @@ class Choice:
 
     def applied(self, quantization: Quantization) -> Quantization:
         """The record as this backend lowers it."""
-        biases = quantization.bias_corrections if self.corrects_bias else {}
-        return replace(quantization, float_layers=self.float_layers, bias_corrections=biases)
+        return replace(quantization, float_layers=self.float_layers)
 
     @staticmethod
     def read(path: Path) -> Choice:

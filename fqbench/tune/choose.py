@@ -60,10 +60,7 @@ def choose(
     if float_silu and wish.threads is not None:
         forms = _silu_forms(model, quantization, feeds[0], wish.threads)
         float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
-    forms_of = {
-        True: variant_of(backend, model, quantization, float_silu),
-        False: variant_of(backend, model, replace(quantization, bias_corrections={}), float_silu),
-    }
+    variant = variant_of(backend, model, quantization, float_silu)
     layers = [node.name for node in graph.layers() if node.name not in fixed]
     own = local_errors(
         model,
@@ -74,9 +71,6 @@ def choose(
         results=integers,
     )
     judge = Judge.of(teacher or model, raw_outputs(graph), feeds)
-    # Where activations lose more than weights, corrected means can add to the error.
-    corrects = _better(forms_of, (), judge)
-    variant = forms_of[corrects]
     before = after = judge.error(variant(()))
     costs: dict[str, float] = {}
     kept = dict(fixed)
@@ -86,9 +80,6 @@ def choose(
         worst = sorted(costs, key=lambda name: -costs[name])
         chosen, after = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
         kept.update(dict.fromkeys(chosen, ACCURACY))
-        corrects = _better(forms_of, kept, judge)
-        variant = forms_of[corrects]
-        after = judge.error(variant(kept))
     times: tuple[dict[str, float], dict[str, float]] = ({}, {})
     if integers and wish.threads is not None:
         times = (
@@ -104,18 +95,13 @@ def choose(
         LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
         for name in layers
     )
-    return Choice(kept, corrects, float_silu, before, after, found, forms)
+    return Choice(kept, float_silu, before, after, found, forms)
 
 
 def keeping(quantization: Quantization, layers: Collection[str]) -> Quantization:
     """The record with ``layers`` in float, too."""
     kept = {**quantization.float_layers, **dict.fromkeys(layers, "")}
     return replace(quantization, float_layers=kept)
-
-
-def _better(forms: Mapping[bool, Variant], kept: Collection[str], judge: Judge) -> bool:
-    """Of the forms with and without corrected biases the one of less error."""
-    return judge.error(forms[True](kept)) < judge.error(forms[False](kept))
 
 
 def _silu_forms(

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fqbench.lower.pairs import Codes, add_constant, add_pair
 from fqbench.lower.symmetric import rounded_weight
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.bias import corrected
 from fqbench.quantize.calibrate import behind
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, Watched
@@ -76,20 +76,20 @@ def _with_twins(
 ) -> onnx.ModelProto:
     twins = onnx.ModelProto()
     twins.CopyFrom(model)
-    biased = Graph(corrected(model, quantization.bias_corrections))
-    of_name = {node.name: node for node in biased.layers()}
+    rounded = Graph(adapted(model, quantization, quantization.rounded))
+    of_name = {node.name: node for node in rounded.layers()}
     for node in layers:
         source, result = f"{node.name}__read", f"{node.name}__computed"
         add_pair(twins.graph, node.input[0], source, coding(quantization.ranges[node.input[0]]))
         weight = f"{node.name}__rounded"
-        add_constant(twins.graph, weight, rounded_weight(graph, node, quantization))
+        add_constant(twins.graph, weight, rounded_weight(rounded, node, quantization))
         rounds = results and not graph.is_linear_head(node)
         rounds = rounds and graph.result(node) == node.output[0]
         twin = onnx.NodeProto()
         twin.CopyFrom(node)
         twin.name = f"{node.name}__twin"
         twin.input[:2] = [source, weight]
-        bias = biased.bias(of_name[node.name])
+        bias = rounded.bias(of_name[node.name])
         if bias is not None:
             add_constant(twins.graph, f"{node.name}__bias", bias)
             twin.input[2:] = [f"{node.name}__bias"]

@@ -1,0 +1,86 @@
+"""Weights on their int8 grid, and biases that make up for it, in place of a graph's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from fqbench.quantize.affine import int8_weight
+from fqbench.quantize.graph import Graph
+from fqbench.quantize.moments import Moments
+from fqbench.quantize.record import Quantization, Rounded
+from fqbench.quantize.rounding import compensated
+
+
+def rounded_layers(
+    graph: Graph,
+    moments: Mapping[str, Moments],
+    weight_amax: Mapping[str, Sequence[float]],
+) -> dict[str, Rounded]:
+    """How to round each layer whose ``moments`` are known. A weight that layers share is not."""
+    return {
+        layer.name: rounded_layer(
+            graph.weight(layer), weight_amax[layer.input[1]], moments[layer.name]
+        )
+        for layer in graph.layers()
+        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1
+    }
+
+
+def rounded_layer(weight: NDArray[np.float32], amax: Sequence[float], moments: Moments) -> Rounded:
+    """Codes of a weight, and what keeps the mean of the layer's result in spite of them."""
+    outputs, groups, parts = len(weight), moments.reading.groups, moments.reading.parts
+    _, scales = int8_weight(weight, amax)
+    units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
+    real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
+    real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
+    codes = compensated(real, units, moments.covariance)
+    lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
+    bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
+    stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)
+    return Rounded(stored.tobytes(), tuple(bias.tolist()))
+
+
+def adapted(
+    model: onnx.ModelProto, quantization: Quantization, layers: Collection[str]
+) -> onnx.ModelProto:
+    """``model`` with what the record has for ``layers``, those that are rounded.
+
+    Their weights lie on the grid of ``weight_amax``, so that the nearest codes are those of the
+    record. A layer without a bias gets one; one whose bias others share keeps it.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = Graph(result)
+    for layer in graph.layers():
+        if layer.name in layers and layer.name in quantization.rounded:
+            rounded = quantization.rounded[layer.name]
+            _replace_weight(graph, layer, rounded, quantization.weight_amax[layer.input[1]])
+            _add_bias(graph, layer, np.array(rounded.bias, np.float32))
+    return result
+
+
+def _replace_weight(
+    graph: Graph, layer: onnx.NodeProto, rounded: Rounded, amax: Sequence[float]
+) -> None:
+    weight = graph.weight(layer)
+    _, scales = int8_weight(weight, amax)
+    codes = np.frombuffer(rounded.codes, np.int8).reshape(len(weight), -1)
+    real = (codes * scales[:, None]).reshape(weight.shape)
+    stored, name = np.ascontiguousarray(graph.as_stored(layer, real)), layer.input[1]
+    graph.weights[name].CopyFrom(numpy_helper.from_array(stored, name))
+
+
+def _add_bias(graph: Graph, layer: onnx.NodeProto, added: NDArray[np.float32]) -> None:
+    if len(layer.input) < 3:
+        name = f"{layer.name}__bias_correction"
+        layer.input.append(name)
+        graph.model.graph.initializer.append(numpy_helper.from_array(added, name))
+    elif len(graph.consumers[layer.input[2]]) == 1:
+        name = layer.input[2]
+        bias = numpy_helper.to_array(graph.weights[name])
+        graph.weights[name].CopyFrom(numpy_helper.from_array(bias + added, name))

@@ -1,0 +1,131 @@
+"""What a layer reads at one place of its result: mean and second moments over many places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from fqbench.quantize.graph import Graph
+
+FEWEST_PLACES, MOST_PLACES = 16, 128
+"""Places of one image that the moments of a layer are taken over: more for more columns, which
+take more to be told apart."""
+
+COLUMNS = 1152
+"""Weights of one output channel whose products are kept: of a wider layer, those of neighbouring
+input channels only. Time and memory grow with their square."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which values of its input a layer multiplies at a place of its result.
+
+    A group of ``channels`` with very many weights an output channel is read in ``parts``, each a
+    group of its own here. ``places``: rows and columns of the result.
+    """
+
+    parts: int
+    groups: int
+    channels: int
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    pads: tuple[int, int]
+    places: tuple[int, int]
+
+    @staticmethod
+    def of(graph: Graph, layer: onnx.NodeProto) -> Reading | None:
+        """How ``layer`` reads its input; None where the graph does not tell, as of one axis."""
+        weight = graph.weights[layer.input[1]]
+        shape = graph.shape(layer.output[0])
+        if layer.op_type == "Gemm":
+            inputs, rows = graph.weight(layer).shape[1], shape[0] if shape else 1
+            return Reading(_parts(inputs, 1), 1, inputs, (1, 1), (1, 1), (1, 1), (0, 0), (rows, 1))
+        given = {a.name: helper.get_attribute_value(a) for a in layer.attribute}
+        plain = given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+        if shape is None or len(shape) != 4 or not plain:
+            return None
+        top, left = given.get("pads", [0, 0])[:2]
+        return Reading(
+            _parts(weight.dims[1], weight.dims[2] * weight.dims[3]),
+            given.get("group", 1),
+            weight.dims[1],
+            (weight.dims[2], weight.dims[3]),
+            tuple(given.get("strides", (1, 1))),
+            tuple(given.get("dilations", (1, 1))),
+            (top, left),
+            (shape[2], shape[3]),
+        )
+
+    @property
+    def columns(self) -> int:
+        """Values of a group that are multiplied at a place."""
+        return self.channels // self.parts * self.kernel[0] * self.kernel[1]
+
+    @property
+    def sampled(self) -> int:
+        """Places of one image to look at."""
+        places = self.places[0] * self.places[1]
+        return min(max(self.columns // 8, FEWEST_PLACES), MOST_PLACES, places)
+
+    def at(
+        self, values: NDArray[np.float32], count: int, random: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """What is read of ``values`` [1, channels, h, w] at ``count`` places by chance
+        [groups * parts, count, columns]."""
+        rows, columns = (random.integers(size, size=count) for size in self.places)
+        image = values.T[:, :, None] if values.ndim == 2 else values[0]
+        y, inside_y = self._along(0, rows, image.shape[1])
+        x, inside_x = self._along(1, columns, image.shape[2])
+        read = image[:, y[:, :, None], x[:, None, :]]
+        read = read * (inside_y[:, :, None] & inside_x[:, None, :])
+        by_place = read.reshape(self.groups * self.parts, -1, *read.shape[1:]).swapaxes(1, 2)
+        return np.ascontiguousarray(by_place).reshape(self.groups * self.parts, count, -1)
+
+    def _along(
+        self, axis: int, starts: NDArray[np.int64], size: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Positions [places, taps] along an axis of the input, and which are no padding."""
+        taps = np.arange(self.kernel[axis]) * self.dilations[axis]
+        positions = (starts * self.strides[axis] - self.pads[axis])[:, None] + taps
+        return np.clip(positions, 0, size - 1), (positions >= 0) & (positions < size)
+
+
+class Moments:
+    """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._count = 0
+        self._sum: NDArray[np.float64] = np.zeros(())
+        self._products: NDArray[np.float32] = np.zeros((), np.float32)
+
+    def add(self, values: NDArray[np.float32], random: np.random.Generator) -> None:
+        """Count some places of the layer's input for one image, unless they are not finite."""
+        read = self.reading.at(values, self.reading.sampled, random)
+        if not np.isfinite(read).all():
+            return
+        self._count += self.reading.sampled
+        self._sum = self._sum + read.sum(axis=1, dtype=np.float64)
+        self._products = self._products + read.swapaxes(1, 2) @ read
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Of each column."""
+        return self._sum / max(self._count, 1)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Of each two columns of a group."""
+        mean = self.mean
+        return self._products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
+
+
+def _parts(channels: int, taps: int) -> int:
+    """The fewest even parts of ``channels`` whose weights are no more than ``COLUMNS``."""
+    fitting = (n for n in range(1, channels + 1) if channels % n == 0)
+    return next((n for n in fitting if channels // n * taps <= COLUMNS), channels)

@@ -1,0 +1,67 @@
+"""Rounding a layer's weights so that their errors make up for each other in its results.
+
+Frantar et al. 2022, GPTQ: accurate post-training quantization (arXiv:2210.17323): one weight
+after the other is rounded, and those that are left move so as to make up for its error as far as
+what they multiply is alike. The mean of what the layer reads is left to the bias, as in Nagel et
+al. 2019, Data-free quantization through weight equalization and bias correction
+(arXiv:1906.04721), section 4.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.quantize.affine import INT8_MAX
+
+DAMPING = 0.1
+"""Part of the mean variance that is added to each, so that what was never seen moves nothing."""
+
+TOGETHER = 64
+"""Columns whose effect on all later ones is worked out at once: one large product is fast."""
+
+
+def compensated(
+    weight: NDArray[np.float64], scales: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> NDArray[np.int8]:
+    """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
+
+    ``covariance`` [groups, columns, columns] is that of what the columns multiply. A weight at the
+    limit of its output's codes keeps that code, so that the codes tell the unit.
+    """
+    groups, _, columns = weight.shape
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    # The columns that matter most come first, while many are left to make up for them.
+    order = np.argsort(-variance, axis=1, kind="stable")
+    back = np.argsort(order, axis=1)
+    each = np.arange(groups)[:, None]
+    units = scales[:, :, None]
+    left = np.take_along_axis(weight / units, order[:, None, :], axis=2)
+    ordered = covariance[each[:, :, None], order[:, :, None], order[:, None, :]]
+    fixed = np.where(np.abs(left) > INT8_MAX - 0.5, INT8_MAX * np.sign(left), np.nan)
+    factor = _inverse_factor(ordered)
+    codes = np.empty_like(left)
+    for start in range(0, columns, TOGETHER):
+        block = slice(start, min(start + TOGETHER, columns))
+        errors = np.empty_like(left[:, :, block])
+        for column in range(block.start, block.stop):
+            limit = fixed[:, :, column]
+            found = np.clip(np.rint(left[:, :, column]), -INT8_MAX, INT8_MAX)
+            found = np.where(np.isnan(limit), found, limit)
+            error = (left[:, :, column] - found) / factor[:, None, column, column]
+            rest = slice(column, block.stop)
+            left[:, :, rest] -= error[:, :, None] * factor[:, None, column, rest]
+            codes[:, :, column], errors[:, :, column - start] = found, error
+        left[:, :, block.stop :] -= errors @ factor[:, block, block.stop :]
+    return np.take_along_axis(codes, back[:, None, :], axis=2).astype(np.int8)
+
+
+def _inverse_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Upper U with U.T @ U the inverse of each covariance, damped."""
+    columns = covariance.shape[-1]
+    spread = np.trace(covariance, axis1=1, axis2=2) / columns
+    damped = covariance + (DAMPING * spread + np.finfo(np.float32).tiny)[:, None, None] * np.eye(
+        columns
+    )
+    inverse = np.linalg.inv(damped)
+    return np.asarray(np.linalg.cholesky((inverse + inverse.swapaxes(1, 2)) / 2).swapaxes(1, 2))
