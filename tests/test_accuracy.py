@@ -307,7 +307,7 @@ def test_drop_agrees_with_the_accuracies(tmp_path: Path) -> None:
 
 def test_map_of_the_truth_itself_on_real_annotations() -> None:
     root = os.environ.get("FQBENCH_DATA")
-    if root is None:
+    if not root:
         pytest.skip("FQBENCH_DATA names no folder of data")
     folder = Path(root) / "coco"
     path = folder / "instances_val2017_128.json"
