@@ -86,6 +86,21 @@ def convert_and_run(arguments, report):
     }
 
 
+def time_forms(arguments, report):
+    """Time the forms of ``model.onnx`` with ``record.json`` that are tried for their speed."""
+    from fqbench.quantize.graph import Graph
+    from fqbench.quantize.record import Quantization
+    from fqbench.tune.choose import _forms, keeping
+    from fqbench.tune.paddle_speed import latencies
+
+    folder = Path(arguments["folder"])
+    model = onnx.load(str(folder / "model.onnx"))
+    quantization = Quantization.read(folder / "record.json")
+    forms = _forms(Graph(model), ({}, {}))
+    records = {text: keeping(quantization, kept) for text, kept in forms.items()}
+    return latencies(model, records, [np.ones(arguments["shape"], np.float32)], threads=1)
+
+
 def operators_of(data):
     """Types of the operators of a serialized program, in order."""
     return [op.type for op in program_of(data).global_block().ops]

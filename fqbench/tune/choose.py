@@ -13,6 +13,7 @@ from fqbench.lower.symmetric import symmetric
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
+from fqbench.tune import paddle_speed
 from fqbench.tune.choice import ACCURACY, SPEED, Choice, LayerCost
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.local import local_errors
@@ -24,6 +25,7 @@ LOCAL_IMAGES = 2
 TRIED = 16
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
+AS_QUANTIZED = "as quantized"
 GAIN = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
@@ -81,16 +83,20 @@ def choose(
         chosen, after = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
         kept.update(dict.fromkeys(chosen, ACCURACY))
     times: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    if integers and wish.threads is not None:
-        times = (
-            layer_times(model, graph, feeds[0], wish.threads),
-            layer_times(variant(()), graph, feeds[0], wish.threads),
-        )
-        faster, timed = _fastest(graph, variant, kept, times, feeds[0], wish.threads)
-        forms.update(timed)
-        if faster:
-            kept.update({name: SPEED for name in faster if name not in kept})
-            after = judge.error(variant(kept))
+    if wish.threads is not None:
+        if integers:
+            times = (
+                layer_times(model, graph, feeds[0], wish.threads),
+                layer_times(variant(()), graph, feeds[0], wish.threads),
+            )
+        tried = {text: {*kept, *more} for text, more in _forms(graph, times).items()}
+        if len(tried) > 1:
+            timed = _timed(backend, model, quantization, variant, tried, feeds[0], wish.threads)
+            forms.update(timed)
+            faster = tried[_fastest(timed)] - kept.keys()
+            if faster:
+                kept.update(dict.fromkeys(faster, SPEED))
+                after = judge.error(variant(kept))
     found = tuple(
         LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
         for name in layers
@@ -130,29 +136,43 @@ def variant_of(
     return of_onnxruntime if backend == "onnxruntime" else of_others
 
 
-def _fastest(
-    graph: Graph,
-    variant: Variant,
-    kept: Mapping[str, str],
-    times: tuple[Mapping[str, float], Mapping[str, float]],
-    feed: Feed,
-    threads: int,
-) -> tuple[frozenset[str], dict[str, float]]:
-    """Further layers whose float form makes the whole graph faster, and what was timed."""
+def _forms(
+    graph: Graph, times: tuple[Mapping[str, float], Mapping[str, float]]
+) -> dict[str, frozenset[str]]:
+    """Forms that may be the fastest: further layers in float, by what is said of them.
+
+    ``times`` of layers in FP32 and in INT8, as far as they are known.
+    """
     fp32, int8 = times
     depthwise = frozenset(node.name for node in graph.layers() if graph.is_depthwise(node))
     slower = frozenset(name for name in int8 if int8[name] > fp32.get(name, int8[name]))
     tried = {
-        "as quantized": frozenset[str](),
+        AS_QUANTIZED: frozenset[str](),
         "depthwise layers in float": depthwise,
         "layers with slower integer kernels in float": slower,
-        "both of these in float": depthwise | slower,
+        "both of these in float": depthwise | slower if slower else slower,
     }
-    different = {text: more for text, more in tried.items() if more or text == "as quantized"}
-    forms = latencies(
-        {text: variant({*kept, *more}) for text, more in different.items()}, feed, threads
-    )
+    return {text: more for text, more in tried.items() if more or text == AS_QUANTIZED}
+
+
+def _timed(
+    backend: str,
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    variant: Variant,
+    tried: Mapping[str, Collection[str]],
+    feed: Feed,
+    threads: int,
+) -> dict[str, float]:
+    """Milliseconds of each form on ``backend``; ``tried``: its layers in float."""
+    if backend == "onnxruntime":
+        graphs = {text: variant(kept) for text, kept in tried.items()}
+        return latencies(graphs, feed, threads)
+    records = {text: keeping(quantization, kept) for text, kept in tried.items()}
+    return paddle_speed.latencies(model, records, feed, threads)
+
+
+def _fastest(forms: Mapping[str, float]) -> str:
+    """The form that takes the least time; that without further layers unless it is beaten."""
     best = min(forms, key=lambda text: forms[text])
-    if forms[best] > GAIN * forms["as quantized"]:
-        best = "as quantized"
-    return different[best], forms
+    return best if forms[best] <= GAIN * forms[AS_QUANTIZED] else AS_QUANTIZED
