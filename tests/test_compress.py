@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,11 @@ from fqbench.compress.config import load_config
 from fqbench.compress.deliver import check_folder, deliver
 from fqbench.compress.job import Job, prepare
 from fqbench.compress.job import _given_up as given_up
+from fqbench.compress.layers import Layers, nodes
+from fqbench.compress.make import Made
 from fqbench.compress.reading import reading
+from fqbench.compress.report import _notes as notes
+from fqbench.distill.history import Evaluation, History
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.pipeline import build
@@ -250,11 +253,34 @@ def test_name_of_nothing_ends_with_two(tmp_path, capsys):
 
 
 class TestTraining:
-    """Up to where training starts."""
-
-    @pytest.fixture(autouse=True)
-    def _available(self, monkeypatch):
-        monkeypatch.setattr(job, "AVAILABLE", ("offline", "distillation"))
+    @pytest.mark.slow
+    def test_student_of_each_backend(self, tmp_path, capsys):
+        changes = {
+            "TrainConfig.train_iter": 8,
+            "TrainConfig.eval_iter": 4,
+            "TrainConfig.learning_rate": 0.01,
+            "Global.qat_batch_size": 2,
+        }
+        config = write_config(tmp_path / "project", changes)
+        assert compress(config, tmp_path / "out", method="qat") == 0
+        assert files(tmp_path / "out") == sorted([*MODELS, "report.json", "report.md"])
+        values = inputs(tmp_path / "project")
+        reference = onnx_answers(tmp_path / "project" / "tiny.onnx", values)
+        assert_close(onnx_answers(tmp_path / "out" / MODELS[0], values), reference)
+        assert_close(paddle_answers(tmp_path / "out" / "paddle", values, tmp_path), reference)
+        found = report(tmp_path / "out")
+        assert found["method"] == "QAT"
+        for backend in found["backends"]:
+            evaluated = [each["iteration"] for each in backend["training"]["evaluations"]]
+            assert evaluated == [0, 4, 8]
+        told = {each["key"]: each["meaning"] for each in found["settings"]}
+        assert told["TrainConfig.train_iter"] == "8 iterations"
+        assert told["TrainConfig.learning_rate"] == "0.01 throughout"
+        assert told["PTQ.calibration_method"] == "not used: it is for PTQ"
+        assert told["Global.qat_image_path"] == "8 images calibrate, 8 train"
+        assert "trained for 8 iterations, all iterations are done" in " ".join(
+            capsys.readouterr().out.split()
+        )
 
     def test_tensors_that_are_compared(self, tmp_path, store):
         found = prepared(tmp_path, store, {"Distillation.node": ["conv2", "gemm6"]}, "QAT")
@@ -262,16 +288,21 @@ class TestTraining:
         assert {each.method for each in found.builds} == {"distillation"}
         assert (found.images, found.training) == (CALIBRATING, CALIBRATING)
 
-    def test_output_by_the_name_that_paddle_copies(self, paddle_made, store):
-        folder = paddle_made / "project"
-        given = load_config(folder / "config.yaml")
-        names = _run("tests.compress_functions:copied", {"folder": str(folder / "net")}, {}, WATCH)
-        taught = given.config.distillation.model_copy(update={"node": (names[-1],)})
-        config = given.config.model_copy(update={"distillation": taught})
-        found = prepare(replace(given, config=config), "QAT", folder, Store(store), lambda *_: None)
-        (node,) = found.spec.distillation.nodes
-        graph = onnx.load(str(found.builds[0].canonical.file("model.onnx"))).graph
-        assert node == graph.output[0].name != names[-1]
+    def test_output_by_the_name_that_paddle_copies(self, tmp_path):
+        name = _run(
+            "tests.compress_functions:write_classifier", {"folder": str(tmp_path)}, {}, WATCH
+        )
+        files = {
+            "model": str(tmp_path / "model.pdmodel"),
+            "params": str(tmp_path / "model.pdiparams"),
+        }
+        made = {"source": files["model"], "input_shape": [1, 3, 8, 8], "folder": str(tmp_path)}
+        _run("fqbench.pipeline.steps:canonical", {**files, **made}, {}, WATCH)
+        arguments = {**files, "canonical": str(tmp_path), "program": ""}
+        found = _run("fqbench.compress.names:read_names", arguments, {}, WATCH)
+        (output,) = onnx.load(str(tmp_path / "model.onnx")).graph.output
+        assert name == "softmax_0.tmp_0"
+        assert nodes(Layers.of(found), [name]) == (output.name,) != ("softmax_0_tmp_0",)
 
     def test_tensor_that_is_not_there(self, tmp_path, store):
         with pytest.raises(UsageError, match=r"Distillation.node: 'softmax_0.tmp_0' is no tensor"):
@@ -492,3 +523,27 @@ def test_detector_that_ends_in_non_maximum_suppression(tmp_path):
         "0 of 3 layers stay in float for it; 0 of conv2d_transpose do too, fqbench does not"
         " quantize them"
     )
+
+
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        (
+            (0.5, 0.25, 0.75),
+            "ONNX Runtime: trained for 20 iterations, all iterations are done; kept are the weights"
+            " after 10, which lose 0.25 points, as estimated on images held out, instead of 0.50.",
+        ),
+        (
+            (0.5, 0.75, 0.75),
+            "ONNX Runtime: trained for 20 iterations, all iterations are done; none of them made it"
+            " better, and the weights from before are kept.",
+        ),
+    ],
+)
+def test_what_training_brought(points, sentence):
+    evaluations = [
+        Evaluation(10 * number, None, lost / 15, lost) for number, lost in enumerate(points)
+    ]
+    history = History(tuple(evaluations), 1.0, "all iterations are done")
+    made = Made("onnxruntime", layers=3, int8_layers=3, ratio=2.0, training=history)
+    assert list(notes(made, 1.0)) == [sentence]

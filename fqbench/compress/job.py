@@ -58,6 +58,12 @@ class Job:
     asked: Mapping[str, str]
     nms: PPYoloe | None
 
+    @property
+    def counts(self) -> str:
+        """How many images calibrate and train, in words."""
+        text = f"{self.images} images calibrate"
+        return f"{text}, {self.training} train" if self.training else text
+
 
 def backends_on(device: Device) -> tuple[str, ...]:
     """Those that run INT8 on ``device``. Raises UsageError, with each one's reason, for none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -117,11 +117,10 @@ def _is_of(layer: Layer, kinds: Sequence[str]) -> bool:
 def _reads(layer: Layer, name: str) -> bool:
     """Whether ``name`` (or pattern) is the layer, or a tensor that it reads."""
     wanted = plain(name)
-    fits: Callable[[str], bool] = lambda own: fnmatchcase(own, wanted)  # noqa: E731
-    weight = re.sub(f"^{_FUSED}", "", layer.weight)
-    return any(map(fits, (layer.name, layer.source, layer.weight, weight))) or (
-        layer.variable is not None and fits(plain(layer.variable))
-    )
+    own = [layer.name, layer.source, layer.weight, re.sub(f"^{_FUSED}", "", layer.weight)]
+    if layer.variable is not None:
+        own.append(plain(layer.variable))
+    return any(fnmatchcase(each, wanted) for each in own)
 
 
 def _nothing(key: str, name: str, matches: str, layers: Layers) -> UsageError:

@@ -11,6 +11,7 @@ from fqbench.artifacts import Artifact
 from fqbench.cells import Cell
 from fqbench.compress.deliver import deliver, withdraw
 from fqbench.compress.job import Job
+from fqbench.distill.history import History
 from fqbench.errors import StepError
 from fqbench.pipeline.build import PAYING, Build
 from fqbench.quantize.calibrate import ASKED
@@ -22,7 +23,8 @@ class Made:
     """What became of one backend's model. Sizes in 10^6 bytes.
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
-    times as fast as FP32 it is here. ``reason``: why there is none.
+    times as fast as FP32 it is here. ``seconds``: what quantizing took, training included.
+    ``reason``: why there is none.
     """
 
     backend: str
@@ -35,6 +37,8 @@ class Made:
     fp32_mb: float | None = None
     int8_mb: float | None = None
     ratio: float | None = None
+    seconds: float | None = None
+    training: History | None = None
     files: tuple[Path, ...] = ()
 
     @property
@@ -57,7 +61,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         withdraw(backend, folder)
         return Made(backend, reason=str(error))
     files = deliver(lowered.path, backend, folder)
-    plan = _plan(lowered)
+    plan, quantized = _plan(lowered), build.quantization(cell)
     return Made(
         backend,
         layers=plan["convolutions"],
@@ -71,6 +75,8 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
         int8_mb=_megabytes(files),
         ratio=ratio,
+        seconds=quantized.seconds,
+        training=_history(quantized.path) if job.way == "QAT" else None,
         files=files,
     )
 
@@ -90,6 +96,10 @@ def _leaving_int8(job: Job, cell: Cell) -> Build:
 def _plan(lowered: Artifact) -> dict[str, int]:
     plan: dict[str, int] = json.loads(lowered.file("plan.json").read_text())
     return plan
+
+
+def _history(folder: Path) -> History:
+    return History.of(json.loads((folder / "history.json").read_text()))
 
 
 def _megabytes(files: Sequence[Path]) -> float:

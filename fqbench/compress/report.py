@@ -21,6 +21,7 @@ from fqbench.compress.job import Job
 from fqbench.compress.make import Made
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
+from fqbench.distill.history import History
 from fqbench.report.markdown import table
 from fqbench.report.table import BACKENDS, METHODS, NOTHING
 from fqbench.results import write_text
@@ -97,7 +98,7 @@ class Report:
         parts = [
             f"# INT8 of {job.spec.name}",
             f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
-            f" {METHODS[translate.METHODS[job.way]]}, {job.images} images calibrate.",
+            f" {METHODS[translate.METHODS[job.way]]}, {job.counts}.",
             table(COLUMNS, [_line(made) for made in self.made]),
             "\n".join(f"- {text}" for text in (*self.notes(), *MEANING)),
         ]
@@ -162,6 +163,8 @@ def _notes(made: Made, limit: float) -> Iterable[str]:
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
         return
+    if made.training is not None:
+        yield f"{name}: {_trained(made.training)}."
     reasons = Counter((made.float_layers or {}).values())
     rest = made.layers - made.int8_layers - reasons.total()
     if rest > 0:
@@ -180,6 +183,17 @@ def _notes(made: Made, limit: float) -> Iterable[str]:
         )
     if not made.pays:
         yield f"{name}: on this machine INT8 is not faster than FP32, which may run instead."
+
+
+def _trained(history: History) -> str:
+    start, best = history.evaluations[0], history.best
+    text = f"trained for {history.iteration} iterations, {history.stopped}"
+    if best.iteration == 0:
+        return f"{text}; none of them made it better, and the weights from before are kept"
+    return (
+        f"{text}; kept are the weights after {best.iteration}, which lose {best.points_lost:.2f}"
+        f" points, as estimated on images held out, instead of {start.points_lost:.2f}"
+    )
 
 
 def _points(drop: float) -> str:

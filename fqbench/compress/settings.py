@@ -97,8 +97,7 @@ def _reading(job: Job) -> str:
 
 
 def _images(job: Job) -> str:
-    text = f"{job.images} images calibrate"
-    return f"{text}, {job.training} train" if job.training else text
+    return job.counts
 
 
 _MEANINGS: Mapping[str, Callable[[Job], str]] = {
