@@ -13,7 +13,9 @@ def paddle_answers(arguments, report):
     folder = Path(arguments["folder"])
     config = paddle.inference.Config(str(folder / "model.pdmodel"), str(folder / "model.pdiparams"))
     config.enable_mkldnn()
-    config.enable_mkldnn_int8({"conv2d", "depthwise_conv2d", "fused_conv2d"})
+    config.enable_mkldnn_int8(
+        {"conv2d", "depthwise_conv2d", "fused_conv2d", "concat", "pool2d", "nearest_interp_v2"}
+    )
     predictor = paddle.inference.create_predictor(config)
     found = []
     for values in np.load(arguments["inputs"]):
