@@ -199,6 +199,16 @@ def test_what_joins_convolutions_rounds_as_if_it_were_float(joined):
     assert rms(joined.result("int8") - joined.result("fp32")) > 1e-2
 
 
+def test_average_of_codes_that_a_convolution_reads_runs_in_integers(tmp_path):
+    net = Net(8, SHAPE)
+    silu = net.silu(net.conv("x", 8))
+    model = net.model(net.conv(silu, 4, 1), net.conv(net.average(silu), 4, 1))
+    case = run_case(net, model, record(model, net.image()), tmp_path)
+    assert case.found["integers"]["int8"].count("pool2d") == 1
+    signed = {node.input[0]: SIGNED for node in Graph(model).convolutions()}
+    assert np.abs(case.result("int8") - int8_result(case, signed)).max() <= 1e-4
+
+
 @pytest.fixture(scope="module")
 def residual(tmp_path_factory):
     """A residual network: what is added is a projection first, then a result of a Relu."""

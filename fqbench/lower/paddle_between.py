@@ -55,7 +55,10 @@ def _scales(block: Any, readers: Readers, amax: Mapping[str, float]) -> dict[str
     """Of results that pairs and operators in integers alone read, the largest magnitude."""
     found: dict[str, float] = {}
     for op in reversed(block.ops):
-        if op.type not in BETWEEN or (op.type == "pool2d" and op.attr("pooling_type") != "max"):
+        if op.type not in BETWEEN:
+            continue
+        averages = op.type == "pool2d" and op.attr("pooling_type") != "max"
+        if averages and op.input("X")[0] not in amax:
             continue
         (result,) = op.output("Out")
         behind = [

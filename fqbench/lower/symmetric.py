@@ -1,7 +1,6 @@
 """Quantize pairs with symmetric codes, as runtimes have them that know no zero point.
 
-The result is an ONNX graph for any runtime: pairs stand before convolutions only, weights lie on
-their int8 grid, biases and results stay float.
+The result is an ONNX graph for any runtime: weights lie on their int8 grid, biases stay float.
 """
 
 from __future__ import annotations
@@ -19,12 +18,17 @@ from fqbench.quantize.record import Quantization
 
 
 def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
-    """Return ``model`` with pairs before each convolution that Paddle runs in INT8."""
+    """Return ``model`` rounded as Paddle rounds it in INT8.
+
+    A pair stands before each convolution that runs in INT8. Where such a convolution wrote what
+    is rounded, it wrote codes, and whatever else reads them reads rounded values, too.
+    """
     graph = Graph(model)
     quantized = rounded_inputs(graph, graph.convolutions(), quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     source = adapted(model, quantization, quantized)
     graph = Graph(source)
+    written = {_written(graph, node) for node in graph.convolutions() if node.name in quantized}
     result = onnx.ModelProto()
     result.CopyFrom(source)
     del result.graph.node[:]
@@ -32,18 +36,32 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     for node in source.graph.node:
         added = onnx.NodeProto()
         added.CopyFrom(node)
+        for place, name in enumerate(node.input):
+            reads = node.name in quantized and place == 0
+            if name not in ranges or not (reads or name in written):
+                continue
+            if name not in paired:
+                paired.add(name)
+                add_pair(result.graph, name, f"{name}__rounded", symmetric_codes(ranges[name]))
+            added.input[place] = f"{name}__rounded"
         if node.name in quantized:
-            read = quantized[node.name]
-            if read not in paired:
-                paired.add(read)
-                codes = symmetric_codes(ranges[read])
-                add_pair(result.graph, read, f"{read}__rounded", codes)
-            add_constant(
-                result.graph, f"{node.name}__rounded", rounded_weight(graph, node, quantization)
-            )
-            added.input[:2] = [f"{read}__rounded", f"{node.name}__rounded"]
+            weight = f"{node.name}__rounded"
+            add_constant(result.graph, weight, rounded_weight(graph, node, quantization))
+            added.input[1] = weight
         result.graph.node.append(added)
     return result
+
+
+def _written(graph: Graph, convolution: onnx.NodeProto) -> str:
+    """What ``convolution`` writes with all folded in: a sum, or its activation."""
+    name = graph.result(convolution)
+    readers = graph.consumers[name]
+    if [reader.op_type for reader in readers] == ["Add"]:
+        return graph.result(readers[0])
+    for reader in readers:
+        if graph.is_silu(reader) and len(readers) == 2:
+            return str(reader.output[0])
+    return name
 
 
 def rounded_weight(
