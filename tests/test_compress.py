@@ -14,6 +14,7 @@ import onnxruntime as ort
 import pytest
 
 from fqbench.artifacts import Store
+from fqbench.backends.paddle import INT8_OPERATORS
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
 from fqbench.compress import Way, job, translate
@@ -157,6 +158,11 @@ class TestOnnx:
             assert backend["ratio"] > 0
             assert backend["fp32_mb"] > 0 < backend["int8_mb"]
         assert [each["files"] for each in found["backends"]] == [[MODELS[0]], list(MODELS[1:])]
+
+    def test_report_tells_how_paddle_runs_it(self, made):
+        operators = sorted(INT8_OPERATORS["int8"])
+        told = f"config.enable_mkldnn_int8({{{str(operators)[1:-1]}}});"
+        assert told in (made / "out" / "report.md").read_text()
 
     def test_report_tells_what_became_of_every_key(self, made):
         told = {each["key"]: each["meaning"] for each in report(made / "out")["settings"]}

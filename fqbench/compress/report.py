@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench import __version__, machine
+from fqbench.backends.paddle import INT8_OPERATORS
 from fqbench.compress import translate
 from fqbench.compress.config import Given
 from fqbench.compress.job import Job
@@ -37,14 +38,16 @@ COLUMNS = (
     "Ratio",
 )
 
+_OPERATORS = f"{{{', '.join(repr(name) for name in sorted(INT8_OPERATORS['int8']))}}}"
+
 MEANING = (
     "Estimated loss: about how many points of accuracy INT8 costs, from the relative squared error"
     " of the raw outputs on calibration images. It chooses layers and is no measurement: fqbench"
     " run measures accuracy, with labelled images.",
     "Ratio: FP32 time over INT8 time on this machine, one thread, both timed in turns.",
     "Paddle Inference runs the model in INT8 by config.enable_mkldnn() and"
-    ' config.enable_mkldnn_int8({"conv2d", "depthwise_conv2d", "fused_conv2d"}); ONNX Runtime'
-    " needs no setting.",
+    f" config.enable_mkldnn_int8({_OPERATORS}); ONNX Runtime needs no"
+    " setting.",
 )
 
 
