@@ -333,6 +333,7 @@ class TestWhatIsGivenUp:
             capsys.readouterr().err
         )
 
+    @pytest.mark.slow
     def test_one_that_the_config_does_not_set_is_not(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(translate, "DEFAULT_DROP", 0.0001)
         monkeypatch.setattr(job, "_given_up", lambda config: list(given_up(config))[1:])
