@@ -162,7 +162,7 @@ def trained(tmp_path_factory):
 def lowered(backend, model, record):
     if backend == "onnxruntime":
         return lower(model, record)
-    return symmetric(model, record, record.float_layers)
+    return symmetric(model, record)
 
 
 def relative(wanted, found):
@@ -215,7 +215,7 @@ def test_the_student_rounds_as_the_lowered_graph_does(trained, name):
     model = (
         lower(source, record, float_silu=asked["float_silu"])
         if asked["backend"] == "onnxruntime"
-        else symmetric(source, record, record.float_layers)
+        else symmetric(source, record)
     )
     taught = [i for i in range(IMAGES) if not is_held_out(i, IMAGES)]
     chosen = [feeds[taught[place]] for place in batch(0, len(taught), 4)]
@@ -237,7 +237,7 @@ def test_names_and_shapes_are_the_teacher_s(trained):
         assert shapes[0] == shapes[1]
         assert record.method == "distillation"
         assert record.weight_amax == weight_limits(Graph(model))
-        assert record.bias_corrections == {}
+        assert record.rounded == {}
         assert record.ranges == trained.record(kind).ranges
 
 

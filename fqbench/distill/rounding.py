@@ -10,9 +10,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from fqbench.lower.onnxruntime import planned
-from fqbench.lower.pairs import symmetric_codes
+from fqbench.lower.symmetric import rounded_tensors
 from fqbench.quantize.affine import Affine
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 MARK = "leaky_relu"
@@ -70,20 +69,14 @@ def _of_onnxruntime(
 
 
 def _of_others(model: onnx.ModelProto, quantization: Quantization) -> Roundings:
-    """Only what layers read is rounded, without a zero point."""
-    graph = Graph(model)
-    layers = [
-        node
-        for node in graph.layers()
-        if node.name not in quantization.float_layers and node.input[0] in quantization.ranges
-    ]
+    """Without zero points, and what convolutions read or add up only."""
+    layers, tensors = rounded_tensors(model, quantization)
     found = []
-    for name in dict.fromkeys(node.input[0] for node in layers):
-        codes = symmetric_codes(quantization.ranges[name])
-        zero = 0 if codes.zero_point.dtype == np.uint8 else SIGNED_ZERO
-        readers = frozenset(node.name for node in layers if node.input[0] == name)
-        found.append(Rounding(name, Affine(float(codes.scale), zero), readers))
-    return Roundings(tuple(found), frozenset(node.name for node in layers))
+    for name, rounding in sorted(tensors.items()):
+        zero = SIGNED_ZERO if rounding.codes.zero_point.dtype == np.int8 else 0
+        codes = Affine(float(rounding.codes.scale), zero)
+        found.append(Rounding(name, codes, rounding.readers))
+    return Roundings(tuple(found), layers)
 
 
 def marked(

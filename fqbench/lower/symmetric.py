@@ -5,16 +5,45 @@ The result is an ONNX graph for any runtime: weights lie on their int8 grid, bia
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.pairs import add_constant, add_pair, symmetric_codes
+from fqbench.lower.pairs import Codes, add_constant, add_pair, symmetric_codes
 from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize import affine
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How a tensor is rounded, and the names of the nodes that read it rounded."""
+
+    codes: Codes
+    readers: frozenset[str]
+
+
+def rounded_tensors(
+    model: onnx.ModelProto, quantization: Quantization
+) -> tuple[frozenset[str], dict[str, Rounding]]:
+    """The layers of ``model`` that Paddle runs in INT8, and the tensors that it rounds."""
+    graph = Graph(model)
+    layers = rounded_inputs(graph, graph.convolutions(), quantization)
+    ranges = shared_ranges(graph, quantization.ranges, set(layers.values()))
+    written = {_written(graph, node) for node in graph.convolutions() if node.name in layers}
+    found = {}
+    for name, ends in ranges.items():
+        readers = frozenset(
+            node.name
+            for node in graph.consumers[name]
+            if name in written or layers.get(node.name) == name
+        )
+        found[name] = Rounding(symmetric_codes(ends), readers)
+    return frozenset(layers), found
 
 
 def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
@@ -23,12 +52,9 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     A pair stands before each convolution that runs in INT8. Where such a convolution wrote what
     is rounded, it wrote codes, and whatever else reads them reads rounded values, too.
     """
-    graph = Graph(model)
-    quantized = rounded_inputs(graph, graph.convolutions(), quantization)
-    ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
+    quantized, roundings = rounded_tensors(model, quantization)
     source = adapted(model, quantization, quantized)
     graph = Graph(source)
-    written = {_written(graph, node) for node in graph.convolutions() if node.name in quantized}
     result = onnx.ModelProto()
     result.CopyFrom(source)
     del result.graph.node[:]
@@ -37,12 +63,11 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
         added = onnx.NodeProto()
         added.CopyFrom(node)
         for place, name in enumerate(node.input):
-            reads = node.name in quantized and place == 0
-            if name not in ranges or not (reads or name in written):
+            if name not in roundings or node.name not in roundings[name].readers:
                 continue
             if name not in paired:
                 paired.add(name)
-                add_pair(result.graph, name, f"{name}__rounded", symmetric_codes(ranges[name]))
+                add_pair(result.graph, name, f"{name}__rounded", roundings[name].codes)
             added.input[place] = f"{name}__rounded"
         if node.name in quantized:
             weight = f"{node.name}__rounded"
