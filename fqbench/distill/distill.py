@@ -27,7 +27,7 @@ from fqbench.spec.model import Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.choose import variant_of
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.search import Judge
+from fqbench.tune.search import OutputsJudge
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
@@ -81,7 +81,9 @@ def distill(
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder))
-        judge = Judge.of(teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held])
+        judge = OutputsJudge.of(
+            teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held]
+        )
         student = Student(
             start,
             where,
@@ -139,4 +141,5 @@ def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
             for name, why in record.float_layers.items()
         },
         rounded={},
+        wide={},
     )

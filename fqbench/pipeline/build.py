@@ -86,14 +86,14 @@ class Build:
         if cell.precision == "int8_file":
             return self._given(cell.backend)
         if cell.precision == "int8_all":
-            return self._lowered(cell.backend, None)
+            return self._lowered(cell.backend, everything=True)
         if cell.precision == "int8" and self.pays(cell):
             return self.lowered(cell)
         return self._fp32(cell.backend)
 
     def lowered(self, cell: Cell) -> Artifact:
         """The INT8 form of the model for ``cell``'s backend, whether or not it pays."""
-        return self._lowered(cell.backend, self._chosen(cell.backend))
+        return self._lowered(cell.backend, everything=False)
 
     def pays(self, cell: Cell) -> bool:
         """Whether the INT8 form is used: where it is faster than FP32 by more than noise."""
@@ -123,14 +123,14 @@ class Build:
         """Which layers of an INT8 cell are in float, and why."""
         return Choice.read(self._chosen(cell.backend).file("choice.json"))
 
-    def _lowered(self, backend: str, choice: Artifact | None) -> Artifact:
-        made = {"quantization": self._quantized(backend)}
-        if choice is not None:
-            made["choice"] = choice
+    def _lowered(self, backend: str, *, everything: bool) -> Artifact:
+        """The INT8 form; of ``everything`` whatever the choice keeps in float."""
+        made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
+        how = {"everything": everything}
         return self._steps.make(
             f"lower_{backend}",
-            {name: artifact.key for name, artifact in made.items()},
-            {name: str(artifact.path) for name, artifact in made.items()},
+            {**{name: artifact.key for name, artifact in made.items()}, **how},
+            {**{name: str(artifact.path) for name, artifact in made.items()}, **how},
             LOWERING[backend],
         )
 
@@ -225,6 +225,7 @@ class Build:
         measured = self._spec.speed == "measured"
         described = {
             **self._reading,
+            "decode": self._spec.decode.model_dump(mode="json"),
             "backend": backend,
             "limit": limit,
             "threads": THREADS if measured else None,

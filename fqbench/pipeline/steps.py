@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,37 @@ def choose(arguments: Arguments, report: Report) -> None:
     folder = Path(arguments["quantization"])
     model = onnx.load(str(folder / "model.onnx"))
     record = Quantization.read(folder / "quantization.json")
-    feeds = list(_feeds(arguments, lambda done, total: None))
     wish = Wish(arguments["limit"], arguments["threads"])
+    images = [_image(arguments, Path(path)) for path in arguments["images"]]
+    feeds = [feed for feed, _ in images]
     teacher = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    choice = choose(arguments["backend"], model, record, feeds, wish, report, teacher)
+    judge = _judge(arguments, teacher, images)
+    choice = choose(arguments["backend"], model, record, feeds, wish, report, judge)
     choice.write(Path(arguments["folder"]) / "choice.json")
+
+
+def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
+    """What tells how far a quantized model is from ``teacher`` on ``images``.
+
+    A detector's answers, where it has any; the raw outputs of others.
+    """
+    from pydantic import TypeAdapter
+
+    from fqbench.quantize.graph import Graph
+    from fqbench.spec import Decode, PPYoloe, YoloV5, YoloX
+    from fqbench.tune.answers import SCORE, AnswersJudge
+    from fqbench.tune.error import raw_outputs
+    from fqbench.tune.search import OutputsJudge
+    from fqbench.vision.decode import decoder
+
+    kind: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
+    if isinstance(kind, YoloV5 | YoloX | PPYoloe):
+        kind = kind.model_copy(update={"score": max(kind.score, SCORE)})
+        size = Preprocess.model_validate(arguments["preprocess"]).resize.output
+        judge = AnswersJudge.of(teacher, images, decoder(kind, size))
+        if judge is not None:
+            return judge
+    return OutputsJudge.of(teacher, raw_outputs(Graph(teacher)), [feed for feed, _ in images])
 
 
 def distill(arguments: Arguments, report: Report) -> str | None:
@@ -133,7 +159,7 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
 
     folder = Path(arguments["folder"])
     model, quantization, choice = _quantized(arguments)
-    lowered = lower(model, quantization, float_silu=choice is not None and choice.float_silu)
+    lowered = lower(model, quantization, float_silu=choice.float_silu)
     onnx.save(lowered, str(folder / "model.onnx"))
     _write_plan(folder, *layer_counts(lowered))
 
@@ -162,7 +188,10 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
 
 
 def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
-    """The graph of a quantization, its record as the choice applies it, and the choice if any."""
+    """The graph of a quantization, its record as the choice applies it, and the choice.
+
+    With ``everything`` no layer stays in float that the record does not keep there.
+    """
     import onnx
 
     from fqbench.quantize.record import Quantization
@@ -171,9 +200,9 @@ def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
     folder = Path(arguments["quantization"])
     record = Quantization.read(folder / "quantization.json")
     model = onnx.load(str(folder / "model.onnx"))
-    if "choice" not in arguments:
-        return model, record, None
     choice = Choice.read(Path(arguments["choice"]) / "choice.json")
+    if arguments["everything"]:
+        choice = replace(choice, float_layers=record.float_layers)
     return model, choice.applied(record), choice
 
 
@@ -252,6 +281,12 @@ def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[floa
     }
     timing = time_interleaved(calls, Effort(**arguments["effort"]), on_round=report)
     return {name: [list(block) for block in blocks] for name, blocks in timing.blocks.items()}
+
+
+def _image(cell: Arguments, path: Path) -> tuple[list[Any], Any]:
+    """The tensors that ``cell`` is given for an image, and where it lies in them."""
+    prepared = prepare(read_image(path), Preprocess.model_validate(cell["preprocess"]))
+    return model_inputs(prepared, cell["inputs"]), prepared.geometry
 
 
 def _feed(cell: Arguments, image: Any) -> list[Any]:

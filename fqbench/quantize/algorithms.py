@@ -70,8 +70,11 @@ def calibrated(
     return Range(low, high, amax)
 
 
-def searched(statistics: Statistics, behind: Function = identity) -> Range:
+def searched(statistics: Statistics, behind: Function = identity, clipping: float = 1.0) -> Range:
     """The range of least mean squared error of what ``behind`` makes of the rounded values.
+
+    Errors of what is cut off count ``clipping`` times: unlike those of rounding they all have one
+    sign, and do not make up for each other in what reads the tensor.
 
     Both ends are searched in turns among ``SHRINKING`` parts of what occurred, so that of ranges
     that do equally well the widest is found.
@@ -84,18 +87,18 @@ def searched(statistics: Statistics, behind: Function = identity) -> Range:
     for _ in range(TURNS):
         before = low
         if highs[0] > 0.0:
-            high = highs[[np.argmin(_squared(errors, low, highs))]]
+            high = highs[[np.argmin(_squared(errors, low, highs, clipping))]]
         if lows[0] < 0.0:
-            low = lows[[np.argmin(_squared(errors, lows, high))]]
+            low = lows[[np.argmin(_squared(errors, lows, high, clipping))]]
         if low == before:
             break
     amaxes = statistics.amax * SHRINKING
     lowest = np.full(amaxes.shape, -SYMMETRIC_MAX)
-    amax_errors = errors.squared(amaxes / SYMMETRIC_MAX, lowest, 2 * SYMMETRIC_MAX + 1)
+    amax_errors = errors.squared(amaxes / SYMMETRIC_MAX, lowest, 2 * SYMMETRIC_MAX + 1, clipping)
     return Range(float(low[0]), float(high[0]), float(amaxes[np.argmin(amax_errors)]))
 
 
-def _squared(errors: CodeErrors, low: Values, high: Values) -> Values:
+def _squared(errors: CodeErrors, low: Values, high: Values, clipping: float) -> Values:
     """Squared error of each range, one end of which may be the same for all."""
     scales = (high - low) / LEVELS
-    return errors.squared(scales, -np.rint(-low / scales), LEVELS + 1)
+    return errors.squared(scales, -np.rint(-low / scales), LEVELS + 1, clipping)

@@ -10,7 +10,7 @@ import onnx
 
 from fqbench.errors import StepError
 from fqbench.quantize.adapt import rounded_layers
-from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, silu
+from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, searched, silu
 from fqbench.quantize.code_errors import Function
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, observe
@@ -18,6 +18,7 @@ from fqbench.quantize.record import Quantization
 from fqbench.quantize.statistics import Statistics
 
 ASKED = "the spec keeps it in float"
+CLIPPING = 8.0
 UNKNOWN = "calibration gave no range for its input or result"
 
 
@@ -44,6 +45,7 @@ def calibrate(
         weight_amax=weight_amax,
         float_layers=_kept(graph, ranges, keep_float),
         rounded=rounded_layers(graph, seen.moments, weight_amax),
+        wide=wide_ranges(graph, seen.statistics) if algorithm == "search" else {},
     )
 
 
@@ -53,6 +55,15 @@ def activation_ranges(
     """The range of each tensor. What only a SiLU reads is judged by what that makes of it."""
     return {
         name: calibrated(statistics, algorithm, behind(graph, name))
+        for name, statistics in seen.items()
+        if statistics.amax > 0.0
+    }
+
+
+def wide_ranges(graph: Graph, seen: Mapping[str, Statistics]) -> dict[str, Range]:
+    """The range of each tensor that is found where cutting off counts ``CLIPPING`` times."""
+    return {
+        name: searched(statistics, behind(graph, name), CLIPPING)
         for name, statistics in seen.items()
         if statistics.amax > 0.0
     }

@@ -31,11 +31,25 @@ class CodeErrors:
         sums = np.cumsum([self._counts, self._counts * self._wanted], axis=1)
         self._below = np.concatenate([np.zeros((2, 1)), sums], axis=1)
 
-    def squared(self, scales: Values, lowest: Values, codes: int) -> Values:
-        """Sum of squared differences, for each spacing."""
+    def squared(self, scales: Values, lowest: Values, codes: int, clipping: float = 1.0) -> Values:
+        """Sum of squared differences, for each spacing; those of what lies beyond the codes count
+        ``clipping`` times."""
         reals, count, first = self._shared(scales, lowest, codes)
         whole = self._counts @ (self._wanted * self._wanted)
-        return np.asarray(whole - (reals * (2.0 * first - reals * count)).sum(axis=1))
+        found = whole - (reals * (2.0 * first - reals * count)).sum(axis=1)
+        if clipping != 1.0:
+            found = found + (clipping - 1.0) * self._clipped(scales, lowest, codes)
+        return np.asarray(found)
+
+    def _clipped(self, scales: Values, lowest: Values, codes: int) -> Values:
+        """The part of ``squared`` that lies more than half a step beyond the codes."""
+        squares = np.concatenate([[0.0], np.cumsum(self._counts * self._wanted**2)])
+        sums = np.stack([*self._below, squares])
+        low, high = lowest * scales, (lowest + (codes - 1)) * scales
+        below = sums[:, np.searchsorted(self._values, low - scales / 2)]
+        above = sums[:, -1:] - sums[:, np.searchsorted(self._values, high + scales / 2)]
+        ends = ((self._behind(low), below), (self._behind(high), above))
+        return np.asarray(sum(end**2 * n - 2.0 * end * s + q for end, (n, s, q) in ends))
 
     def moments(self, scales: Values, lowest: Values, codes: int) -> Values:
         """Difference of the means plus difference of the standard deviations."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from fqbench.quantize.algorithms import Range
@@ -27,7 +27,8 @@ class Quantization:
     ``ranges``: what eight bits shall represent of each activation. ``weight_amax``: largest
     magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
     each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
-    code, see ``rounding``.
+    code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
+    serves a backend better is found out on images.
     """
 
     method: str
@@ -37,6 +38,12 @@ class Quantization:
     weight_amax: Mapping[str, tuple[float, ...]]
     float_layers: Mapping[str, str]
     rounded: Mapping[str, Rounded] = field(default_factory=dict)
+    wide: Mapping[str, Range] = field(default_factory=dict)
+
+    def widened(self, tensors: Collection[str]) -> Quantization:
+        """With the wide ranges of ``tensors``."""
+        wide = {name: self.wide[name] for name in tensors if name in self.wide}
+        return replace(self, ranges={**self.ranges, **wide})
 
     def write(self, path: Path) -> None:
         """Write as JSON, codes in base 64."""
@@ -49,7 +56,8 @@ class Quantization:
     def read(path: Path) -> Quantization:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
-        data["ranges"] = {name: Range(**ends) for name, ends in data["ranges"].items()}
+        for key in ("ranges", "wide"):
+            data[key] = {name: Range(**ends) for name, ends in data[key].items()}
         data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
         data["rounded"] = {
             name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))

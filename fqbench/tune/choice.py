@@ -33,12 +33,13 @@ class LayerCost:
 class Choice:
     """The layers that stay in float, each with why; the error before and after; what was tried.
 
-    ``float_silu``: whether SiLU is computed in float between integers. ``forms``: milliseconds of
-    each form of the graph that was timed.
+    ``float_silu``: whether SiLU is computed in float between integers. ``wide``: tensors that take
+    the record's wide range. ``forms``: milliseconds of each form of the graph that was timed.
     """
 
     float_layers: Mapping[str, str]
     float_silu: bool
+    wide: tuple[str, ...]
     error_all_int8: float
     error: float
     layers: tuple[LayerCost, ...]
@@ -50,11 +51,12 @@ class Choice:
 
     def applied(self, quantization: Quantization) -> Quantization:
         """The record as this backend lowers it."""
-        return replace(quantization, float_layers=self.float_layers)
+        return replace(quantization.widened(self.wide), float_layers=self.float_layers)
 
     @staticmethod
     def read(path: Path) -> Choice:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
         data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
+        data["wide"] = tuple(data["wide"])
         return Choice(**data)

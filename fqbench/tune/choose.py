@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import onnx
 
@@ -17,7 +18,16 @@ from fqbench.tune import paddle_speed
 from fqbench.tune.choice import ACCURACY, SPEED, Choice, LayerCost
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import Judge, OnStep, Variant, fewest, sensitivities
+from fqbench.tune.search import (
+    Judge,
+    OnStep,
+    OutputsJudge,
+    Variant,
+    fewest,
+    needed,
+    sensitivities,
+    widest,
+)
 from fqbench.tune.speed import latencies, layer_times
 
 LOCAL_IMAGES = 2
@@ -48,11 +58,11 @@ def choose(
     feeds: Sequence[Feed],
     wish: Wish,
     on_step: OnStep,
-    teacher: onnx.ModelProto | None = None,
+    judge: Judge | None = None,
 ) -> Choice:
     """Decide for ``backend`` which layers of the quantized ``model`` stay in float.
 
-    ``teacher``: the FP32 model that errors are told against, where that is another one.
+    ``judge``: tells errors; None for one by the raw outputs of ``model``.
     """
     graph = Graph(model)
     fixed = dict(quantization.float_layers)
@@ -62,7 +72,8 @@ def choose(
     if float_silu and wish.threads is not None:
         forms = _silu_forms(model, quantization, feeds[0], wish.threads)
         float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
-    variant = variant_of(backend, model, quantization, float_silu)
+    judge = judge or OutputsJudge.of(model, raw_outputs(graph), feeds)
+    form = partial(variant_of, backend, model, float_silu=float_silu)
     layers = [node.name for node in graph.layers() if node.name not in fixed]
     own = local_errors(
         model,
@@ -72,36 +83,64 @@ def choose(
         affine_codes if integers else symmetric_codes,
         results=integers,
     )
-    judge = Judge.of(teacher or model, raw_outputs(graph), feeds)
-    before = after = judge.error(variant(()))
+    variant = form(quantization)
+    times: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    if integers and wish.threads is not None:
+        times = (
+            layer_times(model, graph, feeds[0], wish.threads),
+            layer_times(variant(()), graph, feeds[0], wish.threads),
+        )
     costs: dict[str, float] = {}
-    kept = dict(fixed)
-    if wish.limit is not None and before > wish.limit:
+    chosen: tuple[str, ...] = ()
+    if wish.limit is not None and judge.error(variant(())) > wish.limit:
         order = sorted(layers, key=lambda name: -own[name])
         costs = sensitivities(variant, layers, order[:TRIED], judge, on_step)
-        worst = sorted(costs, key=lambda name: -costs[name])
-        chosen, after = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
-        kept.update(dict.fromkeys(chosen, ACCURACY))
-    times: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    if wish.threads is not None:
-        if integers:
-            times = (
-                layer_times(model, graph, feeds[0], wish.threads),
-                layer_times(variant(()), graph, feeds[0], wish.threads),
-            )
-        tried = {text: {*kept, *more} for text, more in _forms(graph, times).items()}
-        if len(tried) > 1:
-            timed = _timed(backend, model, quantization, variant, tried, feeds[0], wish.threads)
-            forms.update(timed)
-            faster = tried[_fastest(timed)] - kept.keys()
-            if faster:
-                kept.update(dict.fromkeys(faster, SPEED))
-                after = judge.error(variant(kept))
+        worst = sorted(costs, key=lambda name: -costs[name] / _earned(name, times))
+        chosen, _ = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
+    # Only now: beside the errors of layers that stay in float, ranges tell nothing.
+    wide = widest(
+        judge,
+        lambda tensors: form(quantization.widened(tensors))(chosen),
+        _with_two_ranges(graph, quantization),
+    )
+    variant = form(quantization.widened(wide))
+    if chosen and wish.limit is not None:
+        chosen = needed(variant, chosen, judge, wish.limit)
+    kept = {**fixed, **dict.fromkeys(chosen, ACCURACY)}
+    before, after = judge.error(variant(())), judge.error(variant(kept))
+    tried = {text: {*kept, *more} for text, more in _forms(graph, times).items()}
+    if wish.threads is not None and len(tried) > 1:
+        widened = quantization.widened(wide)
+        timed = _timed(backend, model, widened, variant, tried, feeds[0], wish.threads)
+        forms.update(timed)
+        faster = tried[_fastest(timed)] - kept.keys()
+        if faster:
+            kept.update(dict.fromkeys(faster, SPEED))
+            after = judge.error(variant(kept))
     found = tuple(
         LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
         for name in layers
     )
-    return Choice(kept, float_silu, before, after, found, forms)
+    return Choice(kept, float_silu, wide, before, after, found, forms)
+
+
+def _with_two_ranges(graph: Graph, quantization: Quantization) -> list[str]:
+    """The tensors, in the graph's order, whose wide range is another one."""
+    written = [name for node in graph.model.graph.node for name in node.output]
+    ranges, wide = quantization.ranges, quantization.wide
+    return [
+        name
+        for name in (*graph.inputs, *written)
+        if name in ranges and name in wide and wide[name] != ranges[name]
+    ]
+
+
+def _earned(layer: str, times: tuple[Mapping[str, float], Mapping[str, float]]) -> float:
+    """Milliseconds that INT8 saves in ``layer``; a microsecond at least, 1 where it is unknown."""
+    fp32, int8 = times
+    if layer not in fp32 or layer not in int8:
+        return 1.0
+    return max(fp32[layer] - int8[layer], 0.001)
 
 
 def keeping(quantization: Quantization, layers: Collection[str]) -> Quantization:

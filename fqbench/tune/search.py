@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import onnx
 
 from fqbench.quantize.observe import Feed, Watched
@@ -13,28 +15,41 @@ from fqbench.tune.error import Outputs, relative_error
 Variant = Callable[[Collection[str]], onnx.ModelProto]
 """Makes the quantized graph in which the named layers stay in float."""
 
-APART = 2
+APART = 4
 """Images that each layer is tried alone on."""
+GROUPS = 6
+"""Parts of the graph, each of which takes one kind of ranges."""
+CLEARLY = 0.97
+"""What is not less than this part of an error is no better: it may be chance."""
+SPARED = 6
+"""Layers in float, of those that were found, that are tried in INT8 once more."""
 
 OnStep = Callable[[int, int], None]
 
 
+class Judge(Protocol):
+    """Tells how far a quantized graph is from FP32's on images."""
+
+    def error(self, model: onnx.ModelProto, images: int | None = None) -> float:
+        """Relative squared error of ``model`` on the first ``images``, on all if None."""
+
+
 @dataclass(frozen=True)
-class Judge:
-    """Tells the error of a quantized graph: that of its raw outputs against FP32's on images."""
+class OutputsJudge:
+    """A judge by raw outputs."""
 
     names: tuple[str, ...]
     feeds: tuple[Feed, ...]
     reference: tuple[Outputs, ...]
 
     @staticmethod
-    def of(model: onnx.ModelProto, names: Sequence[str], feeds: Sequence[Feed]) -> Judge:
+    def of(model: onnx.ModelProto, names: Sequence[str], feeds: Sequence[Feed]) -> OutputsJudge:
         """A judge of graphs that quantize ``model``, by its tensors ``names``."""
-        judge = Judge(tuple(names), tuple(feeds), ())
-        return Judge(judge.names, judge.feeds, tuple(judge.outputs(model, len(feeds))))
+        judge = OutputsJudge(tuple(names), tuple(feeds), ())
+        return OutputsJudge(judge.names, judge.feeds, tuple(judge.outputs(model, len(feeds))))
 
     def error(self, model: onnx.ModelProto, images: int | None = None) -> float:
-        """Relative squared error of ``model`` on the first ``images``."""
+        """See ``Judge``."""
         count = len(self.feeds) if images is None else min(images, len(self.feeds))
         return relative_error(self.reference[:count], self.outputs(model, count))
 
@@ -54,6 +69,28 @@ def sensitivities(
         found[layer] = judge.error(variant([name for name in layers if name != layer]), APART)
         on_step(done, len(shown))
     return found
+
+
+def widest(
+    judge: Judge, form: Callable[[Collection[str]], onnx.ModelProto], tensors: Sequence[str]
+) -> tuple[str, ...]:
+    """Those of ``tensors``, in the graph's order, that are to take their wide range.
+
+    ``form`` makes the graph in which the named ones do. They are tried in a few groups: all or
+    none of them first, then each group the other way.
+    """
+    if not tensors:
+        return ()
+    groups = [frozenset(part.tolist()) for part in np.array_split(np.array(tensors), GROUPS)]
+    tried = {wide: judge.error(form(wide)) for wide in (frozenset[str](), frozenset(tensors))}
+    chosen = min(tried, key=lambda wide: tried[wide])
+    least = tried[chosen]
+    for group in groups:
+        other = chosen ^ group
+        error = judge.error(form(other))
+        if error < CLEARLY * least:
+            chosen, least = other, error
+    return tuple(name for name in tensors if name in chosen)
 
 
 def fewest(
@@ -76,3 +113,13 @@ def fewest(
         else:
             few = middle
     return tuple(order[:many]), found
+
+
+def needed(variant: Variant, kept: Sequence[str], judge: Judge, limit: float) -> tuple[str, ...]:
+    """Those of ``kept`` without which the error is above ``limit``; the last are tried first."""
+    left = list(kept)
+    for layer in kept[::-1][:SPARED]:
+        without = [name for name in left if name != layer]
+        if judge.error(variant(without)) <= limit:
+            left = without
+    return tuple(left)
