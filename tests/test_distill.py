@@ -9,13 +9,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from fqbench.distill.distill import TAUGHT_IN_FLOAT
+from fqbench.distill.distill import TAUGHT_IN_FLOAT, undecided
 from fqbench.distill.history import BROKEN, LAST, REACHED
 from fqbench.distill.schedule import batch, is_held_out
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.lower.onnxruntime import lower
 from fqbench.lower.symmetric import symmetric
+from fqbench.quantize.adapt import adapted
+from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import calibrate, weight_limits
 from fqbench.quantize.graph import Graph
@@ -257,6 +259,27 @@ def test_a_classifier_learns_by_its_logits(trained):
     for name in ("classifier", "classifier_l2", "classifier_paddle"):
         start, *_, last = trained.errors(name)
         assert last < start, name
+
+
+@pytest.mark.parametrize("kind", ["detector", "classifier"])
+def test_the_start_has_the_codes_of_calibration_and_nearly_the_teacher_s_weights(trained, kind):
+    model, record = trained.source(kind), trained.record(kind)
+    graph = Graph(model)
+    layers = [layer.name for layer in graph.layers()]
+    start = Graph(undecided(model, adapted(model, record, layers), record))
+    nearer = 0
+    for layer in graph.layers():
+        amax, rounded = record.weight_amax[layer.input[1]], record.rounded[layer.name]
+        weight, own = start.weight(layer), graph.weight(layer)
+        codes, scales = int8_weight(weight, amax)
+        assert codes.tobytes() == rounded.codes
+        units = scales.reshape(-1, *(1,) * (own.ndim - 1))
+        assert np.abs(weight - own).max() <= np.abs(codes * units - own).max()
+        nearer += np.sum(np.abs(weight - own) < np.abs(codes * units - own))
+    assert nearer > 0
+    limits = weight_limits(start)
+    for name, amax in record.weight_amax.items():
+        assert limits[name] == pytest.approx(amax, rel=1e-6)
 
 
 # What the options do

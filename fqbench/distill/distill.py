@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import numpy_helper
 
@@ -19,6 +20,7 @@ from fqbench.distill.train import Training, train
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.quantize.adapt import adapted
+from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
@@ -31,6 +33,9 @@ from fqbench.tune.search import OutputsJudge
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
+
+WITHIN = 0.49
+"""Of the distance of two codes: what is no farther from one rounds to it."""
 
 TAUGHT_IN_FLOAT = "the student was taught with it in float"
 
@@ -71,7 +76,7 @@ def distill(
     record = task.choice.applied(task.record)
     float_silu = task.choice.float_silu
     where = roundings(task.backend, teacher, record, float_silu=float_silu)
-    start = adapted(teacher, record, where.layers)
+    start = undecided(teacher, adapted(teacher, record, where.layers), record)
     held = [number for number in range(images) if is_held_out(number, images)]
 
     def error(weights: Arrays) -> float:
@@ -117,6 +122,25 @@ def _lesson(nodes: tuple[str, ...], lessons: Lessons, settings: Distillation) ->
     # So that every tensor counts alike, whatever the size of its values.
     weights = tuple(share / spread if spread > 0.0 else 0.0 for spread in lessons.spreads())
     return Lesson(nodes, loss, weights)
+
+
+def undecided(
+    teacher: onnx.ModelProto, rounded: onnx.ModelProto, record: Quantization
+) -> onnx.ModelProto:
+    """``rounded`` with weights that round to the same codes, but are as near the teacher's as can.
+
+    On their grid, no small step of training would turn a code.
+    """
+    own, found = Graph(teacher), Graph(rounded)
+    weights = {}
+    for layer in own.layers():
+        name, grid = layer.input[1], found.weight(layer)
+        columns = (slice(None),) + (None,) * (grid.ndim - 1)
+        reach = WITHIN * np.array(record.weight_amax[name])[columns] / INT8_MAX
+        weights[name] = own.as_stored(
+            layer, np.clip(own.weight(layer), grid - reach, grid + reach).astype(np.float32)
+        )
+    return _with(rounded, weights)
 
 
 def _with(model: onnx.ModelProto, weights: Arrays) -> onnx.ModelProto:

@@ -251,7 +251,7 @@ class Distillation(_Record):
     loss: Literal["l2", "soft_label"] | None = None
     alpha: Annotated[float, Field(gt=0)] = 1.0
     nodes: tuple[str, ...] = ()
-    iterations: Annotated[int, Field(gt=0)] = 300
+    iterations: Annotated[int, Field(gt=0)] = 200
     batch_size: Annotated[int, Field(gt=0, le=1024)] = 4
     eval_iterations: Annotated[int, Field(gt=0)] = 50
     learning_rate: LearningRate = LearningRate()

@@ -20,6 +20,7 @@ from fqbench.spec import (
     Preprocess,
     YoloV5,
 )
+from fqbench.spec.model import Distillation
 from fqbench.zoo import digits, png
 
 DATA_VERSION = "1"
@@ -27,6 +28,8 @@ DATA_VERSION = "1"
 
 _SEED = 1797
 _CALIBRATION_IMAGES = 64
+_ITERATIONS = 100
+"""Of distillation: enough for networks this small, and a default run is to take a few minutes."""
 _SCENES = 100
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -140,6 +143,7 @@ def _classifier(data_dir: Path) -> ModelSpec:
             kind="imagenet", images=data_dir / "images", list=data_dir / "labels.txt"
         ),
         calibration=Calibration(images=data_dir / "calibration", count=_CALIBRATION_IMAGES),
+        distillation=Distillation(iterations=_ITERATIONS),
     )
 
 
@@ -156,6 +160,7 @@ def _detector(data_dir: Path) -> ModelSpec:
             kind="coco", images=data_dir / "images", annotations=data_dir / "annotations.json"
         ),
         calibration=Calibration(images=data_dir / "calibration", count=_CALIBRATION_IMAGES),
+        distillation=Distillation(iterations=_ITERATIONS),
     )
 
 
