@@ -31,7 +31,7 @@ def train_all(arguments, report):
 def train(folder, name, asked):
     model = onnx.load(str(folder / f"{asked['model']}.onnx"))
     record = Quantization.read(folder / f"{asked['model']}.json")
-    choice = Choice(asked["float_layers"], asked["float_silu"], 0.0, 0.0, (), {})
+    choice = Choice(asked["float_layers"], asked["float_silu"], (), 0.0, 0.0, (), {})
     settings = Distillation.model_validate(asked["settings"])
     task = Task(asked["backend"], model, record, choice, settings, "mAP")
     images = np.load(folder / f"{asked['model']}.npy")
