@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,23 @@ from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 
 Arguments = dict[str, Any]
+Step = Callable[[Arguments, Report], None]
+
+
+def _write_seconds(folder: Path, seconds: float) -> None:
+    (folder / "timing.json").write_text(json.dumps({"seconds": seconds}))
+
+
+def timed(step: Step) -> Step:
+    """The step, which then records in its folder what it took."""
+
+    @wraps(step)
+    def measured(arguments: Arguments, report: Report) -> None:
+        start = time.perf_counter()
+        step(arguments, report)
+        _write_seconds(Path(arguments["folder"]), time.perf_counter() - start)
+
+    return measured
 
 
 def canonical(arguments: Arguments, report: Report) -> None:
@@ -60,13 +78,13 @@ def zoo_model(arguments: Arguments, report: Report) -> None:
     export_synthetic(arguments["name"], preprocess, Path(arguments["folder"]))
 
 
+@timed
 def calibrate(arguments: Arguments, report: Report) -> None:
-    """Find the ranges; write their record and the time it took into ``folder``."""
+    """Find the ranges; write their record into ``folder``."""
     import onnx
 
     from fqbench.quantize import calibrate as quantize
 
-    start = time.perf_counter()
     folder = Path(arguments["folder"])
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
     feeds = _feeds(arguments, report)
@@ -74,9 +92,9 @@ def calibrate(arguments: Arguments, report: Report) -> None:
     record = quantize.calibrate(model, feeds, offline["algorithm"], offline["keep_float"])
     record.write(folder / "quantization.json")
     onnx.save(model, str(folder / "model.onnx"))
-    (folder / "timing.json").write_text(json.dumps({"seconds": time.perf_counter() - start}))
 
 
+@timed
 def choose(arguments: Arguments, report: Report) -> None:
     """Decide which layers ``backend`` runs in float; write ``choice.json`` into ``folder``."""
     import onnx
@@ -147,10 +165,11 @@ def distill(arguments: Arguments, report: Report) -> str | None:
     taught.record.write(folder / "quantization.json")
     onnx.save(taught.model, str(folder / "model.onnx"))
     (folder / "history.json").write_text(json.dumps(asdict(taught.history), indent=1))
-    (folder / "timing.json").write_text(json.dumps({"seconds": taught.history.seconds}))
+    _write_seconds(folder, taught.history.seconds)
     return taught.warning
 
 
+@timed
 def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
     """Write the INT8 form of the graph in ``quantization`` for ONNX Runtime into ``folder``."""
     import onnx
@@ -164,6 +183,7 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
     _write_plan(folder, *layer_counts(lowered))
 
 
+@timed
 def lower_paddle(arguments: Arguments, report: Report) -> None:
     """Write the INT8 form of the graph in ``quantization`` for Paddle Inference into ``folder``."""
     import onnx

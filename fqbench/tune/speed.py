@@ -19,7 +19,7 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 
 RUNS = 10
-EFFORT = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
+EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, longest=2.0)
 """Enough to tell 2 % from noise; far less than what a reported latency takes."""
 
 KERNEL = re.compile(r"(?:_token_\d+)?_kernel_time$")
