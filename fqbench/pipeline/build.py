@@ -228,8 +228,9 @@ class Build:
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
         margin = self._margins.for_cell(self._spec, backend, self.method)
-        tells = margin is not None and self._spec.weights == "trained"
-        limit = error_within(AIM * margin.drop, self._spec.metric) if margin and tells else None
+        limit = None
+        if margin is not None and self._spec.weights == "trained":
+            limit = error_within(AIM * margin.drop, self._spec.metric)
         measured = self._spec.speed == "measured"
         described = {
             **self._reading,
