@@ -28,8 +28,8 @@ FEWEST_JUDGING, MOST_JUDGING = 8, 64
 at most: small images are quick to judge by, and each says less."""
 
 AIM = 0.7
-"""Part of a margin that layers are chosen for: what they are chosen by is an estimate from a few
-images, off by a third either way, and aimed at the margin itself every other model would miss it."""
+"""Part of a margin that layers are chosen for. What they are chosen by is an estimate from a few
+images, off by a third either way: aimed at the margin itself, every other model would miss it."""
 
 THREADS = 1
 """Of the runtime whose speed decides: as latency is reported by default."""
