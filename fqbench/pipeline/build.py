@@ -27,10 +27,6 @@ FEWEST_JUDGING, MOST_JUDGING = 8, 64
 """How much of the calibration images tells what rounding a layer costs, and how many at least and
 at most: small images are quick to judge by, and each says less."""
 
-AIM = 0.7
-"""Part of a margin that layers are chosen for. What they are chosen by is an estimate from a few
-images, off by a third either way: aimed at the margin itself, every other model would miss it."""
-
 THREADS = 1
 """Of the runtime whose speed decides: as latency is reported by default."""
 
@@ -230,7 +226,7 @@ class Build:
         margin = self._margins.for_cell(self._spec, backend, self.method)
         limit = None
         if margin is not None and self._spec.weights == "trained":
-            limit = error_within(AIM * margin.drop, self._spec.metric)
+            limit = error_within(margin.drop, self._spec.metric)
         measured = self._spec.speed == "measured"
         described = {
             **self._reading,
