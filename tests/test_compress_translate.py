@@ -132,7 +132,8 @@ def test_each_method_has_images_and_reading_of_its_own(home):
 @pytest.mark.parametrize("other", ["qat", "ptq"])
 def test_what_the_other_method_needs_may_be_missing(home, other):
     changes = {f"Global.{other}_image_path": "gone", f"Global.{other}_preprocess": MISSING}
-    spec_of(home, changes, "PTQ" if other == "qat" else "QAT")
+    spec = spec_of(home, changes, "PTQ" if other == "qat" else "QAT")
+    assert spec.calibration.images.is_dir()
 
 
 class TestLimit:

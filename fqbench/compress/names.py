@@ -42,9 +42,7 @@ def read_names(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     layers = [
         {
             "name": node.name,
-            "kind": CONVOLUTIONS[graph.is_depthwise(node)]
-            if node.op_type == "Conv"
-            else PRODUCTS[0],
+            "kind": _kind(graph, node),
             "source": node.input[0],
             "weight": node.input[1],
             "variable": variables.get(node.name),

@@ -24,7 +24,8 @@ SHOWN = 10
 MEANING = (
     "Own error: relative squared error of the layer's result when it alone is rounded and reads"
     " what FP32 reads. Error of the model: that of its raw outputs when the layer alone is rounded,"
-    " and about how many points that costs. Measured on calibration images; all layers stand in"
+    " for a detector the one that costs as much as what changes in its detections, and about how"
+    " many points that costs. Measured on calibration images; all layers stand in"
     " results.json."
 )
 

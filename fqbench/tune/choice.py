@@ -18,7 +18,7 @@ class LayerCost:
     """One layer: what rounding it costs, and how long its kernel takes.
 
     ``own_error``: relative squared error of its result when it is given FP32's input. ``error``:
-    that of the model's raw outputs when it alone is quantized. Times in milliseconds. None where
+    what the judge tells of the model when it alone is quantized. Times in milliseconds. None where
     it was not measured.
     """
 
