@@ -93,7 +93,7 @@ def compared(pipeline: ModelPipeline) -> tuple[dict[str, float], dict[str, float
         PEERS[1]: on_openvino(int8_model, feeds[0]),
     }
     blocks = time_interleaved(calls, Effort()).blocks
-    medians = {key: stats.latency(found).p50.value for key, found in blocks.items()}
+    medians = {key: stats.latency([found]).p50.value for key, found in blocks.items()}
     made = {OWN: pipeline.build.quantization(Cell(name, "onnxruntime", "cpu", "int8")).seconds}
     return medians, {**made, PEERS[0]: middle - start, PEERS[1]: end - middle}
 

@@ -47,7 +47,7 @@ def main(names: list[str]) -> int:
         if original is not None:
             calls["original"] = session(original.read_bytes())
         times = time_interleaved(calls, Effort()).blocks
-        medians = {key: stats.latency(blocks).p50.value for key, blocks in times.items()}
+        medians = {key: stats.latency([blocks]).p50.value for key, blocks in times.items()}
         model, peak = medians["model"], SIDE**3 / medians["matmul"] / 1e6
         speed, known = multiply_adds / model / 1e6, KNOWN.get(name)
         if original is not None:

@@ -1,0 +1,1 @@
+"""Whether HEAD is slower or less right than BASE."""
