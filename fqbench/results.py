@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
+from fqbench.measure.launches import Stopped
 from fqbench.measure.stats import Interval, Latency
 from fqbench.tune.choice import LayerCost
 
@@ -27,7 +28,10 @@ class Row:
 
     ``float_layers``: layers that stay in float, each with why. ``drop_all_int8``: the drop where
     none did, in points. ``slowdown``: how many times as long as FP32 the INT8 form takes, where
-    it does not pay and FP32 runs instead. ``layers``: what is known of each layer.
+    it does not pay and FP32 runs instead. ``layers``: what is known of each layer. ``roofline``:
+    the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
+    ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
+    since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
     """
 
     cell: Cell
@@ -36,6 +40,11 @@ class Row:
     weights: str = "trained"
     method: str | None = None
     latency: Latency | None = None
+    launches: int | None = None
+    stopped: Stopped | None = None
+    pinned: bool | None = None
+    multiply_adds: int | None = None
+    roofline: Interval | None = None
     ratio: Interval | None = None
     metric: str | None = None
     accuracy: float | None = None
@@ -78,6 +87,11 @@ class Row:
             "weights": self.weights,
             "method": self.method,
             "latency_ms": _latency(self.latency),
+            "launches": self.launches,
+            "stopped": self.stopped,
+            "pinned": self.pinned,
+            "multiply_adds": self.multiply_adds,
+            "roofline": _interval(self.roofline),
             "ratio": _interval(self.ratio),
             "metric": self.metric,
             "accuracy": self.accuracy,

@@ -127,3 +127,24 @@ def return_nan(arguments, report):
 
 def return_object(arguments, report):
     return object()
+
+
+def answering(arguments, questions):
+    """Answer each question with this process, its number, and the question itself."""
+    yield os.getpid()
+    for number, question in enumerate(questions, start=arguments["start"]):
+        if question == "exit":
+            os._exit(3)
+        if question == "abort":
+            os.abort()
+        if question == "raise":
+            raise RuntimeError("no such kernel")
+        if question == "usage":
+            raise UsageError("an image of the wrong size")
+        if question == "hang":
+            time.sleep(60)
+        if question == "eat":
+            held = bytearray(os.urandom(1 << 20)) * 300
+            time.sleep(10)
+            del held
+        yield [os.getpid(), number, question]

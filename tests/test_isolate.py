@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fqbench.errors import StepError, UsageError
+from fqbench.errors import FqbenchError, StepError, UsageError
 from fqbench.isolate import call, child
-from fqbench.isolate.parent import _run, _Watch
+from fqbench.isolate.parent import _conversation, _run, _Watch
+from fqbench.isolate.process import Interpreter, Request
 
 HERE = Path(__file__).parent
 
@@ -229,8 +230,7 @@ def test_a_child_ends_when_the_parent_s_pipe_does(tmp_path):
         "arguments": {"pid_file": str(pid_file)},
     }
     life_end, life = os.pipe()
-    null = os.open(os.devnull, os.O_WRONLY)
-    ends = (null, life_end)
+    ends = (os.open(os.devnull, os.O_WRONLY), life_end, os.open(os.devnull, os.O_RDONLY))
     command = [sys.executable, "-I", child.__file__, *map(str, ends), str(os.getpid())]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, pass_fds=ends, start_new_session=True
@@ -298,3 +298,104 @@ def test_a_function_of_the_package_is_called_by_name():
 def test_arguments_that_are_no_json_are_refused(value):
     with pytest.raises((TypeError, ValueError)):
         call("fqbench.cells:x", {"value": value}, timeout_s=1.0)
+
+
+# A conversation
+
+
+def talk(function, arguments=None, *, interpreter=None, timeout_s=20.0, **limits):
+    request = Request(
+        f"isolated_functions:{function}",
+        arguments or {},
+        {},
+        interpreter or Interpreter.here(),
+    )
+    return _conversation(request, _Watch("a cell", timeout_s, **limits))
+
+
+def test_each_question_has_its_answer_in_one_process():
+    with talk("answering", {"start": 10}) as conversation:
+        pid = conversation.ready()
+        assert pid != os.getpid()
+        assert [conversation.ask(value) for value in (1, 2.5, "\u2028")] == [
+            [pid, 10, 1],
+            [pid, 11, 2.5],
+            [pid, 12, "\u2028"],
+        ]
+
+
+def test_long_answers_arrive_whole():
+    with talk("answering", {"start": 0}) as conversation:
+        pid = conversation.ready()
+        question = [0.1] * 100_000
+        for number in range(3):
+            assert conversation.ask(question) == [pid, number, question]
+
+
+def test_a_conversation_ends_its_child():
+    with talk("answering", {"start": 0}) as conversation:
+        pid = conversation.ready()
+    assert is_gone(pid)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("exit", "a cell ended with exit code 3 and gave no result"),
+        ("abort", "a cell was killed by SIGABRT"),
+        ("raise", "a cell failed: RuntimeError: no such kernel (isolated_functions.py:"),
+        ("usage", "an image of the wrong size"),
+    ],
+)
+def test_what_ends_a_conversation_is_told(question, told):
+    with talk("answering", {"start": 0}) as conversation:
+        conversation.ready()
+        with pytest.raises(FqbenchError) as caught:
+            conversation.ask(question)
+    assert str(caught.value).startswith(told)
+    assert isinstance(caught.value, UsageError) == (question == "usage")
+
+
+def test_a_question_to_a_dead_child_tells_how_it_died():
+    with talk("answering", {"start": 0}) as conversation:
+        os.kill(conversation.ready(), signal.SIGKILL)
+        with pytest.raises(StepError, match="killed by SIGKILL"):
+            conversation.ask(1)
+
+
+def test_an_answer_that_does_not_come_is_a_hang():
+    with talk("answering", {"start": 0}, timeout_s=1.0) as conversation:
+        conversation.ready()
+        time.sleep(1.2)
+        assert conversation.ask(1), "the time between questions does not count"
+        with pytest.raises(StepError, match="a cell hangs: it did not end within 1 s"):
+            conversation.ask("hang")
+
+
+def test_memory_is_watched_in_a_conversation():
+    with talk("answering", {"start": 0}, memory_mb=150) as conversation:
+        conversation.ready()
+        with pytest.raises(StepError, match="more than the 150 MiB allowed"):
+            conversation.ask("eat")
+
+
+def test_another_interpreter_uses_its_own_modules(tmp_path):
+    """As a child of another environment does: the path is that environment's."""
+    package = tmp_path / "fqbench"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "errors.py").write_text("class FqbenchError(Exception): pass")
+    (tmp_path / "isolated_functions.py").write_text(
+        "def answering(arguments, questions):\n    yield 'another'\n"
+    )
+    other = Interpreter(sys.executable, (str(tmp_path), *sys.path))
+    with talk("answering", interpreter=other) as conversation:
+        assert conversation.ready() == "another"
+
+
+def test_an_interpreter_that_is_not_there_is_told():
+    with (
+        pytest.raises(StepError, match=r"a cell could not be started: .*nowhere"),
+        talk("answering", interpreter=Interpreter("/nowhere/python")),
+    ):
+        pass

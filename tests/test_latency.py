@@ -40,9 +40,34 @@ def test_every_round_is_a_block_of_times():
 
 
 def test_warm_up_runs_are_not_counted():
-    machine = Machine(a=1.0)
+    machine = Machine(a=2.0)
     machine.time()
-    assert len(machine.trace) == 3 + 6 * 4
+    assert len(machine.trace) == 4 + 6 * 2, "two windows of two: three are not whole ones"
+
+
+def falling(*seconds: float) -> Machine:
+    """A model whose first inferences take ``seconds``, the last of them from then on."""
+    machine = Machine(a=0.0)
+    steady = machine.calls["a"]
+
+    def run() -> None:
+        steady()
+        machine.now += seconds[min(len(machine.trace), len(seconds)) - 1]
+
+    machine.calls["a"] = run
+    return machine
+
+
+def test_warm_up_goes_on_until_times_settle():
+    machine = falling(9.0, 8.0, 7.0, 6.0, 5.0)
+    assert machine.time(replaced(settling=1000.0)) == {"a": ((5.0,),) * 6}
+    assert len(machine.trace) == 6 + 6, "the sixth is no faster than the fifth"
+
+
+def test_times_that_keep_falling_end_the_warm_up_at_last():
+    machine = falling(64.0, 32.0, 16.0, 8.0, 4.0)
+    machine.time(replaced(settling=100.0))
+    assert len(machine.trace) == 3 + 6
 
 
 def test_first_slow_inference_is_not_counted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -18,12 +19,13 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, Selection, matrix
 from fqbench.errors import UsageError
 from fqbench.margins import default_margins_path, load_margins
+from fqbench.measure import reference
 from fqbench.pipeline.prepare import find_specs, prepare
-from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.run import Outcome, Plan, run_model
 from fqbench.pipeline.step import Progress as Report
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.report import markdown, terminal
-from fqbench.results import Results, Row
+from fqbench.results import Results
 from fqbench.spec.load import load_specs
 
 DONE = 0
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     selection.check()
     store = Store(default_root())
     margins = load_margins(default_margins_path())
-    rows: list[Row] = []
+    outcome = Outcome()
     with progress(errors) as report:
         specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
         calibrates = "int8" in (options.precisions or ["int8"])
@@ -58,20 +60,25 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             complain(errors, problem)
         for pipeline in ready.pipelines:
             cells = selection.cells([pipeline.spec.name])
-            rows += run_model(pipeline, Plan(cells, margins, threads=options.threads))
-            _write(options.out, options.threads, rows)
-    if rows:
-        results = _write(options.out, options.threads, rows)
+            outcome += run_model(pipeline, Plan(cells, margins, threads=options.threads))
+            results = _write(options.out, options.threads, outcome)
+    if outcome.rows:
         terminal.show(results, Console())
         written = f"Written: {options.out}/results.json, {options.out}/report.md"
         errors.print(written, markup=False, highlight=False, soft_wrap=True)
     if problems or ready.problems:
         return BAD_INPUT
-    return CELL_FAILED if any(row.status == "failed" for row in rows) else DONE
+    return CELL_FAILED if any(row.status == "failed" for row in outcome.rows) else DONE
 
 
-def _write(folder: Path, threads: int, rows: Sequence[Row]) -> Results:
-    results = Results.now(machine.describe(threads), rows)
+def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
+    described = machine.describe(threads)
+    speed = reference.speed([group.reference for group in outcome.samples.groups])
+    if speed is not None:
+        described["reference"] = asdict(speed)
+    results = Results.now(described, outcome.rows)
+    # Results come last: where they are, all of a run is.
+    outcome.samples.write(folder, results.created)
     results.write(folder)
     markdown.write(results, folder)
     return results

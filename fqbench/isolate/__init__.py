@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from fqbench.isolate.parent import Report, call
+from fqbench.isolate.parent import Conversation, Report, call, converse
+from fqbench.isolate.process import Interpreter
 
-__all__ = ["Report", "call"]
+__all__ = ["Conversation", "Interpreter", "Report", "call", "converse"]

@@ -7,6 +7,7 @@ Only what every child needs is imported here, for the sake of its start-up time.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import os
 import signal
@@ -14,39 +15,48 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 TEXT_LIMIT = 300
 
+Answer = Callable[[Mapping[str, Any]], None]
 
-def main(answers_end: int, life_end: int, parent: int) -> NoReturn:
+
+def main(answers_end: int, life_end: int, questions_end: int, parent: int) -> NoReturn:
     """Serve the request on standard input, then exit."""
     _die_with_parent(life_end, parent)
     _die_first_of_memory()
     request = json.load(sys.stdin)
-    sys.path[:] = request["path"]
-    with os.fdopen(answers_end, "wb") as answers:
+    if request["path"] is not None:
+        sys.path[:] = request["path"]
+    with os.fdopen(answers_end, "wb") as answers, os.fdopen(questions_end, "rb") as questions:
 
-        def answer(line: bytes) -> None:
-            answers.write(line)
+        def answer(message: Mapping[str, Any]) -> None:
+            answers.write(_line(message))
             answers.flush()
 
-        answer(_answer(request, lambda *progress: answer(_line({"progress": progress}))))
+        _serve(request, questions, answer)
     # Native libraries may crash while they are torn down, when the answer is already given.
     os._exit(0)
 
 
-def _answer(request: dict[str, Any], report: Callable[..., None]) -> bytes:
+def _serve(request: dict[str, Any], questions: IO[bytes], answer: Answer) -> None:
+    """Answer once, or once and for each question where the function is a generator."""
     from fqbench.errors import FqbenchError
 
     module, _, name = request["function"].partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
-        return _line({"result": function(request["arguments"], report)})
+        if inspect.isgeneratorfunction(function):
+            for result in function(request["arguments"], map(json.loads, questions)):
+                answer({"result": result})
+        else:
+            report: Callable[..., None] = lambda *progress: answer({"progress": progress})  # noqa: E731
+            answer({"result": function(request["arguments"], report)})
     except FqbenchError as error:
-        return _line({"error": type(error).__name__, "message": str(error)})
+        answer({"error": type(error).__name__, "message": str(error)})
     except BaseException as error:
-        return _line({"error": "", "message": _described(error)})
+        answer({"error": "", "message": _described(error)})
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from fqbench.data.digests import Digests
 from fqbench.machine import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost, resampled
-from fqbench.measure.latency import Effort
+from fqbench.measure.launches import Patience, Process, Stopped, kernels, narrow, record
 from fqbench.measure.prediction import Prediction, read_predictions
-from fqbench.measure.stats import Interval
+from fqbench.measure.reference import KERNELS
+from fqbench.measure.stats import Interval, Launches
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
@@ -31,6 +32,17 @@ from fqbench.vision.image import read_image
 
 Times = list[list[float]]
 """Seconds, in blocks."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Times of cells, and of the reference kernels by name; see ``Recorded``."""
+
+    cells: Mapping[Cell, Launches]
+    reference: Mapping[str, Launches]
+    failures: Mapping[Cell, str]
+    stopped: Stopped
+    pinned: bool
 
 
 @dataclass(frozen=True)
@@ -113,11 +125,11 @@ class ModelPipeline:
 
     def accuracy(self, answers: Answers) -> float:
         """mAP or top-1 of the data set, in points of 0 to 100."""
-        return float(self._resampled(answers)[0])
+        return float(self.resampled(answers)[0])
 
     def drop(self, fp32: Answers, int8: Answers) -> Interval:
         """Points lost from ``fp32`` to ``int8`` on the same images, with a paired interval."""
-        return lost(self._resampled(fp32), self._resampled(int8))
+        return lost(self.resampled(fp32), self.resampled(int8))
 
     def agreement(self, fp32: Cell, int8: Cell) -> Agreement:
         """How alike two cells of one backend are, for a data set that tells no truth."""
@@ -137,18 +149,64 @@ class ModelPipeline:
         facts = json.loads(made.file("agreement.json").read_text())
         return Agreement(facts["agreement"], *facts["int8_convolutions"])
 
-    def times(self, cells: Sequence[Cell], threads: int, effort: Effort) -> dict[Cell, Times]:
-        """Times of ``cells`` of one backend, interleaved in one child process.
+    def times(self, cells: Sequence[Cell], threads: int, patience: Patience) -> Timed:
+        """Times of ``cells`` of one backend and of the reference kernels, in turns.
 
         Never stored: a latency is a fact about the machine now. Cells that load the same artifact
         have the same times.
         """
-        by_artifact = {self.build.artifact(cell).key: cell for cell in reversed(cells)}
-        described = {key: self._loaded(cell) for key, cell in reversed(by_artifact.items())}
-        arguments = {"cells": described, "effort": asdict(effort)}
-        function = "fqbench.pipeline.steps:time_cells"
-        found = self._timing(function, cells[0].backend, arguments, threads)
-        return {cell: found[self.build.artifact(cell).key] for cell in cells}
+        keys = {cell: self.build.artifact(cell).key for cell in cells}
+        first = {key: cell for cell, key in reversed(keys.items())}
+        self._steps.progress(f"time {cells[0].backend}", 0, 0)
+        recorded = record(
+            [*(self.process(cell, threads, key) for key, cell in first.items()), kernels(threads)],
+            patience,
+            lambda times: narrow([times[key] for key in first if key in times]),
+            on_launch=lambda done, most: self._steps.progress(
+                f"time {cells[0].backend}: launch {done}", done, most
+            ),
+        )
+        return Timed(
+            {cell: recorded.times[key] for cell, key in keys.items() if key in recorded.times},
+            {kernel: recorded.times[kernel] for kernel in KERNELS if kernel in recorded.times},
+            {
+                cell: recorded.failures[key]
+                for cell, key in keys.items()
+                if key in recorded.failures
+            },
+            recorded.stopped,
+            recorded.pinned,
+        )
+
+    def process(self, cell: Cell, threads: int, side: str) -> Process:
+        """What times ``cell``, which it calls ``side``."""
+        return Process(
+            name=f"timing {cell.id}",
+            sides=(side,),
+            function="fqbench.measure.stopwatch:time_cell",
+            arguments={
+                "side": side,
+                "cell": self._loaded(cell),
+                "image": str(self.images.data.samples[0].path),
+                "threads": threads,
+            },
+            threads=threads,
+        )
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one inference of the canonical graph."""
+        canonical = self.build.canonical
+        found: int = self._steps.score(
+            "multiply_adds",
+            {"canonical": canonical.key},
+            lambda: self._steps.call(
+                "fqbench.convert.multiply_adds:count_file",
+                {"model": str(canonical.file("model.onnx"))},
+                text="multiply_adds",
+                threads=1,
+            ),
+        )
+        return found
 
     def overhead(self, cell: Cell) -> dict[str, Times]:
         """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
@@ -177,7 +235,7 @@ class ModelPipeline:
         )
         return result
 
-    def _resampled(self, answers: Answers) -> NDArray[np.float64]:
+    def resampled(self, answers: Answers) -> NDArray[np.float64]:
         """Accuracy on all images, then on resamples of them: found out once for each cell."""
         points = self._steps.score(
             "accuracy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -10,10 +10,12 @@ from fqbench.artifacts import Artifact
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
-from fqbench.measure import stats
-from fqbench.measure.latency import Effort
-from fqbench.pipeline.model import Answers, ModelPipeline
+from fqbench.measure import reference, stats
+from fqbench.measure.launches import Patience
+from fqbench.measure.stats import Launches
+from fqbench.pipeline.model import Answers, ModelPipeline, Timed
 from fqbench.results import Row
+from fqbench.samples import Group, Samples
 from fqbench.spec import Folder
 from fqbench.tune.choice import ACCURACY
 
@@ -28,7 +30,7 @@ class Plan:
     cells: tuple[Cell, ...]
     margins: Margins
     threads: int = 1
-    effort: Effort = field(default_factory=Effort)
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,25 @@ class _Measured:
 
     row: Row
     answers: Answers | None = None
-    blocks: stats.Blocks = ()
+    times: Launches = ()
 
 
-def run_model(
-    pipeline: ModelPipeline, plan: Plan, on_row: Callable[[Row], None] = lambda row: None
-) -> tuple[Row, ...]:
-    """Rows of one model's cells, in the plan's order. A cell that fails leaves the others be."""
-    rows: list[Row] = []
+@dataclass(frozen=True)
+class Outcome:
+    """The rows of cells, and what they were computed from."""
+
+    rows: tuple[Row, ...] = ()
+    samples: Samples = field(default_factory=Samples)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome((*self.rows, *other.rows), self.samples + other.samples)
+
+
+def run_model(pipeline: ModelPipeline, plan: Plan) -> Outcome:
+    """One model's cells, in the plan's order. A cell that fails leaves the others be."""
     cells = _with_given(plan.cells) if pipeline.spec.int8 is not None else plan.cells
-    for _, group in groupby(cells, key=lambda cell: (cell.backend, cell.device)):
-        for row in _run_backend(pipeline, plan, tuple(group)):
-            rows.append(row)
-            on_row(row)
-    return tuple(rows)
+    groups = groupby(cells, key=lambda cell: (cell.backend, cell.device))
+    return sum((_run_backend(pipeline, plan, tuple(group)) for _, group in groups), start=Outcome())
 
 
 def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -66,22 +73,32 @@ def _is_int8(cell: Cell) -> bool:
     return cell.precision == "int8"
 
 
-def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> Iterator[Row]:
+def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> Outcome:
     """FP32 and INT8 of one backend: built and evaluated apart, timed together."""
     measured: dict[str, _Measured] = {
         cell.precision: _evaluated(pipeline, plan, cell) for cell in cells
     }
     ready = [m.row.cell for m in measured.values() if m.row.status == "ok"]
-    for cell, outcome in _timed(pipeline, plan, ready).items():
-        measured[cell.precision] = _with_times(measured[cell.precision], outcome)
+    groups: tuple[Group, ...] = ()
+    if ready:
+        timed = pipeline.times(ready, plan.threads, plan.patience)
+        groups = (Group({cell.id: t for cell, t in timed.cells.items()}, timed.reference),)
+        for cell in ready:
+            measured[cell.precision] = _with_times(pipeline, measured[cell.precision], timed)
     if not pipeline.spec.labelled:
         for cell in cells:
             measured.update(_agreed(pipeline, measured, cell.precision))
     for cell in cells:
-        found, reference = measured[cell.precision], measured.get("fp32")
-        if cell.precision != "fp32" and reference is not None:
-            found = _compared(pipeline, reference, found)
-        yield found.row
+        if cell.precision != "fp32" and "fp32" in measured:
+            found = measured[cell.precision]
+            measured[cell.precision] = _compared(pipeline, measured["fp32"], found)
+    accuracies = {
+        m.row.cell.id: pipeline.resampled(m.answers).tolist()
+        for m in measured.values()
+        if m.answers is not None
+    }
+    rows = tuple(measured[cell.precision].row for cell in cells)
+    return Outcome(rows, Samples(groups, accuracies))
 
 
 def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
@@ -161,32 +178,23 @@ def _of_given_file(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
     return replace(row, method=GIVEN, margin=margin.drop if margin is not None else None)
 
 
-def _timed(
-    pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]
-) -> dict[Cell, stats.Blocks | str]:
-    """Times of each cell, or why there are none.
-
-    The cells share a process, so that they can take turns; where one of them ends it, each is
-    timed once more by itself and only the culprit fails.
-    """
-    if not cells:
-        return {}
-    try:
-        return dict(pipeline.times(cells, plan.threads, plan.effort))
-    except FqbenchError as error:
-        if len(cells) == 1:
-            return {cells[0]: str(error)}
-    apart: dict[Cell, stats.Blocks | str] = {}
-    for cell in cells:
-        apart.update(_timed(pipeline, plan, [cell]))
-    return apart
-
-
-def _with_times(measured: _Measured, outcome: stats.Blocks | str) -> _Measured:
-    if isinstance(outcome, str):
-        return replace(measured, row=replace(measured.row, status="failed", reason=outcome))
-    row = replace(measured.row, latency=stats.latency(outcome))
-    return replace(measured, row=row, blocks=outcome)
+def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _Measured:
+    """The row with how long an inference takes."""
+    row, cell = measured.row, measured.row.cell
+    if cell in timed.failures:
+        return replace(measured, row=replace(row, status="failed", reason=timed.failures[cell]))
+    times, multiply_adds = timed.cells[cell], pipeline.multiply_adds()
+    kernel = reference.FLOAT32 if cell.precision == "fp32" else reference.INT8
+    row = replace(
+        row,
+        latency=stats.latency(times),
+        launches=len(times),
+        stopped=timed.stopped,
+        pinned=timed.pinned,
+        multiply_adds=multiply_adds,
+        roofline=reference.roofline(multiply_adds, times, timed.reference, kernel),
+    )
+    return replace(measured, row=row, times=times)
 
 
 def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Measured:
@@ -195,8 +203,8 @@ def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Mea
     if fp32.answers is not None and int8.answers is not None:
         row = replace(row, drop=pipeline.drop(fp32.answers, int8.answers))
         row = _without_fallback(pipeline, fp32.answers, row)
-    if fp32.blocks and len(fp32.blocks) == len(int8.blocks):
-        row = replace(row, ratio=stats.ratio(fp32.blocks, int8.blocks))
+    if fp32.times and int8.times:
+        row = replace(row, ratio=stats.ratio(fp32.times, int8.times))
     return replace(int8, row=row)
 
 

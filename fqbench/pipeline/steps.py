@@ -7,6 +7,7 @@ it is given.
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import tempfile
 import time
@@ -16,12 +17,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends import Runner, runtime
 from fqbench.data.ahead import ahead
 from fqbench.errors import StepError
 from fqbench.isolate import Report
+from fqbench.measure import loaded
 from fqbench.measure.agreement import agreement
 from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.pinning import pin, some_cores
 from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
@@ -235,7 +237,7 @@ def _write_plan(folder: Path, layers: int, quantized: int) -> None:
 def _feeds(arguments: Arguments, report: Callable[[int, int], None]) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
     images = [Path(path) for path in arguments["images"]]
-    read = ahead(lambda path: _feed(arguments, read_image(path)), images, workers=1, most=2)
+    read = ahead(lambda path: loaded.feed(arguments, read_image(path)), images, workers=1, most=2)
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))
@@ -267,7 +269,7 @@ def predict(arguments: Arguments, report: Report) -> None:
 
     shared = share(arguments["backend"], arguments["cores"])
     evaluation = Evaluation.of(arguments, shared.workers)
-    runners = [_prepare(arguments, shared.threads) for _ in range(shared.runners)]
+    runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
     folder, samples = Path(arguments["folder"]), arguments["samples"]
     found = evaluation.answers(runners, ((number, Path(path)) for number, path in samples))
     write_predictions(folder, reported(found, len(samples), report))
@@ -278,11 +280,11 @@ def predict(arguments: Arguments, report: Report) -> None:
 def agree(arguments: Arguments, report: Report) -> None:
     """Compare the outputs of two cells on ``images``; write ``agreement.json`` into ``folder``."""
     cells = arguments["cells"]
-    runners = [_prepare(cell, arguments["threads"]) for cell in cells]
+    runners = [loaded.load(cell, arguments["threads"]) for cell in cells]
     found = []
     for done, path in enumerate(arguments["images"], start=1):
         image = read_image(Path(path))
-        outputs = [r.run(_feed(cell, image)) for r, cell in zip(runners, cells, strict=True)]
+        outputs = [r.run(loaded.feed(cell, image)) for r, cell in zip(runners, cells, strict=True)]
         found.append(agreement(*outputs))
         report(done, len(arguments["images"]))
     facts = {
@@ -294,11 +296,9 @@ def agree(arguments: Arguments, report: Report) -> None:
 
 def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[float]]]:
     """Time the cells, interleaved, on one image; return their times in seconds, in blocks."""
-    image = read_image(Path(arguments["image"]))
-    calls = {
-        name: _call(_prepare(cell, arguments["threads"]), _feed(cell, image))
-        for name, cell in arguments["cells"].items()
-    }
+    image, threads = Path(arguments["image"]), arguments["threads"]
+    calls = {name: loaded.call(cell, image, threads) for name, cell in arguments["cells"].items()}
+    pin(some_cores(threads, random.Random()))
     timing = time_interleaved(calls, Effort(**arguments["effort"]), on_round=report)
     return {name: [list(block) for block in blocks] for name, blocks in timing.blocks.items()}
 
@@ -307,19 +307,3 @@ def _image(cell: Arguments, path: Path) -> tuple[list[Any], Any]:
     """The tensors that ``cell`` is given for an image, and where it lies in them."""
     prepared = prepare(read_image(path), Preprocess.model_validate(cell["preprocess"]))
     return model_inputs(prepared, cell["inputs"]), prepared.geometry
-
-
-def _feed(cell: Arguments, image: Any) -> list[Any]:
-    """The tensors that ``cell`` is given for an image."""
-    preprocess = Preprocess.model_validate(cell["preprocess"])
-    return model_inputs(prepare(image, preprocess), cell["inputs"])
-
-
-def _call(runner: Runner, feed: list[Any]) -> Callable[[], object]:
-    return lambda: runner.run(feed)
-
-
-def _prepare(arguments: Arguments, threads: int) -> Runner:
-    return runtime(arguments["backend"]).prepare(
-        Path(arguments["artifact"]), precision=arguments["precision"], threads=threads
-    )

@@ -1,0 +1,231 @@
+"""Timing in launches: processes started anew, bound to one core, that take turns.
+
+The same model takes another time in another process (memory lies elsewhere), and on another core
+(others use it too). So whatever is compared is timed several times from the start, each time on
+a core drawn anew, its processes started in an order drawn anew; that tells how far a figure would
+differ the next time. Two processes of one model, on one core, were within 0.1 to 1.2 % of each
+other from launch to launch; left to the scheduler, within 1.3 to 13 %.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from fqbench import isolate
+from fqbench.errors import FqbenchError
+from fqbench.isolate import Conversation, Interpreter
+from fqbench.machine import memory_mb
+from fqbench.measure import reference, stats
+from fqbench.measure.latency import Block, Clock, Effort, take_turns
+from fqbench.measure.pinning import some_cores
+from fqbench.measure.stats import Launches
+
+NARROW = 0.01
+"""Half the width of an interval, as a part of its value, at which it is narrow enough."""
+
+Stopped = Literal["narrow", "time"]
+
+ANSWER_S = 900.0
+MEMORY_SHARE = 0.8
+"""Part of the machine's memory that one process may use."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """How a process that times ``sides`` is started; ``name`` is what messages call it.
+
+    ``function`` is one of ``fqbench.measure.stopwatch``, or works as they do: it is called with
+    ``arguments`` and the ``cores`` to bind itself to. ``block``: seconds of its blocks, where they
+    are not to be as long as those of others.
+    """
+
+    name: str
+    sides: tuple[str, ...]
+    function: str
+    arguments: Mapping[str, Any]
+    threads: int = 1
+    block: float | None = None
+    interpreter: Interpreter = field(default_factory=Interpreter.here)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many launches, and how much in each. ``longest``: seconds in all.
+
+    Measuring ends when what is measured is known narrowly enough, or when the time is used up
+    and ``fewest`` launches are done.
+    """
+
+    fewest: int = 5
+    most: int = 20
+    longest: float = 60.0
+    effort: Effort = field(
+        default_factory=lambda: Effort(warm_up=0.1, rounds=20, fewest=2, longest=2.4)
+    )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Times of each side, launch by launch, and why measuring ended.
+
+    ``failures``: the sides that could not be timed, each with its reason. ``pinned``: whether
+    every process was bound to its core.
+    """
+
+    times: Mapping[str, Launches]
+    stopped: Stopped
+    pinned: bool
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+class _FailedError(Exception):
+    """A process that cannot be timed, and why."""
+
+    def __init__(self, process: Process, reason: str) -> None:
+        super().__init__(reason)
+        self.process, self.reason = process, reason
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """A side in a process of its own."""
+
+    process: Process
+    name: str
+    conversation: Conversation
+
+    def warm_up(self, effort: Effort) -> int:
+        if self.process.block is not None:
+            effort = replace(effort, block=self.process.block)
+        runs: int = self._ask({"warm_up": asdict(effort)})
+        return runs
+
+    def block(self, runs: int) -> Block:
+        return tuple(self._ask({"runs": runs}))
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        with _blamed(self.process):
+            return self.conversation.ask({"side": self.name, **question})
+
+
+def record(
+    processes: Sequence[Process],
+    patience: Patience,
+    narrow: Callable[[Mapping[str, Launches]], bool],
+    *,
+    order: random.Random | None = None,
+    clock: Clock = time.monotonic,
+    on_launch: Callable[[int, int], None] = lambda done, most: None,
+) -> Recorded:
+    """Time all sides of ``processes`` in turns, launch by launch, until they are ``narrow``.
+
+    A process that fails is left out from then on; the launch it failed in is made anew.
+    """
+    order = order or random.Random()
+    running = list(processes)
+    launches: list[dict[str, tuple[Block, ...]]] = []
+    failures: dict[str, str] = {}
+    stopped: Stopped = "time"
+    pinned, start = True, clock()
+    while running and len(launches) < patience.most:
+        begin = clock()
+        try:
+            blocks, bound = _launch(running, patience.effort, order)
+        except _FailedError as failed:
+            running.remove(failed.process)
+            failures.update(dict.fromkeys(failed.process.sides, failed.reason))
+            continue
+        launches.append(blocks)
+        pinned &= bound
+        on_launch(len(launches), patience.most)
+        if len(launches) < patience.fewest:
+            continue
+        if narrow(_by_side(launches, failures)):
+            stopped = "narrow"
+            break
+        if 2 * clock() - begin > start + patience.longest:
+            break
+    return Recorded(_by_side(launches, failures), stopped, pinned and bool(launches), failures)
+
+
+def _launch(
+    processes: Sequence[Process], effort: Effort, order: random.Random
+) -> tuple[dict[str, tuple[Block, ...]], bool]:
+    """Times of one launch by side, and whether its processes were bound to their cores."""
+    cores = some_cores(max(process.threads for process in processes), order)
+    sides, pinned = {}, True
+    with ExitStack() as stack:
+        talks = []
+        for process in order.sample(list(processes), len(processes)):
+            with _blamed(process):
+                talks.append((process, stack.enter_context(_started(process, cores))))
+        for process, talk in talks:
+            with _blamed(process):
+                pinned &= bool(talk.ready())
+            sides.update({name: _Remote(process, name, talk) for name in process.sides})
+        timing = take_turns(sides, effort, order)
+    return dict(timing.blocks), pinned
+
+
+@contextmanager
+def _blamed(process: Process) -> Iterator[None]:
+    """Errors inside are those of ``process``."""
+    try:
+        yield
+    except FqbenchError as error:
+        raise _FailedError(process, str(error)) from error
+
+
+def _started(process: Process, cores: Sequence[int]) -> AbstractContextManager[Conversation]:
+    return isolate.converse(
+        process.function,
+        {**process.arguments, "cores": list(cores)},
+        # Some libraries read their number of threads from the environment only.
+        env={"OMP_NUM_THREADS": str(process.threads), "GLOG_minloglevel": "2"},
+        timeout_s=ANSWER_S,
+        memory_mb=int(MEMORY_SHARE * memory_mb()),
+        name=process.name,
+        interpreter=process.interpreter,
+    )
+
+
+def _by_side(
+    launches: Sequence[Mapping[str, tuple[Block, ...]]], failures: Mapping[str, str]
+) -> dict[str, Launches]:
+    """Times of the sides that are in every launch."""
+    if not launches:
+        return {}
+    return {
+        side: tuple(launch[side] for launch in launches)
+        for side in launches[0]
+        if side not in failures
+    }
+
+
+def kernels(threads: int) -> Process:
+    """The process of the reference kernels, each of which is a side."""
+    return Process(
+        name="timing the reference kernels",
+        sides=reference.KERNELS,
+        function="fqbench.measure.stopwatch:time_reference",
+        arguments={"threads": threads},
+        threads=threads,
+        block=reference.BLOCK,
+    )
+
+
+def narrow(sides: Sequence[Launches], width: float = NARROW) -> bool:
+    """Whether what ``sides`` are compared by is known to within ``width``, a part of it.
+
+    That is the ratio of each side to the first, or a single side's median.
+    """
+    if len(sides) == 1:
+        found = [stats.latency(sides[0]).p50]
+    else:
+        found = [stats.ratio(sides[0], side) for side in sides[1:]]
+    return all(each.high - each.low <= 2 * width * each.value for each in found)

@@ -1,0 +1,29 @@
+"""Processes bound to processor cores, so that the scheduler moves none while it is timed."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def some_cores(count: int, order: random.Random) -> tuple[int, ...]:
+    """``count`` of the cores that this process may use; none where the system binds no process."""
+    if not hasattr(os, "sched_getaffinity"):
+        return ()
+    usable = sorted(os.sched_getaffinity(0))
+    return tuple(sorted(order.sample(usable, min(count, len(usable)))))
+
+
+def pin(cores: Sequence[int]) -> bool:
+    """Bind this process, with threads that libraries have started; whether that is allowed."""
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        return False
+    threads = Path("/proc/self/task")
+    try:
+        for thread in [int(entry.name) for entry in threads.iterdir()] if threads.exists() else [0]:
+            os.sched_setaffinity(thread, cores)
+    except OSError:
+        return False
+    return True
