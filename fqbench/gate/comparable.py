@@ -38,12 +38,6 @@ def differences(base: Stored, head: Stored) -> tuple[str, ...]:
     )
 
 
-def told(base: Stored, head: Stored) -> tuple[str, ...]:
-    """What may differ and is only told: fqbench is what a change changes."""
-    found = _pair(*(side.machine.versions.get("fqbench") for side in (base, head)))
-    return () if found is None else (f"fqbench {found}",)
-
-
 def same_images(base: Row, head: Row) -> bool:
     """Whether accuracies are of the same images and labels, by their digests."""
     return all(

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fqbench.gate import figures, spread
 from fqbench.gate.account import Account, RatioChange
-from fqbench.gate.certainty import limits, method, percent
+from fqbench.gate.certainty import limits, method, percent, unseen_accuracies
 from fqbench.gate.evidence import AccuracyEvidence, Tolerances, loss, p_less_accurate
 from fqbench.gate.multiple import holm
 from fqbench.gate.records import Row
 from fqbench.gate.spread import Change
 from fqbench.gate.stored import Stored
 from fqbench.gate.verdict import Decision, Status, Verdict
-from fqbench.measure.stats import Interval
 
-AGAIN = (
-    "stored times cannot be measured again, so confirm it with both sides timed in turns:"
-    " fqbench gate --base REF --head REF"
-)
+AGAIN = "stored times cannot be measured again to confirm it"
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,8 @@ class Apart:
     """What both sides tell of a cell that ran on both; ``ms``: their medians.
 
     ``in_kernels``: whether ``speed`` is of times in units of a reference kernel. ``tolerance``:
-    relative, with the absolute one in it. ``same_artifact``: whether the runtime got the same.
+    relative, with the absolute one in it. ``left_margin``: whether only BASE is within it.
+    ``same_artifact``: whether the runtime got the same files.
     """
 
     cell: str
@@ -37,6 +34,7 @@ class Apart:
     tolerance: float = 0.0
     accuracy: AccuracyEvidence | None = None
     launches: int = 0
+    left_margin: bool = False
     same_artifact: bool = False
 
 
@@ -52,74 +50,77 @@ def compare(base: Stored, head: Stored, tolerances: Tolerances) -> Account:
     ratios = {name: _ratio(base, head, name) for name in judged}
     timed = [cell for cell in cells if cell.speed is not None]
     in_kernels = sum(cell.in_kernels for cell in timed)
+    alpha = tolerances.alpha / max(1, len(timed))
     return Account(
         str(base.path),
         str(head.path),
         Decision(tuple(verdict for verdict in found if verdict is not None)),
         certainty=(
             *method(base, head, in_kernels, len(timed) - in_kernels),
-            limits(tolerances),
+            *unseen_accuracies(sum(_accuracy_is_lost(base, head, cell) for cell in cells)),
+            *limits(tolerances, [c.speed.visible(c.tolerance, alpha) for c in timed if c.speed]),
         ),
         ratios={name: ratio for name, ratio in ratios.items() if ratio is not None},
     )
 
 
 def judge(cells: Sequence[Apart], tolerances: Tolerances) -> tuple[Verdict, ...]:
-    """The verdict of each cell. On identical code, the chance of any that is worse is ``alpha``."""
-    slower = {c.cell: c.speed.p_above(c.tolerance) for c in cells if c.speed is not None}
-    faster = {c.cell: c.speed.p_below(c.tolerance) for c in cells if c.speed is not None}
-    wrong = {
-        c.cell: p_less_accurate(c.accuracy, tolerances) for c in cells if c.accuracy is not None
-    }
-    worse = holm([*slower.values(), *wrong.values()], tolerances.alpha)
-    is_slower = {name for name, found in zip(slower, worse, strict=False) if found}
-    is_wrong = {name for name, found in zip(wrong, worse[len(slower) :], strict=True) if found}
-    better = holm([*faster.values()], tolerances.alpha)
-    is_faster = {name for name, found in zip(faster, better, strict=True) if found}
-    alpha = tolerances.alpha / max(1, len(worse))
+    """The verdict of each cell.
+
+    On identical code the chance that any is called slower is ``alpha`` (Holm). Answers of identical
+    code are identical, so accuracies take nothing from it.
+    """
+    alpha = tolerances.alpha
+    slower = _rejected({c.cell: c.speed.p_above(c.tolerance) for c in cells if c.speed}, alpha)
+    faster = _rejected({c.cell: c.speed.p_below(c.tolerance) for c in cells if c.speed}, alpha)
+    wrong = _rejected(
+        {c.cell: p_less_accurate(c.accuracy, tolerances) for c in cells if c.accuracy}, alpha
+    )
+    wrong |= {c.cell for c in cells if c.left_margin}
     return tuple(
-        _verdict(
-            cell,
-            alpha,
-            slower=cell.cell in is_slower,
-            wrong=cell.cell in is_wrong,
-            faster=cell.cell in is_faster,
-        )
+        _verdict(cell, cell.cell in slower, cell.cell in faster, cell.cell in wrong)
         for cell in cells
     )
 
 
-def _verdict(cell: Apart, alpha: float, *, slower: bool, wrong: bool, faster: bool) -> Verdict:
-    lost = loss(cell.accuracy) if cell.accuracy is not None else None
-    status: Status = (
-        "less accurate" if wrong else "slower" if slower else "faster" if faster else "same"
-    )
+def _rejected(p_values: Mapping[str, float], alpha: float) -> set[str]:
+    found = holm([*p_values.values()], alpha)
+    return {cell for cell, rejected in zip(p_values, found, strict=True) if rejected}
+
+
+def _verdict(cell: Apart, slower: bool, faster: bool, wrong: bool) -> Verdict:
+    status: Status = "unclear"
+    if wrong:
+        status = "less accurate"
+    elif slower or faster:
+        status = "slower" if slower else "faster"
+    elif cell.speed is not None or cell.accuracy is not None:
+        status = "same"
     return Verdict(
         cell.cell,
-        status if cell.speed is not None or lost is not None else "unclear",
-        "; ".join(_reasons(cell, alpha, lost if wrong else None, slower or faster)),
+        status,
+        "; ".join(_reasons(cell, slower, faster, wrong)),
         regressed=slower or wrong,
         base_ms=cell.ms[0] if cell.ms else None,
         head_ms=cell.ms[1] if cell.ms else None,
-        slowdown=cell.speed.factor if cell.speed is not None else None,
-        loss=lost,
+        slowdown=cell.speed.factor if cell.speed else None,
+        loss=loss(cell.accuracy) if cell.accuracy else None,
         launches=cell.launches,
     )
 
 
-def _reasons(cell: Apart, alpha: float, lost: Interval | None, differs: bool) -> Iterator[str]:
-    if lost is not None:
-        yield f"it lost {lost.value:.2f} points of accuracy"
+def _reasons(cell: Apart, slower: bool, faster: bool, wrong: bool) -> Iterator[str]:
+    if cell.left_margin:
+        yield "its accuracy left its margin"
+    if wrong and cell.accuracy is not None:
+        yield f"it lost {loss(cell.accuracy).value:.2f} points of accuracy"
     if cell.speed is None:
         yield "its time was not stored on both sides"
         return
     more = cell.speed.factor.value - 1
-    if not differs:
-        seen = percent(cell.speed.visible(cell.tolerance, alpha))
-        yield f"between separate runs only a slow-down of more than {seen} would show"
-    elif more < 0:
+    if faster:
         yield f"it takes {percent(-more)} less time"
-    else:
+    if slower:
         yield f"it takes {percent(more)} more time"
         if cell.same_artifact:
             yield "its artifact is the same on both sides, so the cause is how it was run"
@@ -138,9 +139,9 @@ def _on_both(base: Stored, head: Stored, cell: str) -> bool:
 
 def _apart(base: Stored, head: Stored, cell: str, tolerances: Tolerances) -> Apart:
     before, after = (figures.milliseconds(side, cell) for side in (base, head))
-    accuracy = figures.accuracy(base, head, cell)
+    accuracy, left = figures.accuracy(base, head, cell), figures.left_margin(base, head, cell)
     if before is None or after is None:
-        return Apart(cell, accuracy=accuracy)
+        return Apart(cell, accuracy=accuracy, left_margin=left)
     speed, in_kernels = _speed(base, head, cell)
     return Apart(
         cell,
@@ -150,8 +151,16 @@ def _apart(base: Stored, head: Stored, cell: str, tolerances: Tolerances) -> Apa
         max(tolerances.slowdown, tolerances.absolute_ms / before),
         accuracy,
         min(figures.launches(side, cell) for side in (base, head)),
+        left,
         figures.same_artifact(base, head, cell),
     )
+
+
+def _accuracy_is_lost(base: Stored, head: Stored, cell: Apart) -> bool:
+    """Whether both sides have an accuracy, and they cannot be compared."""
+    rows = [figures.row(side, cell.cell) for side in (base, head)]
+    told = all(row is not None and row.accuracy is not None for row in rows)
+    return told and cell.accuracy is None
 
 
 def _speed(base: Stored, head: Stored, cell: str) -> tuple[Change | None, bool]:
@@ -188,7 +197,7 @@ def _one_sided(base: Stored, head: Stored, cell: str) -> Verdict | None:
     if not was_there:
         return None
     return Verdict(
-        cell, "missing", _absence("HEAD", theirs), base_ms=figures.milliseconds(base, cell)
+        cell, "missing", _absence("HEAD", theirs), True, figures.milliseconds(base, cell)
     )
 
 

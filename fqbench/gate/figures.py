@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -19,6 +18,9 @@ from fqbench.measure.stats import Interval
 
 NORMAL_95 = 1.96
 """Standard errors that a 95 % interval reaches to either side, where nothing else is known."""
+
+FEWEST_POINTS = 3
+"""All images and two resamples, so that there is a spread."""
 
 
 def row(side: Stored, cell: str) -> Row | None:
@@ -68,10 +70,18 @@ def accuracy(base: Stored, head: Stored, cell: str) -> AccuracyEvidence | None:
     points = [_accuracies(side, cell) for side in (base, head)]
     if ours is None or theirs is None or not same_images(ours, theirs):
         return None
-    if not all(points) or len(points[0]) != len(points[1]):
+    if len(points[0]) < FEWEST_POINTS or len(points[0]) != len(points[1]):
         return None
     before, after = (np.asarray(each, np.float64) for each in points)
-    return AccuracyEvidence(cell, before, after, ours.within_margin, theirs.within_margin)
+    return AccuracyEvidence(cell, before, after)
+
+
+def left_margin(base: Stored, head: Stored, cell: str) -> bool:
+    """Whether HEAD is outside of the margin that BASE kept."""
+    ours, theirs = row(base, cell), row(head, cell)
+    if ours is None or theirs is None:
+        return False
+    return ours.within_margin is True and theirs.within_margin is False
 
 
 def launches(side: Stored, cell: str) -> int:
@@ -117,4 +127,4 @@ def _figures(found: Sequence[Interval]) -> Figures | None:
 def _accuracies(side: Stored, cell: str) -> tuple[float, ...]:
     """Of the first run that kept them: the same code answers the same in each."""
     kept = (run.samples.accuracies.get(cell, ()) for run in side.runs)
-    return next(filter(None, chain(kept)), ())
+    return next(filter(None, kept), ())
