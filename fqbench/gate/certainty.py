@@ -37,8 +37,8 @@ def unseen_accuracies(count: int) -> Iterator[str]:
     """Why accuracies that both sides have are not compared, where there are any."""
     if count:
         yield (
-            f"Accuracy is only held to its margin in {cells(count)}: to compare it takes samples.json"
-            " and the same images on both sides."
+            f"Accuracy is only held to its margin in {cells(count)}: to compare it takes"
+            " samples.json and the same images on both sides."
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fqbench.gate.account import Account
+from fqbench.gate.certainty import cells
 from fqbench.gate.verdict import Decision, Status, Verdict
 from fqbench.measure.stats import Interval
 from fqbench.report.table import NOTHING
