@@ -29,6 +29,9 @@ QUIET: tuple[Status, ...] = ("same", "unchanged")
 MOST_ROWS = 100
 """Rows of a table: a comment of a pull request holds 65536 characters."""
 
+LONGEST_REASON = 300
+"""Characters of a failed cell's reason."""
+
 _ORDER: tuple[Status, ...] = (
     "failed",
     "less accurate",
@@ -57,12 +60,10 @@ def markdown(account: Account) -> str:
     parts = [f"**{_text(headline(account.decision))}**"]
     parts.append(_list(account.cautions))
     parts.append(_table(COLUMNS, [_row(verdict) for verdict in told]))
-    parts.append(
-        "\n".join(f"- {_code(v.cell)}: {_text(v.reason)}" for v in explained(told)[:MOST_ROWS])
-    )
+    parts.append("\n".join(_explanation(verdict) for verdict in explained(told)[:MOST_ROWS]))
     if quiet:
         rows = _table(COLUMNS, [_row(verdict) for verdict in quiet])
-        parts.append(_folded(quiet_line(quiet), f"{rows}\n\n{MEANING}"))
+        parts.append(_folded(quiet_line(quiet), rows))
     if account.ratios:
         rows = _table(RATIO_COLUMNS, list(_ratio_rows(account)))
         parts.append(_folded("FP32 / INT8", f"{rows}\n\n{RATIOS}"))
@@ -160,6 +161,13 @@ def _row(verdict: Verdict) -> list[str]:
     cell, *figures, status = texts(verdict)
     shown = f"**{status}**" if verdict.regressed else status
     return [_code(cell).replace("|", "\\|"), *figures, shown]
+
+
+def _explanation(verdict: Verdict) -> str:
+    reason = verdict.reason
+    if len(reason) > LONGEST_REASON:
+        reason = f"{reason[:LONGEST_REASON]} ..."
+    return f"- {_code(verdict.cell)}: {_text(reason)}"
 
 
 def _ratio_rows(account: Account) -> Iterator[list[str]]:
