@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.gate import evidence, wording
 from fqbench.gate.evidence import AccuracyEvidence, SpeedEvidence, Tolerances
-from fqbench.gate.verdict import Decision
+from fqbench.gate.multiple import benjamini_hochberg, holm
+from fqbench.gate.verdict import Decision, Status, Verdict
+from fqbench.measure import stats
+from fqbench.measure.stats import Launches
 
 State = Literal["there", "absent", "failed"]
 
@@ -30,16 +37,182 @@ class CellEvidence:
     accuracy: AccuracyEvidence | None = None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The cells for which a test of all together came out."""
+
+    suspected: frozenset[str]
+    slower: frozenset[str]
+    faster: frozenset[str]
+    less_accurate: frozenset[str]
+
+
 def suspects(evidences: Sequence[SpeedEvidence], tolerances: Tolerances) -> tuple[str, ...]:
-    """Cells to measure again: those whose first measurement looks slower."""
-    raise NotImplementedError
+    """Cells to measure again: those whose first measurement looks slower than is tolerated.
+
+    A screen (Benjamini, Hochberg at ``suspect_alpha``), so that little is measured twice for
+    nothing; it calls nothing worse. What cannot be compared is no suspect.
+    """
+    return _rejected(
+        evidences,
+        lambda e: evidence.p_slower(e, tolerances),
+        benjamini_hochberg,
+        tolerances.suspect_alpha,
+    )
 
 
 def confirmed(evidences: Sequence[SpeedEvidence], tolerances: Tolerances) -> tuple[str, ...]:
-    """Of the suspects, measured anew, those that are slower."""
-    raise NotImplementedError
+    """Of the suspects, measured anew, those that are slower by more than is tolerated.
+
+    ``evidences`` hold the second measurement alone. Chance has picked the suspects by the first,
+    but it has no part in new launches: whatever the first said, Holm's procedure at ``alpha`` over
+    the suspects calls any of them wrongly slower with a chance of at most ``alpha``, and cells that
+    are no suspects are never called slower. So ``alpha`` holds for all cells together, and the
+    fewer suspects there are, the smaller the slow-down that is found.
+    """
+    return _rejected(evidences, lambda e: evidence.p_slower(e, tolerances), holm, tolerances.alpha)
 
 
 def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
-    """The verdict of each cell, in the order of ``cells``."""
-    raise NotImplementedError
+    """The verdict of each cell, in the order of ``cells``.
+
+    A cell is called slower by its second measurement only, see ``confirmed``; less accurate where
+    it leaves the margin that BASE kept, or lost more than ``points`` (Holm at ``alpha``; identical
+    code gives identical answers, which lost nothing, so this takes nothing from ``alpha``). It is
+    the same where the interval of its slow-down ends within the tolerance, and unclear where it
+    does not. Raises ValueError for a cell that neither side has.
+    """
+    examined = [_examined(cell) for cell in cells]
+    measured = [c for c in examined if (c.base, c.head) == ("there", "there") and not c.unchanged]
+    first = [c.speed for c in measured if c.speed is not None]
+    found = _Found(
+        frozenset(suspects(first, tolerances)),
+        frozenset(confirmed([c.again for c in measured if c.again is not None], tolerances)),
+        frozenset(
+            _rejected(first, lambda e: evidence.p_faster(e, tolerances), holm, tolerances.alpha)
+        ),
+        frozenset(_less_accurate([c.accuracy for c in measured if c.accuracy], tolerances)),
+    )
+    return Decision(tuple(_verdict(cell, found, tolerances) for cell in examined))
+
+
+def _rejected(
+    evidences: Sequence[SpeedEvidence],
+    p_value: Callable[[SpeedEvidence], float],
+    procedure: Callable[[Sequence[float], float], tuple[bool, ...]],
+    alpha: float,
+) -> tuple[str, ...]:
+    """The cells whose hypothesis a procedure for many rejects, of those that can be compared."""
+    comparable = [e for e in evidences if evidence.problem(e) is None]
+    rejected = procedure([p_value(e) for e in comparable], alpha)
+    return tuple(e.cell for e, found in zip(comparable, rejected, strict=True) if found)
+
+
+def _examined(cell: CellEvidence) -> CellEvidence:
+    """The cell, with a side that gave no usable numbers counted as failed."""
+    speeds = [speed for speed in (cell.speed, cell.again) if speed is not None]
+    points = cell.accuracy
+    base = _fault([s.base for s in speeds], None if points is None else points.base)
+    head = _fault([s.head for s in speeds], None if points is None else points.head)
+    if cell.base == "there" and base is not None:
+        cell = replace(cell, base="failed", reason=f"{cell.reason} BASE: {base}".strip())
+    if cell.head == "there" and head is not None:
+        cell = replace(cell, head="failed", reason=f"{cell.reason} HEAD: {head}".strip())
+    return cell
+
+
+def _fault(times: Sequence[Launches | None], points: NDArray[np.float64] | None) -> str | None:
+    """What is no measurement among a side's numbers, None where all are."""
+    try:
+        for launches in times:
+            if launches is not None:
+                stats.latency(launches)
+    except ValueError as error:
+        return str(error)
+    if points is not None and not np.isfinite(points).all():
+        return "an accuracy is not a number"
+    return None
+
+
+def _less_accurate(evidences: Sequence[AccuracyEvidence], tolerances: Tolerances) -> list[str]:
+    p_values = [evidence.p_less_accurate(e, tolerances) for e in evidences]
+    rejected = holm(p_values, tolerances.alpha)
+    return [
+        e.cell
+        for e, found in zip(evidences, rejected, strict=True)
+        if found or evidence.left_margin(e)
+    ]
+
+
+def _verdict(cell: CellEvidence, found: _Found, tolerances: Tolerances) -> Verdict:
+    if (cell.base, cell.head) == ("there", "there"):
+        if cell.unchanged:
+            return Verdict(cell.cell, "unchanged", "the same in BASE and HEAD, not measured")
+        return _with_accuracy(cell, _of_speed(cell, found, tolerances), found)
+    if cell.head == "failed":
+        where = "in both" if cell.base == "failed" else "in HEAD only"
+        reason = f"failed {where}: {cell.reason}"
+        return Verdict(cell.cell, "failed", reason, regressed=cell.base != "failed")
+    if cell.head == "there":
+        was = f"failed in BASE: {cell.reason}" if cell.base == "failed" else "not in BASE"
+        return Verdict(cell.cell, "new", was)
+    if cell.base == "absent":
+        raise ValueError(f"{cell.cell} is neither in BASE nor in HEAD")
+    return Verdict(cell.cell, "missing", "not in HEAD", regressed=cell.base == "there")
+
+
+def _of_speed(cell: CellEvidence, found: _Found, tolerances: Tolerances) -> Verdict:
+    """What the last measurement of the speed says."""
+    last = cell.again or cell.speed
+    if last is None:
+        return Verdict(cell.cell, "unclear", "its speed was not measured")
+    told = evidence.problem(last)
+    if told is not None or last.base is None or last.head is None:
+        return Verdict(cell.cell, "unclear", told or "")
+    slowdown, tolerance = evidence.slowdown(last), evidence.tolerated(last, tolerances)
+    status, reason = _status(cell, slowdown, tolerance, found)
+    return Verdict(
+        cell.cell,
+        status,
+        reason,
+        status == "slower",
+        base_ms=stats.latency(last.base).p50.value,
+        head_ms=stats.latency(last.head).p50.value,
+        slowdown=slowdown,
+        launches=len(last.base),
+        again=cell.again is not None,
+    )
+
+
+def _status(
+    cell: CellEvidence, slowdown: stats.Interval, tolerance: float, found: _Found
+) -> tuple[Status, str]:
+    changed = wording.change(slowdown)
+    if cell.cell in found.slower:
+        return "slower", f"{changed}, more than {100 * tolerance:.1f} %; measured twice"
+    if cell.again is None and cell.cell in found.suspected:
+        return "unclear", f"{changed}, but was not measured again"
+    if cell.again is None and cell.cell in found.faster:
+        return "faster", changed
+    if slowdown.high <= 1 + tolerance:
+        seen = "; looked slower at first, was measured again" if cell.again else ""
+        return "same", f"{changed}, within {100 * tolerance:.1f} %{seen}"
+    return "unclear", wording.unclear(slowdown, tolerance)
+
+
+def _with_accuracy(cell: CellEvidence, verdict: Verdict, found: _Found) -> Verdict:
+    """The verdict with what the accuracy says; where nothing was timed, it alone decides."""
+    if cell.accuracy is None:
+        return verdict
+    loss = evidence.loss(cell.accuracy)
+    reasons = [verdict.reason]
+    if evidence.left_margin(cell.accuracy):
+        reasons.insert(0, f"left its margin, lost {wording.points(loss)}")
+    elif (loss.value, loss.low, loss.high) != (0, 0, 0):
+        reasons.append(f"lost {wording.points(loss)}")
+    verdict = replace(verdict, loss=loss, reason="; ".join(reasons))
+    if cell.cell in found.less_accurate:
+        return replace(verdict, status="less accurate", regressed=True)
+    if cell.speed is None and cell.again is None:
+        return replace(verdict, status="same")
+    return verdict

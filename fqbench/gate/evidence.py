@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from fqbench.measure.stats import Interval, Launches
+from fqbench.measure import accuracy, stats
+from fqbench.measure.stats import FEWEST_LAUNCHES, Interval, Launches
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class AccuracyEvidence:
 
     The first is on all images, the others on bootstrap resamples, the same on both sides
     (``measure.accuracy.resampled``). Whether a side's INT8 stays within its margin is None where
-    it has none.
+    it has none. Raises ValueError where the sides differ in length or have fewer than two
+    resamples.
     """
 
     cell: str
@@ -54,42 +57,81 @@ class AccuracyEvidence:
     base_within_margin: bool | None = None
     head_within_margin: bool | None = None
 
+    def __post_init__(self) -> None:
+        if self.base.shape != self.head.shape or self.base.ndim != 1 or self.base.size < 3:
+            raise ValueError(
+                f"accuracies of shape {self.base.shape} against {self.head.shape}, expected one"
+                " on all images and two resamples or more on both sides"
+            )
+
 
 def problem(evidence: SpeedEvidence) -> str | None:
     """Why the times of both sides cannot be compared, in a few words; None where they can.
 
-    A slow-down is one of the program only if it shows in more than one start of it: fewer than
-    ``stats.FEWEST_LAUNCHES`` launches prove nothing.
+    A slow-down is the program's only if it shows in more than one start of it: fewer than
+    ``FEWEST_LAUNCHES`` launches prove nothing.
     """
     for side, launches in (("BASE", evidence.base), ("HEAD", evidence.head)):
         if launches is None:
             return f"{side} was not timed"
-    raise NotImplementedError
+    try:
+        slowdown(evidence)
+    except ValueError as error:
+        return f"times cannot be compared: {error}"
+    count = len(evidence.base or ())
+    if count < FEWEST_LAUNCHES:
+        return f"{count} of the {FEWEST_LAUNCHES} launches that a comparison needs at least"
+    return None
 
 
 def slowdown(evidence: SpeedEvidence) -> Interval:
     """How many times as long HEAD takes as BASE: 1.05 is 5 % slower.
 
-    Raises ValueError where ``problem`` tells one.
+    Raises ValueError where times are missing, unusable or not those of the same launches.
     """
-    raise NotImplementedError
+    return stats.ratio(evidence.head or (), evidence.base or ())
+
+
+def tolerated(evidence: SpeedEvidence, tolerances: Tolerances) -> float:
+    """The larger of both tolerances of BASE's time, relative to it. Raises as ``slowdown``."""
+    base_ms = stats.latency(evidence.base or ()).p50.value
+    return max(tolerances.slowdown, tolerances.absolute_ms / base_ms)
 
 
 def p_slower(evidence: SpeedEvidence, tolerances: Tolerances) -> float:
-    """p-value (0 to 1) of the hypothesis that HEAD is not slower by more than is tolerated."""
-    raise NotImplementedError
+    """p-value (0 to 1) of the hypothesis that HEAD is not slower by more than is tolerated.
+
+    Raises ValueError as ``slowdown``.
+    """
+    tolerance = tolerated(evidence, tolerances)
+    return stats.excess_p(evidence.base or (), evidence.head or (), tolerance)
 
 
 def p_faster(evidence: SpeedEvidence, tolerances: Tolerances) -> float:
-    """p-value (0 to 1) of the hypothesis that BASE is not slower by more than is tolerated."""
-    raise NotImplementedError
+    """p-value (0 to 1) of the hypothesis that BASE is not slower by more than is tolerated.
+
+    Raises ValueError as ``slowdown``.
+    """
+    return p_slower(SpeedEvidence(evidence.cell, evidence.head, evidence.base), tolerances)
 
 
 def loss(evidence: AccuracyEvidence) -> Interval:
     """Points that HEAD lost against BASE, with the interval of the paired bootstrap."""
-    raise NotImplementedError
+    return accuracy.lost(evidence.base, evidence.head)
 
 
 def p_less_accurate(evidence: AccuracyEvidence, tolerances: Tolerances) -> float:
-    """p-value (0 to 1) of the hypothesis that HEAD lost at most ``tolerances.points``."""
-    raise NotImplementedError
+    """p-value (0 to 1) of the hypothesis that HEAD lost at most ``tolerances.points``.
+
+    Normal approximation with the bootstrap's standard error (Efron, Tibshirani 1993, chapter 13).
+    """
+    losses = evidence.base - evidence.head
+    excess, error = losses[0] - tolerances.points, np.std(losses[1:], ddof=1)
+    if error == 0:
+        return 0.0 if excess > 0 else 1.0
+    return float(special.ndtr(-excess / error))
+
+
+def left_margin(evidence: AccuracyEvidence) -> bool:
+    """Whether HEAD is outside the margin that BASE kept."""
+    return evidence.base_within_margin is True and evidence.head_within_margin is False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 
 def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
@@ -28,7 +27,8 @@ def benjamini_hochberg(p_values: Sequence[float], alpha: float) -> tuple[bool, .
     Benjamini, Hochberg, "Controlling the false discovery rate", Journal of the Royal Statistical
     Society B 57, 1995; for independent p-values (0 to 1).
     """
-    if not p_values:
-        return ()
-    adjusted = stats.false_discovery_control(p_values, method="bh")
-    return tuple(bool(p <= alpha) for p in adjusted)
+    count, order = len(p_values), np.argsort(p_values, kind="stable")
+    within = [p_values[i] <= alpha * (rank + 1) / count for rank, i in enumerate(order)]
+    last = max((rank for rank, small in enumerate(within) if small), default=-1)
+    rejected = set(order[: last + 1].tolist())
+    return tuple(i in rejected for i in range(count))

@@ -18,7 +18,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, combinations_with_replacement, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -64,9 +64,9 @@ def latency(launches: Launches) -> Latency:
 
     The interval of the median is Woodruff's (JASA 47, 1952) for clusters, which are the launches:
     how far the share of times below the median varies between launches, turned into quantiles of
-    all times. It never reaches beyond the medians of the fastest and the slowest launch by much;
-    where launches differ more than their times do, five of them cover 94 %, not 95 %. The times of
-    a single round give their smallest and largest.
+    all times. It ends at the middle of the fastest and of the slowest launch: where launches differ
+    more than their times do, three of them cover 75 %, five 94 %, from six on 95 %. What drifts
+    over several launches is not in it. A single round gives its smallest and largest time.
     """
     _check(launches)
     samples = [
@@ -91,8 +91,9 @@ def ratio(reference: Launches, measured: Launches, confidence: float = CONFIDENC
     Block ``i`` of both was timed in the same round, so that what slowed the machine in a round
     slows both sides of it. A round gives the logarithm of the ratio of its blocks' medians, a
     launch their Hodges-Lehmann location, which bursts hardly move; over the launches stand mean
-    and Student's t. A single round gives the extreme ratios of its times. Raises ValueError as
-    ``latency``, and where the numbers of launches or rounds differ.
+    and Student's t. Where most rounds of a launch are in bursts, the interval is wider than it need
+    be (98 % instead of 95 %). A single round gives the extreme ratios of its times. Raises
+    ValueError as ``latency``, and where the numbers of launches or rounds differ.
     """
     found = _locations(reference, measured)
     if len(found) == 1:
@@ -132,9 +133,7 @@ def hodges_lehmann(values: Sequence[float]) -> float:
     Hodges, Lehmann, "Estimates of location based on rank tests", Annals of Mathematical
     Statistics 34, 1963. Almost as precise as the mean, and up to 29 % of the values may be off.
     """
-    row = np.asarray(values, np.float64)
-    first, second = np.triu_indices(len(row))
-    return float(np.median(row[first] + row[second]) / 2)
+    return statistics.median((a + b) / 2 for a, b in combinations_with_replacement(values, 2))
 
 
 def _locations(reference: Launches, measured: Launches) -> list[float]:
@@ -171,7 +170,8 @@ def _batches(rounds: Sequence[_Round]) -> list[Sequence[_Round]]:
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
     """The mean of two values or more, and its standard error."""
-    return statistics.fmean(values), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    count, mean = len(values), statistics.fmean(values)
+    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (count - 1) / count)
 
 
 def _median_ranks(samples: Sequence[NDArray[np.float64]], median: float) -> tuple[float, float]:
@@ -194,5 +194,6 @@ def _check(launches: Launches) -> None:
     blocks = [block for launch in launches for block in launch]
     if not all(len(launch) for launch in launches) or not blocks or not all(map(len, blocks)):
         raise ValueError("no times were recorded")
-    if not all(0 < time < math.inf for time in chain.from_iterable(blocks)):
+    # A sum is finite where no time is infinite or NaN.
+    if not (math.isfinite(sum(map(sum, blocks))) and min(map(min, blocks)) > 0):
         raise ValueError("a recorded time is not a positive number")
