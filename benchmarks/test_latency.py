@@ -1,6 +1,6 @@
 """Latency of every cell: ``pytest benchmarks --benchmark-json=FILE``.
 
-Inferences run and are timed in a child process, FP32 and INT8 in turns, so that a cell whose
+Inferences run and are timed in child processes, FP32 and INT8 in turns, so that a cell whose
 native code crashes fails alone and ratios hold on a noisy machine. pytest-benchmark is given
 the recorded times: its clock stands still but for them.
 """
@@ -8,15 +8,15 @@ the recorded times: its clock stands still but for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
+from dataclasses import replace
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fixtures.outcomes import Blocks
 from fqbench import machine
 from fqbench.cells import Cell
 from fqbench.measure import stats
+from fqbench.pipeline.model import Timed
 
 
 class Replay:
@@ -40,18 +40,22 @@ CLOCK = Replay()
 
 
 @pytest.mark.benchmark(timer=CLOCK)
-def test_latency(
-    cell: Cell, timed: Callable[[Cell], dict[Cell, Blocks]], benchmark: BenchmarkFixture
-) -> None:
+def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: BenchmarkFixture) -> None:
     found = timed(cell)
-    times = list(chain.from_iterable(found[cell]))
+    if cell in found.failures:
+        pytest.fail(found.failures[cell])
+    launches = found.cells[cell]
+    times = [seconds for launch in launches for block in launch for seconds in block]
     CLOCK.load(times)
     benchmark.pedantic(CLOCK.advance, rounds=len(times), iterations=1)
 
-    summary = stats.latency(found[cell])
+    summary = stats.latency(launches)
     benchmark.extra_info.update(
         cell=cell.id,
         machine=machine.describe(threads=1),
+        launches=len(launches),
+        stopped=found.stopped,
+        pinned=found.pinned,
         latency_ms={
             "p50": summary.p50.value,
             "p90": summary.p90,
@@ -59,8 +63,8 @@ def test_latency(
             "ci95": [summary.p50.low, summary.p50.high],
         },
     )
-    fp32 = Cell(cell.model, cell.backend, cell.device, "fp32")
-    if cell.precision == "int8" and fp32 in found:
-        ratio = stats.ratio(found[fp32], found[cell])
+    fp32 = replace(cell, precision="fp32")
+    if cell.precision == "int8" and fp32 in found.cells:
+        ratio = stats.ratio(found.cells[fp32], launches)
         benchmark.extra_info["ratio"] = {"value": ratio.value, "ci95": [ratio.low, ratio.high]}
     assert summary.n == len(times) > 0

@@ -7,6 +7,7 @@ from fqbench.cells import Cell
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
 from fqbench.measure.latency import Effort
+from fqbench.measure.launches import Patience
 from fqbench.pipeline.model import ModelPipeline
 from fqbench.pipeline.run import Plan, run_model
 from fqbench.pipeline.zoo_models import embedded
@@ -14,7 +15,7 @@ from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
 
 NAME = "digits_mobilenet_v1"
-QUICK = Effort(warm_up=0.01, rounds=2, fewest=2)
+QUICK = Patience(fewest=1, most=1, effort=Effort(warm_up=0.01, rounds=2, fewest=2))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def rows(tmp_path_factory):
         for backend in ("onnxruntime", "paddle")
         for precision in ("fp32", "int8")
     )
-    found = run_model(pipeline, Plan(cells, Margins(), effort=QUICK))
+    found = run_model(pipeline, Plan(cells, Margins(), patience=QUICK)).rows
     return {(row.cell.backend, row.cell.precision): row for row in found}
 
 
@@ -79,7 +80,7 @@ def test_onnx_file_is_told_not_to_run_on_paddle(tmp_path):
     spec = embedded(NAME, store)
     spec = spec.model_copy(update={"int8": Int8File(model=spec.model)})
     pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
-    plan = Plan((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), effort=QUICK)
-    given = run_model(pipeline, plan)[-1]
+    plan = Plan((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), patience=QUICK)
+    given = run_model(pipeline, plan).rows[-1]
     assert given.status == "failed"
     assert "is an INT8 file for ONNX Runtime, not for Paddle Inference" in given.reason

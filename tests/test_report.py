@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fqbench.cells import Cell
 from fqbench.measure.stats import Interval, Latency
-from fqbench.report import markdown, methods, support, terminal
+from fqbench.report import markdown, methods, support, terminal, timing
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, Row
 
@@ -32,7 +32,7 @@ def row(backend: str, precision: str, p50: float, accuracy: float, **values) -> 
     )
 
 
-FP32 = row("onnxruntime", "fp32", 10.0, 37.6)
+FP32 = row("onnxruntime", "fp32", 10.0, 37.6, roofline=Interval(0.9, 0.85, 0.95))
 INT8 = row(
     "onnxruntime",
     "int8",
@@ -40,6 +40,7 @@ INT8 = row(
     37.1,
     method="offline",
     ratio=Interval(2.424, 2.4, 2.456),
+    roofline=Interval(0.571, 0.5, 0.6),
     drop=Interval(0.5, -0.125, 1.0),
     margin=1.0,
     calibration="train[0:64]",
@@ -59,12 +60,12 @@ REPORT = """\
 
 Measured 2024-05-06T07:08:09+00:00 (UTC).
 
-| Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Metric | FP32 | INT8 | Drop | Margin \
-| Agreement | INT8 layers | Method |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | mAP | 37.60 | 37.10 \
-| 0.50 (-0.12 to 1.00) | 1 ok | - | 57 of 60 | offline quantization |
-| net | Paddle Inference | CPU | 12.00 | failed | - | mAP | 37.60 | - | - | - | - | - | - |
+| Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Of peak | Metric | FP32 | INT8 | Drop \
+| Margin | Agreement | INT8 layers | Method |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | 90 % / 57 % | mAP | 37.60 \
+| 37.10 | 0.50 (-0.12 to 1.00) | 1 ok | - | 57 of 60 | offline quantization |
+| net | Paddle Inference | CPU | 12.00 | failed | - | - | mAP | 37.60 | - | - | - | - | - | - |
 
 """
 
@@ -153,10 +154,10 @@ def test_wide_terminal_shows_every_column():
     header, _, first, second, *notes = squeezed(shown(220, FP32, INT8, PADDLE, CRASHED))
     assert header == " ".join(COLUMNS)
     assert first == (
-        "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) mAP 37.60 37.10"
+        "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) 90 % / 57 % mAP 37.60 37.10"
         " 0.50 (-0.12 to 1.00) 1 ok - 57 of 60 offline quantization"
     )
-    assert second == "net Paddle Inference CPU 12.00 failed - mAP 37.60 - - - - - -"
+    assert second == "net Paddle Inference CPU 12.00 failed - - mAP 37.60 - - - - - -"
     assert "net-paddle-cpu-int8: failed: it was killed" in notes
 
 
@@ -243,3 +244,30 @@ def test_support_names_what_runs_or_why_not():
     assert cpu == ("CPU", "FP32, INT8", "FP32, INT8", "no: TensorRT runs on NVIDIA GPUs only")
     assert gpu[0] == "GPU"
     assert gpu[1] == "no: fqbench runs ONNX Runtime on the CPU only"
+
+
+def timed(row: Row, launches: int, stopped: str, pinned: bool = True) -> Row:
+    return replace(row, launches=launches, stopped=stopped, pinned=pinned)
+
+
+def test_how_latencies_were_taken_is_told():
+    rows = timed(FP32, 5, "narrow"), timed(INT8, 5, "narrow"), timed(PADDLE, 11, "time")
+    (sentence,) = timing.sentences(rows, {})
+    assert sentence == (
+        "FP32 and INT8 were timed in turns, in processes started anew 5 to 11 times, bound to one"
+        " core; intervals tell how figures differ from start to start. Timing ended when ratios"
+        " were known to 1 % to either side; not so within the time given: net on paddle."
+    )
+
+
+def test_what_was_not_bound_to_a_core_is_told():
+    (sentence,) = timing.sentences([timed(FP32, 5, "narrow", pinned=False)], {})
+    assert "5 times, not all bound to a core, which this system does not allow;" in sentence
+    assert sentence.endswith("to either side.")
+
+
+def test_what_the_machine_did_is_told():
+    speed = {"float32": 56.1, "int8": 220.2, "copy": 17.12, "spread": 0.034}
+    (sentence,) = timing.sentences([CRASHED], {"reference": speed})
+    assert "56 float32 and 220 int8 multiply-adds (10^9 a second)" in sentence
+    assert "copied 17.1 GB a second, and its slow moments took 3 % longer" in sentence

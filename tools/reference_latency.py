@@ -25,6 +25,7 @@ from onnx import TensorProto, helper
 from fqbench import zoo
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell
+from fqbench.convert.multiply_adds import multiply_adds
 from fqbench.measure import stats
 from fqbench.measure.latency import Effort, time_interleaved
 from fqbench.pipeline.model import ModelPipeline
@@ -41,7 +42,7 @@ def main(names: list[str]) -> int:
     print(f"{'model':24} {'ms':>8} {'10^9 MAC/s':>11} {'matmul':>7} {'share':>6} {'known':>6}")
     for name in names or zoo.published_names():
         graph = canonical(name)
-        multiply_adds = count(onnx.load(str(graph)))
+        adds = multiply_adds(onnx.load(str(graph)))
         calls = {"model": session(graph.read_bytes()), "matmul": session(product())}
         original = official(name)
         if original is not None:
@@ -49,9 +50,9 @@ def main(names: list[str]) -> int:
         times = time_interleaved(calls, Effort()).blocks
         medians = {key: stats.latency([blocks]).p50.value for key, blocks in times.items()}
         model, peak = medians["model"], SIDE**3 / medians["matmul"] / 1e6
-        speed, known = multiply_adds / model / 1e6, KNOWN.get(name)
+        speed, known = adds / model / 1e6, KNOWN.get(name)
         if original is not None:
-            known = multiply_adds / medians["original"] / 1e6 / peak
+            known = adds / medians["original"] / 1e6 / peak
         print(
             f"{name:24} {model:8.1f} {speed:11.1f} {peak:7.1f} {speed / peak:6.2f}"
             f" {'-' if known is None else f'{known:.2f}':>6}"
@@ -74,21 +75,6 @@ def canonical(name: str) -> Path:
     spec = from_zoo(name, None, store, lambda *_: None)
     pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
     return pipeline.build.artifact(Cell(name, "onnxruntime", "cpu", "fp32")).file("model.onnx")
-
-
-def count(model: onnx.ModelProto) -> int:
-    """Multiply-adds of convolutions and matrix products."""
-    values = (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
-    shapes.update({tensor.name: list(tensor.dims) for tensor in model.graph.initializer})
-    total = 0
-    for node in model.graph.node:
-        if node.op_type in ("Conv", "ConvTranspose"):
-            over = shapes[node.output[0] if node.op_type == "Conv" else node.input[0]]
-            total += int(np.prod(shapes[node.input[1]]) * np.prod(over[2:]))
-        elif node.op_type in ("Gemm", "MatMul"):
-            total += int(np.prod(shapes[node.input[1]]))
-    return total
 
 
 def product() -> bytes:

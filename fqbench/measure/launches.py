@@ -63,7 +63,7 @@ class Patience:
 
     fewest: int = 5
     most: int = 20
-    longest: float = 60.0
+    longest: float = 30.0
     effort: Effort = field(
         default_factory=lambda: Effort(warm_up=0.1, rounds=20, fewest=2, longest=2.4)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fqbench.report import layers
+from fqbench.report import layers, timing
 from fqbench.report.table import METRICS, lines
 from fqbench.results import Results, Row
 
@@ -16,8 +16,8 @@ def notes(results: Results) -> tuple[str, ...]:
     threads = machine["threads"]
     return (
         "Latency is the median (p50) of single inferences at batch 1, in milliseconds, of the"
-        " runtime alone; FP32 and INT8 were timed in turns in one process. In brackets: 95 %"
-        " confidence intervals. Ratio is FP32 over INT8 time.",
+        " runtime alone. In brackets: 95 % confidence intervals. Ratio is FP32 over INT8 time.",
+        *timing.sentences(results.rows, machine),
         "mAP is COCO's, IoU 0.50 to 0.95; drop is FP32 minus INT8 accuracy in points, on the same"
         " images, its interval from a paired bootstrap over images.",
         *_synthetic(results.rows),

@@ -16,6 +16,7 @@ COLUMNS = (
     "FP32 ms",
     "INT8 ms",
     "Ratio",
+    "Of peak",
     "Metric",
     "FP32",
     "INT8",
@@ -70,6 +71,7 @@ def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
         "FP32 ms": _latency(fp32),
         "INT8 ms": _latency(int8),
         "Ratio": _ratio(int8),
+        "Of peak": _of_peak(fp32, int8),
         "FP32": _accuracy(fp32),
         "INT8": _accuracy(int8),
         "Drop": _drop(int8),
@@ -113,6 +115,13 @@ def _ratio(row: Row | None) -> str:
     if row is None or row.ratio is None:
         return NOTHING
     return f"{row.ratio.value:.2f} ({_range(row.ratio, 2)})"
+
+
+def _of_peak(fp32: Row | None, int8: Row | None) -> str:
+    shares = [row.roofline if row else None for row in (fp32, int8)]
+    if shares == [None, None]:
+        return NOTHING
+    return " / ".join(f"{100 * s.value:.0f} %" if s else NOTHING for s in shares)
 
 
 def _accuracy(row: Row | None) -> str:

@@ -21,7 +21,7 @@ NUMBERS = frozenset(
 WORDS = frozenset({"Backend", "Method", comparison.NOTE})
 """Columns that may take several lines."""
 
-LEFT_OUT = frozenset({"Device", "Metric", "INT8 layers", "Method", comparison.NOTE})
+LEFT_OUT = frozenset({"Device", "Of peak", "Metric", "INT8 layers", "Method", comparison.NOTE})
 COMPARED_BY = frozenset(
     {"Model", "Backend", comparison.SIDE, "FP32 ms", "INT8 ms", "Ratio", "Drop"}
 )

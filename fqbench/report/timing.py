@@ -1,0 +1,51 @@
+"""How latencies were taken, and what the machine did meanwhile, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fqbench.measure.launches import NARROW
+from fqbench.results import Row
+
+
+def sentences(rows: Sequence[Row], machine: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the figures stand on."""
+    timed = [row for row in rows if row.launches is not None]
+    return (*_launches(timed), *_reference(machine.get("reference")))
+
+
+def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
+    if not rows:
+        return ()
+    counts = sorted(row.launches for row in rows if row.launches is not None)
+    often = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    bound = (
+        "bound to one core"
+        if all(row.pinned for row in rows)
+        else "not all bound to a core, which this system does not allow"
+    )
+    wide = sorted({_group(row) for row in rows if row.stopped == "time"})
+    ended = f"Timing ended when ratios were known to {100 * NARROW:g} % to either side"
+    if wide:
+        ended += f"; not so within the time given: {', '.join(wide)}"
+    return (
+        f"FP32 and INT8 were timed in turns, in processes started anew {often} times, {bound};"
+        f" intervals tell how figures differ from start to start. {ended}.",
+    )
+
+
+def _reference(speed: Mapping[str, float] | None) -> tuple[str, ...]:
+    if speed is None:
+        return ()
+    return (
+        f"Meanwhile the machine did {speed['float32']:.0f} float32 and {speed['int8']:.0f} int8"
+        f" multiply-adds (10^9 a second) in fixed matrix products, copied {speed['copy']:.1f} GB a"
+        f" second, and its slow moments took {100 * speed['spread']:.0f} % longer than its fast"
+        " ones. Of peak is the share of those speeds that an inference reached, in FP32 and in"
+        " INT8.",
+    )
+
+
+def _group(row: Row) -> str:
+    return f"{row.cell.model} on {row.cell.backend}"

@@ -1,0 +1,66 @@
+"""A process is bound to the cores it was given, whatever threads it has."""
+
+import os
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from fqbench.measure import pinning
+from fqbench.measure.pinning import pin, some_cores
+
+needs_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores"
+)
+
+
+@pytest.fixture
+def unbound():
+    before = os.sched_getaffinity(0)
+    yield before
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), before)
+
+
+@needs_affinity
+def test_every_thread_is_bound(unbound):
+    core = min(unbound)
+    found, done, go = [], threading.Event(), threading.Event()
+
+    def work():
+        done.set()
+        go.wait(10)
+        found.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    done.wait(10)
+    assert pin([core])
+    go.set()
+    thread.join()
+    assert found == [{core}]
+    assert os.sched_getaffinity(0) == {core}
+
+
+@needs_affinity
+def test_a_core_that_is_not_there_binds_nothing(unbound):
+    assert not pin([4095])
+    assert os.sched_getaffinity(0) == unbound
+
+
+def test_no_cores_bind_nothing():
+    assert not pin([])
+
+
+@pytest.mark.parametrize(("count", "chosen"), [(1, 1), (3, 3), (9, 4)])
+def test_cores_are_drawn_from_those_that_may_be_used(monkeypatch, count, chosen):
+    monkeypatch.setattr(pinning.os, "sched_getaffinity", lambda _: {2, 3, 5, 7}, raising=False)
+    draws = {some_cores(count, random.Random(seed)) for seed in range(50)}
+    assert all(len(set(cores)) == chosen and set(cores) <= {2, 3, 5, 7} for cores in draws)
+    assert len(draws) > 1 or chosen == 4
+
+
+def test_a_system_without_affinity_has_no_cores_to_bind_to(monkeypatch):
+    monkeypatch.delattr(pinning.os, "sched_getaffinity", raising=False)
+    assert some_cores(1, random.Random(0)) == ()
