@@ -7,6 +7,7 @@ import pytest
 
 from fqbench.errors import UsageError
 from fqbench.gate.stored import read_stored
+from fqbench.measure.stats import Interval
 from tests.stored_files import CELL, FP32, MACHINE, benchmark, group, row, timed, write
 
 
@@ -30,7 +31,6 @@ def test_results_with_their_samples(tmp_path):
     (run,) = found.runs
     assert (found.kind, found.notes) == ("results", ())
     assert found.machine.cpu.isa == ("avx2", "fma", "avx512f", "avx512_vnni")
-    assert found.machine.pinned is True
     assert run.by_cell[CELL].latency_ms.p50 == 2.0
     assert run.group(CELL).cells[CELL][0][0] == (0.002, 0.002)
     assert set(run.group(CELL).reference) == {"float32", "int8", "copy"}
@@ -65,12 +65,12 @@ def test_benchmarks_of_anybody(tmp_path):
 
 def test_benchmarks_of_ours_carry_cell_machine_and_samples(tmp_path):
     info = {"cell": CELL, "machine": MACHINE, "ratio": {"value": 2.5, "ci95": [2.4, 2.6]}}
-    path = benchmark(tmp_path / "b.json", {"t.py::a": 0.002}, **info, samples=group({CELL: 2.0}))
+    path = benchmark(tmp_path / "b.json", {"t.py::a": 0.002}, **info, in_kernels=info["ratio"])
     found = read_stored(path)
     (only,) = found.runs[0].rows
     assert (only.cell, only.precision, only.ratio.value) == (CELL, "int8", 2.5)
     assert found.machine.versions["onnxruntime"] == "1.26.0"
-    assert found.runs[0].group(CELL) is not None
+    assert only.in_kernels.interval == Interval(2.5, 2.4, 2.6)
 
 
 @pytest.mark.parametrize(

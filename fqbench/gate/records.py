@@ -57,14 +57,19 @@ class Cpu(Record):
     usable_cores: Count | None = None
 
 
+class Kernels(Record):
+    """``spread``: by what part the float32 kernel's slowest blocks took longer than its fastest."""
+
+    spread: Number | None = None
+
+
 class Machine(Record):
     """What the figures were measured on; None: the file does not tell."""
 
     cpu: Cpu = Cpu()
     threads: Count | None = None
-    pinned: Annotated[bool, Field(strict=True)] | None = None
     versions: dict[Name, Text] = {}
-    reference: dict[Name, Number] | None = None
+    reference: Kernels | None = None
 
 
 class Figure(Record):
@@ -86,7 +91,10 @@ class Median(Record):
 
 
 class Row(Record):
-    """One cell of a run, as in ``results.json``."""
+    """One cell of a run, as in ``results.json``.
+
+    ``in_kernels``: its time in units of its reference kernel, where single times are not kept.
+    """
 
     cell: Name
     model: Text | None = None
@@ -96,6 +104,9 @@ class Row(Record):
     weights: Text | None = None
     method: Text | None = None
     latency_ms: Median | None = None
+    in_kernels: Figure | None = None
+    launches: Count | None = None
+    pinned: Annotated[bool, Field(strict=True)] | None = None
     ratio: Figure | None = None
     metric: Text | None = None
     accuracy: Points | None = None
