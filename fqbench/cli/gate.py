@@ -29,7 +29,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " baseline, or the file of pytest --benchmark-json. Exit code: 0 nothing is worse, 1"
         " something is, 2 nothing could be compared.",
     )
-    parser.add_argument("results", nargs=2, type=Path, metavar=("BASE.json", "HEAD.json"))
+    parser.add_argument("base_results", type=Path, metavar="BASE.json")
+    parser.add_argument("head_results", type=Path, metavar="HEAD.json")
     parser.add_argument(
         "--slowdown",
         type=_percent,
@@ -57,7 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
     tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
-    base, head = options.results
+    base, head = options.base_results, options.head_results
     account = stored(base, head, tolerances, anyway=options.anyway)
     gate_terminal.show(account, Console())
     if options.out is not None:
