@@ -118,7 +118,10 @@ def test_file_that_is_too_large(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"latency_ms": {"p50": 0}}, "key rows.0.latency_ms.p50: expected greater than 0"),
+        (
+            {"latency_ms": {"p50": 0}},
+            "key rows.0.latency_ms.p50: expected a positive number",
+        ),
         ({"latency_ms": {"p50": "2"}}, "key rows.0.latency_ms.p50: expected a valid number"),
         ({"latency_ms": {"p50": 1e999}}, "is no number"),
         ({"status": "fine"}, "key rows.0.status: expected 'ok'"),
@@ -160,7 +163,7 @@ def test_benchmarks_of_two_machines(tmp_path):
         ({CELL: []}, "has a launch or a round without times"),
         ({CELL: [[]]}, "has a launch or a round without times"),
         ({CELL: [[[]]]}, "has a launch or a round without times"),
-        ({CELL: [[[0.0]]]}, "expected greater than 0"),
+        ({CELL: [[[0.0]]]}, "expected a positive number"),
         ({CELL: [[[1.0]]], FP32: [[[1.0], [1.0]]]}, "has other launches or rounds"),
     ],
 )

@@ -62,7 +62,7 @@ def ratios(side: Stored, cell: str) -> Figures | None:
     """FP32 over INT8 time; None where no run tells it."""
     rows = [run.by_cell[cell] for run in side.runs if _timed(run, cell)]
     told = [each.ratio.interval for each in rows if each.ratio is not None]
-    return _figures([each for each in told if each.low > 0])
+    return _figures(told)
 
 
 def accuracy(base: Stored, head: Stored, cell: str) -> AccuracyEvidence | None:
@@ -122,7 +122,7 @@ def _figures(found: Sequence[Interval]) -> Figures | None:
     """Of runs that each tell a value and its interval, both above 0."""
     if not found:
         return None
-    errors = [math.log(each.high / each.low) / (2 * NORMAL_95) for each in found]
+    errors = [abs(math.log(each.high / each.low)) / (2 * NORMAL_95) for each in found]
     error = math.hypot(*errors) / len(errors)
     return Figures(tuple(math.log(each.value) for each in found), error)
 

@@ -13,7 +13,7 @@ from fqbench.gate.jsonfile import validated
 from fqbench.gate.records import (
     Count,
     Cpu,
-    Figure,
+    Factor,
     Machine,
     Median,
     Name,
@@ -35,8 +35,8 @@ class _ExtraInfo(Record):
 
     cell: Name | None = None
     machine: Machine | None = None
-    ratio: Figure | None = None
-    in_kernels: Figure | None = None
+    ratio: Factor | None = None
+    in_kernels: Factor | None = None
     launches: Count | None = None
     pinned: Annotated[bool, Field(strict=True)] | None = None
 

@@ -12,13 +12,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from fqbench.measure.stats import Interval
 
 NAME_LENGTH = 500
+TEXT_LENGTH = 2000
 
 
 def _cleaned(value: object) -> object:
     """Texts end up in terminals: no escape sequence, no line of their own."""
     if not isinstance(value, str):
         return value
-    return "".join(c if c.isprintable() else " " for c in value).strip()
+    return "".join(c if c.isprintable() else " " for c in value[:TEXT_LENGTH]).strip()
 
 
 def _plain(name: str) -> str:
@@ -32,8 +33,17 @@ def _twice(names: Iterable[str]) -> str | None:
     return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
+def _measured(value: float) -> float:
+    """Within what arithmetic on it bears."""
+    if not 1e-12 <= value <= 1e12:
+        raise ValueError("expected a positive number, from 1e-12 to 1e12")
+    return value
+
+
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
+Positive = Annotated[Number, AfterValidator(_measured)]
+"""Times in s or ms, and ratios."""
+
 Points = Annotated[Number, Field(ge=0, le=100)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Text = Annotated[str, BeforeValidator(_cleaned)]
@@ -84,6 +94,13 @@ class Figure(Record):
         return Interval(self.value, *self.ci95)
 
 
+class Factor(Figure):
+    """A figure above 0."""
+
+    value: Positive
+    ci95: tuple[Positive, Positive]
+
+
 class Median(Record):
     """Median of an inference in ms."""
 
@@ -104,10 +121,10 @@ class Row(Record):
     weights: Text | None = None
     method: Text | None = None
     latency_ms: Median | None = None
-    in_kernels: Figure | None = None
+    in_kernels: Factor | None = None
     launches: Count | None = None
     pinned: Annotated[bool, Field(strict=True)] | None = None
-    ratio: Figure | None = None
+    ratio: Factor | None = None
     metric: Text | None = None
     accuracy: Points | None = None
     dataset: Text | None = None
