@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from fqbench import __version__
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
-from fqbench.cli import commands, compress, fetch
+from fqbench.cli import baseline, commands, compress, fetch, gate
 from fqbench.errors import FqbenchError, UsageError
 from fqbench.quantize import AVAILABLE
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "list": commands.list_cells,
             "fetch": fetch.run,
             "compress": compress.run,
+            "gate": gate.run,
+            "baseline": baseline.run,
         }
         return known[options.command](options, errors)
     except UsageError as error:
@@ -85,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetch.add_parser(subparsers)
     compress.add_parser(subparsers)
+    gate.add_parser(subparsers)
+    baseline.add_parser(subparsers)
     return parser
 
 

@@ -113,9 +113,8 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
         elif cell.precision == "int8_file":
             row = _of_given_file(pipeline, plan, row)
         artifact = pipeline.build.artifact(cell)
-        row = replace(
-            row, size_mb=_size_mb(artifact), hashes={**row.hashes, "artifact": artifact.key}
-        )
+        hashes = {**row.hashes, "artifact": artifact.key, "images": pipeline.images.digest}
+        row = replace(row, size_mb=_size_mb(artifact), hashes=hashes)
         if isinstance(spec.dataset, Folder):
             images = len(pipeline.images.data.samples)
             return _Measured(replace(row, images=images, needs=f"needs {spec.dataset.needs}"))
@@ -125,6 +124,7 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
             accuracy=pipeline.accuracy(answers),
             images=len(answers.predictions),
             int8_convolutions=answers.int8_convolutions,
+            hashes={**hashes, "truth": pipeline.images.truth},
         )
     except FqbenchError as error:
         return _Measured(replace(row, status="failed", reason=str(error)))

@@ -1,0 +1,110 @@
+"""Whether two sides were measured on the same: machine, versions, data, method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from fqbench.gate.records import Machine, Row
+from fqbench.gate.stored import Stored
+
+LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
+"""Those whose version decides how long an inference takes, or what it answers."""
+
+SHOWN_DIGITS = 12
+"""Of a digest: as many as tell two apart."""
+
+_FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
+    ("cores", lambda machine: machine.cpu.cores),
+    ("usable cores", lambda machine: machine.cpu.usable_cores),
+    ("threads", lambda machine: machine.threads),
+    ("processes bound to cores", lambda machine: machine.pinned),
+)
+
+_DATA: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
+    ("data set", lambda row: row.dataset),
+    ("images", lambda row: row.hashes.get("images")),
+    ("labels", lambda row: row.hashes.get("truth")),
+    ("calibration images", lambda row: row.hashes.get("calibration")),
+    ("method", lambda row: row.method),
+    ("weights", lambda row: row.weights),
+)
+
+
+def differences(base: Stored, head: Stored) -> tuple[str, ...]:
+    """What keeps ``head`` from being compared with ``base``, each in a few words."""
+    return (
+        *_of_machines(base.machine, head.machine),
+        *_of_data(base, head),
+    )
+
+
+def same_images(base: Row, head: Row) -> bool:
+    """Whether accuracies are of the same images and labels, by their digests."""
+    return all(
+        base.hashes.get(key) is not None and base.hashes.get(key) == head.hashes.get(key)
+        for key in ("images", "truth")
+    )
+
+
+def _of_machines(base: Machine, head: Machine) -> Iterator[str]:
+    if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
+        yield f"CPU {found}"
+    yield from _of_flags(base.cpu.isa, head.cpu.isa)
+    for name, fact in _FACTS:
+        if (found := _pair(fact(base), fact(head))) is not None:
+            yield f"{name} {found}"
+    for name in LIBRARIES:
+        if (found := _pair(base.versions.get(name), head.versions.get(name))) is not None:
+            yield f"{name} {found}"
+    if (found := _pair(_python(base), _python(head))) is not None:
+        yield f"python {found}"
+
+
+def _of_flags(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Iterator[str]:
+    if base is None or head is None:
+        if base != head:
+            yield f"{'BASE' if base is None else 'HEAD'} does not tell its instruction sets"
+        return
+    for side, other, name in ((base, head, "HEAD"), (head, base, "BASE")):
+        missing = [flag for flag in side if flag not in other]
+        if missing:
+            yield f"{name} lacks the instruction sets {', '.join(missing)}"
+
+
+def _of_data(base: Stored, head: Stored) -> Iterator[str]:
+    """Each difference once, with the models that it is about."""
+    models: dict[str, list[str]] = {}
+    for one, other in _shared_rows(base, head):
+        for name, fact in _DATA:
+            if (found := _pair(fact(one), fact(other))) is not None:
+                models.setdefault(f"{name} {found}", []).append(one.model or one.cell)
+    for difference, names in models.items():
+        yield f"{difference} ({', '.join(dict.fromkeys(names))})"
+
+
+def _shared_rows(base: Stored, head: Stored) -> Iterable[tuple[Row, Row]]:
+    ours, theirs = base.runs[0].by_cell, head.runs[0].by_cell
+    pairs = ((row, theirs[cell]) for cell, row in ours.items() if cell in theirs)
+    return (pair for pair in pairs if all(row.status == "ok" for row in pair))
+
+
+def _python(machine: Machine) -> str | None:
+    version = machine.versions.get("python")
+    return None if version is None else ".".join(version.split(".")[:2])
+
+
+def _pair(base: object, head: object) -> str | None:
+    """Both values, where they differ; one that a side does not tell differs from any other."""
+    if base == head:
+        return None
+    return f"{_shown(base)} (BASE) and {_shown(head)} (HEAD)"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "not told"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    is_digest = len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+    return text[:SHOWN_DIGITS] if is_digest else text

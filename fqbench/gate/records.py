@@ -1,0 +1,180 @@
+"""What files of results hold: frozen records, validated when built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from fqbench.measure.stats import Interval
+
+NAME_LENGTH = 500
+
+
+def _cleaned(value: object) -> object:
+    """Texts end up in terminals: no escape sequence, no line of their own."""
+    if not isinstance(value, str):
+        return value
+    return "".join(c if c.isprintable() else " " for c in value).strip()
+
+
+def _plain(name: str) -> str:
+    if not name.isprintable() or not name.strip():
+        raise ValueError("expected a name of printable characters")
+    return name
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """A name that is there more than once; None where there is none."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Points = Annotated[Number, Field(ge=0, le=100)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+Text = Annotated[str, BeforeValidator(_cleaned)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_plain)]
+Launches = tuple[tuple[tuple[Positive, ...], ...], ...]
+"""Times in seconds: launches x rounds x times."""
+
+
+class Record(BaseModel):
+    """Keys that are not known are left alone: later versions write more."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Cpu(Record):
+    """``isa``: instruction sets that decide how fast convolutions are; None: not told."""
+
+    model: Text = "unknown"
+    isa: tuple[Text, ...] | None = None
+    cores: Count | None = None
+    usable_cores: Count | None = None
+
+
+class Machine(Record):
+    """What the figures were measured on; None: the file does not tell."""
+
+    cpu: Cpu = Cpu()
+    threads: Count | None = None
+    pinned: Annotated[bool, Field(strict=True)] | None = None
+    versions: dict[Name, Text] = {}
+    reference: dict[Name, Number] | None = None
+
+
+class Figure(Record):
+    """A value with its 95 % confidence interval."""
+
+    value: Number
+    ci95: tuple[Number, Number]
+
+    @property
+    def interval(self) -> Interval:
+        """The same for arithmetic."""
+        return Interval(self.value, *self.ci95)
+
+
+class Median(Record):
+    """Median of an inference in ms."""
+
+    p50: Positive
+
+
+class Row(Record):
+    """One cell of a run, as in ``results.json``."""
+
+    cell: Name
+    model: Text | None = None
+    precision: Text | None = None
+    status: Literal["ok", "failed", "unsupported", "skipped"] = "ok"
+    reason: Text | None = None
+    weights: Text | None = None
+    method: Text | None = None
+    latency_ms: Median | None = None
+    ratio: Figure | None = None
+    metric: Text | None = None
+    accuracy: Points | None = None
+    dataset: Text | None = None
+    images: Count | None = None
+    drop: Figure | None = None
+    margin: Annotated[Number, Field(ge=0)] | None = None
+    agreement: Annotated[Number, Field(ge=-1.001, le=1.001)] | None = None
+    needs: Text | None = None
+    calibration: Text | None = None
+    hashes: dict[Name, Text] = {}
+
+    @property
+    def within_margin(self) -> bool | None:
+        """Whether INT8's drop is at most its margin; None where either is missing."""
+        if self.drop is None or self.margin is None:
+            return None
+        return self.drop.value <= self.margin
+
+
+class Group(Record):
+    """Cells that were timed in turns, and reference kernels among them.
+
+    Launch and round ``i`` of all of them are the same ones.
+    """
+
+    cells: dict[Name, Launches]
+    reference: dict[Name, Launches] = {}
+
+    @model_validator(mode="after")
+    def _rounds_are_shared(self) -> Group:
+        named = {**{f"reference {name}": v for name, v in self.reference.items()}, **self.cells}
+        shapes = {name: tuple(len(rounds) for rounds in times) for name, times in named.items()}
+        for name, times in named.items():
+            if (
+                not times
+                or not all(times)
+                or not all(block for rounds in times for block in rounds)
+            ):
+                raise ValueError(f"{name} has a launch or a round without times")
+        odd = next((name for name in shapes if shapes[name] != next(iter(shapes.values()))), None)
+        if odd is not None:
+            raise ValueError(f"{odd} has other launches or rounds than the cells beside it")
+        return self
+
+
+class Samples(Record):
+    """Single times, and accuracies in points on all images, then on resamples of them."""
+
+    groups: tuple[Group, ...] = ()
+    accuracies: dict[Name, Annotated[tuple[Points, ...], Field(min_length=2)]] = {}
+
+    @model_validator(mode="after")
+    def _cells_are_of_one_group(self) -> Samples:
+        twice = _twice(name for group in self.groups for name in group.cells)
+        if twice is not None:
+            raise ValueError(f"cell {twice} is in two groups")
+        return self
+
+
+class Run(Record):
+    """The rows of one run, with the samples that they stand on where they are kept."""
+
+    created: Text
+    rows: tuple[Row, ...]
+    samples: Samples = Samples()
+
+    @model_validator(mode="after")
+    def _cells_are_there_once(self) -> Run:
+        twice = _twice(row.cell for row in self.rows)
+        if twice is not None:
+            raise ValueError(f"cell {twice} has two rows")
+        return self
+
+    @cached_property
+    def by_cell(self) -> Mapping[str, Row]:
+        """Rows by the names of their cells."""
+        return {row.cell: row for row in self.rows}
+
+    def group(self, cell: str) -> Group | None:
+        """What ``cell`` was timed with; None where its times were not kept."""
+        return next((group for group in self.samples.groups if cell in group.cells), None)

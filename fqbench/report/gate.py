@@ -1,0 +1,215 @@
+"""The gate's verdict as Markdown, for a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fqbench.gate.account import Account
+from fqbench.gate.certainty import cells
+from fqbench.gate.verdict import Decision, Status, Verdict
+from fqbench.measure.stats import Interval
+from fqbench.report.table import NOTHING
+from fqbench.results import write_text
+
+COLUMNS = ("Cell", "Base ms", "Head ms", "Change", "Accuracy", "Verdict")
+RATIO_COLUMNS = ("Cell", "Base", "Head", "Change")
+NUMBERS = frozenset({"Base ms", "Head ms", "Change", "Accuracy", "Base", "Head"})
+
+MEANING = (
+    "Change is of time, Accuracy in points (HEAD minus BASE); in brackets: 95 % confidence"
+    " intervals of a cell by itself."
+)
+RATIOS = "FP32 over INT8 time of each side, from which most of the machine cancels out."
+
+QUIET: tuple[Status, ...] = ("same", "unchanged")
+"""Cells of which nobody needs to read more than the number."""
+
+MOST_ROWS = 100
+"""Rows of a table: a comment of a pull request holds 65536 characters."""
+
+LONGEST_REASON = 300
+"""Characters of a failed cell's reason."""
+
+_ORDER: tuple[Status, ...] = (
+    "failed",
+    "less accurate",
+    "slower",
+    "missing",
+    "unclear",
+    "new",
+    "faster",
+    "same",
+    "unchanged",
+)
+
+
+def write(account: Account, folder: Path) -> tuple[Path, Path]:
+    """Write ``gate.md`` and ``gate.json`` into ``folder``; return their paths."""
+    text = json.dumps(account.to_json(), indent=1, allow_nan=False) + "\n"
+    return (
+        write_text(folder / "gate.md", markdown(account)),
+        write_text(folder / "gate.json", text),
+    )
+
+
+def markdown(account: Account) -> str:
+    """The verdict: what got worse first, all that did not change folded away."""
+    told, quiet = ordered(account.decision)
+    parts = [f"**{_text(headline(account.decision))}**"]
+    parts.append(_list(account.cautions))
+    parts.append(_table(COLUMNS, [_row(verdict) for verdict in told]))
+    parts.append("\n".join(_explanation(verdict) for verdict in explained(told)[:MOST_ROWS]))
+    if quiet:
+        rows = _table(COLUMNS, [_row(verdict) for verdict in quiet])
+        parts.append(_folded(quiet_line(quiet), rows))
+    if account.ratios:
+        rows = _table(RATIO_COLUMNS, list(_ratio_rows(account)))
+        parts.append(_folded("FP32 / INT8", f"{rows}\n\n{RATIOS}"))
+    sides = f"BASE is {account.base}, HEAD is {account.head}."
+    parts.append(_folded("How sure this is", _list([sides, *account.certainty, MEANING])))
+    parts.append(_folded("Machine and versions", _list(account.machine)))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def headline(decision: Decision) -> str:
+    """The answer in a sentence."""
+    verdicts = decision.verdicts
+    worse = [verdict for verdict in verdicts if verdict.regressed]
+    if worse:
+        counted = ", ".join(
+            f"{len(found)} {status}"
+            for status in _ORDER
+            if (found := [verdict for verdict in worse if verdict.status == status])
+        )
+        return f"{len(worse)} of {cells(len(verdicts))} got worse: {counted}."
+    if decision.exit_code:
+        return "Nothing could be compared."
+    compared = sum(verdict.status not in ("new", "missing", "unclear") for verdict in verdicts)
+    others = len(verdicts) - compared
+    rest = f"; {others} could not be compared" if others else ""
+    return f"Nothing got worse: {cells(compared)} compared{rest}."
+
+
+def ordered(decision: Decision) -> tuple[list[Verdict], list[Verdict]]:
+    """Cells to tell about, the worst first, and those that did not change."""
+
+    def place(verdict: Verdict) -> tuple[bool, int, float]:
+        slowdown = verdict.slowdown.value if verdict.slowdown is not None else 1.0
+        return not verdict.regressed, _ORDER.index(verdict.status), -slowdown
+
+    verdicts = sorted(decision.verdicts, key=place)
+    told = [v for v in verdicts if v.regressed or v.status not in QUIET]
+    return told, [v for v in verdicts if v not in told]
+
+
+def explained(told: Iterable[Verdict]) -> list[Verdict]:
+    """Those whose reason says more than their row."""
+    return [verdict for verdict in told if verdict.reason and verdict.status != "faster"]
+
+
+def quiet_line(quiet: Sequence[Verdict]) -> str:
+    """All cells that did not change in a few words."""
+    again = sum(verdict.status == "unchanged" for verdict in quiet)
+    skipped = f", {again} of which are the same files on both sides" if again else ""
+    verb = "shows" if len(quiet) == 1 else "show"
+    return f"{cells(len(quiet))} {verb} no change{skipped}"
+
+
+def texts(verdict: Verdict) -> tuple[str, ...]:
+    """The row of a cell, by ``COLUMNS``."""
+    again = ", measured again" if verdict.again else ""
+    return (
+        verdict.cell,
+        milliseconds(verdict.base_ms),
+        milliseconds(verdict.head_ms),
+        change(verdict.slowdown),
+        points(verdict.loss),
+        f"{verdict.status}{again}",
+    )
+
+
+def milliseconds(value: float | None) -> str:
+    """Three digits at least: models take from 0.05 to 2000 ms."""
+    if value is None:
+        return NOTHING
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def change(factor: Interval | None) -> str:
+    """A factor as signed percent, with its interval."""
+    if factor is None:
+        return NOTHING
+    value, low, high = (100 * (end - 1) for end in (factor.value, factor.low, factor.high))
+    return f"{_signed(value, 1)} % ({_signed(low, 1)} to {_signed(high, 1)})"
+
+
+def points(loss: Interval | None) -> str:
+    """A loss as a signed change of accuracy, with its interval."""
+    if loss is None:
+        return NOTHING
+    return f"{_signed(-loss.value, 2)} ({_signed(-loss.high, 2)} to {_signed(-loss.low, 2)})"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def _row(verdict: Verdict) -> list[str]:
+    cell, *figures, status = texts(verdict)
+    shown = f"**{status}**" if verdict.regressed else status
+    return [_code(cell).replace("|", "\\|"), *figures, shown]
+
+
+def _explanation(verdict: Verdict) -> str:
+    reason = verdict.reason
+    if len(reason) > LONGEST_REASON:
+        reason = f"{reason[:LONGEST_REASON]} ..."
+    return f"- {_code(verdict.cell)}: {_text(reason)}"
+
+
+def _ratio_rows(account: Account) -> Iterator[list[str]]:
+    for cell, ratio in account.ratios.items():
+        sides = (f"{value:.2f}" for value in (ratio.base, ratio.head))
+        yield [_code(cell).replace("|", "\\|"), *sides, change(ratio.change)]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of texts that are Markdown already; empty where there are none."""
+    if not rows:
+        return ""
+    marks = ["--:" if name in NUMBERS else "---" for name in columns]
+    shown = [columns, marks, *rows[:MOST_ROWS]]
+    left = len(rows) - MOST_ROWS
+    more = f"\n\n{cells(left)} more stand in gate.json." if left > 0 else ""
+    return "\n".join(f"| {' | '.join(row)} |" for row in shown) + more
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {_text(sentence)}" for sentence in sentences)
+
+
+def _folded(summary: str, content: str) -> str:
+    if not content:
+        return ""
+    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def _code(name: str) -> str:
+    """A stranger's name as a code span, in which nothing is a link, a mention or HTML."""
+    fence = "`"
+    while fence in name:
+        fence += "`"
+    padding = " " if "`" in name else ""
+    return f"{fence}{padding}{' '.join(name.split())}{padding}{fence}"
+
+
+def _text(text: str) -> str:
+    """Texts may hold a stranger's words: none of them is Markdown, HTML or a mention."""
+    for sign, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\n", " ")):
+        text = text.replace(sign, safe)
+    for sign in "\\`*_[]|~#!":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("@", "@\u200b")

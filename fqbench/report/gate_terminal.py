@@ -1,0 +1,70 @@
+"""The gate's verdict in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fqbench.gate.account import Account
+from fqbench.gate.verdict import Verdict
+from fqbench.report.gate import COLUMNS, NUMBERS, explained, headline, ordered, quiet_line, texts
+from fqbench.report.table import NOTHING
+
+MOST_NAMES = 8
+"""As many cells that did not change are named."""
+
+
+def show(account: Account, console: Console) -> None:
+    """Print the headline, what changed, why, and how sure that is."""
+    told, quiet = ordered(account.decision)
+    worse = any(verdict.regressed for verdict in told)
+    style = "bold red" if worse else "bold yellow" if account.decision.exit_code else "bold green"
+    if told:
+        console.print(_fitting(told, console))
+        console.print()
+    for verdict in explained(told):
+        console.print(Text(f"{verdict.cell}: {verdict.reason}"))
+    if quiet:
+        names = f": {', '.join(v.cell for v in quiet)}" if len(quiet) <= MOST_NAMES else ""
+        console.print(Text(f"{quiet_line(quiet)}{names}", style="dim"))
+    for sentence in account.certainty:
+        console.print(Text(sentence, style="dim"))
+    for caution in account.cautions:
+        console.print(Text(caution, style="yellow"))
+    console.print(Text(headline(account.decision), style=style))
+
+
+def _fitting(told: Sequence[Verdict], console: Console) -> Table:
+    """The table with intervals where there is room for them."""
+    whole = _table(told, whole=True)
+    unlimited = console.options.update(max_width=10_000)
+    if console.measure(whole, options=unlimited).maximum <= console.width:
+        return whole
+    return _table(told, whole=False)
+
+
+def _table(told: Sequence[Verdict], *, whole: bool) -> Table:
+    """A column that says nothing takes room from the cells' names."""
+    rows = [texts(verdict) for verdict in told]
+    if not whole:
+        rows = [(row[0], *(text.partition(" (")[0] for text in row[1:])) for row in rows]
+    kept = [i for i in range(len(COLUMNS)) if any(row[i] != NOTHING for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, int(whole)), show_edge=False)
+    for name in (COLUMNS[i] for i in kept):
+        is_number = name in NUMBERS
+        table.add_column(
+            name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
+        )
+    for verdict, row in zip(told, rows, strict=True):
+        cells = [Text(row[i]) for i in kept]
+        cells[-1].stylize("red" if verdict.regressed else "green" if _better(verdict) else "")
+        table.add_row(*cells)
+    return table
+
+
+def _better(verdict: Verdict) -> bool:
+    return verdict.status == "faster"
