@@ -73,6 +73,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
 def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads)
+    timed = [row for row in outcome.rows if row.pinned is not None]
+    described["pinned"] = bool(timed) and all(row.pinned for row in timed)
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = asdict(speed)
