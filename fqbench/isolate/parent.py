@@ -61,10 +61,11 @@ def call(
 ) -> Json:
     """Run ``fqbench.module:function`` with ``(arguments, report)`` in a child process.
 
-    It runs in ``interpreter``, or else in this Python. ``env`` is added to this process's environment. ``memory_mb`` (MiB) limits the resident memory
-    of the child and all it started, looked at five times a second. An FqbenchError of the child
-    is raised here as it was; anything else that ends the child (another exception, a signal, a
-    limit reached) is raised as StepError that tells what happened to ``name``.
+    It runs in ``interpreter``, or else in this Python. ``env`` is added to this process's
+    environment. ``memory_mb`` (MiB) limits the resident memory of the child and all it started,
+    looked at five times a second. An FqbenchError of the child is raised here as it was; anything
+    else that ends the child (another exception, a signal, a limit reached) is raised as StepError
+    that tells what happened to ``name``.
     """
     watch = _Watch(name, timeout_s, memory_mb, on_progress)
     request = Request(_checked(function), arguments, env or {}, interpreter or Interpreter.here())
