@@ -26,7 +26,7 @@ class Checkout:
     def label(self) -> str:
         """The version as a reader knows it."""
         short = self.commit[:12]
-        return short if self.commit.startswith(self.ref) else f"{self.ref} ({short})"
+        return short if self.commit.startswith(self.ref) else f"{self.ref}, {short}"
 
 
 def repository(folder: Path) -> Path:
