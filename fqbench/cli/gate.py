@@ -96,7 +96,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     if options.base is not None and not options.results:
         account = _versions(options, tolerances, errors)
     elif options.base is None and len(options.results) == 2:
-        account = stored(*options.results, tolerances, anyway=options.anyway)
+        before, after = options.results
+        account = stored(before, after, tolerances, anyway=options.anyway)
     else:
         raise UsageError(
             "the gate compares two files of results, or the versions --base and --head"
