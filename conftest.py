@@ -12,7 +12,7 @@ from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS
 from fqbench.quantize import AVAILABLE
 
-pytest_plugins = ["fixtures.matrix", "fixtures.outcomes"]
+pytest_plugins = ["fixtures.gate", "fixtures.matrix", "fixtures.outcomes"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,6 +16,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from fqbench import machine
 from fqbench.cells import Cell
 from fqbench.measure import stats
+from fqbench.measure.reference import kernel_of
+from fqbench.measure.stats import Interval
 from fqbench.pipeline.model import Timed
 
 
@@ -63,8 +65,16 @@ def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: Benchmar
             "ci95": [summary.p50.low, summary.p50.high],
         },
     )
+    kernel = kernel_of(cell.precision)
+    if kernel in found.reference:
+        in_kernels = stats.ratio(launches, found.reference[kernel])
+        benchmark.extra_info["in_kernels"] = _described(in_kernels)
     fp32 = replace(cell, precision="fp32")
     if cell.precision == "int8" and fp32 in found.cells:
         ratio = stats.ratio(found.cells[fp32], launches)
-        benchmark.extra_info["ratio"] = {"value": ratio.value, "ci95": [ratio.low, ratio.high]}
+        benchmark.extra_info["ratio"] = _described(ratio)
     assert summary.n == len(times) > 0
+
+
+def _described(interval: Interval) -> dict[str, object]:
+    return {"value": interval.value, "ci95": [interval.low, interval.high]}

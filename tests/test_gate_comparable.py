@@ -52,7 +52,6 @@ def test_order_of_instruction_sets_says_nothing(tmp_path):
         (cpu(usable_cores=1), "usable cores 2 (BASE) and 1 (HEAD)"),
         (machine(threads=2), "threads 1 (BASE) and 2 (HEAD)"),
         (machine(threads=None), "threads 1 (BASE) and not told (HEAD)"),
-        (machine(pinned=False), "processes bound to cores yes (BASE) and no (HEAD)"),
         (versions(onnxruntime="1.27.0"), "onnxruntime 1.26.0 (BASE) and 1.27.0 (HEAD)"),
         (versions(paddlepaddle="3.0.0"), "paddlepaddle 2.6.2 (BASE) and 3.0.0 (HEAD)"),
         (versions(numpy="1.24.0"), "numpy 1.26.4 (BASE) and 1.24.0 (HEAD)"),
@@ -77,6 +76,16 @@ def test_data_is_told_once_with_its_models(tmp_path, key, name):
     rows = [row(hashes=hashes), row(FP32, hashes=hashes)]
     (found,) = between(tmp_path, None, *rows)
     assert found == f"{name} {DIGEST[key][:12]} (BASE) and ffffffffffff (HEAD) (net)"
+
+
+def test_processes_that_were_left_to_the_scheduler(tmp_path):
+    assert between(tmp_path, None, row(pinned=False), row(FP32)) == (
+        "processes bound to cores yes (BASE) and no (HEAD) (net)",
+    )
+
+
+def test_data_that_a_side_does_not_tell(tmp_path):
+    assert between(tmp_path, None, row(hashes={}, dataset=None), row(FP32)) == ()
 
 
 def test_method_differs(tmp_path):

@@ -12,6 +12,7 @@ from fqbench.errors import UsageError
 from fqbench.gate.comparable import differences
 from fqbench.gate.records import Group, Launches, Row, Run, Samples
 from fqbench.gate.stored import Stored
+from fqbench.measure.reference import COPY
 from fqbench.results import write_text
 
 SCHEMA = 1
@@ -23,6 +24,9 @@ LARGEST_DROP = 5.0
 
 LEAST_AGREEMENT = 0.1
 """Cosine below which INT8 answers something else than FP32."""
+
+DIGITS = 6
+"""Of a time: a millionth of it is far below any noise."""
 
 
 def broken(row: Row) -> Iterator[str]:
@@ -75,7 +79,7 @@ def freeze(sides: Sequence[Stored], accepted: Mapping[str, str], out: Path) -> P
         "kind": "baseline",
         "created": created,
         "machine": sides[0].machine.model_dump(mode="json"),
-        "runs": [_reduced(run).model_dump(mode="json", exclude_none=True) for run in runs],
+        "runs": [run.model_dump(mode="json", exclude_none=True) for run in _reduced(runs)],
         "accepted": dict(accepted),
     }
     return write_text(out, json.dumps(content, allow_nan=False) + "\n")
@@ -108,18 +112,30 @@ def _broken_cells(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _reduced(run: Run) -> Run:
-    """The run with the median of each round: all that comparisons use, in a small file."""
-    groups = tuple(
-        Group(cells=_medians(group.cells), reference=_medians(group.reference))
-        for group in run.samples.groups
-    )
-    samples = Samples(groups=groups, accuracies=run.samples.accuracies)
-    return run.model_copy(update={"samples": samples})
+def _reduced(runs: Sequence[Run]) -> Iterator[Run]:
+    """The runs with all that comparisons use, and no more: a baseline is kept among code.
+
+    Of times the median of each round, of accuracies those that an earlier run has not told.
+    """
+    known: dict[str, tuple[float, ...]] = {}
+    for run in runs:
+        groups = tuple(
+            Group(cells=_medians(group.cells), reference=_medians(group.reference))
+            for group in run.samples.groups
+        )
+        told = run.samples.accuracies
+        new = {cell: points for cell, points in told.items() if known.get(cell) != points}
+        known.update(new)
+        yield run.model_copy(update={"samples": Samples(groups=groups, accuracies=new)})
 
 
 def _medians(times: Mapping[str, Launches]) -> dict[str, Launches]:
     return {
-        name: tuple(tuple((median(block),) for block in rounds) for rounds in launches)
+        name: tuple(tuple((_rounded(median(block)),) for block in rounds) for rounds in launches)
         for name, launches in times.items()
+        if name != COPY
     }
+
+
+def _rounded(seconds: float) -> float:
+    return float(f"{seconds:.{DIGITS}g}")

@@ -21,6 +21,9 @@ def method(base: Stored, head: Stored, in_kernels: int, raw: int) -> Iterator[st
         f"The sides were measured at different times ({runs}), which is weaker than timing them in"
         " turns, as fqbench gate --base REF --head REF does."
     )
+    for side, name in ((base, "BASE"), (head, "HEAD")):
+        if facts := _measuring(side):
+            yield f"{name}: {', '.join(facts)}."
     if in_kernels:
         yield (
             f"Times of {cells(in_kernels)} are compared in units of a reference kernel of their"
@@ -82,13 +85,28 @@ def machines(base: Stored, head: Stored) -> tuple[str, ...]:
     )
 
 
+def _measuring(side: Stored) -> list[str]:
+    """How a side was measured, and how noisy its machine was."""
+    rows = [row for run in side.runs for row in run.rows if row.latency_ms is not None]
+    counts = sorted({row.launches for row in rows if row.launches is not None})
+    facts = []
+    if counts:
+        ends = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        facts.append(f"{ends} launches of each cell in each run")
+    bound = {row.pinned for row in rows}
+    if len(bound) == 1 and None not in bound:
+        facts.append(f"processes {'bound' if True in bound else 'not bound'} to cores")
+    noise = side.machine.reference.spread if side.machine.reference is not None else None
+    if noise is not None:
+        facts.append(f"a fixed kernel took up to {percent(noise)} longer than at its best")
+    return facts
+
+
 def _described(machine: Machine) -> tuple[str, ...]:
     cpu = machine.cpu
     facts = [f"CPU {cpu.model} ({', '.join(cpu.isa) if cpu.isa else 'instruction sets not told'})"]
     facts += [f"{cpu.usable_cores} usable cores"] if cpu.usable_cores is not None else []
     facts += [f"threads: {machine.threads}"] if machine.threads is not None else []
-    if machine.pinned is not None:
-        facts.append(f"processes {'bound' if machine.pinned else 'not bound'} to cores")
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     return (", ".join(facts), f"Versions: {versions}") if versions else (", ".join(facts),)
 

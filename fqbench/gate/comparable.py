@@ -17,10 +17,10 @@ _FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
     ("cores", lambda machine: machine.cpu.cores),
     ("usable cores", lambda machine: machine.cpu.usable_cores),
     ("threads", lambda machine: machine.threads),
-    ("processes bound to cores", lambda machine: machine.pinned),
 )
 
-_DATA: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
+_ROWS: tuple[tuple[str, Callable[[Row], object]], ...] = (
+    ("processes bound to cores", lambda row: row.pinned),
     ("data set", lambda row: row.dataset),
     ("images", lambda row: row.hashes.get("images")),
     ("labels", lambda row: row.hashes.get("truth")),
@@ -33,8 +33,8 @@ _DATA: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
 def differences(base: Stored, head: Stored) -> tuple[str, ...]:
     """What keeps ``head`` from being compared with ``base``, each in a few words."""
     return (
-        *_of_machines(base.machine, head.machine),
-        *_of_data(base, head),
+        *machine_differences(base.machine, head.machine),
+        *_of_rows(base, head),
     )
 
 
@@ -46,7 +46,8 @@ def same_images(base: Row, head: Row) -> bool:
     )
 
 
-def _of_machines(base: Machine, head: Machine) -> Iterator[str]:
+def machine_differences(base: Machine, head: Machine) -> Iterator[str]:
+    """Those of machines and versions; what a side does not tell differs from what one does."""
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
     yield from _of_flags(base.cpu.isa, head.cpu.isa)
@@ -71,12 +72,17 @@ def _of_flags(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Ite
             yield f"{name} lacks the instruction sets {', '.join(missing)}"
 
 
-def _of_data(base: Stored, head: Stored) -> Iterator[str]:
-    """Each difference once, with the models that it is about."""
+def _of_rows(base: Stored, head: Stored) -> Iterator[str]:
+    """Those of data and method, each once with its models.
+
+    Of what a side does not tell there is none: times do not depend on it, and accuracies are not
+    compared without it.
+    """
     models: dict[str, list[str]] = {}
     for one, other in _shared_rows(base, head):
-        for name, fact in _DATA:
-            if (found := _pair(fact(one), fact(other))) is not None:
+        for name, fact in _ROWS:
+            facts = fact(one), fact(other)
+            if None not in facts and (found := _pair(*facts)) is not None:
                 models.setdefault(f"{name} {found}", []).append(one.model or one.cell)
     for difference, names in models.items():
         yield f"{difference} ({', '.join(dict.fromkeys(names))})"

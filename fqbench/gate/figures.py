@@ -14,6 +14,7 @@ from fqbench.gate.records import Row, Run
 from fqbench.gate.spread import Figures
 from fqbench.gate.stored import Stored
 from fqbench.measure import stats
+from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
 
 NORMAL_95 = 1.96
@@ -61,7 +62,7 @@ def ratios(side: Stored, cell: str) -> Figures | None:
     """FP32 over INT8 time; None where no run tells it."""
     rows = [run.by_cell[cell] for run in side.runs if _timed(run, cell)]
     told = [each.ratio.interval for each in rows if each.ratio is not None]
-    return _figures([each for each in told if each.low > 0])
+    return _figures(told)
 
 
 def accuracy(base: Stored, head: Stored, cell: str) -> AccuracyEvidence | None:
@@ -85,9 +86,9 @@ def left_margin(base: Stored, head: Stored, cell: str) -> bool:
 
 
 def launches(side: Stored, cell: str) -> int:
-    """How many launches the times stand on; 0 where they were not kept."""
-    groups = (run.group(cell) for run in side.runs)
-    return sum(len(group.cells[cell]) for group in groups if group is not None)
+    """How many launches the times stand on; 0 where that was not kept."""
+    rows = (run.by_cell[cell] for run in side.runs if _timed(run, cell))
+    return sum(each.launches or 0 for each in rows)
 
 
 def same_artifact(base: Stored, head: Stored, cell: str) -> bool:
@@ -108,9 +109,11 @@ def _timed(run: Run, cell: str) -> bool:
 
 
 def _in_kernels(run: Run, cell: str) -> Interval | None:
-    group = run.group(cell)
-    kernel = "float32" if run.by_cell[cell].precision == "fp32" else "int8"
-    if group is None or kernel not in group.reference:
+    found, group = run.by_cell[cell], run.group(cell)
+    if group is None:
+        return found.in_kernels.interval if found.in_kernels is not None else None
+    kernel = kernel_of(found.precision or "")
+    if kernel not in group.reference:
         return None
     return stats.ratio(group.cells[cell], group.reference[kernel])
 
@@ -119,7 +122,7 @@ def _figures(found: Sequence[Interval]) -> Figures | None:
     """Of runs that each tell a value and its interval, both above 0."""
     if not found:
         return None
-    errors = [math.log(each.high / each.low) / (2 * NORMAL_95) for each in found]
+    errors = [abs(math.log(each.high / each.low)) / (2 * NORMAL_95) for each in found]
     error = math.hypot(*errors) / len(errors)
     return Figures(tuple(math.log(each.value) for each in found), error)
 

@@ -11,9 +11,9 @@ from pydantic import Field
 from fqbench.errors import UsageError
 from fqbench.gate.jsonfile import validated
 from fqbench.gate.records import (
+    Count,
     Cpu,
-    Figure,
-    Group,
+    Factor,
     Machine,
     Median,
     Name,
@@ -21,7 +21,6 @@ from fqbench.gate.records import (
     Record,
     Row,
     Run,
-    Samples,
     Text,
 )
 from fqbench.machine import ISA_FLAGS
@@ -36,8 +35,10 @@ class _ExtraInfo(Record):
 
     cell: Name | None = None
     machine: Machine | None = None
-    ratio: Figure | None = None
-    samples: Group | None = None
+    ratio: Factor | None = None
+    in_kernels: Factor | None = None
+    launches: Count | None = None
+    pinned: Annotated[bool, Field(strict=True)] | None = None
 
 
 class _Benchmark(Record):
@@ -70,7 +71,7 @@ def read(path: Path, content: Mapping[str, object]) -> tuple[Machine, Run]:
     if any(machine != told[0] for machine in told):
         raise UsageError(f"{path}: its benchmarks were measured on different machines")
     values = {"created": file.datetime, "rows": tuple(_row(b) for b in file.benchmarks)}
-    run = validated(Run, {**values, "samples": _samples(file)}, path)
+    run = validated(Run, values, path)
     return (told[0] if told else _machine(file.machine_info)), run
 
 
@@ -81,12 +82,9 @@ def _row(benchmark: _Benchmark) -> Row:
         precision=info.cell.rpartition("-")[2] if info.cell else None,
         latency_ms=Median(p50=benchmark.stats.median * 1e3),
         ratio=info.ratio,
-    )
-
-
-def _samples(file: _File) -> Samples:
-    return Samples(
-        groups=tuple(b.extra_info.samples for b in file.benchmarks if b.extra_info.samples)
+        in_kernels=info.in_kernels,
+        launches=info.launches,
+        pinned=info.pinned,
     )
 
 

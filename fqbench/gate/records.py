@@ -12,13 +12,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from fqbench.measure.stats import Interval
 
 NAME_LENGTH = 500
+TEXT_LENGTH = 2000
 
 
 def _cleaned(value: object) -> object:
     """Texts end up in terminals: no escape sequence, no line of their own."""
     if not isinstance(value, str):
         return value
-    return "".join(c if c.isprintable() else " " for c in value).strip()
+    return "".join(c if c.isprintable() else " " for c in value[:TEXT_LENGTH]).strip()
 
 
 def _plain(name: str) -> str:
@@ -32,8 +33,17 @@ def _twice(names: Iterable[str]) -> str | None:
     return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
+def _measured(value: float) -> float:
+    """Within what arithmetic on it bears."""
+    if not 1e-12 <= value <= 1e12:
+        raise ValueError("expected a positive number, from 1e-12 to 1e12")
+    return value
+
+
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
+Positive = Annotated[Number, AfterValidator(_measured)]
+"""Times in s or ms, and ratios."""
+
 Points = Annotated[Number, Field(ge=0, le=100)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Text = Annotated[str, BeforeValidator(_cleaned)]
@@ -57,14 +67,19 @@ class Cpu(Record):
     usable_cores: Count | None = None
 
 
+class Kernels(Record):
+    """``spread``: by what part the float32 kernel's slowest blocks took longer than its fastest."""
+
+    spread: Number | None = None
+
+
 class Machine(Record):
     """What the figures were measured on; None: the file does not tell."""
 
     cpu: Cpu = Cpu()
     threads: Count | None = None
-    pinned: Annotated[bool, Field(strict=True)] | None = None
     versions: dict[Name, Text] = {}
-    reference: dict[Name, Number] | None = None
+    reference: Kernels | None = None
 
 
 class Figure(Record):
@@ -79,6 +94,13 @@ class Figure(Record):
         return Interval(self.value, *self.ci95)
 
 
+class Factor(Figure):
+    """A figure above 0."""
+
+    value: Positive
+    ci95: tuple[Positive, Positive]
+
+
 class Median(Record):
     """Median of an inference in ms."""
 
@@ -86,7 +108,10 @@ class Median(Record):
 
 
 class Row(Record):
-    """One cell of a run, as in ``results.json``."""
+    """One cell of a run, as in ``results.json``.
+
+    ``in_kernels``: its time in units of its reference kernel, where single times are not kept.
+    """
 
     cell: Name
     model: Text | None = None
@@ -96,7 +121,10 @@ class Row(Record):
     weights: Text | None = None
     method: Text | None = None
     latency_ms: Median | None = None
-    ratio: Figure | None = None
+    in_kernels: Factor | None = None
+    launches: Count | None = None
+    pinned: Annotated[bool, Field(strict=True)] | None = None
+    ratio: Factor | None = None
     metric: Text | None = None
     accuracy: Points | None = None
     dataset: Text | None = None

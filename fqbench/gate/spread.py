@@ -70,7 +70,7 @@ class Change:
     def factor(self) -> Interval:
         """HEAD's figure over BASE's: 1.05 is 5 % more."""
         reach = float(special.stdtrit(self.degrees, (1 + CONFIDENCE) / 2)) * self.error
-        return Interval(*(math.exp(self.log + step) for step in (0, -reach, reach)))
+        return Interval(*(_exp(self.log + step) for step in (0, -reach, reach)))
 
     def p_above(self, tolerance: float) -> float:
         """One-sided p-value of the hypothesis that the factor is at most 1 + ``tolerance``."""
@@ -83,7 +83,7 @@ class Change:
     def visible(self, tolerance: float, alpha: float) -> float:
         """The smallest factor, less 1, that ``p_above`` gives ``alpha`` for."""
         reach = float(special.stdtrit(self.degrees, 1 - alpha)) * self.error
-        return (1 + tolerance) * math.exp(reach) - 1
+        return (1 + tolerance) * _exp(reach) - 1
 
 
 def spread(logs: Sequence[float], default: Spread) -> Spread:
@@ -106,6 +106,11 @@ def change(base: Figures, head: Figures, default: Spread) -> Change:
         max(error, math.hypot(base.error, head.error)),
         between.degrees,
     )
+
+
+def _exp(log: float) -> float:
+    """Finite, whatever a few runs of a wild machine say."""
+    return math.exp(min(log, 100.0))
 
 
 def _tail(excess: float, error: float, degrees: int) -> float:

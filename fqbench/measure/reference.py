@@ -30,6 +30,11 @@ BLOCK = 0.005
 """Seconds: enough for a kernel whose every run takes the same, and little beside a model."""
 
 
+def kernel_of(precision: str) -> str:
+    """The kernel that does what a cell of ``precision`` does most."""
+    return FLOAT32 if precision == "fp32" else INT8
+
+
 @dataclass(frozen=True)
 class Speed:
     """What the machine did while cells were timed.

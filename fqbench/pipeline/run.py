@@ -187,7 +187,7 @@ def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _
     if cell in timed.failures:
         return replace(measured, row=replace(row, status="failed", reason=timed.failures[cell]))
     times, multiply_adds = timed.cells[cell], pipeline.multiply_adds()
-    kernel = reference.FLOAT32 if cell.precision == "fp32" else reference.INT8
+    kernel = reference.kernel_of(cell.precision)
     row = replace(
         row,
         latency=stats.latency(times),

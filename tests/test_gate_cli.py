@@ -1,0 +1,108 @@
+"""``fqbench gate BASE.json HEAD.json``: exit codes, refusals, files."""
+
+import json
+from copy import deepcopy
+from functools import partial
+
+import pytest
+
+from fqbench.cli import commands
+from fqbench.cli.main import main
+from fqbench.pipeline.run import Plan
+from tests.quick_fqbench import PATIENCE
+from tests.stored_files import CELL, MACHINE, row, timed, write
+from tests.tiny_spec import write_spec
+
+
+def gate(*arguments: object) -> int:
+    return main(["gate", *map(str, arguments)])
+
+
+def complaint(capsys) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    return line
+
+
+@pytest.fixture
+def other_flags(tmp_path):
+    machine = deepcopy(MACHINE)
+    machine["cpu"]["isa"] = ["avx2", "fma", "amx_int8"]
+    return timed(tmp_path / "base", 2.0), timed(tmp_path / "head", 2.0, machine=machine)
+
+
+def test_other_instruction_sets_are_refused_by_name(other_flags, capsys):
+    base, head = other_flags
+    assert gate(base, head) == 2
+    assert complaint(capsys) == (
+        f"fqbench: {head} was not measured on the same as {base}: HEAD lacks the instruction sets"
+        " avx512f, avx512_vnni; BASE lacks the instruction sets amx_int8. Measure both alike, or"
+        " compare them --anyway"
+    )
+
+
+def test_other_instruction_sets_anyway_stand_in_the_verdict(other_flags, tmp_path, capsys):
+    assert gate(*other_flags, "--anyway", "--out", tmp_path / "out") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    markdown = (tmp_path / "out/gate.md").read_text()
+    difference = "Compared although the sides differ: HEAD lacks the instruction sets avx512f, avx"
+    assert difference in told
+    assert difference in markdown
+    cautions = json.loads((tmp_path / "out/gate.json").read_text())["cautions"]
+    assert cautions[0].startswith(difference)
+
+
+@pytest.mark.parametrize(
+    ("head_ms", "arguments", "code"),
+    [(2.0, (), 0), (4.0, (), 1), (4.0, ("--slowdown", "100"), 0), (2.1, ("--slowdown", "0"), 0)],
+)
+def test_exit_code(tmp_path, capsys, head_ms, arguments, code):
+    sides = timed(tmp_path / "base", 2.0), timed(tmp_path / "head", head_ms)
+    assert gate(*sides, *arguments) == code
+
+
+def test_nothing_in_common(tmp_path, capsys):
+    base = write(tmp_path / "base", row(status="skipped", latency_ms=None))
+    head = write(tmp_path / "head", row())
+    assert gate(base, head) == 2
+    assert "Nothing could be compared." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.json"],
+        ["a.json", "b.json", "c.json"],
+        ["a.json", "b.json", "--slowdown", "-1"],
+        ["a.json", "b.json", "--points", "nan"],
+    ],
+)
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        gate(*arguments)
+    assert caught.value.code == 2
+
+
+def test_verdict_that_cannot_be_written(tmp_path, capsys):
+    path = timed(tmp_path / "base", 2.0)
+    (tmp_path / "file").write_text("")
+    assert gate(path, path, "--out", tmp_path / "file") == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
+    """What ``fqbench run`` writes is read, frozen and the same as itself."""
+    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(commands, "Plan", partial(Plan, patience=PATIENCE))
+    spec = write_spec(tmp_path / "project")
+    quick = ("--backends", "onnxruntime", "--precisions", "fp32")
+    assert main(["run", "--spec", str(spec), *quick, "--out", str(tmp_path / "run")]) == 0
+    results, baseline = str(tmp_path / "run/results.json"), str(tmp_path / "baseline.json")
+    assert main(["baseline", results, "--out", baseline]) == 0
+    assert gate(baseline, results, "--out", tmp_path) == 0
+    (cell,) = json.loads((tmp_path / "gate.json").read_text())["cells"]
+    assert (cell["cell"], cell["status"]) == ("tiny-onnxruntime-cpu-fp32", "same")
+    assert cell["slowdown"]["value"] == pytest.approx(1)
+    assert cell["loss"] == {"value": 0.0, "ci95": [0.0, 0.0]}
+    assert CELL not in capsys.readouterr().out
