@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from fqbench.artifacts import default_root
-from fqbench.cli import commands
-from fqbench.cli.selection import add_making, add_selection, selection_of
+from fqbench.cli import commands, gate_selftest
+from fqbench.cli.selection import add_making, add_selection, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.certainty import cautions, machines
@@ -64,6 +64,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="S",
         help=f"for timing a cell, at most (default: {Terms().seconds:g})",
     )
+    trial = parser.add_argument_group("the gate tried on itself")
+    trial.add_argument(
+        "--self-test",
+        action="store_true",
+        help="count false alarms on identical code, and how often slow-downs are found",
+    )
+    trial.add_argument(
+        "--suites", type=positive, default=8, metavar="N", help="to measure (default: 8)"
+    )
+    trial.add_argument(
+        "--repetitions",
+        type=positive,
+        default=400,
+        metavar="N",
+        help="of each slow-down, replayed from what was measured (default: 400)",
+    )
+    trial.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="FILE",
+        help="judge what this file holds; where it is not there, measure and write it",
+    )
     add_making(versions)
     add_selection(versions)
     parser.add_argument(
@@ -93,6 +115,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
     tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
+    if options.self_test:
+        return gate_selftest.run(
+            options, Terms(tolerances, options.seconds, options.threads), errors
+        )
     if options.base is not None and not options.results:
         account = _versions(options, tolerances, errors)
     elif options.base is None and len(options.results) == 2:

@@ -20,7 +20,7 @@ def add_making(parser: Parser) -> None:
         "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
     )
     parser.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="of the runtime (default: 1)"
+        "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"
     )
 
 
@@ -69,7 +69,8 @@ def selection_of(options: argparse.Namespace, *, models: bool = False) -> Select
     )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of 1 or more, as an option's value."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)

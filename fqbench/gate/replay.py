@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fqbench.gate.contest import NARROW, Terms
+from fqbench.gate.contest import Terms
 from fqbench.gate.decision import CellEvidence, decide, suspects
 from fqbench.gate.evidence import SpeedEvidence
 from fqbench.gate.verdict import Decision
@@ -66,9 +66,7 @@ def replay(
     return Outcome(decide(evidences, terms.tolerances), seconds)
 
 
-def _drawn(
-    launches: Sequence[Launch], slowdown: float, order: random.Random
-) -> Iterator[Launch]:
+def _drawn(launches: Sequence[Launch], slowdown: float, order: random.Random) -> Iterator[Launch]:
     """Launches from a random place on, around and around; sides swapped or not, at random."""
     start, swapped = order.randrange(len(launches)), order.random() < 0.5
     while True:
@@ -83,9 +81,7 @@ def longer(blocks: Blocks, slowdown: float) -> Blocks:
     return tuple(tuple(t * (1 + slowdown) for t in block) for block in blocks)
 
 
-def _measured(
-    cell: str, launches: Iterator[Launch], terms: Terms
-) -> tuple[SpeedEvidence, float]:
+def _measured(cell: str, launches: Iterator[Launch], terms: Terms) -> tuple[SpeedEvidence, float]:
     """The speed of a cell by as many launches as a measurement takes, and its seconds."""
     patience, taken, spent = terms.patience, list[Launch](), 0.0
     for launch in launches:
@@ -95,6 +91,6 @@ def _measured(
             continue
         sides: list[Launches] = [[each.base for each in taken], [each.head for each in taken]]
         used_up = spent + launch.seconds > patience.longest or len(taken) == patience.most
-        if used_up or narrow(sides, NARROW):
+        if used_up or narrow(sides):
             break
     return SpeedEvidence(cell, [e.base for e in taken], [e.head for e in taken]), spent
