@@ -13,7 +13,7 @@ from fqbench.cli import commands
 from fqbench.cli.main import main
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.run import Plan
-from tests.quick_fqbench import EFFORT
+from tests.quick_fqbench import PATIENCE
 from tests.tiny_spec import without_data_root, write_spec
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ def _surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(commands, "Plan", partial(Plan, effort=EFFORT))
+    monkeypatch.setattr(commands, "Plan", partial(Plan, patience=PATIENCE))
 
 
 def run(*arguments: object) -> int:

@@ -226,6 +226,7 @@ def test_a_child_ends_when_the_parent_s_pipe_does(tmp_path):
     pid_file = tmp_path / "pid"
     request = {
         "path": sys.path,
+        "first": [],
         "function": "isolated_functions:hang",
         "arguments": {"pid_file": str(pid_file)},
     }
@@ -388,9 +389,13 @@ def test_another_interpreter_uses_its_own_modules(tmp_path):
     (tmp_path / "isolated_functions.py").write_text(
         "def answering(arguments, questions):\n    yield 'another'\n"
     )
-    other = Interpreter(sys.executable, (str(tmp_path), *sys.path))
-    with talk("answering", interpreter=other) as conversation:
-        assert conversation.ready() == "another"
+    for other in (
+        Interpreter(sys.executable, (str(tmp_path), *sys.path)),
+        Interpreter(sys.executable, None, (str(tmp_path),)),
+        Interpreter.here(str(tmp_path)),
+    ):
+        with talk("answering", interpreter=other) as conversation:
+            assert conversation.ready() == "another"
 
 
 def test_an_interpreter_that_is_not_there_is_told():

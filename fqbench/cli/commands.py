@@ -16,7 +16,8 @@ from rich.text import Text
 
 from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
-from fqbench.cells import Cell, Selection, matrix
+from fqbench.cells import Cell, matrix
+from fqbench.cli.selection import selection_of
 from fqbench.errors import UsageError
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
@@ -40,7 +41,7 @@ def complain(console: Console, message: str) -> None:
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
-    selection = _selection(options)
+    selection = selection_of(options)
     selection.check()
     store = Store(default_root())
     margins = load_margins(default_margins_path())
@@ -73,6 +74,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
 def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads)
+    timed = [row for row in outcome.rows if row.pinned is not None]
+    described["pinned"] = bool(timed) and all(row.pinned for row in timed)
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = asdict(speed)
@@ -105,7 +108,7 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
 
 def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
     """All chosen cells, those that cannot run included."""
-    _selection(options).check()
+    selection_of(options).check()
     wanted = chosen_names(options.models, names, names) if options.spec else names
     chosen = matrix(name for name in names if name in wanted)
     return tuple(
@@ -114,17 +117,6 @@ def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ..
         if cell.backend in (options.backends or [cell.backend])
         and cell.device in (options.devices or [cell.device])
         and cell.precision in (options.precisions or [cell.precision])
-    )
-
-
-def _selection(options: argparse.Namespace) -> Selection:
-    def chosen(names: Sequence[str] | None) -> tuple[str, ...] | None:
-        return tuple(names) if names else None
-
-    return Selection(
-        backends=chosen(options.backends),
-        devices=chosen(options.devices),
-        precisions=chosen(options.precisions),
     )
 
 

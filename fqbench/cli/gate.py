@@ -8,13 +8,18 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fqbench.artifacts import default_root
+from fqbench.cli import commands, gate_selftest
+from fqbench.cli.selection import add_making, add_selection, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.certainty import cautions, machines
 from fqbench.gate.comparable import differences
 from fqbench.gate.comparison import compare
+from fqbench.gate.contest import Terms
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.stored import read_stored
+from fqbench.gate.versions import Matrix, Version, compare_versions
 from fqbench.report import gate as report
 from fqbench.report import gate_terminal
 
@@ -25,12 +30,64 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "gate",
         help="whether anything got worse from BASE to HEAD",
-        description="Compare two stored results: results.json (with the samples.json beside it), a"
-        " baseline, or the file of pytest --benchmark-json. Exit code: 0 nothing is worse, 1"
-        " something is, 2 nothing could be compared.",
+        description="With --base: check out two versions of this repository, build their models and"
+        " time them in turns. With two files: compare stored results: results.json (with the"
+        " samples.json beside it), a baseline, or the file of pytest --benchmark-json. Exit code:"
+        " 0 nothing is worse, 1 something is, 2 nothing could be compared.",
     )
-    parser.add_argument("base_results", type=Path, metavar="BASE.json")
-    parser.add_argument("head_results", type=Path, metavar="HEAD.json")
+    parser.add_argument(
+        "results", nargs="*", type=Path, metavar="RESULTS.json", help="BASE.json HEAD.json"
+    )
+    versions = parser.add_argument_group("versions of this repository")
+    versions.add_argument("--base", metavar="REF", help="what HEAD is compared with")
+    versions.add_argument(
+        "--head", default="HEAD", metavar="REF", help="what may be worse (default: HEAD)"
+    )
+    versions.add_argument(
+        "--install",
+        metavar="ARGUMENTS",
+        help="what pip installs in each version's folder, into an environment of its own:"
+        " '-r requirements.txt' or '-c constraints.txt .' (default: this environment, with the"
+        " version's own fqbench where it holds one)",
+    )
+    for side in ("base", "head"):
+        versions.add_argument(
+            f"--{side}-python",
+            type=Path,
+            metavar="FILE",
+            help=f"the Python of an environment that is there, for {side.upper()}",
+        )
+    versions.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=Terms().seconds,
+        metavar="S",
+        help=f"for timing a cell, at most (default: {Terms().seconds:g})",
+    )
+    trial = parser.add_argument_group("the gate tried on itself")
+    trial.add_argument(
+        "--self-test",
+        action="store_true",
+        help="count false alarms on identical code, and how often slow-downs are found",
+    )
+    trial.add_argument(
+        "--suites", type=positive, default=8, metavar="N", help="to measure (default: 8)"
+    )
+    trial.add_argument(
+        "--repetitions",
+        type=positive,
+        default=400,
+        metavar="N",
+        help="of each slow-down, replayed from what was measured (default: 400)",
+    )
+    trial.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="FILE",
+        help="judge what this file holds; where it is not there, measure and write it",
+    )
+    add_making(versions)
+    add_selection(versions)
     parser.add_argument(
         "--slowdown",
         type=_percent,
@@ -58,13 +115,42 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
     tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
-    base, head = options.base_results, options.head_results
-    account = stored(base, head, tolerances, anyway=options.anyway)
+    if options.self_test:
+        return gate_selftest.run(
+            options, Terms(tolerances, options.seconds, options.threads), errors
+        )
+    if options.base is not None and not options.results:
+        account = _versions(options, tolerances, errors)
+    elif options.base is None and len(options.results) == 2:
+        before, after = options.results
+        account = stored(before, after, tolerances, anyway=options.anyway)
+    else:
+        raise UsageError(
+            "the gate compares two files of results, or the versions --base and --head"
+        )
     gate_terminal.show(account, Console())
     if options.out is not None:
         for path in report.write(account, options.out):
             errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
     return account.decision.exit_code
+
+
+def _versions(options: argparse.Namespace, tolerances: Tolerances, errors: Console) -> Account:
+    with commands.progress(errors) as progress:
+        return compare_versions(
+            Version(options.base, options.base_python),
+            Version(options.head, options.head_python),
+            Matrix(
+                tuple(options.spec),
+                selection_of(options, models=True),
+                options.data_root,
+                options.method,
+            ),
+            Terms(tolerances, options.seconds, options.threads),
+            install=options.install,
+            cache=default_root() / "gate",
+            progress=progress,
+        )
 
 
 def stored(base: Path, head: Path, tolerances: Tolerances, *, anyway: bool) -> Account:
@@ -87,4 +173,14 @@ def _percent(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
     return value

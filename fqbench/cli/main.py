@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +12,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from fqbench import __version__
-from fqbench.backends import BACKENDS
-from fqbench.cells import DEVICES, PRECISIONS
 from fqbench.cli import baseline, commands, compress, fetch, gate
+from fqbench.cli.selection import add_making, add_selection
 from fqbench.errors import FqbenchError, UsageError
-from fqbench.quantize import AVAILABLE
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -67,22 +64,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Quantize, measure and evaluate the chosen cells. With no option: the"
         " embedded models on everything that runs here.",
     )
-    _add_selection(run)
-    run.add_argument(
-        "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
-    )
+    add_selection(run)
+    add_making(run)
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
-    )
-    run.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="of the runtime (default: 1)"
     )
     run.add_argument(
         "--allow-code",
         action="store_true",
         help="let specs name a decoder of their own, which is imported and run",
     )
-    _add_selection(
+    add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )
     fetch.add_parser(subparsers)
@@ -90,39 +82,3 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_parser(subparsers)
     baseline.add_parser(subparsers)
     return parser
-
-
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--spec",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="spec files of your own models (docs/spec.md); may be repeated",
-    )
-    choices: dict[str, Sequence[str]] = {
-        "models": (),
-        "backends": tuple(BACKENDS),
-        "devices": DEVICES,
-        "precisions": PRECISIONS,
-    }
-    for name, values in choices.items():
-        hint = f" among {', '.join(values)}" if values else ""
-        parser.add_argument(
-            f"--{name}", nargs="+", action="extend", metavar="NAME", help=f"only these{hint}"
-        )
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        default=os.environ.get("FQBENCH_DATA") or None,
-        metavar="DIR",
-        help="where relative paths of specs start (default: FQBENCH_DATA, else the spec's folder)",
-    )
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)

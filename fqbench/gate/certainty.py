@@ -45,13 +45,18 @@ def unseen_accuracies(count: int) -> Iterator[str]:
         )
 
 
-def limits(tolerances: Tolerances, visible: Sequence[float]) -> Iterator[str]:
-    """What counts as worse, how often that is a false alarm, and which slow-downs show at all."""
-    yield (
+def worse(tolerances: Tolerances) -> str:
+    """What counts as worse, and how often that is a false alarm."""
+    return (
         f"Worse is what exceeds {percent(tolerances.slowdown)} and {tolerances.absolute_ms:g} ms,"
         f" or {tolerances.points:g} points of accuracy, by more than chance: on identical code any"
-        f" cell is called worse in {percent(tolerances.alpha)} of comparisons."
+        f" cell is called worse in {percent(tolerances.alpha)} of comparisons at most."
     )
+
+
+def limits(tolerances: Tolerances, visible: Sequence[float]) -> Iterator[str]:
+    """What counts as worse, how often that is a false alarm, and which slow-downs show at all."""
+    yield worse(tolerances)
     if visible:
         least, most = percent(min(visible)), percent(max(visible))
         ends = least if least == most else f"{least} to {most}, by cell,"

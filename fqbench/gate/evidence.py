@@ -23,7 +23,7 @@ class Tolerances:
     """
 
     slowdown: float = 0.02
-    absolute_ms: float = 0.01
+    absolute_ms: float = 0.005
     points: float = 0.1
     alpha: float = 0.01
     suspect_alpha: float = 0.05

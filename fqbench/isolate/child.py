@@ -29,6 +29,7 @@ def main(answers_end: int, life_end: int, questions_end: int, parent: int) -> No
     request = json.load(sys.stdin)
     if request["path"] is not None:
         sys.path[:] = request["path"]
+    sys.path[:0] = request["first"]
     with os.fdopen(answers_end, "wb") as answers, os.fdopen(questions_end, "rb") as questions:
 
         def answer(message: Mapping[str, Any]) -> None:

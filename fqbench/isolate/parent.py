@@ -57,16 +57,19 @@ def call(
     memory_mb: int | None = None,
     on_progress: Report | None = None,
     name: str = "a step",
+    interpreter: Interpreter | None = None,
 ) -> Json:
     """Run ``fqbench.module:function`` with ``(arguments, report)`` in a child process.
 
-    ``env`` is added to this process's environment. ``memory_mb`` (MiB) limits the resident memory
-    of the child and all it started, looked at five times a second. An FqbenchError of the child
-    is raised here as it was; anything else that ends the child (another exception, a signal, a
-    limit reached) is raised as StepError that tells what happened to ``name``.
+    It runs in ``interpreter``, or else in this Python. ``env`` is added to this process's
+    environment. ``memory_mb`` (MiB) limits the resident memory of the child and all it started,
+    looked at five times a second. An FqbenchError of the child is raised here as it was; anything
+    else that ends the child (another exception, a signal, a limit reached) is raised as StepError
+    that tells what happened to ``name``.
     """
     watch = _Watch(name, timeout_s, memory_mb, on_progress)
-    return _run(_checked(function), arguments, env or {}, watch)
+    request = Request(_checked(function), arguments, env or {}, interpreter or Interpreter.here())
+    return _answered(request, watch)
 
 
 @contextmanager
@@ -130,7 +133,10 @@ def _run(
     function: str, arguments: Mapping[str, Json], env: Mapping[str, str], watch: _Watch
 ) -> Json:
     """As ``call``, for a function of any module."""
-    request = Request(function, arguments, env, Interpreter.here())
+    return _answered(Request(function, arguments, env, Interpreter.here()), watch)
+
+
+def _answered(request: Request, watch: _Watch) -> Json:
     deadline = time.monotonic() + watch.timeout_s
     with started(request, watch.name) as child:
         child.questions.close()

@@ -28,17 +28,18 @@ _CHILD = Path(__file__).with_name("child.py")
 class Interpreter:
     """What runs a child: this Python, or that of another environment.
 
-    ``path``: where modules are looked for; None for the interpreter's own, as its environment
-    has it.
+    ``path``: where modules are looked for; None for where that environment has them. ``first``:
+    folders that come before all of these.
     """
 
     executable: str
     path: tuple[str, ...] | None = None
+    first: tuple[str, ...] = ()
 
     @staticmethod
-    def here() -> Interpreter:
-        """This Python, with the folders that modules are found in here."""
-        return Interpreter(sys.executable, tuple(map(os.path.abspath, sys.path)))
+    def here(*first: str) -> Interpreter:
+        """This Python, with the folders that modules are found in here, behind ``first``."""
+        return Interpreter(sys.executable, tuple(map(os.path.abspath, sys.path)), first)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Request:
         """As the child reads it."""
         request = {
             "path": self.interpreter.path,
+            "first": self.interpreter.first,
             "function": self.function,
             "arguments": self.arguments,
         }

@@ -74,12 +74,13 @@ class Recorded:
     """Times of each side, launch by launch, and why measuring ended.
 
     ``failures``: the sides that could not be timed, each with its reason. ``pinned``: whether
-    every process was bound to its core.
+    every process was bound to its core. ``seconds``: how long each launch took, starts included.
     """
 
     times: Mapping[str, Launches]
     stopped: Stopped
     pinned: bool
+    seconds: tuple[float, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -131,7 +132,7 @@ def record(
     launches: list[dict[str, tuple[Block, ...]]] = []
     failures: dict[str, str] = {}
     stopped: Stopped = "time"
-    pinned, start = True, clock()
+    pinned, start, seconds = True, clock(), []
     while running and len(launches) < patience.most:
         begin = clock()
         try:
@@ -142,15 +143,23 @@ def record(
             continue
         launches.append(blocks)
         pinned &= bound
+        end = clock()
+        seconds.append(end - begin)
         on_launch(len(launches), patience.most)
         if len(launches) < patience.fewest:
             continue
         if narrow(_by_side(launches, failures)):
             stopped = "narrow"
             break
-        if 2 * clock() - begin > start + patience.longest:
+        if 2 * end - begin > start + patience.longest:
             break
-    return Recorded(_by_side(launches, failures), stopped, pinned and bool(launches), failures)
+    return Recorded(
+        _by_side(launches, failures),
+        stopped,
+        pinned and bool(launches),
+        tuple(seconds),
+        failures,
+    )
 
 
 def _launch(

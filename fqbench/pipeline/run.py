@@ -25,12 +25,15 @@ GIVEN = "given"
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure and how hard. ``threads``: of the runtime, for latency."""
+    """What to measure and how hard.
+
+    ``threads``: of the runtime, for latency. ``patience``: None where nothing is to be timed.
+    """
 
     cells: tuple[Cell, ...]
     margins: Margins
     threads: int = 1
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience | None = field(default_factory=Patience)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> 
     }
     ready = [m.row.cell for m in measured.values() if m.row.status == "ok"]
     groups: tuple[Group, ...] = ()
-    if ready:
+    if ready and plan.patience is not None:
         timed = pipeline.times(ready, plan.threads, plan.patience)
         groups = (Group({cell.id: t for cell, t in timed.cells.items()}, timed.reference),)
         for cell in ready:

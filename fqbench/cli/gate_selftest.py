@@ -1,0 +1,73 @@
+"""``fqbench gate --self-test``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+from rich.console import Console
+
+from fqbench import machine
+from fqbench.artifacts import default_root
+from fqbench.cli import commands
+from fqbench.cli.selection import selection_of
+from fqbench.errors import UsageError
+from fqbench.gate import recording, side
+from fqbench.gate.built import read_built
+from fqbench.gate.contest import BASE, Progress, Terms
+from fqbench.gate.selftest import CELLS, Suite, judge, measure
+from fqbench.isolate import Interpreter
+from fqbench.measure.launches import Process
+from fqbench.report import gate_selftest as report
+from fqbench.results import write_text
+
+DONE = 0
+
+
+def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
+    """Measure suites, or read them, judge them over and over, and print what was found."""
+    with commands.progress(errors) as progress:
+        suites = _suites(options, terms, progress)
+        trial = judge(suites, options.repetitions, terms, random.Random(0), progress)
+    report.show(trial, Console())
+    if options.out is not None:
+        text = json.dumps(report.figures(trial), indent=1) + "\n"
+        path = write_text(options.out / "self-test.json", text)
+        errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> list[Suite]:
+    file: Path | None = options.recorded
+    if file is not None and file.exists():
+        return recording.read(file)
+    processes = _processes(options, progress)
+    suites = measure(processes, options.suites, terms, random.Random(), progress)
+    if file is not None:
+        recording.write(file, suites, machine.describe(terms.threads))
+    return suites
+
+
+def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
+    """What times each cell that is chosen, or each of the default."""
+    selection = selection_of(options, models=True)
+    answer = side.build(
+        {
+            "side": BASE,
+            "specs": [str(path) for path in options.spec],
+            **{name: list(names) if names else None for name, names in vars(selection).items()},
+            "root": str(options.data_root) if options.data_root is not None else None,
+            "method": options.method,
+            "threads": options.threads,
+            "cache": str(default_root() / "gate" / "artifacts"),
+        },
+        lambda done, total, told="": progress(told, done, total),
+    )
+    found = read_built("this version", answer, Interpreter.here()).processes
+    chosen = options.spec or any(vars(selection).values())
+    processes = {cell: p for cell, p in found.items() if chosen or cell in CELLS}
+    if not processes:
+        raise UsageError("none of the chosen cells runs here")
+    return processes

@@ -1,0 +1,76 @@
+"""Options that several commands share: which cells, and how their models are made and run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from fqbench.backends import BACKENDS
+from fqbench.cells import DEVICES, PRECISIONS, Selection
+from fqbench.quantize import AVAILABLE
+
+Parser = argparse._ActionsContainer
+
+
+def add_making(parser: Parser) -> None:
+    """Add how INT8 is made, and by how many threads models run."""
+    parser.add_argument(
+        "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
+    )
+    parser.add_argument(
+        "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"
+    )
+
+
+def add_selection(parser: Parser) -> None:
+    """Add which cells are meant, and where their data are."""
+    parser.add_argument(
+        "--spec",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="spec files of your own models (docs/spec.md); may be repeated",
+    )
+    choices: dict[str, Sequence[str]] = {
+        "models": (),
+        "backends": tuple(BACKENDS),
+        "devices": DEVICES,
+        "precisions": PRECISIONS,
+    }
+    for name, values in choices.items():
+        hint = f" among {', '.join(values)}" if values else ""
+        parser.add_argument(
+            f"--{name}", nargs="+", action="extend", metavar="NAME", help=f"only these{hint}"
+        )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get("FQBENCH_DATA") or None,
+        metavar="DIR",
+        help="where relative paths of specs start (default: FQBENCH_DATA, else the spec's folder)",
+    )
+
+
+def selection_of(options: argparse.Namespace, *, models: bool = False) -> Selection:
+    """The part of the matrix that is meant; without ``models``, of whatever models there are."""
+
+    def chosen(names: Sequence[str] | None) -> tuple[str, ...] | None:
+        return tuple(names) if names else None
+
+    return Selection(
+        models=chosen(options.models) if models else None,
+        backends=chosen(options.backends),
+        devices=chosen(options.devices),
+        precisions=chosen(options.precisions),
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number of 1 or more, as an option's value."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)

@@ -1,0 +1,188 @@
+"""The gate tried on itself: identical code, and code slowed on purpose, over and over."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fqbench.errors import StepError, UsageError
+from fqbench.gate import rival
+from fqbench.gate.contest import BASE, HEAD, Pair, Terms, Timed, time_pairs, with_times
+from fqbench.gate.decision import CellEvidence, decide
+from fqbench.gate.replay import Launch, Outcome, Pool, replay
+from fqbench.measure.launches import Process, Recorded
+
+SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
+CELLS = (
+    "digits_mobilenet_v1-onnxruntime-cpu-fp32",
+    "digits_mobilenet_v1-onnxruntime-cpu-int8",
+    "digits_mobilenet_v1-paddle-cpu-fp32",
+    "digits_mobilenet_v1-paddle-cpu-int8",
+    "digits_yolov5-onnxruntime-cpu-fp32",
+    "digits_yolov5-onnxruntime-cpu-int8",
+)
+"""What it is tried on unless cells are chosen: small ones, which noise hits most."""
+
+SLOWED = "fqbench.gate.slowed:time_cell"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """All cells measured and judged once: each cell's recordings, and the one that was slowed."""
+
+    timed: Mapping[str, Timed]
+    slowed: str | None = None
+    slowdown: float = 0.0
+
+
+@dataclass(frozen=True)
+class Count:
+    """Suites of one kind: how many called the slowed cell slower, or, if none was, any cell."""
+
+    slowdown: float
+    suites: int
+    called: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the self-test found.
+
+    ``seconds``: what measuring each cell took, over all real and replayed suites, sorted.
+    ``rival``: what pytest-benchmark's check calls slower, by field.
+    """
+
+    cells: tuple[str, ...]
+    real: tuple[Count, ...]
+    replayed: tuple[Count, ...]
+    seconds: tuple[float, ...]
+    rival: Mapping[str, tuple[Count, ...]]
+
+
+def measure(
+    processes: Mapping[str, Process],
+    suites: int,
+    terms: Terms,
+    order: random.Random,
+    progress: Progress,
+) -> list[Suite]:
+    """``suites`` real suites of identical sides, and a quarter as many of each slow-down.
+
+    Raises StepError where a cell cannot be timed.
+    """
+    slow = [slowdown for slowdown in SLOWDOWNS[1:] for _ in range((suites + 3) // 4)]
+    found = []
+    for number, slowdown in enumerate([*[0.0] * suites, *slow]):
+        progress(f"suite {number + 1}", number, suites + len(slow))
+        suite = _suite(processes, slowdown, terms, order)
+        for timed in suite.timed.values():
+            for reason in timed.first.failures.values():
+                raise StepError(reason)
+        found.append(suite)
+    return found
+
+
+def judge(
+    suites: Sequence[Suite],
+    repetitions: int,
+    terms: Terms,
+    order: random.Random,
+    progress: Progress,
+) -> Trial:
+    """Count what is called slower in ``suites``, and in ``repetitions`` of each kind drawn of them.
+
+    Raises UsageError where no suite of identical sides was recorded.
+    """
+    pool = pool_of(suites)
+    outcomes: dict[float, list[tuple[str | None, Outcome]]] = {}
+    for slowdown in SLOWDOWNS:
+        for number in range(repetitions):
+            progress(f"replay {100 * slowdown:g} %", number, repetitions)
+            cell = order.choice(sorted(pool)) if slowdown else None
+            slow = {cell: slowdown} if cell is not None else {}
+            outcomes.setdefault(slowdown, []).append((cell, replay(pool, terms, order, slow)))
+    replayed = tuple(
+        Count(slowdown, len(found), sum(_called(o.called_slower(), cell) for cell, o in found))
+        for slowdown, found in outcomes.items()
+    )
+    spent = [s for found in outcomes.values() for _, o in found for s in o.seconds.values()]
+    spent += [sum(sum(r.seconds) for r in t.all) for suite in suites for t in suite.timed.values()]
+    return Trial(
+        tuple(pool), _real(suites, terms), replayed, tuple(sorted(spent)), _rival(suites, order)
+    )
+
+
+def pool_of(suites: Sequence[Suite]) -> Pool:
+    """The launches of identical sides, cell by cell, in the order they were measured in."""
+    pool: dict[str, list[Launch]] = {}
+    for suite in suites:
+        for cell, timed in suite.timed.items():
+            if cell != suite.slowed:
+                for recorded in timed.all:
+                    pool.setdefault(cell, []).extend(_launches(recorded))
+    if not pool or not all(pool.values()):
+        raise UsageError("nothing was recorded of identical sides")
+    return pool
+
+
+def _suite(
+    processes: Mapping[str, Process], slowdown: float, terms: Terms, order: random.Random
+) -> Suite:
+    cell = order.choice(sorted(processes)) if slowdown else None
+    pairs: dict[str, Pair] = {name: (process, process) for name, process in processes.items()}
+    if cell is not None:
+        process = processes[cell]
+        arguments = {**process.arguments, "slowdown": slowdown}
+        pairs[cell] = (process, replace(process, function=SLOWED, arguments=arguments))
+    return Suite(time_pairs(pairs, terms, order), cell, slowdown)
+
+
+def _called(slower: Sequence[str], slowed: str | None) -> bool:
+    return slowed in slower if slowed is not None else bool(slower)
+
+
+def _real(suites: Sequence[Suite], terms: Terms) -> tuple[Count, ...]:
+    called: dict[float, list[bool]] = {}
+    for suite in suites:
+        evidences = [with_times(CellEvidence(cell), timed) for cell, timed in suite.timed.items()]
+        decision = decide(evidences, terms.tolerances)
+        slower = [verdict.cell for verdict in decision.verdicts if verdict.status == "slower"]
+        called.setdefault(suite.slowdown, []).append(_called(slower, suite.slowed))
+    return tuple(Count(slowdown, len(c), sum(c)) for slowdown, c in sorted(called.items()))
+
+
+def _rival(suites: Sequence[Suite], order: random.Random) -> dict[str, tuple[Count, ...]]:
+    """Pairs of suites with identical sides, as pytest-benchmark compares two runs of them."""
+    runs = [
+        {
+            cell: (timed.first.times[BASE], timed.first.times[HEAD])
+            for cell, timed in suite.timed.items()
+        }
+        for suite in suites
+        if suite.slowed is None
+    ]
+    bases, heads = (rival.summaries(runs, side) for side in (0, 1))
+    found: dict[str, tuple[Count, ...]] = {}
+    for field in rival.FIELDS:
+        counts = []
+        for slowdown in SLOWDOWNS:
+            called = []
+            for first, second in rival.pairs(len(runs)):
+                cell = order.choice(sorted(runs[first])) if slowdown else None
+                head = heads[second]
+                if cell is not None:
+                    head = rival.slowed(head, cell, slowdown)
+                called.append(_called(rival.failures(bases[first], head, field), cell))
+            counts.append(Count(slowdown, len(called), sum(called)))
+        found[field] = tuple(counts)
+    return found
+
+
+def _launches(recorded: Recorded) -> list[Launch]:
+    if not {BASE, HEAD} <= recorded.times.keys():
+        return []
+    sides = recorded.times[BASE], recorded.times[HEAD]
+    return [Launch(*each) for each in zip(*sides, recorded.seconds, strict=True)]

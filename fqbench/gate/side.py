@@ -1,0 +1,89 @@
+"""One version's models: built, evaluated and ready to be timed, by that version's own fqbench.
+
+``build`` runs in the version's own environment; what it answers is read by the fqbench that
+compares, which may be another one. So its shape is a contract: raise ``PROTOCOL`` when it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fqbench import machine
+from fqbench.artifacts import Store
+from fqbench.cells import Selection
+from fqbench.errors import UsageError
+from fqbench.isolate import Report
+from fqbench.margins import default_margins_path, load_margins
+from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.prepare import find_specs, prepare
+from fqbench.pipeline.run import Outcome, Plan, run_model
+from fqbench.results import Results
+
+PROTOCOL = 1
+
+
+def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+    """What ``fqbench run`` writes, but for times, and the processes that time each cell.
+
+    ``arguments``: ``side`` (what processes call their side), ``specs``, ``models``, ``backends``,
+    ``devices``, ``precisions``, ``root`` (of data), ``cache`` (of artifacts), ``method``,
+    ``threads``. Raises UsageError where a spec or its images cannot be used.
+    """
+
+    def progress(text: str, done: int, total: int) -> None:
+        report(done, total, text)
+
+    chosen = {
+        name: tuple(arguments[name]) if arguments[name] else None
+        for name in ("backends", "devices", "precisions")
+    }
+    selection = Selection(**chosen)
+    selection.check()
+    root = Path(arguments["root"]) if arguments["root"] else None
+    # Other code may make something else of the same inputs, without having told so yet.
+    store = Store(Path(arguments["cache"]) / code_digest())
+    files = [Path(path) for path in arguments["specs"]]
+    specs, problems = find_specs(files, arguments["models"], root, store, progress)
+    ready = prepare(specs, store, progress, method=arguments["method"])
+    if problems or ready.problems:
+        raise UsageError("; ".join((*problems, *ready.problems)))
+    margins, outcome = load_margins(default_margins_path()), Outcome()
+    processes: dict[str, Any] = {}
+    for pipeline in ready.pipelines:
+        cells = selection.cells([pipeline.spec.name])
+        found = run_model(pipeline, Plan(cells, margins, arguments["threads"], patience=None))
+        processes.update(_processes(pipeline, found, arguments["side"], arguments["threads"]))
+        outcome += found
+    results = Results.now(machine.describe(arguments["threads"]), outcome.rows)
+    return {
+        "protocol": PROTOCOL,
+        "code": code_digest(),
+        **results.to_json(),
+        "samples": outcome.samples.to_json(results.created),
+        "processes": processes,
+    }
+
+
+def _processes(
+    pipeline: ModelPipeline, outcome: Outcome, side: str, threads: int
+) -> Mapping[str, Any]:
+    """How to start what times each cell that ran, by its id."""
+    described = {}
+    for row in outcome.rows:
+        if row.status == "ok":
+            values = asdict(pipeline.process(row.cell, threads, side))
+            described[row.cell.id] = {k: v for k, v in values.items() if k != "interpreter"}
+    return described
+
+
+def code_digest() -> str:
+    """SHA-256 of this fqbench's own code."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0{path.read_text('utf-8')}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""A cell made slower on purpose, to see whether the gate finds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fqbench.measure import loaded, stopwatch
+from fqbench.measure.latency import Call
+
+
+def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
+    """As ``stopwatch.time_cell``, each inference longer by the part ``slowdown`` of its time."""
+    call = loaded.call(arguments["cell"], Path(arguments["image"]), arguments["threads"])
+    slower = slowed(call, arguments["slowdown"])
+    yield from stopwatch.answers({arguments["side"]: slower}, arguments["cores"], questions)
+
+
+def slowed(call: Call, slowdown: float) -> Call:
+    """``call``, which then keeps the core busy for ``slowdown`` of the time that it took."""
+
+    def run() -> None:
+        begin = time.perf_counter()
+        call()
+        now = time.perf_counter()
+        end = now + slowdown * (now - begin)
+        while now < end:
+            now = time.perf_counter()
+
+    return run
