@@ -3,7 +3,7 @@
     for i in 1 2 3 4 5 6; do fqbench run --out runs/$i; sleep 300; done
     python tools/between_runs.py runs/*/results.json
 
-For each cell the standard deviation between runs of its median, of its shortest time, of its fastest
+For each cell the standard deviation between runs: of its median, its shortest time, its fastest
 rounds in units of its reference kernel, and of FP32 over INT8; below, the root mean square over
 cells, and of all pairs of runs the share in which a cell seems slower by more than 5 %.
 """
