@@ -71,7 +71,7 @@ MARKDOWN = r"""**1 of 3 cells got worse: 1 slower.**
 | --- | --: | --: | --: |
 | `net-paddle-cpu-int8` | 2.50 | 2.25 | -10.0 % (-15.0 to -5.0) |
 
-FP32 over INT8 time of each side, from which most of the machine cancels out.
+FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it.
 
 </details>
 

@@ -21,7 +21,7 @@ MEANING = (
     "Change is of time, Accuracy in points (HEAD minus BASE); in brackets: 95 % confidence"
     " intervals of a cell by itself."
 )
-RATIOS = "FP32 over INT8 time of each side, from which most of the machine cancels out."
+RATIOS = "FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it."
 
 QUIET: tuple[Status, ...] = ("same", "unchanged")
 """Cells of which nobody needs to read more than the number."""
