@@ -139,6 +139,12 @@ def test_words_of_strangers_are_no_markup():
     assert listed.endswith(r"see &lt;b&gt; @" + "\u200b" + r"octocat \[x\](y) \*z\* \| \`q\`")
 
 
+def test_cells_of_one_reason_share_it():
+    others = [replace(FAILED, cell=f"bad{i}") for i in range(2)]
+    text = gate.markdown(account(FAILED, *others))
+    assert "- `bad`, `bad0`, `bad1`: it was killed\n" in text
+
+
 def test_thousands_of_cells_fit_into_a_comment():
     many = [replace(SLOWER, cell=f"model{i}-onnxruntime-cpu-int8") for i in range(2000)]
     text = gate.markdown(account(*many))
