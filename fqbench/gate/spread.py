@@ -31,13 +31,15 @@ class Spread:
     degrees: int
 
 
-IN_KERNELS = Spread(0.02, 7)
-"""Of times in units of a reference kernel. ``tools/between_runs.py`` measures it."""
+IN_KERNELS = Spread(0.02, 5)
+"""Of times in units of a reference kernel. Of six runs of eight cells on a loaded machine
+(``tools/between_runs.py``) no two differed by more than 2.3 times the error that comes of this and
+of the runs' own."""
 
-RAW = Spread(0.04, 7)
-"""Of shortest times in ms, measured likewise. Medians differ four times as much."""
+RAW = Spread(0.04, 5)
+"""Of shortest times in ms; twice as much, since on another day the clock may be another."""
 
-RATIOS = Spread(0.02, 7)
+RATIOS = Spread(0.02, 5)
 """Of FP32 over INT8 time, timed in turns."""
 
 

@@ -1,8 +1,8 @@
 """What a cell takes when nothing disturbs it: the part of its times that another run finds again.
 
 A machine that others use too makes most inferences slower, today more than tomorrow, and some of
-them not at all. Medians of runs of identical code on such a machine differed by 33 % (standard
-deviation); the fastest rounds by less than 2 %, unless there were too few undisturbed ones. A run
+them not at all. Medians of six runs of identical code on such a machine differed by 9 to 65 %
+(standard deviation), the fastest rounds by 0.1 to 4 % unless hardly any was undisturbed. A run
 shows that itself: its fast rounds then differ from each other.
 """
 
