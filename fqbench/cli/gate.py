@@ -114,16 +114,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
-    tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
+    terms = _terms(options)
     if options.self_test:
-        return gate_selftest.run(
-            options, Terms(tolerances, options.seconds, options.threads), errors
-        )
+        return gate_selftest.run(options, terms, errors)
     if options.base is not None and not options.results:
-        account = _versions(options, tolerances, errors)
+        account = _versions(options, terms, errors)
     elif options.base is None and len(options.results) == 2:
         before, after = options.results
-        account = stored(before, after, tolerances, anyway=options.anyway)
+        account = stored(before, after, terms.tolerances, anyway=options.anyway)
     else:
         raise UsageError(
             "the gate compares two files of results, or the versions --base and --head"
@@ -135,7 +133,12 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     return account.decision.exit_code
 
 
-def _versions(options: argparse.Namespace, tolerances: Tolerances, errors: Console) -> Account:
+def _terms(options: argparse.Namespace) -> Terms:
+    tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
+    return Terms(tolerances, options.seconds, options.threads)
+
+
+def _versions(options: argparse.Namespace, terms: Terms, errors: Console) -> Account:
     with commands.progress(errors) as progress:
         return compare_versions(
             Version(options.base, options.base_python),
@@ -146,7 +149,7 @@ def _versions(options: argparse.Namespace, tolerances: Tolerances, errors: Conso
                 options.data_root,
                 options.method,
             ),
-            Terms(tolerances, options.seconds, options.threads),
+            terms,
             install=options.install,
             cache=default_root() / "gate",
             progress=progress,
