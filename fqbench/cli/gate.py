@@ -10,7 +10,8 @@ from rich.console import Console
 
 from fqbench.artifacts import default_root
 from fqbench.cli import commands, gate_selftest
-from fqbench.cli.selection import add_making, add_selection, positive, selection_of
+from fqbench.cli.gate_selftest import matrix_of
+from fqbench.cli.selection import add_making, add_selection, positive
 from fqbench.errors import UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.certainty import cautions, machines
@@ -19,7 +20,7 @@ from fqbench.gate.comparison import compare
 from fqbench.gate.contest import Terms
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.stored import read_stored
-from fqbench.gate.versions import Matrix, Version, compare_versions
+from fqbench.gate.versions import Version, compare_versions
 from fqbench.report import gate as report
 from fqbench.report import gate_terminal
 
@@ -143,12 +144,7 @@ def _versions(options: argparse.Namespace, terms: Terms, errors: Console) -> Acc
         return compare_versions(
             Version(options.base, options.base_python),
             Version(options.head, options.head_python),
-            Matrix(
-                tuple(options.spec),
-                selection_of(options, models=True),
-                options.data_root,
-                options.method,
-            ),
+            matrix_of(options),
             terms,
             install=options.install,
             cache=default_root() / "gate",

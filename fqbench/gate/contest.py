@@ -24,7 +24,7 @@ Pair = tuple[Process, Process]
 
 Progress = Callable[[str, int, int], None]
 
-EFFORT = Effort(warm_up=0.1, block=0.02, rounds=15, fewest=2, longest=2.0)
+EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=2.0)
 """Of one launch: starting processes takes longer than timing them, so more of it would not help."""
 
 
