@@ -42,7 +42,8 @@ class Matrix:
         threads: int,
         place: Callable[[Path], Path] = lambda path: path,
     ) -> dict[str, Any]:
-        """What ``build`` is called with; ``place``: where a path of the user's is in the version."""
+        """What ``build`` is called with; ``place`` tells where a path is in the version."""
+        chosen = vars(self.selection).items()
         return {
             "side": side,
             "specs": [str(place(path)) for path in self.specs],
