@@ -47,9 +47,7 @@ class Matrix:
         return {
             "side": side,
             "specs": [str(place(path)) for path in self.specs],
-            **{
-                name: list(names) if names else None for name, names in vars(self.selection).items()
-            },
+            **{name: list(names) if names else None for name, names in chosen},
             "root": str(place(self.data_root)) if self.data_root is not None else None,
             "method": self.method,
             "threads": threads,
