@@ -14,42 +14,34 @@ def test_ratio_of_undisturbed_times():
     assert (found.low, found.high) == (pytest.approx(2.0), pytest.approx(2.0))
 
 
-def test_tenth_of_the_rounds_decides():
-    """Of 11 rounds, the second fastest stands at 10 %; of each round, its shortest time."""
-    times = [[[float(second), 100.0] for second in range(1, 12)]]
-    assert fastest_ratio(times, [[[1.0]] * 11]).value == pytest.approx(2.0)
+def test_fast_rounds_decide_by_their_shortest_times():
+    """Of 21 rounds, the second fastest stands at 5 %, the sixth at 25 %."""
+    times = [[[float(second), 100.0] for second in range(10, 31)]]
+    found = fastest_ratio(times, [[[1.0]] * 21])
+    assert found.value == pytest.approx(11.0)
+    assert found.high == pytest.approx(11.0 * math.exp(1.96 * math.log(15 / 10)))
+    assert found.low == pytest.approx(11.0 / math.exp(1.96 * math.log(15 / 10)))
 
 
-def test_what_disturbs_four_of_five_rounds_does_not_count():
+def test_what_disturbs_most_rounds_does_not_count():
     random = np.random.default_rng(0)
     calm = [[[0.002]] * 20 for _ in range(8)]
     disturbed = [
-        [[0.002 * (1 + (random.random() < 0.8) * random.random())] for _ in range(20)]
+        [[0.002 * (1 + (random.random() < 0.6) * random.random())] for _ in range(20)]
         for _ in range(8)
     ]
-    assert fastest_ratio(disturbed, calm).value == pytest.approx(1.0, abs=0.01)
+    found = fastest_ratio(disturbed, calm)
+    assert found == fastest_ratio(calm, calm)
 
 
-def test_launches_that_differ_make_the_interval():
-    times = [[[0.002 * (1 + 0.1 * launch)]] * 4 for launch in range(5)]
-    found = fastest_ratio(times, [[[0.001]] * 4] * 5)
-    assert found.low < found.value < found.high
-    assert math.log(found.high / found.low) < 0.4
+def test_what_disturbs_all_rounds_makes_the_interval_wide():
+    random = np.random.default_rng(0)
+    disturbed = [[[0.002 * (1 + random.random())] for _ in range(20)] for _ in range(8)]
+    found = fastest_ratio(disturbed, [[[0.001]] * 20] * 8)
+    assert found.high / found.low > 1.5
 
 
-def test_same_times_give_the_same_interval():
-    times = [[[0.002 + 0.0001 * launch]] for launch in range(5)]
-    assert fastest_ratio(times, times[::-1]) == fastest_ratio(times, times[::-1])
-
-
-@pytest.mark.parametrize(
-    ("times", "reference", "message"),
-    [
-        ([], [], "no times were recorded"),
-        ([[]], [[]], "no times were recorded"),
-        ([[[1.0]]], [[[1.0]], [[1.0]]], "1 launches against 2"),
-    ],
-)
-def test_times_that_are_none(times, reference, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize(("times", "reference"), [([], [[[1.0]]]), ([[]], [[[1.0]]]), ([[[]]], [])])
+def test_times_that_are_none(times, reference):
+    with pytest.raises(ValueError, match="no times were recorded"):
         fastest_ratio(times, reference)

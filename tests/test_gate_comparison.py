@@ -40,18 +40,14 @@ def test_much_slower_is_called_so_and_not_confirmed(tmp_path):
     found = speeds(tmp_path, 2.0, 4.0)
     assert (found.status, found.regressed) == ("slower", True)
     assert found.reason == (
-        "it takes 100 % more time; its artifact is the same on both sides, so the cause is how it"
-        " was run; stored times cannot be measured again to confirm it"
+        "its artifact is the same on both sides, so the cause is how it was run; stored times"
+        " cannot be measured again to confirm it"
     )
 
 
 def test_much_faster(tmp_path):
     found = speeds(tmp_path, 4.0, 2.0)
-    assert (found.status, found.regressed, found.reason) == (
-        "faster",
-        False,
-        "it takes 50 % less time",
-    )
+    assert (found.status, found.regressed, found.reason) == ("faster", False, "")
 
 
 def test_machine_that_was_slower_throughout_is_no_slow_down(tmp_path):
@@ -141,7 +137,7 @@ def test_lost_accuracy(tmp_path):
     worse = [points - 0.5 for points in BETTER]
     found = verdict(accuracies(tmp_path, BETTER, worse, {}, {}))
     assert (found.status, found.regressed) == ("less accurate", True)
-    assert found.reason == "it lost 0.50 points of accuracy"
+    assert found.reason == "it lost more accuracy than is tolerated"
     assert found.loss.value == pytest.approx(0.5)
 
 
@@ -179,6 +175,19 @@ def test_ratio_of_each_side_is_a_second_figure(tmp_path):
     found = account(*sides).ratios[CELL]
     assert (found.base, found.head) == (pytest.approx(2.0), pytest.approx(1.5))
     assert found.change.value == pytest.approx(0.75)
+
+
+def test_cell_that_was_disturbed_throughout_is_unclear(tmp_path):
+    sides = []
+    for side in ("base", "head"):
+        found = group({CELL: 2.0})
+        rounds = [[[0.002 * (1 + (launch + i) / 4)] for i in range(4)] for launch in range(5)]
+        found["cells"][CELL] = rounds
+        sides.append(write(tmp_path / side, row(), groups=[found]))
+    found = account(*sides)
+    assert (verdict(found).status, verdict(found).regressed) == ("unclear", False)
+    assert "not even twice the time would show" in verdict(found).reason
+    assert found.decision.exit_code == 2
 
 
 def test_noise_of_many_cells_is_no_alarm(tmp_path):

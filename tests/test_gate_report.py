@@ -71,7 +71,7 @@ MARKDOWN = r"""**1 of 3 cells got worse: 1 slower.**
 | --- | --: | --: | --: |
 | `net-paddle-cpu-int8` | 2.50 | 2.25 | -10.0 % (-15.0 to -5.0) |
 
-FP32 over INT8 time of each side, from which most of the machine cancels out.
+FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it.
 
 </details>
 
@@ -137,6 +137,12 @@ def test_words_of_strangers_are_no_markup():
     assert row.startswith("| `` a\\|b`c<img src=x>@octocat [x](http://x) `` | ")
     listed = next(line for line in text.splitlines() if line.startswith("- ``"))
     assert listed.endswith(r"see &lt;b&gt; @" + "\u200b" + r"octocat \[x\](y) \*z\* \| \`q\`")
+
+
+def test_cells_of_one_reason_share_it():
+    others = [replace(FAILED, cell=f"bad{i}") for i in range(2)]
+    text = gate.markdown(account(FAILED, *others))
+    assert "- `bad`, `bad0`, `bad1`: it was killed\n" in text
 
 
 def test_thousands_of_cells_fit_into_a_comment():

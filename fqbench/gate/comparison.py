@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from fqbench.gate import figures, spread
 from fqbench.gate.account import Account, RatioChange
-from fqbench.gate.certainty import limits, method, percent, unseen_accuracies
+from fqbench.gate.certainty import limits, method, unseen_accuracies
 from fqbench.gate.evidence import AccuracyEvidence, Tolerances, loss, p_less_accurate
 from fqbench.gate.multiple import holm
 from fqbench.gate.records import Row
 from fqbench.gate.spread import Change
 from fqbench.gate.stored import Stored
 from fqbench.gate.verdict import Decision, Status, Verdict
+
+BLIND = 1.0
+"""A slow-down, as a part of the time: where not even this one would show, nothing is known."""
 
 AGAIN = "stored times cannot be measured again to confirm it"
 
@@ -38,6 +41,16 @@ class Apart:
     same_artifact: bool = False
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the tests of all cells together say of one; ``blind``: its time tells nothing."""
+
+    slower: bool
+    faster: bool
+    wrong: bool
+    blind: bool
+
+
 def compare(base: Stored, head: Stored, tolerances: Tolerances) -> Account:
     """Judge every cell that either side has.
 
@@ -50,7 +63,8 @@ def compare(base: Stored, head: Stored, tolerances: Tolerances) -> Account:
     ratios = {name: _ratio(base, head, name) for name in judged}
     timed = [cell for cell in cells if cell.speed is not None]
     in_kernels = sum(cell.in_kernels for cell in timed)
-    alpha = tolerances.alpha / max(1, len(timed))
+    share = _share(cells, tolerances)
+    seen = [cell for cell in timed if not _blind(cell, share)]
     return Account(
         str(base.path),
         str(head.path),
@@ -58,7 +72,7 @@ def compare(base: Stored, head: Stored, tolerances: Tolerances) -> Account:
         certainty=(
             *method(base, head, in_kernels, len(timed) - in_kernels),
             *unseen_accuracies(sum(_accuracy_is_lost(base, head, cell) for cell in cells)),
-            *limits(tolerances, [c.speed.visible(c.tolerance, alpha) for c in timed if c.speed]),
+            *limits(tolerances, [c.speed.visible(c.tolerance, share) for c in seen if c.speed]),
         ),
         ratios={name: ratio for name, ratio in ratios.items() if ratio is not None},
     )
@@ -77,10 +91,29 @@ def judge(cells: Sequence[Apart], tolerances: Tolerances) -> tuple[Verdict, ...]
         {c.cell: p_less_accurate(c.accuracy, tolerances) for c in cells if c.accuracy}, alpha
     )
     wrong |= {c.cell for c in cells if c.left_margin}
+    share = _share(cells, tolerances)
     return tuple(
-        _verdict(cell, cell.cell in slower, cell.cell in faster, cell.cell in wrong)
+        _verdict(
+            cell,
+            _Found(
+                slower=cell.cell in slower,
+                faster=cell.cell in faster,
+                wrong=cell.cell in wrong,
+                blind=_blind(cell, share),
+            ),
+        )
         for cell in cells
     )
+
+
+def _share(cells: Sequence[Apart], tolerances: Tolerances) -> float:
+    """What Holm's procedure leaves of ``alpha`` for the first cell."""
+    return tolerances.alpha / max(1, sum(cell.speed is not None for cell in cells))
+
+
+def _blind(cell: Apart, share: float) -> bool:
+    """Whether nothing is known of its time."""
+    return cell.speed is None or cell.speed.visible(0.0, share) > BLIND
 
 
 def _rejected(p_values: Mapping[str, float], alpha: float) -> set[str]:
@@ -88,19 +121,19 @@ def _rejected(p_values: Mapping[str, float], alpha: float) -> set[str]:
     return {cell for cell, rejected in zip(p_values, found, strict=True) if rejected}
 
 
-def _verdict(cell: Apart, slower: bool, faster: bool, wrong: bool) -> Verdict:
-    status: Status = "unclear"
-    if wrong:
+def _verdict(cell: Apart, found: _Found) -> Verdict:
+    status: Status = "same"
+    if found.wrong:
         status = "less accurate"
-    elif slower or faster:
-        status = "slower" if slower else "faster"
-    elif cell.speed is not None or cell.accuracy is not None:
-        status = "same"
+    elif found.slower or found.faster:
+        status = "slower" if found.slower else "faster"
+    elif found.blind and (cell.speed is not None or cell.accuracy is None):
+        status = "unclear"
     return Verdict(
         cell.cell,
         status,
-        "; ".join(_reasons(cell, slower, faster, wrong)),
-        regressed=slower or wrong,
+        "; ".join(_reasons(cell, found)),
+        regressed=found.slower or found.wrong,
         base_ms=cell.ms[0] if cell.ms else None,
         head_ms=cell.ms[1] if cell.ms else None,
         slowdown=cell.speed.factor if cell.speed else None,
@@ -109,22 +142,19 @@ def _verdict(cell: Apart, slower: bool, faster: bool, wrong: bool) -> Verdict:
     )
 
 
-def _reasons(cell: Apart, slower: bool, faster: bool, wrong: bool) -> Iterator[str]:
+def _reasons(cell: Apart, found: _Found) -> Iterator[str]:
     if cell.left_margin:
         yield "its accuracy left its margin"
-    if wrong and cell.accuracy is not None:
-        yield f"it lost {loss(cell.accuracy).value:.2f} points of accuracy"
+    elif found.wrong:
+        yield "it lost more accuracy than is tolerated"
     if cell.speed is None:
         yield "its time was not stored on both sides"
-        return
-    more = cell.speed.factor.value - 1
-    if faster:
-        yield f"it takes {percent(-more)} less time"
-    if slower:
-        yield f"it takes {percent(more)} more time"
+    elif found.slower:
         if cell.same_artifact:
             yield "its artifact is the same on both sides, so the cause is how it was run"
         yield AGAIN
+    elif found.blind and not found.faster:
+        yield "it was disturbed so much that not even twice the time would show"
 
 
 def _names(*sides: Stored) -> list[str]:

@@ -17,6 +17,9 @@ from fqbench.measure.fastest import NORMAL_95, fastest_ratio
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
 
+DISTURBED = 0.25
+"""Part of the way from a shortest time to the median; a rule of thumb as in ``fastest``."""
+
 FEWEST_POINTS = 3
 """All images and two resamples, so that there is a spread."""
 
@@ -39,10 +42,13 @@ def milliseconds(side: Stored, cell: str) -> float | None:
 
 
 def raw(side: Stored, cell: str) -> Figures | None:
-    """Shortest times as they are."""
+    """Shortest times as they are; their error is ``DISTURBED`` of what medians are above them."""
     rows = (run.by_cell[cell] for run in side.runs if _timed(run, cell))
-    times = [each.latency_ms.min for each in rows if each.latency_ms is not None]
-    return Figures(tuple(math.log(time) for time in times)) if times else None
+    times = [each.latency_ms for each in rows if each.latency_ms is not None]
+    if not times:
+        return None
+    errors = [DISTURBED * abs(math.log(each.p50 / each.min)) for each in times]
+    return Figures(tuple(math.log(each.min) for each in times), _error_of_mean(errors))
 
 
 def in_kernels(side: Stored, cell: str) -> Figures | None:
@@ -57,10 +63,9 @@ def in_kernels(side: Stored, cell: str) -> Figures | None:
 
 
 def ratios(side: Stored, cell: str) -> Figures | None:
-    """FP32 over INT8 time; None where no run tells it."""
-    rows = [run.by_cell[cell] for run in side.runs if _timed(run, cell)]
-    told = [each.ratio.interval for each in rows if each.ratio is not None]
-    return _figures(told)
+    """FP32 over INT8 time, in their fastest rounds where they are kept; None where no run tells."""
+    found = [_ratio(run, cell) for run in side.runs if _timed(run, cell)]
+    return _figures([each for each in found if each is not None])
 
 
 def accuracy(base: Stored, head: Stored, cell: str) -> AccuracyEvidence | None:
@@ -116,13 +121,24 @@ def _in_kernels(run: Run, cell: str) -> Interval | None:
     return fastest_ratio(group.cells[cell], group.reference[kernel])
 
 
+def _ratio(run: Run, cell: str) -> Interval | None:
+    found, group = run.by_cell[cell], run.group(cell)
+    if found.ratio is None or group is None:
+        return found.ratio.interval if found.ratio is not None else None
+    fp32 = f"{cell.rpartition('-')[0]}-fp32"
+    return fastest_ratio(group.cells[fp32], group.cells[cell]) if fp32 in group.cells else None
+
+
 def _figures(found: Sequence[Interval]) -> Figures | None:
     """Of runs that each tell a value and its interval, both above 0."""
     if not found:
         return None
     errors = [abs(math.log(each.high / each.low)) / (2 * NORMAL_95) for each in found]
-    error = math.hypot(*errors) / len(errors)
-    return Figures(tuple(math.log(each.value) for each in found), error)
+    return Figures(tuple(math.log(each.value) for each in found), _error_of_mean(errors))
+
+
+def _error_of_mean(errors: Sequence[float]) -> float:
+    return math.hypot(*errors) / len(errors)
 
 
 def _accuracies(side: Stored, cell: str) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ MEANING = (
     "Change is of time, Accuracy in points (HEAD minus BASE); in brackets: 95 % confidence"
     " intervals of a cell by itself."
 )
-RATIOS = "FP32 over INT8 time of each side, from which most of the machine cancels out."
+RATIOS = "FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it."
 
 QUIET: tuple[Status, ...] = ("same", "unchanged")
 """Cells of which nobody needs to read more than the number."""
@@ -60,7 +60,7 @@ def markdown(account: Account) -> str:
     parts = [f"**{_text(headline(account.decision))}**"]
     parts.append(_list(account.cautions))
     parts.append(_table(COLUMNS, [_row(verdict) for verdict in told]))
-    parts.append("\n".join(_explanation(verdict) for verdict in explained(told)[:MOST_ROWS]))
+    parts.append(_explanations(told))
     if quiet:
         rows = _table(COLUMNS, [_row(verdict) for verdict in quiet])
         parts.append(_folded(quiet_line(quiet), rows))
@@ -104,9 +104,13 @@ def ordered(decision: Decision) -> tuple[list[Verdict], list[Verdict]]:
     return told, [v for v in verdicts if v not in told]
 
 
-def explained(told: Iterable[Verdict]) -> list[Verdict]:
-    """Those whose reason says more than their row."""
-    return [verdict for verdict in told if verdict.reason and verdict.status != "faster"]
+def explained(told: Iterable[Verdict]) -> dict[str, list[str]]:
+    """Reasons that say more than a row does, each with its cells."""
+    found: dict[str, list[str]] = {}
+    for verdict in told:
+        if verdict.reason and verdict.status != "faster":
+            found.setdefault(verdict.reason, []).append(verdict.cell)
+    return found
 
 
 def quiet_line(quiet: Sequence[Verdict]) -> str:
@@ -163,11 +167,12 @@ def _row(verdict: Verdict) -> list[str]:
     return [_code(cell).replace("|", "\\|"), *figures, shown]
 
 
-def _explanation(verdict: Verdict) -> str:
-    reason = verdict.reason
-    if len(reason) > LONGEST_REASON:
-        reason = f"{reason[:LONGEST_REASON]} ..."
-    return f"- {_code(verdict.cell)}: {_text(reason)}"
+def _explanations(told: Sequence[Verdict]) -> str:
+    lines = []
+    for reason, names in explained(told[:MOST_ROWS]).items():
+        short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
+        lines.append(f"- {', '.join(map(_code, names))}: {_text(short)}")
+    return "\n".join(lines)
 
 
 def _ratio_rows(account: Account) -> Iterator[list[str]]:

@@ -26,8 +26,8 @@ def show(account: Account, console: Console) -> None:
     if told:
         console.print(_fitting(told, console))
         console.print()
-    for verdict in explained(told):
-        console.print(Text(f"{verdict.cell}: {verdict.reason}"))
+    for reason, about in explained(told).items():
+        console.print(Text(f"{', '.join(about)}: {reason}"))
     if quiet:
         names = f": {', '.join(v.cell for v in quiet)}" if len(quiet) <= MOST_NAMES else ""
         console.print(Text(f"{quiet_line(quiet)}{names}", style="dim"))
@@ -52,7 +52,8 @@ def _table(told: Sequence[Verdict], *, whole: bool) -> Table:
     rows = [texts(verdict) for verdict in told]
     if not whole:
         rows = [(row[0], *(text.partition(" (")[0] for text in row[1:])) for row in rows]
-    kept = [i for i in range(len(COLUMNS)) if any(row[i] != NOTHING for row in rows)]
+    idle = (NOTHING,) if whole else (NOTHING, "0.00")
+    kept = [i for i in range(len(COLUMNS)) if any(row[i] not in idle for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, int(whole)), show_edge=False)
     for name in (COLUMNS[i] for i in kept):
         is_number = name in NUMBERS
