@@ -15,6 +15,11 @@ from tests.tiny_spec import classifier, write_spec
 from tests.workflow_expressions import evaluate
 from tests.workflows import ROOT, Runner, commit, git, load, tool
 
+PYTHON = """
+import os, sys
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
 RECORDING = """
 import json, os, pathlib, sys
 folder = pathlib.Path(__file__).parent
@@ -58,6 +63,7 @@ def place(tmp_path):
     for name in ("repository", "scratch", "tools"):
         (tmp_path / name).mkdir()
     git(tmp_path / "repository", "init", "--quiet", "--initial-branch", "main")
+    tool(tmp_path / "tools", "python", PYTHON)
     return tmp_path
 
 
@@ -279,7 +285,6 @@ class TestGpu:
             capture_output=True,
             check=False,
         )
-        tool(place / "tools", "python", PYTHON)
         return runner(place, "gpu")
 
     def test_skips_do_not_pass(self, place):
@@ -333,12 +338,6 @@ class TestGpu:
     def test_scheduled_where_there_is_a_runner(self, place, variables, wanted):
         github = {"event_name": "schedule"}
         assert runner(place, "gpu", github=github, variables=variables).wanted("gpu") is wanted
-
-
-PYTHON = """
-import os, sys
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
 
 
 class TestNightly:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tests.tiny_spec import without_data_root
 from tests.workflow_expressions import evaluate, text_of
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +103,7 @@ class Runner:
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.folder,
-            env=os.environ
+            env=without_data_root()
             | {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
             | {f"GITHUB_{n.upper()}": str(self.scratch / n) for n in ("output", "path")}
             | {"GITHUB_STEP_SUMMARY": str(self.scratch / "summary")}
