@@ -16,6 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from fqbench import machine
 from fqbench.cells import Cell
 from fqbench.measure import stats
+from fqbench.measure.fastest import fastest_ratio
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.model import Timed
@@ -67,7 +68,7 @@ def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: Benchmar
     )
     kernel = kernel_of(cell.precision)
     if kernel in found.reference:
-        in_kernels = stats.ratio(launches, found.reference[kernel])
+        in_kernels = fastest_ratio(launches, found.reference[kernel])
         benchmark.extra_info["in_kernels"] = _described(in_kernels)
     fp32 = replace(cell, precision="fp32")
     if cell.precision == "int8" and fp32 in found.cells:

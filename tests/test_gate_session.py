@@ -1,9 +1,6 @@
 """``--fqbench-gate``: a session of pytest held to a baseline."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from fqbench.gate.baseline import freeze
 from fqbench.gate.stored import read_stored
 from tests.stored_files import CELL, FP32, row, write
 
-ROOT = Path(__file__).parents[1]
+pytest_plugins = "pytester"
 
 SESSION = """
 import json, os, pytest
@@ -50,43 +47,41 @@ def baseline(tmp_path: Path, **described) -> Path:
     return freeze([read_stored(results)], {}, tmp_path / "baseline.json")
 
 
-def session(
-    tmp_path: Path, gate: Path, times: dict[str, float], *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    path = tmp_path / "test_session.py"
-    path.write_text(SESSION)
-    command = [sys.executable, "-m", "pytest", "-p", "fixtures.gate", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, "--fqbench-gate", str(gate), *arguments, str(path)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TIMES": json.dumps(times), "COLUMNS": "150"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def session(pytester, monkeypatch):
+    """Runs pytest on cells that take the given seconds, held to a baseline."""
+
+    def run(gate: Path, times: dict[str, float], *arguments: str) -> pytest.RunResult:
+        monkeypatch.setenv("TIMES", json.dumps(times))
+        monkeypatch.setenv("COLUMNS", "150")
+        pytester.makepyfile(SESSION)
+        return pytester.runpytest_inprocess(
+            "-p", "fixtures.gate", "--fqbench-gate", str(gate), *arguments
+        )
+
+    return run
 
 
-def test_cells_as_fast_as_the_baselines_pass(tmp_path):
+def test_cells_as_fast_as_the_baselines_pass(session, tmp_path):
     saved = f"--benchmark-json={tmp_path / 'saved.json'}"
-    found = session(tmp_path, baseline(tmp_path), {CELL: 0.002, FP32: 0.002}, saved)
-    assert found.returncode == 0, found.stdout
-    assert "Nothing got worse: 2 cells compared." in found.stdout
+    found = session(baseline(tmp_path), {CELL: 0.002, FP32: 0.002}, saved)
+    assert found.ret == 0
+    assert "Nothing got worse: 2 cells compared." in found.stdout.str()
     assert {row.cell for row in read_stored(tmp_path / "saved.json").runs[0].rows} == {CELL, FP32}
 
 
-def test_slower_cell_fails_the_session(tmp_path):
-    found = session(tmp_path, baseline(tmp_path), {CELL: 0.005, FP32: 0.002})
-    assert found.returncode == 1, found.stdout
-    assert "3 passed" in found.stdout
-    assert "1 of 2 cells got worse: 1 slower." in found.stdout
-    assert f"{CELL}: it takes 150 % more time" in found.stdout
+def test_slower_cell_fails_the_session(session, tmp_path):
+    found = session(baseline(tmp_path), {CELL: 0.005, FP32: 0.002})
+    assert found.ret == 1
+    assert "3 passed" in found.stdout.str()
+    assert "1 of 2 cells got worse: 1 slower." in found.stdout.str()
+    assert f"{CELL}: it takes 150 % more time" in found.stdout.str()
 
 
-def test_cells_that_were_not_chosen_are_not_missing(tmp_path):
-    found = session(tmp_path, baseline(tmp_path), {CELL: 0.002})
-    assert found.returncode == 0, found.stdout
-    assert "1 cell of the baseline did not run here." in found.stdout
+def test_cells_that_were_not_chosen_are_not_missing(session, tmp_path):
+    found = session(baseline(tmp_path), {CELL: 0.002})
+    assert found.ret == 0
+    assert "1 cell of the baseline did not run here." in found.stdout.str()
 
 
 @pytest.mark.parametrize(
@@ -96,27 +91,27 @@ def test_cells_that_were_not_chosen_are_not_missing(tmp_path):
         ({"new-paddle-cpu-int8": 0.002}, "Nothing could be compared."),
     ],
 )
-def test_nothing_to_compare(tmp_path, times, sentence):
-    found = session(tmp_path, baseline(tmp_path), times)
-    assert found.returncode == 2, found.stdout
-    assert sentence in found.stdout
+def test_nothing_to_compare(session, tmp_path, times, sentence):
+    found = session(baseline(tmp_path), times)
+    assert found.ret == 2
+    assert sentence in found.stdout.str()
 
 
-def test_failed_test_keeps_the_exit_status(tmp_path):
-    found = session(tmp_path, baseline(tmp_path), {CELL: 0.002, "broken-paddle-cpu-int8": 0.002})
-    assert found.returncode == 1, found.stdout
-    assert "Nothing got worse: 1 cell compared; 1 could not be compared." in found.stdout
+def test_failed_test_keeps_the_exit_status(session, tmp_path):
+    found = session(baseline(tmp_path), {CELL: 0.002, "broken-paddle-cpu-int8": 0.002})
+    assert found.ret == 1
+    assert "Nothing got worse: 1 cell compared; 1 could not be compared." in found.stdout.str()
 
 
-def test_baseline_of_another_machine_is_refused_before_anything_runs(tmp_path):
+def test_baseline_of_another_machine_is_refused_before_anything_runs(session, tmp_path):
     path = baseline(tmp_path, cpu={**machine.cpu(), "isa": ["avx2", "amx_int8"]})
-    found = session(tmp_path, path, {CELL: 0.002})
-    assert found.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "HEAD lacks the instruction sets amx_int8" in found.stderr
-    assert "passed" not in found.stdout
+    found = session(path, {CELL: 0.002})
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert "HEAD lacks the instruction sets amx_int8" in found.stderr.str()
+    assert "passed" not in found.stdout.str()
 
 
-def test_baseline_that_is_none(tmp_path):
-    found = session(tmp_path, tmp_path / "no.json", {CELL: 0.002})
-    assert found.returncode == pytest.ExitCode.USAGE_ERROR
-    assert f"cannot read {tmp_path / 'no.json'}" in found.stderr
+def test_baseline_that_is_none(session, tmp_path):
+    found = session(tmp_path / "no.json", {CELL: 0.002})
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"cannot read {tmp_path / 'no.json'}" in found.stderr.str()

@@ -27,12 +27,13 @@ def method(base: Stored, head: Stored, in_kernels: int, raw: int) -> Iterator[st
     if in_kernels:
         yield (
             f"Times of {cells(in_kernels)} are compared in units of a reference kernel of their"
-            f" precision that ran in the same rounds; {_between(base, spread.IN_KERNELS)}."
+            " precision that ran in the same rounds, by the fastest of them;"
+            f" {_between(base, spread.IN_KERNELS)}."
         )
     if raw:
         yield (
-            f"Times of {cells(raw)} are compared as they are, since no reference kernel ran beside"
-            f" them; {_between(base, spread.RAW)}."
+            f"Times of {cells(raw)} are compared by the shortest as they are, since no reference"
+            f" kernel ran beside them; {_between(base, spread.RAW)}."
         )
 
 
@@ -92,7 +93,7 @@ def _measuring(side: Stored) -> list[str]:
     facts = []
     if counts:
         ends = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        facts.append(f"{ends} launches of each cell in each run")
+        facts.append(f"launches of each cell in each run: {ends}")
     bound = {row.pinned for row in rows}
     if len(bound) == 1 and None not in bound:
         facts.append(f"processes {'bound' if True in bound else 'not bound'} to cores")

@@ -13,12 +13,9 @@ from fqbench.gate.evidence import AccuracyEvidence
 from fqbench.gate.records import Row, Run
 from fqbench.gate.spread import Figures
 from fqbench.gate.stored import Stored
-from fqbench.measure import stats
+from fqbench.measure.fastest import NORMAL_95, fastest_ratio
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
-
-NORMAL_95 = 1.96
-"""Standard errors that a 95 % interval reaches to either side, where nothing else is known."""
 
 FEWEST_POINTS = 3
 """All images and two resamples, so that there is a spread."""
@@ -42,13 +39,14 @@ def milliseconds(side: Stored, cell: str) -> float | None:
 
 
 def raw(side: Stored, cell: str) -> Figures | None:
-    """Median times as they are."""
-    medians = _medians(side, cell)
-    return Figures(tuple(math.log(median) for median in medians)) if medians else None
+    """Shortest times as they are."""
+    rows = (run.by_cell[cell] for run in side.runs if _timed(run, cell))
+    times = [each.latency_ms.min for each in rows if each.latency_ms is not None]
+    return Figures(tuple(math.log(time) for time in times)) if times else None
 
 
 def in_kernels(side: Stored, cell: str) -> Figures | None:
-    """Times in units of the reference kernel that ran in the same rounds.
+    """Times in units of the reference kernel that ran in the same rounds, in the fastest of them.
 
     It does what the cell does most, products of its precision, so it takes longer where the machine
     is slower at that time. None where a run that timed the cell lacks the kernel's times.
@@ -115,7 +113,7 @@ def _in_kernels(run: Run, cell: str) -> Interval | None:
     kernel = kernel_of(found.precision or "")
     if kernel not in group.reference:
         return None
-    return stats.ratio(group.cells[cell], group.reference[kernel])
+    return fastest_ratio(group.cells[cell], group.reference[kernel])
 
 
 def _figures(found: Sequence[Interval]) -> Figures | None:

@@ -15,19 +15,20 @@ from fqbench.gate.records import (
     Cpu,
     Factor,
     Machine,
-    Median,
     Name,
     Positive,
     Record,
     Row,
     Run,
     Text,
+    Times,
 )
 from fqbench.machine import ISA_FLAGS
 
 
 class _Stats(Record):
     median: Positive
+    min: Positive
 
 
 class _ExtraInfo(Record):
@@ -80,7 +81,7 @@ def _row(benchmark: _Benchmark) -> Row:
     return Row(
         cell=info.cell or benchmark.fullname,
         precision=info.cell.rpartition("-")[2] if info.cell else None,
-        latency_ms=Median(p50=benchmark.stats.median * 1e3),
+        latency_ms=Times(p50=1e3 * benchmark.stats.median, min=1e3 * benchmark.stats.min),
         ratio=info.ratio,
         in_kernels=info.in_kernels,
         launches=info.launches,

@@ -101,10 +101,11 @@ class Factor(Figure):
     ci95: tuple[Positive, Positive]
 
 
-class Median(Record):
-    """Median of an inference in ms."""
+class Times(Record):
+    """Median and shortest time of an inference in ms."""
 
     p50: Positive
+    min: Positive
 
 
 class Row(Record):
@@ -120,7 +121,7 @@ class Row(Record):
     reason: Text | None = None
     weights: Text | None = None
     method: Text | None = None
-    latency_ms: Median | None = None
+    latency_ms: Times | None = None
     in_kernels: Factor | None = None
     launches: Count | None = None
     pinned: Annotated[bool, Field(strict=True)] | None = None
