@@ -10,7 +10,7 @@ from fqbench.quantize.code_errors import CodeErrors
 from fqbench.quantize.statistics import Statistics
 from fqbench.tune.answers import disagreement
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import fewest, needed, widest
+from fqbench.tune.search import Remembering, fewest, needed, widest
 from fqbench.vision.decode import Detections
 from tests.onnx_graphs import Net, record
 
@@ -110,6 +110,15 @@ def test_fewest_layers_within_the_limit(limit, kept):
 def test_layers_that_others_make_needless_go_back():
     assert needed(named, ("e", "a", "b"), Table(left), 3.5) == ("a", "b")
     assert needed(named, ("a", "b"), Table(left), 3.5) == ("a", "b")
+
+
+def test_each_graph_is_judged_once():
+    table = Table(left)
+    judge = Remembering(table)
+    assert [judge.error(named(names)) for names in ("a", "b", "a", "")] == [7.5, 11.5, 7.5, 15.5]
+    assert table.asked == 3
+    assert judge.error(named("a"), 4) == 7.5
+    assert table.asked == 4
 
 
 TENSORS = [f"t{i:02d}" for i in range(12)]
