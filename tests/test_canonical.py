@@ -226,3 +226,22 @@ def test_model_that_cannot_be_loaded_is_told_in_one_sentence():
     with pytest.raises(StepError, match="ONNX Runtime cannot load the model") as caught:
         canonicalize(model, SHAPE)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("axes", "counted"), [([-1], [3]), ([-3, 2], [1, 2]), ([1, -1], [1, 3]), ([2], [2])]
+)
+def test_axes_of_slices_are_counted_from_the_first(axes, counted):
+    net = Net(4, SHAPE)
+    ends = [
+        net.constant(name, np.array(value))
+        for name, value in (("from", [1] * len(axes)), ("to", [3] * len(axes)), ("axes", axes))
+    ]
+    one, other = (net.node("Slice", net.node("Relu", "x"), *ends) for _ in range(2))
+    model, image = net.model(net.node("Add", one, other)), net.image()
+    found = canonicalize(model, SHAPE)
+    constants = {t.name: numpy_helper.to_array(t).tolist() for t in found.graph.initializer}
+    slices = [node for node in found.graph.node if node.op_type == "Slice"]
+    assert slices
+    assert all(constants[node.input[3]] == counted for node in slices)
+    np.testing.assert_array_equal(run(found, image)[0], run(model, image)[0])

@@ -4,12 +4,15 @@ import numpy as np
 import onnx
 import pytest
 
+from fqbench.lower.pairs import affine_codes
 from fqbench.quantize.algorithms import identity, searched
 from fqbench.quantize.code_errors import CodeErrors
 from fqbench.quantize.statistics import Statistics
 from fqbench.tune.answers import disagreement
-from fqbench.tune.search import fewest, needed, widest
+from fqbench.tune.local import local_errors
+from fqbench.tune.search import Remembering, fewest, needed, widest
 from fqbench.vision.decode import Detections
+from tests.onnx_graphs import Net, record
 
 
 def detections(*rows):
@@ -50,6 +53,27 @@ def test_boxes_without_an_area_have_nothing_in_common():
     assert disagreement([detections(flat)], [detections(flat)]) == 1.0
 
 
+def test_constant_channel_says_nothing_of_a_layer():
+    net = Net(1)
+    last = net.conv(net.silu(net.conv("x", 3)), 3)
+    alive = net.model(last)
+    net.weights["w0"][1] = 0.0
+    dead = net.model(last)
+    image = net.image()
+    first, second = (
+        local_errors(m, record(m, image), ["n_conv0"], [[image]], affine_codes, results=True)
+        for m in (alive, dead)
+    )
+    assert 0.0 < second["n_conv0"] < 2.0 * first["n_conv0"] < 0.01
+    assert net.weights["b0"][1] != 0.0
+    net.weights["w0"][:] = 0.0
+    nothing = net.model(last)
+    found = local_errors(
+        nothing, record(nothing, image), ["n_conv0"], [[image]], affine_codes, results=True
+    )
+    assert found == {"n_conv0": 0.0}
+
+
 class Table:
     """A judge of graphs named by what is done in them; counts what it was asked."""
 
@@ -86,6 +110,15 @@ def test_fewest_layers_within_the_limit(limit, kept):
 def test_layers_that_others_make_needless_go_back():
     assert needed(named, ("e", "a", "b"), Table(left), 3.5) == ("a", "b")
     assert needed(named, ("a", "b"), Table(left), 3.5) == ("a", "b")
+
+
+def test_each_graph_is_judged_once():
+    table = Table(left)
+    judge = Remembering(table)
+    assert [judge.error(named(names)) for names in ("a", "b", "a", "")] == [7.5, 11.5, 7.5, 15.5]
+    assert table.asked == 3
+    assert judge.error(named("a"), 4) == 7.5
+    assert table.asked == 4
 
 
 TENSORS = [f"t{i:02d}" for i in range(12)]

@@ -50,6 +50,8 @@ def only(**known: Any) -> tuple[Verdict, int]:
 def test_holm_is_the_textbooks_example() -> None:
     # Against 0.05 / 4, / 3: 0.005 and 0.01 are below; 0.03 is above 0.05 / 2, so 0.04 stays, too.
     assert holm([0.01, 0.04, 0.03, 0.005], 0.05) == (True, False, False, True)
+    # The second of two is held against the whole level.
+    assert holm([0.04, 0.02], 0.05) == (True, True)
     assert holm([], 0.05) == ()
 
 
@@ -89,7 +91,7 @@ def test_slowdown_is_of_head() -> None:
     [
         (10.0, 10.5, True),
         (10.0, 10.1, False),  # 1 %, less than 2
-        (0.1, 0.105, False),  # 5 %, but 0.005 ms
+        (0.1, 0.103, False),  # 3 %, but 0.003 ms
         (0.1, 0.12, True),  # 20 % and 0.02 ms
         (10.0, 9.0, False),
     ],
@@ -116,6 +118,16 @@ def test_few_suspects_are_confirmed_by_weaker_evidence_than_many() -> None:
     same = [speed(str(i), 5.0, 5.0) for i in range(9)]
     assert confirmed([weak], TOLERANCES) == ("a",)
     assert confirmed([weak, *same], TOLERANCES) == ()
+
+
+def test_less_makes_a_suspect_than_confirms_it() -> None:
+    found = [speed("a", 5.0, 5.15, spread=9.0)]
+    assert 0.01 < evidence.p_slower(found[0], TOLERANCES) < 0.05
+    assert suspects(found, TOLERANCES) == ("a",)
+    assert confirmed(found, TOLERANCES) == ()
+    # Two that hardly pass are both suspects: the level is the share of false alarms, not the
+    # chance of one.
+    assert suspects([*found, replace(found[0], cell="b")], TOLERANCES) == ("a", "b")
 
 
 def test_slower_needs_the_second_measurement() -> None:
@@ -258,6 +270,12 @@ def test_lost_points_are_judged_by_their_standard_error() -> None:
     assert verdict.reason.endswith("; lost 0.50 points (0.30 to 0.70)")
     verdict, code = only(accuracy=points(70.0, 69.5, 0.1), speed=speed("a", 5.0, 5.0))
     assert (verdict.status, verdict.regressed, code) == ("less accurate", True, 1)
+
+
+def test_standard_error_is_of_a_sample() -> None:
+    # One point lost, and 1 and 0 on two resamples: 0.9 / sqrt(1 / 2).
+    found = AccuracyEvidence("a", np.array([70.0, 70, 70]), np.array([69.0, 69, 70]))
+    assert evidence.p_less_accurate(found, TOLERANCES) == pytest.approx(0.10154, abs=1e-4)
 
 
 def test_identical_accuracies_lost_exactly_nothing() -> None:

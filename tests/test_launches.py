@@ -141,8 +141,9 @@ def test_it_ends_when_the_time_would_be_used_up(scripted):
         [process("a")], Patience(fewest=2, most=99, longest=60.0, effort=EFFORT), clock=clock
     )
     assert found.stopped == "time"
-    # Seven launches are over at 70, and an eighth, as long as the seventh, would end at 75.
-    assert len(found.times["a"]) == 7
+    # It starts at 5; the sixth launch ends at 65, and a seventh would end behind that.
+    assert len(found.times["a"]) == 6
+    assert found.seconds == (5.0,) * 6
 
 
 def test_fewest_launches_are_done_however_long_they_take(scripted):

@@ -22,6 +22,7 @@ def head(net: Net, source: str) -> str:
         "to_2": net.constant("to_2", np.array([2])),
         "to_end": net.constant("to_end", np.array([2**31 - 1])),
         "last": net.constant("last", np.array([4])),
+        "last_from_the_end": net.constant("last_from_the_end", np.array([-1])),
         "one": net.constant("one", np.array([1])),
         "two": net.constant("two", np.array([2])),
     }
@@ -29,7 +30,9 @@ def head(net: Net, source: str) -> str:
     apart = net.node("Reshape", source, names["apart"])
     boxes = net.node("Transpose", apart, perm=[0, 1, 3, 4, 2])
     first = net.node("Slice", boxes, names["from_0"], names["to_2"], names["last"], names["one"])
-    rest = net.node("Slice", boxes, names["to_2"], names["to_end"], names["last"], names["one"])
+    rest = net.node(
+        "Slice", boxes, names["to_2"], names["to_end"], names["last_from_the_end"], names["one"]
+    )
     skipping = net.node(
         "Slice", boxes, names["from_0"], names["to_end"], names["last"], names["two"]
     )

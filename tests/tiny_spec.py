@@ -16,11 +16,11 @@ CALIBRATING = 8
 SIZE = 32
 
 
-def classifier(seed: int = 21) -> onnx.ModelProto:
-    """1x3x32x32 to four logits; with the default seed it answers two of the classes."""
+def classifier(seed: int = 21, width: int = 8) -> onnx.ModelProto:
+    """1x3x32x32 to four logits; as it is by default it answers two of the classes."""
     net = Net(seed, (1, 3, SIZE, SIZE))
-    hidden = net.node("Relu", net.conv("x", 8))
-    hidden = net.node("Relu", net.conv(hidden, 8))
+    hidden = net.node("Relu", net.conv("x", width))
+    hidden = net.node("Relu", net.conv(hidden, width))
     pooled = net.node("Flatten", net.node("GlobalAveragePool", hidden))
     return net.model(net.gemm(pooled, CLASSES))
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from fqbench.artifacts import default_root
 from fqbench.cli import commands, gate_selftest
-from fqbench.cli.selection import add_making, add_selection, positive, selection_of
+from fqbench.cli.gate_selftest import matrix_of
+from fqbench.cli.selection import add_making, add_selection, positive
 from fqbench.errors import UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.certainty import cautions, machines
@@ -19,7 +20,7 @@ from fqbench.gate.comparison import compare
 from fqbench.gate.contest import Terms
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.stored import read_stored
-from fqbench.gate.versions import Matrix, Version, compare_versions
+from fqbench.gate.versions import Version, compare_versions
 from fqbench.report import gate as report
 from fqbench.report import gate_terminal
 
@@ -114,16 +115,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
-    tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
+    terms = _terms(options)
     if options.self_test:
-        return gate_selftest.run(
-            options, Terms(tolerances, options.seconds, options.threads), errors
-        )
+        return gate_selftest.run(options, terms, errors)
     if options.base is not None and not options.results:
-        account = _versions(options, tolerances, errors)
+        account = _versions(options, terms, errors)
     elif options.base is None and len(options.results) == 2:
         before, after = options.results
-        account = stored(before, after, tolerances, anyway=options.anyway)
+        account = stored(before, after, terms.tolerances, anyway=options.anyway)
     else:
         raise UsageError(
             "the gate compares two files of results, or the versions --base and --head"
@@ -135,18 +134,18 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     return account.decision.exit_code
 
 
-def _versions(options: argparse.Namespace, tolerances: Tolerances, errors: Console) -> Account:
+def _terms(options: argparse.Namespace) -> Terms:
+    tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
+    return Terms(tolerances, options.seconds, options.threads)
+
+
+def _versions(options: argparse.Namespace, terms: Terms, errors: Console) -> Account:
     with commands.progress(errors) as progress:
         return compare_versions(
             Version(options.base, options.base_python),
             Version(options.head, options.head_python),
-            Matrix(
-                tuple(options.spec),
-                selection_of(options, models=True),
-                options.data_root,
-                options.method,
-            ),
-            Terms(tolerances, options.seconds, options.threads),
+            matrix_of(options),
+            terms,
             install=options.install,
             cache=default_root() / "gate",
             progress=progress,

@@ -18,6 +18,7 @@ from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import BASE, Progress, Terms
 from fqbench.gate.selftest import CELLS, Suite, judge, measure
+from fqbench.gate.side import Matrix
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.report import gate_selftest as report
@@ -44,30 +45,32 @@ def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> li
     if file is not None and file.exists():
         return recording.read(file)
     processes = _processes(options, progress)
-    suites = measure(processes, options.suites, terms, random.Random(), progress)
-    if file is not None:
-        recording.write(file, suites, machine.describe(terms.threads))
+    suites: list[Suite] = []
+    described = machine.describe(terms.threads)
+    for suite in measure(processes, options.suites, terms, random.Random(), progress):
+        suites.append(suite)
+        if file is not None:
+            recording.write(file, suites, described)
     return suites
 
 
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
     """What times each cell that is chosen, or each of the default."""
-    selection = selection_of(options, models=True)
+    matrix = matrix_of(options)
     answer = side.build(
-        {
-            "side": BASE,
-            "specs": [str(path) for path in options.spec],
-            **{name: list(names) if names else None for name, names in vars(selection).items()},
-            "root": str(options.data_root) if options.data_root is not None else None,
-            "method": options.method,
-            "threads": options.threads,
-            "cache": str(default_root() / "gate" / "artifacts"),
-        },
+        matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads),
         lambda done, total, told="": progress(told, done, total),
     )
     found = read_built("this version", answer, Interpreter.here()).processes
-    chosen = options.spec or any(vars(selection).values())
+    chosen = matrix.specs or any(vars(matrix.selection).values())
     processes = {cell: p for cell, p in found.items() if chosen or cell in CELLS}
     if not processes:
         raise UsageError("none of the chosen cells runs here")
     return processes
+
+
+def matrix_of(options: argparse.Namespace) -> Matrix:
+    """The cells that options choose."""
+    return Matrix(
+        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
+    )

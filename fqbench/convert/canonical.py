@@ -36,7 +36,8 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     folded, changed = plain(folded)
     if changed:
         folded = _fold(folded)
-    named = _with_plain_names(_as_x2paddle_expects(_without_uneven_splits(folded)))
+    sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
+    named = _with_plain_names(_as_x2paddle_expects(sliced))
     return onnx.shape_inference.infer_shapes(named)
 
 
@@ -104,6 +105,27 @@ def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _is_split(node: onnx.NodeProto) -> bool:
     return node.op_type == "Split" and node.domain in ("", "ai.onnx") and len(node.input) == 2
+
+
+def _with_axes_from_the_first(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Count the axes of slices from the first, not from the last: x2paddle takes them so."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    described = (*graph.input, *graph.value_info, *graph.output)
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in described}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        given = constants.get(node.input[3]) if _is_slice_of_axes(node) else None
+        axes = to_array(given) if given is not None else np.zeros(0)
+        if (axes < 0).any() and node.input[0] in ranks:
+            rank, name = ranks[node.input[0]], f"{node.output[0]}_axes_from_first"
+            counted = np.where(axes < 0, axes + rank, axes).astype(axes.dtype)
+            model.graph.initializer.append(from_array(counted, name))
+            node.input[3] = name
+    return model
+
+
+def _is_slice_of_axes(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Slice" and node.domain in ("", "ai.onnx") and len(node.input) > 3
 
 
 def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:

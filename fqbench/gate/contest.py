@@ -15,7 +15,16 @@ from fqbench.gate.decision import CellEvidence, State, decide, suspects
 from fqbench.gate.evidence import AccuracyEvidence, SpeedEvidence, Tolerances
 from fqbench.measure import reference
 from fqbench.measure.latency import Effort
-from fqbench.measure.launches import NARROW, Patience, Process, Recorded, kernels, narrow, record
+from fqbench.measure.launches import (
+    NARROW,
+    Patience,
+    Process,
+    Recorded,
+    how_often,
+    kernels,
+    narrow,
+    record,
+)
 
 BASE, HEAD = "base", "head"
 
@@ -24,7 +33,7 @@ Pair = tuple[Process, Process]
 
 Progress = Callable[[str, int, int], None]
 
-EFFORT = Effort(warm_up=0.1, block=0.02, rounds=15, fewest=2, longest=2.0)
+EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=2.0)
 """Of one launch: starting processes takes longer than timing them, so more of it would not help."""
 
 
@@ -185,7 +194,7 @@ def _certainty(timed: Sequence[Timed]) -> Iterable[str]:
     recorded = [each for times in timed for each in times.all]
     if not recorded:
         return
-    launches = sorted(len(next(iter(each.times.values()), ())) for each in recorded)
+    launches = how_often([len(each.seconds) for each in recorded])
     bound = "bound to one core" if all(each.pinned for each in recorded) else "not bound to a core"
     hurried = sum(each.stopped == "time" for each in recorded)
     ended = f"known to {percent(NARROW)} to either side"
@@ -193,7 +202,7 @@ def _certainty(timed: Sequence[Timed]) -> Iterable[str]:
         ended += f", or the time was used up, as in {hurried} of {len(recorded)} measurements"
     yield (
         "Both versions were timed in turns, block by block in random order, in processes started"
-        f" anew {launches[0]} to {launches[-1]} times a measurement, {bound}. Measuring ended when"
+        f" anew {launches} times a measurement, {bound}. Measuring ended when"
         f" the change was {ended}."
     )
     doubted = sum(each.again is not None for each in timed)

@@ -26,7 +26,7 @@ class Tolerances:
     absolute_ms: float = 0.005
     points: float = 0.1
     alpha: float = 0.01
-    suspect_alpha: float = 0.05
+    suspect_alpha: float = 0.2
 
 
 @dataclass(frozen=True)

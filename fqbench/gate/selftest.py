@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fqbench.errors import StepError, UsageError
@@ -68,21 +68,19 @@ def measure(
     terms: Terms,
     order: random.Random,
     progress: Progress,
-) -> list[Suite]:
+) -> Iterator[Suite]:
     """``suites`` real suites of identical sides, and a quarter as many of each slow-down.
 
     Raises StepError where a cell cannot be timed.
     """
     slow = [slowdown for slowdown in SLOWDOWNS[1:] for _ in range((suites + 3) // 4)]
-    found = []
     for number, slowdown in enumerate([*[0.0] * suites, *slow]):
         progress(f"suite {number + 1}", number, suites + len(slow))
         suite = _suite(processes, slowdown, terms, order)
         for timed in suite.timed.values():
             for reason in timed.first.failures.values():
                 raise StepError(reason)
-        found.append(suite)
-    return found
+        yield suite
 
 
 def judge(

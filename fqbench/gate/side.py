@@ -7,8 +7,8 @@ compares, which may be another one. So its shape is a contract: raise ``PROTOCOL
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,40 @@ from fqbench.results import Results
 PROTOCOL = 1
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """Which cells of a version are meant, and how their INT8 is made."""
+
+    specs: tuple[Path, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    data_root: Path | None = None
+    method: str = "offline"
+
+    def arguments(
+        self,
+        side: str,
+        cache: Path,
+        threads: int,
+        place: Callable[[Path], Path] = lambda path: path,
+    ) -> dict[str, Any]:
+        """What ``build`` is called with; ``place`` tells where a path is in the version."""
+        chosen = vars(self.selection).items()
+        return {
+            "side": side,
+            "specs": [str(place(path)) for path in self.specs],
+            **{name: list(names) if names else None for name, names in chosen},
+            "root": str(place(self.data_root)) if self.data_root is not None else None,
+            "method": self.method,
+            "threads": threads,
+            "cache": str(cache),
+        }
+
+
 def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """What ``fqbench run`` writes, but for times, and the processes that time each cell.
 
-    ``arguments``: ``side`` (what processes call their side), ``specs``, ``models``, ``backends``,
-    ``devices``, ``precisions``, ``root`` (of data), ``cache`` (of artifacts), ``method``,
-    ``threads``. Raises UsageError where a spec or its images cannot be used.
+    ``arguments``: those of a ``Matrix``. Raises UsageError where a spec or its images cannot be
+    used.
     """
 
     def progress(text: str, done: int, total: int) -> None:

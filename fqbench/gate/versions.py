@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench import isolate
-from fqbench.cells import Selection
 from fqbench.errors import StepError, UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.built import Built, read_built
 from fqbench.gate.contest import BASE, HEAD, Terms, compete
 from fqbench.gate.environment import interpreter
 from fqbench.gate.refs import Checkout, checked_out, repository
+from fqbench.gate.side import Matrix
 from fqbench.machine import memory_mb
 
 BUILD_S = 6 * 3600.0
@@ -29,16 +29,6 @@ class Version:
 
     ref: str
     python: Path | None = None
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Which cells are compared. Relative paths start at the repository's root in each version."""
-
-    specs: tuple[Path, ...] = ()
-    selection: Selection = field(default_factory=Selection)
-    data_root: Path | None = None
-    method: str = "offline"
 
 
 def compare_versions(
@@ -79,18 +69,9 @@ def _built(
     root: Path,
     progress: Progress,
 ) -> Built:
-    def within(path: Path) -> str:
-        return str(_within(checkout, root, path))
-
-    arguments = {
-        "side": name,
-        "specs": [within(path) for path in matrix.specs],
-        **{name: list(names) if names else None for name, names in vars(matrix.selection).items()},
-        "root": within(matrix.data_root) if matrix.data_root is not None else None,
-        "method": matrix.method,
-        "threads": terms.threads,
-        "cache": str(cache / "artifacts"),
-    }
+    arguments = matrix.arguments(
+        name, cache / "artifacts", terms.threads, lambda path: _within(checkout, root, path)
+    )
     title = f"{name.upper()} ({checkout.label})"
     try:
         answer = isolate.call(

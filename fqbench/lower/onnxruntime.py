@@ -7,6 +7,8 @@ convolution, bias and activation into one QLinearConv.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from onnx import helper, numpy_helper
 from fqbench.lower.plan import Plan, make_plan
 from fqbench.lower.ranges import activation_affines
 from fqbench.lower.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
+from fqbench.lower.shuffles import leveled, without_shuffles
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
 from fqbench.quantize.graph import Graph
@@ -28,8 +31,12 @@ def lower(
 
     ``float_silu``: whether SiLU is computed in float between integers, see ``silu``.
     """
+    # Once shuffles are gone, nothing tells any more whose ranges are one.
+    quantization = replace(quantization, ranges=leveled(Graph(model), quantization.ranges))
     _, _, plan = planned(model, quantization)
     source = adapted(model, quantization, plan.convolutions | plan.heads)
+    source, orders = without_shuffles(source, plan.integers)
+    quantization = quantization.reordered(orders)
     graph, affines, plan = planned(
         rewrite(source, plan.integers, float_silu=float_silu), quantization
     )
@@ -41,7 +48,7 @@ def planned(
 ) -> tuple[Graph, dict[str, Affine], Plan]:
     """What of ``model`` runs in integers, and the scale and zero point of its tensors."""
     graph = Graph(model)
-    affines = activation_affines(graph, quantization.ranges)
+    affines = activation_affines(graph, leveled(graph, quantization.ranges))
     return graph, affines, make_plan(graph, affines, quantization.float_layers)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.lower.enlarging import enlarging_by_copies
+from fqbench.lower.moves import shuffled
 from fqbench.lower.silu import float_silus
 from fqbench.quantize.graph import Graph, attributes
 
@@ -30,9 +31,6 @@ SHUFFLE_SUFFIX = "__shuffle"
 
 STAND_IN_SUFFIX = "__stand_in"
 """Ending of the names of both in the graph that is written, so that none counts as a layer."""
-
-SHUFFLING = [0, 2, 1, 3, 4]
-"""Axes of [n, groups, channels, h, w] once groups and channels have changed places."""
 
 
 def rewrite(
@@ -80,26 +78,16 @@ def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> onnx.NodeProt
     Every code comes back as it was. Kernels for integers want the channels of a place side by
     side, and a transpose over five axes of such a tensor takes several times as long.
     """
-    transpose = graph.producer.get(last.input[0])
-    first = graph.producer.get(transpose.input[0]) if transpose is not None else None
-    if transpose is None or transpose.op_type != "Transpose" or first is None:
+    move = shuffled(graph, last)
+    if move is None:
         return last
-    alone = all(len(graph.consumers[n.output[0]]) == 1 for n in (first, transpose))
-    shuffles = first.op_type == "Reshape" and attributes(transpose).get("perm") == SHUFFLING
-    whole, split = graph.shape(first.input[0]), graph.shape(first.output[0])
-    fits = whole is not None and split is not None and len(whole) == 4 and len(split) == 5
-    if not (alone and shuffles and fits) or graph.shape(last.output[0]) != whole:
-        return last
-    assert whole is not None
-    assert split is not None
-    if split[0] != whole[0] or split[3:] != whole[2:]:
-        return last
-    order = np.arange(whole[1]).reshape(split[1:3]).T.ravel()
+    ((source, _), *_) = whole = move.written[last.output[0]]
+    order = [channel for _, channel in whole]
     name = f"{last.name}{SHUFFLE_SUFFIX}"
-    weight = np.eye(whole[1], dtype=np.float32)[order][..., None, None]
+    weight = np.eye(len(order), dtype=np.float32)[order][..., None, None]
     graph.model.graph.initializer.append(numpy_helper.from_array(weight, name))
     return helper.make_node(
-        "Conv", [first.input[0], name], list(last.output), last.name, kernel_shape=[1, 1]
+        "Conv", [source, name], list(last.output), last.name, kernel_shape=[1, 1]
     )
 
 

@@ -228,6 +228,12 @@ def kernels(threads: int) -> Process:
     )
 
 
+def how_often(counts: Sequence[int]) -> str:
+    """Numbers of launches in words: ``5``, or ``5 to 11``."""
+    least, most = min(counts), max(counts)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
 def narrow(sides: Sequence[Launches], width: float = NARROW) -> bool:
     """Whether what ``sides`` are compared by is known to within ``width``, a part of it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,18 +62,33 @@ class Observed:
 
 
 def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
-    """What there is to know of every float tensor of the graph, its inputs included."""
-    watched, graph = Watched(model), Graph(model)
+    """What there is to know of every float tensor of the graph, its inputs included.
+
+    But for the sigmoids of SiLUs: their results lie between 0 and 1, and no backend asks for more.
+    """
+    graph = Graph(model)
+    watched = Watched(model, _asked_for(graph))
     readings = {layer.name: Reading.of(graph, layer) for layer in graph.layers()}
     moments = {name: Moments(reading) for name, reading in readings.items() if reading is not None}
     read = {layer.name: layer.input[0] for layer in graph.layers() if layer.name in moments}
     statistics: dict[str, Statistics] = {}
     # The same places at every calibration.
     random = np.random.default_rng(0)
-    for feed in feeds:
-        values = watched.run(feed)
-        for name, tensor in values.items():
-            statistics.setdefault(name, Statistics()).add(tensor)
-        for name, seen in moments.items():
-            seen.add(values[read[name]], random)
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for feed in feeds:
+            values = watched.run(feed)
+            counting = [
+                pool.submit(statistics.setdefault(name, Statistics()).add, tensor)
+                for name, tensor in values.items()
+            ]
+            for name, seen in moments.items():
+                seen.add(values[read[name]], random)
+            for counted in counting:
+                counted.result()
     return Observed(statistics, moments)
+
+
+def _asked_for(graph: Graph) -> list[str]:
+    gates = {gate.output[0] for n in graph.model.graph.node if (gate := graph.gate(n)) is not None}
+    alone = {n for n in gates if len(graph.consumers[n]) == 1 and n not in graph.outputs}
+    return [name for name in graph.producer if name and name not in alone]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Quantization:
         """With the wide ranges of ``tensors``."""
         wide = {name: self.wide[name] for name in tensors if name in self.wide}
         return replace(self, ranges={**self.ranges, **wide})
+
+    def reordered(self, orders: Mapping[str, Iterable[int]]) -> Quantization:
+        """With the output channels of weights, by their names, in another order."""
+        moved = {n: tuple(self.weight_amax[n][i] for i in order) for n, order in orders.items()}
+        return replace(self, weight_amax={**self.weight_amax, **moved})
 
     def write(self, path: Path) -> None:
         """Write as JSON, codes in base 64."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
 
 from fqbench.quantize.affine import INT8_MAX
 
@@ -63,5 +64,7 @@ def _inverse_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     damped = covariance + (DAMPING * spread + np.finfo(np.float32).tiny)[:, None, None] * np.eye(
         columns
     )
-    inverse = np.linalg.inv(damped)
-    return np.asarray(np.linalg.cholesky((inverse + inverse.swapaxes(1, 2)) / 2).swapaxes(1, 2))
+    # With rows and columns turned round, the factor of the inverse is the inverse of the factor.
+    factors = np.linalg.cholesky(damped[:, ::-1, ::-1])
+    inverses = np.stack([dtrtri(factor, lower=1)[0] for factor in factors])
+    return np.asarray(inverses[:, ::-1, ::-1])

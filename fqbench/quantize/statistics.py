@@ -18,6 +18,9 @@ VIEWED = 2**18
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
 ones. Least and largest value are of all."""
 
+CHUNK = 2**16
+"""Values that are counted at once: what is made of them stays in the cache."""
+
 
 class Statistics:
     """Histogram, least, largest value and largest magnitude an image of one tensor.
@@ -46,8 +49,10 @@ class Statistics:
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.image_amax.append(amax)
         self._widen(amax)
-        places = _places(flat[:: _step(flat.size)], self.limit)
-        self.counts += np.bincount(places, minlength=BINS)
+        viewed = flat[:: _step(flat.size)]
+        for start in range(0, viewed.size, CHUNK):
+            places = _places(viewed[start : start + CHUNK], self.limit)
+            self.counts += np.bincount(places, minlength=BINS)
 
     @property
     def amax(self) -> float:
@@ -116,5 +121,8 @@ def _places(values: ArrayLike, limit: float) -> NDArray[np.int64]:
     """The bin of each value."""
     # Exact, the limit being a power of two: a value falls into one bin whatever the limit was.
     factor = BINS / (2.0 * limit) if limit > 0.0 else 0.0
-    scaled = np.multiply(values, factor, dtype=np.float64)
-    return np.asarray(np.floor(scaled).astype(np.int64) + BINS // 2)
+    scaled = np.array(values, np.float64)
+    scaled *= factor
+    np.floor(scaled, out=scaled)
+    scaled += BINS // 2
+    return scaled.astype(np.intp)

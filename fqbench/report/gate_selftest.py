@@ -63,10 +63,10 @@ def _text(counts: Sequence[Count], slowdown: float) -> str:
 def interval(called: int, suites: int) -> tuple[float, float]:
     """Confidence interval of a probability (Clopper, Pearson, Biometrika 26, 1934)."""
     tail = (1 - CONFIDENCE) / 2
-    low = float(special.btdtri(called, suites - called + 1, tail)) if called else 0.0
+    low = float(special.betaincinv(called, suites - called + 1, tail)) if called else 0.0
     high = 1.0
     if called < suites:
-        high = float(special.btdtri(called + 1, suites - called, 1 - tail))
+        high = float(special.betaincinv(called + 1, suites - called, 1 - tail))
     return low, high
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fqbench.measure.launches import NARROW
+from fqbench.measure.launches import NARROW, how_often
 from fqbench.results import Row
 
 
@@ -18,8 +18,7 @@ def sentences(rows: Sequence[Row], machine: Mapping[str, Any]) -> tuple[str, ...
 def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if not rows:
         return ()
-    counts = sorted(row.launches for row in rows if row.launches is not None)
-    often = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    often = how_often([row.launches for row in rows if row.launches is not None])
     bound = (
         "bound to one core"
         if all(row.pinned for row in rows)

@@ -22,6 +22,7 @@ from fqbench.tune.search import (
     Judge,
     OnStep,
     OutputsJudge,
+    Remembering,
     Variant,
     fewest,
     needed,
@@ -72,7 +73,7 @@ def choose(
     if float_silu and wish.threads is not None:
         forms = _silu_forms(model, quantization, feeds[0], wish.threads)
         float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
-    judge = judge or OutputsJudge.of(model, raw_outputs(graph), feeds)
+    judge = Remembering(judge or OutputsJudge.of(model, raw_outputs(graph), feeds))
     form = partial(variant_of, backend, model, float_silu=float_silu)
     layers = [node.name for node in graph.layers() if node.name not in fixed]
     own = local_errors(

@@ -23,6 +23,9 @@ from fqbench.quantize.record import Quantization
 
 Coding = Callable[[Range], Codes]
 
+CONSTANT = 1e-10
+"""A channel whose squared deviation is less than this part of its squared values is constant."""
+
 
 def local_errors(
     model: onnx.ModelProto,
@@ -36,7 +39,8 @@ def local_errors(
     """Relative squared error of each layer's result, the mean over its channels.
 
     Against each channel's deviation from its mean: a channel whose values are small beside the
-    tensor's range counts as much as any other. What only a SiLU reads is judged behind it.
+    tensor's range counts as much as any other, but a constant one, which tells nothing, not at
+    all. What only a SiLU reads is judged behind it.
     ``coding`` rounds inputs, and ``results`` too where the backend writes integers.
     """
     graph = Graph(model)
@@ -53,16 +57,20 @@ def local_errors(
                 function(values[name].astype(np.float64)) for name in (node.output[0], _twin(node))
             )
             axes = (0, *range(2, wanted.ndim))
-            deviation = wanted - wanted.mean(axis=axes if wanted.ndim > 2 else None, keepdims=True)
+            means = wanted.mean(axis=axes if wanted.ndim > 2 else None, keepdims=True)
+            deviation = np.square(wanted - means).sum(axis=axes)
+            deviation[deviation < CONSTANT * np.square(wanted).sum(axis=axes)] = 0.0
             zero = np.zeros(wanted.shape[1])
-            difference[node.name] = difference.get(node.name, zero) + np.square(found - wanted).sum(
-                axis=axes
-            )
-            spread[node.name] = spread.get(node.name, zero) + np.square(deviation).sum(axis=axes)
-    return {
-        name: float(np.mean(difference[name] / np.maximum(spread[name], np.finfo(float).tiny)))
-        for name in difference
-    }
+            error = np.square(found - wanted).sum(axis=axes)
+            difference[node.name] = difference.get(node.name, zero) + error
+            spread[node.name] = spread.get(node.name, zero) + deviation
+    return {name: _mean(difference[name], spread[name]) for name in difference}
+
+
+def _mean(difference: NDArray[np.float64], spread: NDArray[np.float64]) -> float:
+    """The mean of the ratio [channels] over those that are not constant; 0 where all are."""
+    alive = spread > 0.0
+    return float(np.mean(difference[alive] / spread[alive])) if alive.any() else 0.0
 
 
 def _with_twins(

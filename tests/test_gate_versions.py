@@ -1,0 +1,237 @@
+"""Two versions of a repository: what is checked out, what runs it, and the verdict."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fqbench.errors import UsageError
+from fqbench.gate import environment, versions
+from fqbench.gate.built import read_built
+from fqbench.gate.contest import Terms
+from fqbench.gate.environment import interpreter
+from fqbench.gate.refs import Checkout, checked_out, repository
+from fqbench.gate.side import Matrix
+from fqbench.gate.versions import Version, compare_versions
+from fqbench.isolate import Interpreter
+
+AUTHOR = ("-c", "user.name=n", "-c", "user.email=n@example.org")
+
+
+def git(folder, *arguments):
+    done = subprocess.run(
+        [
+            "git",
+            "-C",
+            str(folder),
+            "-c",
+            "user.name=n",
+            "-c",
+            "user.email=n@example.org",
+            *arguments,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """Two commits: the first is tagged, the second is on the branch."""
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for text in ("one", "two"):
+        (folder / "file").write_text(text)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "-m", text)
+    git(folder, "tag", "v1", "HEAD~1")
+    return folder
+
+
+def test_a_version_is_checked_out_and_taken_away(repo):
+    with checked_out(repo, "v1") as checkout:
+        assert (checkout.folder / "file").read_text() == "one"
+        assert checkout.commit == git(repo, "rev-parse", "v1^{commit}")
+        assert checkout.label == f"v1, {checkout.commit[:12]}"
+    assert not checkout.folder.exists()
+    assert git(repo, "worktree", "list").count("\n") == 0
+    assert (repo / "file").read_text() == "two"
+
+
+def test_two_versions_at_once_leave_the_working_tree_alone(repo):
+    (repo / "file").write_text("three")
+    with checked_out(repo, "main~1") as base, checked_out(repo, "main") as head:
+        texts = [(each.folder / "file").read_text() for each in (base, head)]
+    assert texts == ["one", "two"]
+    assert (repo / "file").read_text() == "three"
+
+
+def test_a_commit_is_its_own_label(repo):
+    with checked_out(repo, git(repo, "rev-parse", "HEAD")) as checkout:
+        assert checkout.label == checkout.commit[:12]
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--upload-pack=touch", "", "HEAD:file"])
+def test_a_version_that_is_not_there_is_told(repo, ref):
+    with pytest.raises(UsageError, match="has no version"), checked_out(repo, ref):
+        pass
+
+
+def test_the_repository_of_a_folder_inside(repo):
+    inside = repo / "inside"
+    inside.mkdir()
+    assert repository(inside) == repo
+
+
+def test_a_folder_in_no_repository_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(UsageError, match="is in no git"):
+        repository(tmp_path)
+
+
+# What runs a version
+
+
+def checkout_of(folder, ref="main"):
+    return Checkout(folder, "0" * 40, ref)
+
+
+def test_it_is_this_python_unless_told_otherwise(tmp_path):
+    assert interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path) == (
+        Interpreter.here()
+    )
+
+
+def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
+    (tmp_path / "fqbench").mkdir()
+    (tmp_path / "fqbench" / "__init__.py").write_text("")
+    found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
+    assert found == Interpreter.here(str(tmp_path))
+    python = Path(sys.executable)
+    other = interpreter(checkout_of(tmp_path), python=python, install=None, root=tmp_path)
+    assert other == Interpreter(str(python.absolute()), None, (str(tmp_path),))
+
+
+def test_a_python_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"there is no Python .*nowhere"):
+        interpreter(
+            checkout_of(tmp_path), python=Path("/nowhere/python"), install=None, root=tmp_path
+        )
+
+
+def test_an_environment_is_made_once_for_a_version(tmp_path, monkeypatch):
+    ran = []
+
+    def run(command, checkout):
+        ran.append(command[1:])
+        if command[2] == "venv":
+            python = Path(command[3]) / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.touch()
+
+    monkeypatch.setattr(environment, "_run", run)
+    for _ in range(2):
+        found = interpreter(
+            checkout_of(tmp_path), python=None, install="-c 'my list.txt' .", root=tmp_path / "e"
+        )
+    assert len(ran) == 2
+    assert ran[1] == ["-m", "pip", "install", "--quiet", "-c", "my list.txt", "."]
+    assert (found.path, found.first) == (None, ())
+    interpreter(checkout_of(tmp_path), python=None, install="-r other", root=tmp_path / "e")
+    assert len(ran) == 4
+
+
+def test_an_environment_that_was_not_finished_is_made_anew(tmp_path, monkeypatch):
+    def fail(command, checkout):
+        Path(command[3]).mkdir(parents=True, exist_ok=True)
+        raise UsageError("out of space")
+
+    monkeypatch.setattr(environment, "_run", fail)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="out of space"):
+            interpreter(checkout_of(tmp_path), python=None, install=".", root=tmp_path / "e")
+
+
+def test_pip_that_fails_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"the environment of main, 0{12} was not made: .*ERROR"):
+        interpreter(
+            checkout_of(tmp_path),
+            python=None,
+            install="--no-index --disable-pip-version-check nothing-of-this-name",
+            root=tmp_path / "e",
+        )
+
+
+# What a version answers
+
+PROCESS = {
+    "name": "timing it",
+    "sides": ["base"],
+    "function": "fqbench.measure.stopwatch:time_cell",
+    "arguments": {"threads": 1},
+    "threads": 1,
+}
+ANSWER = {
+    "protocol": 1,
+    "code": "c",
+    "created": "now",
+    "machine": {},
+    "rows": [],
+    "samples": {"groups": [], "accuracies": {}},
+    "processes": {"net-paddle-cpu-fp32": PROCESS},
+}
+
+
+def test_an_answer_is_read():
+    built = read_built("BASE", ANSWER, Interpreter("/other/python"))
+    process = built.processes["net-paddle-cpu-fp32"]
+    assert process.interpreter.executable == "/other/python"
+    assert process.arguments == {"threads": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"protocol": 2},
+        {"rows": "none"},
+        {
+            "processes": {
+                "net": {**ANSWER["processes"]["net-paddle-cpu-fp32"], "function": "os:system"}
+            }
+        },
+    ],
+)
+def test_an_answer_of_another_shape_is_told(change):
+    with pytest.raises(UsageError, match="the fqbench of BASE cannot be gated by this one"):
+        read_built("BASE", {**ANSWER, **change}, Interpreter.here())
+
+
+def test_a_version_older_than_the_gate_is_told(repo, monkeypatch, tmp_path):
+    (repo / "fqbench").mkdir()
+    (repo / "fqbench" / "__init__.py").write_text("")
+    (repo / "fqbench" / "errors.py").write_text("class FqbenchError(Exception): pass\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "-m", "an fqbench of long ago")
+    monkeypatch.chdir(repo)
+    with pytest.raises(UsageError, match=r"the fqbench of BASE \(main, .* is older than the gate"):
+        compare_versions(
+            Version("main"),
+            Version("main"),
+            Matrix(),
+            Terms(),
+            install=None,
+            cache=tmp_path / "cache",
+            progress=lambda *_: None,
+        )
+
+
+def test_paths_of_the_working_tree_are_those_of_the_version(repo):
+    with checked_out(repo, "v1") as checkout:
+        assert versions._within(checkout, repo, repo / "specs/a.yaml") == (
+            checkout.folder / "specs/a.yaml"
+        )
+        assert versions._within(checkout, repo, Path("/data")) == Path("/data")
