@@ -208,7 +208,7 @@ def _with_accuracy(cell: CellEvidence, verdict: Verdict, found: _Found) -> Verdi
     reasons = [verdict.reason]
     if evidence.left_margin(cell.accuracy):
         reasons.insert(0, f"left its margin, lost {wording.points(loss)}")
-    elif (loss.value, loss.low, loss.high) != (0, 0, 0):
+    elif cell.cell in found.less_accurate or not loss.low <= 0 <= loss.high:
         reasons.append(f"lost {wording.points(loss)}")
     verdict = replace(verdict, loss=loss, reason="; ".join(reasons))
     if cell.cell in found.less_accurate:
