@@ -202,6 +202,7 @@ def paddle_made(tmp_path_factory, store) -> Path:
     return folder
 
 
+@pytest.mark.slow
 class TestPaddle:
     def test_plain_runtimes_run_it(self, paddle_made, tmp_path):
         out = paddle_made / "out"
