@@ -14,6 +14,8 @@ from fqbench.pipeline.zoo_models import embedded
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
 
+pytestmark = pytest.mark.slow
+
 NAME = "digits_mobilenet_v1"
 QUICK = Patience(fewest=1, most=1, effort=Effort(warm_up=0.01, rounds=2, fewest=2))
 
