@@ -21,16 +21,7 @@ AUTHOR = ("-c", "user.name=n", "-c", "user.email=n@example.org")
 
 def git(folder, *arguments):
     done = subprocess.run(
-        [
-            "git",
-            "-C",
-            str(folder),
-            "-c",
-            "user.name=n",
-            "-c",
-            "user.email=n@example.org",
-            *arguments,
-        ],
+        ["git", "-C", str(folder), *AUTHOR, *arguments],
         check=True,
         capture_output=True,
         text=True,

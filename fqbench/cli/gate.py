@@ -10,8 +10,7 @@ from rich.console import Console
 
 from fqbench.artifacts import default_root
 from fqbench.cli import commands, gate_selftest
-from fqbench.cli.gate_selftest import matrix_of
-from fqbench.cli.selection import add_making, add_selection, positive
+from fqbench.cli.selection import add_making, add_selection, matrix_of, positive
 from fqbench.errors import UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.certainty import cautions, machines

@@ -12,19 +12,16 @@ from rich.console import Console
 from fqbench import machine
 from fqbench.artifacts import default_root
 from fqbench.cli import commands
-from fqbench.cli.selection import selection_of
+from fqbench.cli.selection import matrix_of
 from fqbench.errors import UsageError
 from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import BASE, Progress, Terms
 from fqbench.gate.selftest import CELLS, Suite, judge, measure
-from fqbench.gate.side import Matrix
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.report import gate_selftest as report
 from fqbench.results import write_text
-
-DONE = 0
 
 
 def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
@@ -37,7 +34,7 @@ def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
         text = json.dumps(report.figures(trial), indent=1) + "\n"
         path = write_text(options.out / "self-test.json", text)
         errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
-    return DONE
+    return commands.DONE
 
 
 def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> list[Suite]:
@@ -67,10 +64,3 @@ def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Pro
     if not processes:
         raise UsageError("none of the chosen cells runs here")
     return processes
-
-
-def matrix_of(options: argparse.Namespace) -> Matrix:
-    """The cells that options choose."""
-    return Matrix(
-        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
-    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS, Selection
+from fqbench.gate.side import Matrix
 from fqbench.quantize import AVAILABLE
 
 Parser = argparse._ActionsContainer
@@ -66,6 +67,13 @@ def selection_of(options: argparse.Namespace, *, models: bool = False) -> Select
         backends=chosen(options.backends),
         devices=chosen(options.devices),
         precisions=chosen(options.precisions),
+    )
+
+
+def matrix_of(options: argparse.Namespace) -> Matrix:
+    """The cells that options choose, and how their INT8 is made."""
+    return Matrix(
+        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
     )
 
 
