@@ -25,6 +25,14 @@ def complaint(capsys) -> str:
     return line
 
 
+def test_a_key_of_a_stranger_does_not_reach_the_terminal_raw(tmp_path, capsys):
+    path = write(tmp_path, row(hashes={"\x1b]0;mine\x07": 1}))
+    assert gate(path, path) == 2
+    told = complaint(capsys)
+    assert "key rows.0.hashes" in told
+    assert told.isprintable()
+
+
 @pytest.fixture
 def other_flags(tmp_path):
     machine = deepcopy(MACHINE)
