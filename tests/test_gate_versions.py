@@ -1,5 +1,6 @@
 """Two versions of a repository: what is checked out, what runs it, and the verdict."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,35 @@ def test_a_version_is_checked_out_and_taken_away(repo):
     assert not checkout.folder.exists()
     assert git(repo, "worktree", "list").count("\n") == 0
     assert (repo / "file").read_text() == "two"
+
+
+def worktrees(repo):
+    """Folders of the repository's work trees, but for its own."""
+    lines = git(repo, "worktree", "list", "--porcelain").splitlines()
+    return [line for line in lines if line.startswith("worktree ")][1:]
+
+
+def test_a_work_tree_that_is_locked_is_taken_away(repo):
+    """Git locks one while it adds it, and may be stopped there."""
+    with checked_out(repo, "v1") as checkout:
+        git(repo, "worktree", "lock", str(checkout.folder))
+    assert worktrees(repo) == []
+
+
+def test_a_record_whose_folder_is_gone_is_pruned(repo, tmp_path):
+    git(repo, "worktree", "add", "--quiet", "--detach", str(tmp_path / "killed"), "v1")
+    shutil.rmtree(tmp_path / "killed")
+    with checked_out(repo, "v1"):
+        assert len(worktrees(repo)) == 1
+
+
+def test_what_fails_while_tidying_loses_no_verdict(repo, monkeypatch):
+    def verdict():
+        with checked_out(repo, "v1"):
+            monkeypatch.setenv("PATH", "/nowhere")
+            return "slower"
+
+    assert verdict() == "slower"
 
 
 def test_two_versions_at_once_leave_the_working_tree_alone(repo):
