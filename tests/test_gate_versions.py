@@ -2,17 +2,15 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fqbench.errors import UsageError
-from fqbench.gate import environment, versions
+from fqbench.gate import versions
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import Terms
-from fqbench.gate.environment import interpreter
-from fqbench.gate.refs import Checkout, checked_out, repository
+from fqbench.gate.refs import checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.gate.versions import Version, compare_versions
 from fqbench.isolate import Interpreter
@@ -112,79 +110,6 @@ def test_a_folder_in_no_repository_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UsageError, match="is in no git"):
         repository(tmp_path)
-
-
-# What runs a version
-
-
-def checkout_of(folder, ref="main"):
-    return Checkout(folder, "0" * 40, ref)
-
-
-def test_it_is_this_python_unless_told_otherwise(tmp_path):
-    assert interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path) == (
-        Interpreter.here()
-    )
-
-
-def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
-    (tmp_path / "fqbench").mkdir()
-    (tmp_path / "fqbench" / "__init__.py").write_text("")
-    found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
-    assert found == Interpreter.here(str(tmp_path))
-    python = Path(sys.executable)
-    other = interpreter(checkout_of(tmp_path), python=python, install=None, root=tmp_path)
-    assert other == Interpreter(str(python.absolute()), None, (str(tmp_path),))
-
-
-def test_a_python_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(UsageError, match=r"there is no Python .*nowhere"):
-        interpreter(
-            checkout_of(tmp_path), python=Path("/nowhere/python"), install=None, root=tmp_path
-        )
-
-
-def test_an_environment_is_made_once_for_a_version(tmp_path, monkeypatch):
-    ran = []
-
-    def run(command, checkout):
-        ran.append(command[1:])
-        if command[2] == "venv":
-            python = Path(command[3]) / "bin" / "python"
-            python.parent.mkdir(parents=True)
-            python.touch()
-
-    monkeypatch.setattr(environment, "_run", run)
-    for _ in range(2):
-        found = interpreter(
-            checkout_of(tmp_path), python=None, install="-c 'my list.txt' .", root=tmp_path / "e"
-        )
-    assert len(ran) == 2
-    assert ran[1] == ["-m", "pip", "install", "--quiet", "-c", "my list.txt", "."]
-    assert (found.path, found.first) == (None, ())
-    interpreter(checkout_of(tmp_path), python=None, install="-r other", root=tmp_path / "e")
-    assert len(ran) == 4
-
-
-def test_an_environment_that_was_not_finished_is_made_anew(tmp_path, monkeypatch):
-    def fail(command, checkout):
-        Path(command[3]).mkdir(parents=True, exist_ok=True)
-        raise UsageError("out of space")
-
-    monkeypatch.setattr(environment, "_run", fail)
-    for _ in range(2):
-        with pytest.raises(UsageError, match="out of space"):
-            interpreter(checkout_of(tmp_path), python=None, install=".", root=tmp_path / "e")
-
-
-def test_pip_that_fails_is_told(tmp_path):
-    with pytest.raises(UsageError, match=r"the environment of main, 0{12} was not made: .*ERROR"):
-        interpreter(
-            checkout_of(tmp_path),
-            python=None,
-            install="--no-index --disable-pip-version-check nothing-of-this-name",
-            root=tmp_path / "e",
-        )
 
 
 # What a version answers
