@@ -1,4 +1,4 @@
-"""Two versions of a repository: what is checked out, what runs it, and the verdict."""
+"""Two versions of a repository: what is checked out, where paths are, and what is told."""
 
 import shutil
 import subprocess
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fqbench.errors import UsageError
+from fqbench.cells import Selection
+from fqbench.errors import FqbenchError, StepError, UsageError
 from fqbench.gate import versions
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import Terms
+from fqbench.gate.places import place
 from fqbench.gate.refs import checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.gate.versions import Version, compare_versions
@@ -175,9 +177,95 @@ def test_a_version_older_than_the_gate_is_told(repo, monkeypatch, tmp_path):
         )
 
 
-def test_paths_of_the_working_tree_are_those_of_the_version(repo):
-    with checked_out(repo, "v1") as checkout:
-        assert versions._within(checkout, repo, repo / "specs/a.yaml") == (
-            checkout.folder / "specs/a.yaml"
-        )
-        assert versions._within(checkout, repo, Path("/data")) == Path("/data")
+# What cannot be built, and where paths are
+
+
+def quickly(**values):
+    """Two versions compared without building anything."""
+    settings = {"install": None, "cache": Path("/nowhere"), "progress": lambda *_: None}
+    sides = Version("v1"), Version("main")
+    return compare_versions(*sides, values.pop("matrix", Matrix()), Terms(), **settings | values)
+
+
+@pytest.mark.parametrize(("crashing", "error"), [("base", UsageError), ("head", StepError)])
+def test_only_a_head_that_crashes_is_worse(repo, monkeypatch, crashing, error):
+    def call(function, arguments, **_):
+        if arguments["side"] == crashing:
+            raise StepError("it was killed")
+        return ANSWER
+
+    monkeypatch.setattr(versions.isolate, "call", call)
+    monkeypatch.chdir(repo)
+    with pytest.raises(FqbenchError, match="it was killed") as caught:
+        quickly()
+    assert type(caught.value) is error
+
+
+@pytest.fixture
+def built(repo, monkeypatch):
+    """What the versions were built with, by side; nothing is timed."""
+    found = {}
+
+    def call(function, arguments, **_):
+        found[arguments["side"]] = arguments
+        return {**ANSWER, "processes": {}}
+
+    monkeypatch.setattr(versions.isolate, "call", call)
+    monkeypatch.chdir(repo)
+    return found
+
+
+def test_paths_of_the_working_tree_are_those_of_the_version(repo, tmp_path, built):
+    (repo / "inside").mkdir()
+    (tmp_path / "link").symlink_to(repo)
+    outside = tmp_path / "data"
+    outside.mkdir()
+    for path in (Path("file"), repo / "file", Path("inside/../file"), tmp_path / "link/file"):
+        account = quickly(matrix=Matrix(specs=(path,), data_root=outside))
+        assert account.cautions == ()
+        for arguments in built.values():
+            (spec,) = map(Path, arguments["specs"])
+            assert spec.name == "file"
+            assert spec.parent.name == "checkout"
+            assert arguments["root"] == str(outside)
+        assert built["base"]["specs"] != built["head"]["specs"]
+
+
+def test_a_link_inside_is_each_versions_own(repo):
+    (repo / "link").symlink_to("file")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "-m", "a link")
+    with checked_out(repo, "main") as checkout:
+        assert place(repo / "link", repo, [checkout]).sides == (checkout.folder / "link",)
+
+
+def test_what_git_ignores_is_that_of_the_working_tree(repo, built):
+    (repo / "data").mkdir()
+    account = quickly(matrix=Matrix(data_root=Path("data")))
+    assert {arguments["root"] for arguments in built.values()} == {str(repo / "data")}
+    assert account.cautions == ("data is in neither version: both used that of the working tree.",)
+
+
+@pytest.mark.parametrize("path", ["new", "inside/../new"])
+def test_what_one_version_has_not_is_told(repo, built, path):
+    (repo / "inside").mkdir()
+    (repo / "new").write_text("")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "-m", "a new file")
+    with pytest.raises(UsageError, match=r"there is no new in v1, .*, so nothing compares with it"):
+        quickly(matrix=Matrix(specs=(Path(path),)))
+
+
+@pytest.mark.parametrize("path", ["nowhere.yaml", "/nowhere.yaml", "../nowhere.yaml"])
+def test_a_spec_that_is_nowhere_is_told_before_any_work(repo, monkeypatch, path):
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(versions, "interpreter", None)
+    with pytest.raises(UsageError, match=f"there is no {path}"):
+        quickly(matrix=Matrix(specs=(Path(path),)), install=".")
+
+
+def test_a_backend_that_is_none_is_told_before_any_work(repo, monkeypatch):
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(versions, "checked_out", None)
+    with pytest.raises(UsageError, match="there is no backend 'nnapi'"):
+        quickly(matrix=Matrix(selection=Selection(backends=("nnapi",))))
