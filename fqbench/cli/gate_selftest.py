@@ -13,7 +13,7 @@ from fqbench import machine
 from fqbench.artifacts import default_root
 from fqbench.cli import commands
 from fqbench.cli.selection import matrix_of
-from fqbench.errors import UsageError
+from fqbench.errors import StepError, UsageError
 from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import BASE, Progress, Terms
@@ -27,7 +27,11 @@ from fqbench.results import write_text
 def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
     """Measure suites, or read them, judge them over and over, and print what was found."""
     with commands.progress(errors) as progress:
-        suites = _suites(options, terms, progress)
+        try:
+            suites = _suites(options, terms, progress)
+        except StepError as error:
+            # To the gate a crash is a finding, but there is no other version here.
+            raise UsageError(str(error)) from error
         trial = judge(suites, options.repetitions, terms, random.Random(0), progress)
     report.show(trial, Console())
     if options.out is not None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from fqbench import __version__
-from fqbench.cli import baseline, commands, compress, fetch, gate
+from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
 from fqbench.cli.selection import add_making, add_selection
 from fqbench.errors import FqbenchError, UsageError
 
@@ -79,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetch.add_parser(subparsers)
     compress.add_parser(subparsers)
-    gate.add_parser(subparsers)
+    gate_options.add_parser(subparsers)
     baseline.add_parser(subparsers)
     return parser
