@@ -6,7 +6,7 @@ from pathlib import Path
 
 CELL = "net-onnxruntime-cpu-int8"
 FP32 = "net-onnxruntime-cpu-fp32"
-DIGEST = {"images": "1" * 64, "truth": "2" * 64, "calibration": "3" * 64, "artifact": "4" * 64}
+DIGEST = {"images": "1" * 64, "truth": "2" * 64, "calibration": "3" * 64, "files": "4" * 64}
 
 MACHINE = {
     "cpu": {

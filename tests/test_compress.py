@@ -20,7 +20,7 @@ from fqbench.cli.main import main
 from fqbench.compress import Way, job, translate
 from fqbench.compress import deliver as delivery
 from fqbench.compress.config import load_config
-from fqbench.compress.deliver import check_folder, deliver
+from fqbench.compress.deliver import alone_in, check_folder, deliver
 from fqbench.compress.job import Job, prepare
 from fqbench.compress.job import _given_up as given_up
 from fqbench.compress.layers import Layers, nodes
@@ -70,7 +70,8 @@ def compress(config: Path, folder: Path, *more: str, method: str = "PTQ") -> int
 
 
 def files(folder: Path) -> list[str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """All but the guard, which is empty."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".guard")
     return sorted(str(path.relative_to(folder)) for path in found)
 
 
@@ -201,6 +202,7 @@ def paddle_made(tmp_path_factory, store) -> Path:
     return folder
 
 
+@pytest.mark.slow
 class TestPaddle:
     def test_plain_runtimes_run_it(self, paddle_made, tmp_path):
         out = paddle_made / "out"
@@ -427,6 +429,20 @@ def test_interruption(made, tmp_path, monkeypatch, capsys):
     assert files(tmp_path / "out") == []
 
 
+def test_two_runs_into_one_folder(made, tmp_path, capsys):
+    config, out = made / "project" / "config.yaml", tmp_path / "out"
+    with alone_in(out):
+        assert compress(config, out) == 2
+        assert files(out) == []
+        assert f"--save_dir: another fqbench compress is writing to {out}: wait until" in (
+            capsys.readouterr().err
+        )
+        with alone_in(tmp_path / "other"):
+            pass
+    with alone_in(out):
+        pass
+
+
 class TestDelivery:
     @pytest.fixture
     def source(self, tmp_path) -> Path:
@@ -495,7 +511,10 @@ class TestDelivery:
 
     def test_folder_that_cannot_be_written(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(UsageError, match=r"--save_dir: cannot write to .*file"):
+        wanted = pytest.raises(UsageError, match=r"--save_dir: cannot write to .*file")
+        with wanted, alone_in(tmp_path / "file"):
+            pass
+        with wanted:
             check_folder(tmp_path / "file", ["paddle"])
 
 

@@ -40,7 +40,7 @@ def test_much_slower_is_called_so_and_not_confirmed(tmp_path):
     found = speeds(tmp_path, 2.0, 4.0)
     assert (found.status, found.regressed) == ("slower", True)
     assert found.reason == (
-        "its artifact is the same on both sides, so the cause is how it was run; stored times"
+        "its files are the same on both sides, so the cause is how it was run; stored times"
         " cannot be measured again to confirm it"
     )
 

@@ -1,6 +1,7 @@
 """What is timed, what is timed again, and what is said of it; processes answer from a script."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,7 @@ class _Conversation:
         if "warm_up" in question:
             return 2
         side = question["side"]
-        key = (self.arguments.get("cell"), side)
+        key = (self.arguments.get("cell", {}).get("id"), side)
         typical = self.machine.seconds.get(key, 0.01)
         return [typical * self.machine.noise.gauss(1, 0.001) for _ in range(question["runs"])]
 
@@ -57,18 +58,18 @@ def process(cell, side):
         "name": f"timing {cell}",
         "sides": [side],
         "function": "fqbench.measure.stopwatch:time_cell",
-        "arguments": {"cell": cell, "side": side},
+        "arguments": {"cell": {"id": cell}, "side": side},
         "threads": 1,
     }
 
 
-def row(cell, *, artifact="a", status="ok", **values):
+def row(cell, *, files="a", status="ok", **values):
     return {
         "cell": cell,
         "model": "net",
         "precision": cell.rpartition("-")[2],
         "status": status,
-        "hashes": {**DIGESTS, "artifact": artifact},
+        "hashes": {**DIGESTS, "files": files},
         **values,
     }
 
@@ -102,11 +103,11 @@ def test_what_is_the_same_on_both_sides_is_not_timed(monkeypatch):
     assert account.decision.exit_code == 0
 
 
-@pytest.mark.parametrize("change", [{"code": "other"}, {"artifact": "other"}])
+@pytest.mark.parametrize("change", [{"code": "other"}, {"files": "other"}])
 def test_what_may_differ_is_timed(monkeypatch, change):
     machine = Machine(monkeypatch, {})
     code = change.get("code", "c")
-    head = version("HEAD", [row(FP32, artifact=change.get("artifact", "a"))], code=code)
+    head = version("HEAD", [row(FP32, files=change.get("files", "a"))], code=code)
     account, found = verdicts(version("BASE", [row(FP32)]), head)
     assert found[FP32].status == "same"
     assert found[FP32].launches == 6
@@ -117,6 +118,37 @@ def test_what_may_differ_is_timed(monkeypatch, change):
     assert "processes started anew 6 times a measurement, bound to one core" in (
         " ".join(account.certainty)
     )
+
+
+def test_what_is_unchanged_may_still_answer_worse(monkeypatch):
+    """The same files by the same code, but another spec tells how answers are read."""
+    machine = Machine(monkeypatch, {})
+    versions = [
+        version(label, [row(FP32)], accuracies={FP32: [points, points - 1, points + 1, points]})
+        for label, points in (("BASE", 80.0), ("HEAD", 20.0))
+    ]
+    account, found = verdicts(*versions)
+    assert machine.asked == []
+    assert found[FP32].status == "less accurate"
+    assert account.decision.exit_code == 1
+
+
+def test_another_input_is_timed(monkeypatch):
+    machine = Machine(monkeypatch, {})
+    head = version("HEAD", [row(FP32)])
+    process = head.processes[FP32]
+    arguments = {**process.arguments, "cell": {"id": FP32, "preprocess": "other"}}
+    head.processes[FP32] = replace(process, arguments=arguments)
+    verdicts(version("BASE", [row(FP32)]), head)
+    assert machine.asked
+
+
+def test_different_int8_models_are_named_where_they_are_slower(monkeypatch):
+    Machine(monkeypatch, {(INT8, "head"): 0.0105})
+    head = version("HEAD", [row(INT8, files="other")], code="other")
+    account, _ = verdicts(version("BASE", [row(INT8)]), head)
+    (caution,) = account.cautions
+    assert caution.startswith(f"{INT8}: the versions made different INT8 models.")
 
 
 def test_what_is_slower_is_timed_again_and_called_so(monkeypatch):
@@ -189,7 +221,9 @@ def test_accuracy_is_compared_on_the_same_images(monkeypatch):
 def test_the_same_process_is_told_its_side(monkeypatch):
     """As the self-test does, which times one version against itself."""
     Machine(monkeypatch, {(INT8, "head"): 0.02})
-    one = Process(f"timing {INT8}", ("x",), "fqbench.measure.stopwatch:time_cell", {"cell": INT8})
+    one = Process(
+        f"timing {INT8}", ("x",), "fqbench.measure.stopwatch:time_cell", {"cell": {"id": INT8}}
+    )
     timed = time_pairs({INT8: (one, one)}, Terms(), random.Random(0))[INT8]
     assert timed.again is not None
     assert set(timed.first.times) == {"base", "head", "float32", "int8", "copy"}

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from fqbench.errors import UsageError
 from fqbench.gate import recording, rival, slowed
 from fqbench.gate.contest import Terms, Timed
+from fqbench.gate.recording import Recording
 from fqbench.gate.replay import Launch, longer, replay
-from fqbench.gate.selftest import Suite, judge, pool_of
+from fqbench.gate.selftest import Suite, judge, planned, pool_of
 from fqbench.measure.launches import Recorded
 from fqbench.report.gate_selftest import interval, sentences
 
@@ -134,17 +135,48 @@ def test_fields_are_those_of_the_times():
 
 def test_recorded_suites_are_read_as_they_were(tmp_path):
     noise = random.Random(4)
-    kept = [*suites(2), Suite({"a": Timed(recorded(noise), recorded(noise))}, "a", 0.05)]
+    timed = {cell: Timed(recorded(noise), recorded(noise)) for cell in CELLS}
+    kept = Recording((*suites(2), Suite(timed, "a", 0.05)), (0.0, 0.0, 0.05, 0.10))
     path = recording.write(tmp_path / "suites.json", kept, {"threads": 1})
     assert recording.read(path) == kept
+    assert kept.missing == [0.10], "what an interrupted self-test goes on with"
+
+
+def test_a_quarter_as_many_suites_are_slowed():
+    assert planned(4) == [0.0, 0.0, 0.0, 0.0, 0.02, 0.05, 0.10]
+    assert planned(5) == [*[0.0] * 5, 0.02, 0.02, 0.05, 0.05, 0.10, 0.10]
 
 
 @pytest.mark.parametrize(
     "change", [{"kind": "gate"}, {"schema": 2}, {"suites": [{"slowed": None, "slowdown": -1}]}]
 )
 def test_other_files_are_told(tmp_path, change):
-    path = recording.write(tmp_path / "suites.json", suites(1), {})
+    path = recording.write(tmp_path / "suites.json", Recording(tuple(suites(1)), (0.0,)), {})
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UsageError, match=r"suites\.json"):
+        recording.read(path)
+
+
+def change_of(content, cell="a"):
+    return content["suites"][0]["cells"][cell]["first"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: change_of(content)["base"].pop(),
+        lambda content: change_of(content)["seconds"].pop(),
+        lambda content: change_of(content)["head"][0].pop(),
+        lambda content: change_of(content)["head"][0][0].clear(),
+        lambda content: content["suites"][0]["cells"].pop("a"),
+    ],
+)
+def test_damaged_files_are_told(tmp_path, damage):
+    kept = Recording(tuple(suites(2)), (0.0, 0.0))
+    path = recording.write(tmp_path / "suites.json", kept, {})
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
     with pytest.raises(UsageError, match=r"suites\.json"):
         recording.read(path)
 

@@ -16,9 +16,10 @@ EFFORT = Effort(warm_up=0.0, warm_up_runs=1, block=0.02, rounds=4, fewest=1, lon
 class Conversations:
     """Stands in for child processes: each side takes the time it is told; no figure is real."""
 
-    def __init__(self, seconds, *, fails=None, pinned=True):
+    def __init__(self, seconds, *, fails=None, pinned=True, failures=99):
         self.seconds, self.fails, self.pinned = seconds, fails or {}, pinned
         self.started, self.questions = [], []
+        self.failures_left = failures
 
     def converse(self, function, arguments, **options):
         self.started.append((options["name"], tuple(arguments["cores"])))
@@ -50,7 +51,8 @@ class _Conversation:
         return [seconds] * question["runs"]
 
     def _fail(self, when):
-        if self.all.fails.get(self.name) == when:
+        if self.all.fails.get(self.name) == when and self.all.failures_left > 0:
+            self.all.failures_left -= 1
             raise StepError(f"{self.name} was killed")
 
 
@@ -158,6 +160,25 @@ def test_a_process_that_fails_leaves_the_others_be(scripted, when):
     found = run([process("a"), process("b")], Patience(fewest=3, most=3, effort=EFFORT))
     assert found.failures == {"b": "b was killed"}
     assert {side: len(times) for side, times in found.times.items()} == {"a": 3}
+
+
+def test_a_process_that_fails_once_is_started_again(scripted):
+    scripted({"a": 0.01, "b": 0.01}, fails={"b": "block"}, failures=1)
+    found = run([process("a"), process("b")], Patience(fewest=3, most=3, effort=EFFORT))
+    assert found.failures == {}
+    assert {side: len(times) for side, times in found.times.items()} == {"a": 3, "b": 3}
+
+
+def test_an_inference_that_took_no_time_is_no_measurement(scripted):
+    scripted({"a": 0.01, "b": 0.01})
+
+    class Broken:
+        def ask(self, question):
+            return 2 if "warm_up" in question else [0.0, 0.01]
+
+    side = module._Remote(process("b"), "b", Broken())
+    with pytest.raises(module._FailedError, match="b: an inference took no time"):
+        side.block(2)
 
 
 def test_all_that_fails_is_told(scripted):

@@ -13,7 +13,7 @@ from fqbench.cells import DEVICES
 from fqbench.cli.commands import CELL_FAILED, DONE, complain, progress
 from fqbench.compress import WAYS, Way
 from fqbench.compress.config import load_config
-from fqbench.compress.deliver import check_folder
+from fqbench.compress.deliver import alone_in, check_folder
 from fqbench.compress.job import backends_on, prepare
 from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
@@ -67,10 +67,11 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     base = _base(options.data_root)
     with progress(errors) as report:
         job = prepare(given, options.method, base, Store(default_root()), report)
-        check_folder(folder, backends)
-        made = tuple(make(job, backend, folder) for backend in backends)
-    told = Report.now(given, job, made)
-    files = [*(file for each in made for file in each.files), *told.write(folder)]
+        with alone_in(folder):
+            check_folder(folder, backends)
+            made = tuple(make(job, backend, folder) for backend in backends)
+            told = Report.now(given, job, made)
+            files = [*(file for each in made for file in each.files), *told.write(folder)]
     show(told, Console())
     for file in files:
         errors.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)

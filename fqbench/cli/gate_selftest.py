@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +19,8 @@ from fqbench.errors import StepError, UsageError
 from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import BASE, Progress, Terms
-from fqbench.gate.selftest import CELLS, Suite, judge, measure
+from fqbench.gate.recording import Recording
+from fqbench.gate.selftest import CELLS, Suite, judge, measure, planned
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.report import gate_selftest as report
@@ -41,18 +44,20 @@ def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
     return commands.DONE
 
 
-def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> list[Suite]:
+def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Sequence[Suite]:
+    """What the file holds, and what it lacks of all that was to be measured."""
     file: Path | None = options.recorded
+    found = Recording((), tuple(planned(options.suites)))
     if file is not None and file.exists():
-        return recording.read(file)
-    processes = _processes(options, progress)
-    suites: list[Suite] = []
-    described = machine.describe(terms.threads)
-    for suite in measure(processes, options.suites, terms, random.Random(), progress):
-        suites.append(suite)
+        found = recording.read(file)
+    if not found.missing:
+        return found.suites
+    processes, described = _processes(options, progress), machine.describe(terms.threads)
+    for suite in measure(processes, found.missing, terms, random.Random(), progress):
+        found = replace(found, suites=(*found.suites, suite))
         if file is not None:
-            recording.write(file, suites, described)
-    return suites
+            recording.write(file, found, described)
+    return found.suites
 
 
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:

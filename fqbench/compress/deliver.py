@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from fqbench.errors import UsageError
 
@@ -17,15 +20,40 @@ FILES: Mapping[str, tuple[str, ...]] = {
 """What a model consists of, by backend, each in a folder of the backend's name."""
 
 _STAGING = ".compress-"
+_GUARD = ".compress.guard"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the kernel's lock of ``folder``, which ends with the process that holds it.
+
+    Raises UsageError where another run has it: its models would be mixed with this one's.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        guard = FileLock(folder / _GUARD)
+        guard.acquire(blocking=False)
+    except Timeout:
+        raise UsageError(
+            f"--save_dir: another fqbench compress is writing to {folder}: wait until it has"
+            " ended, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        guard.release()
 
 
 def check_folder(folder: Path, backends: Sequence[str]) -> None:
     """Raise UsageError where models cannot be written to ``folder``, before any work starts.
 
+    ``folder`` is there, and this process is alone in it.
+
     A model of an earlier run is replaced; a folder that holds anything else is not.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING):
             pass
@@ -42,7 +70,7 @@ def check_folder(folder: Path, backends: Sequence[str]) -> None:
                     " choose another folder"
                 )
     except OSError as error:
-        raise UsageError(f"--save_dir: cannot write to {folder}: {error.strerror}") from error
+        raise _unwritable(folder, error) from error
 
 
 def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
@@ -72,6 +100,10 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
 def withdraw(backend: str, folder: Path) -> None:
     """Take away an earlier model: where none could be made now, it would pass for this one's."""
     shutil.rmtree(folder / backend, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"--save_dir: cannot write to {folder}: {error.strerror}")
 
 
 def _copy(source: Path, target: Path) -> None:

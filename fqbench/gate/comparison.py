@@ -27,7 +27,7 @@ class Apart:
 
     ``in_kernels``: whether ``speed`` is of times in units of a reference kernel. ``tolerance``:
     relative, with the absolute one in it. ``left_margin``: whether only BASE is within it.
-    ``same_artifact``: whether the runtime got the same files.
+    ``same_files``: whether the runtime got the same files.
     """
 
     cell: str
@@ -38,7 +38,7 @@ class Apart:
     accuracy: AccuracyEvidence | None = None
     launches: int = 0
     left_margin: bool = False
-    same_artifact: bool = False
+    same_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def _reasons(cell: Apart, found: _Found) -> Iterator[str]:
     if cell.speed is None:
         yield "its time was not stored on both sides"
     elif found.slower:
-        if cell.same_artifact:
-            yield "its artifact is the same on both sides, so the cause is how it was run"
+        if cell.same_files:
+            yield "its files are the same on both sides, so the cause is how it was run"
         yield AGAIN
     elif found.blind and not found.faster:
         yield "it was disturbed so much that not even twice the time would show"
@@ -182,7 +182,7 @@ def _apart(base: Stored, head: Stored, cell: str, tolerances: Tolerances) -> Apa
         accuracy,
         min(figures.launches(side, cell) for side in (base, head)),
         left,
-        figures.same_artifact(base, head, cell),
+        figures.same_files(base, head, cell),
     )
 
 

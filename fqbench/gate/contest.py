@@ -12,7 +12,8 @@ from fqbench.gate.built import Built
 from fqbench.gate.certainty import cells as counted
 from fqbench.gate.certainty import machines, percent, worse
 from fqbench.gate.decision import CellEvidence, State, decide, suspects
-from fqbench.gate.evidence import AccuracyEvidence, SpeedEvidence, Tolerances
+from fqbench.gate.evidence import SpeedEvidence, Tolerances
+from fqbench.gate.verdict import Decision
 from fqbench.measure import reference
 from fqbench.measure.latency import Effort
 from fqbench.measure.launches import (
@@ -33,13 +34,16 @@ Pair = tuple[Process, Process]
 
 Progress = Callable[[str, int, int], None]
 
-EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=2.0)
+EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=0.8)
 """Of one launch: starting processes takes longer than timing them, so more of it would not help."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How versions are compared. ``seconds``: for timing a cell, at most, measured again or not."""
+    """How versions are compared.
+
+    ``seconds``: for timing a cell, measured again or not. Fewest launches are made all the same.
+    """
 
     tolerances: Tolerances = field(default_factory=Tolerances)
     seconds: float = 60.0
@@ -81,6 +85,7 @@ def compete(base: Built, head: Built, terms: Terms, progress: Progress) -> Accou
         base.label,
         head.label,
         decision,
+        cautions=tuple(_forms(base, head, decision)),
         certainty=(worse(terms.tolerances), *_certainty(list(timed.values()))),
         machine=machines(base.stored, head.stored),
     )
@@ -158,7 +163,8 @@ def _facts(base: Built, head: Built, cell: str) -> CellEvidence:
         _state(head, cell),
         "; ".join(row.reason for row in rows if row and row.status == "failed" and row.reason),
         _unchanged(base, head, cell),
-        accuracy=_accuracy(base, head, cell),
+        accuracy=figures.accuracy(base.stored, head.stored, cell),
+        left_margin=figures.left_margin(base.stored, head.stored, cell),
     )
 
 
@@ -170,24 +176,36 @@ def _state(side: Built, cell: str) -> State:
 
 
 def _unchanged(base: Built, head: Built, cell: str) -> bool:
-    """Whether the same code gives the same files to the same runtime."""
+    """Whether the same code gives the same files and inputs to the same runtime."""
+    ours, theirs = (side.processes.get(cell) for side in (base, head))
     return (
-        base.code == head.code
+        ours is not None
+        and theirs is not None
+        and base.code == head.code
+        and ours.interpreter.executable == theirs.interpreter.executable
         and base.stored.machine.versions == head.stored.machine.versions
-        and figures.same_artifact(base.stored, head.stored, cell)
+        and figures.same_files(base.stored, head.stored, cell)
+        and _fed(ours) == _fed(theirs)
     )
 
 
-def _accuracy(base: Built, head: Built, cell: str) -> AccuracyEvidence | None:
-    evidence = figures.accuracy(base.stored, head.stored, cell)
-    rows = [figures.row(side.stored, cell) for side in (base, head)]
-    if evidence is None or rows[0] is None or rows[1] is None:
-        return None
-    return replace(
-        evidence,
-        base_within_margin=rows[0].within_margin,
-        head_within_margin=rows[1].within_margin,
-    )
+def _fed(process: Process) -> dict[str, object]:
+    """How a process makes a cell's input, wherever its files are."""
+    cell = process.arguments.get("cell", {})
+    return {name: cell.get(name) for name in ("preprocess", "inputs", "backend", "precision")}
+
+
+def _forms(base: Built, head: Built, decision: Decision) -> Iterator[str]:
+    """Of cells that are slower, those whose INT8 model is another one."""
+    for cell in (verdict.cell for verdict in decision.verdicts if verdict.status == "slower"):
+        row = figures.row(head.stored, cell)
+        is_int8 = row is not None and row.precision == "int8"
+        if is_int8 and not figures.same_files(base.stored, head.stored, cell):
+            yield (
+                f"{cell}: the versions made different INT8 models. Which form is fastest is found"
+                " out by timing, once for each version's code; where two forms are nearly as fast,"
+                " chance decides between them."
+            )
 
 
 def _certainty(timed: Sequence[Timed]) -> Iterable[str]:

@@ -23,8 +23,9 @@ State = Literal["there", "absent", "failed"]
 class CellEvidence:
     """All that is known of a cell that BASE or HEAD has.
 
-    ``reason`` says in one sentence what failed. ``unchanged`` cells are the same on both sides, so
-    nothing of them was measured. ``again`` is the second measurement of a suspect's speed.
+    ``reason`` says in one sentence what failed. ``unchanged`` cells run the same files by the same
+    code on both sides, so they were not timed. ``again`` is the second measurement of a suspect's
+    speed. ``left_margin``: whether HEAD is outside of the margin that BASE kept.
     """
 
     cell: str
@@ -35,6 +36,7 @@ class CellEvidence:
     speed: SpeedEvidence | None = None
     again: SpeedEvidence | None = None
     accuracy: AccuracyEvidence | None = None
+    left_margin: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
     does not. Raises ValueError for a cell that neither side has.
     """
     examined = [_examined(cell) for cell in cells]
-    measured = [c for c in examined if (c.base, c.head) == ("there", "there") and not c.unchanged]
+    measured = [c for c in examined if (c.base, c.head) == ("there", "there")]
     first = [c.speed for c in measured if c.speed is not None]
     found = _Found(
         frozenset(suspects(first, tolerances)),
@@ -91,7 +93,7 @@ def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
         frozenset(
             _rejected(first, lambda e: evidence.p_faster(e, tolerances), holm, tolerances.alpha)
         ),
-        frozenset(_less_accurate([c.accuracy for c in measured if c.accuracy], tolerances)),
+        frozenset(_less_accurate(measured, tolerances)),
     )
     return Decision(tuple(_verdict(cell, found, tolerances) for cell in examined))
 
@@ -134,20 +136,15 @@ def _fault(times: Sequence[Launches | None], points: NDArray[np.float64] | None)
     return None
 
 
-def _less_accurate(evidences: Sequence[AccuracyEvidence], tolerances: Tolerances) -> list[str]:
-    p_values = [evidence.p_less_accurate(e, tolerances) for e in evidences]
-    rejected = holm(p_values, tolerances.alpha)
-    return [
-        e.cell
-        for e, found in zip(evidences, rejected, strict=True)
-        if found or evidence.left_margin(e)
-    ]
+def _less_accurate(cells: Sequence[CellEvidence], tolerances: Tolerances) -> set[str]:
+    found = [cell.accuracy for cell in cells if cell.accuracy is not None]
+    rejected = holm([evidence.p_less_accurate(e, tolerances) for e in found], tolerances.alpha)
+    lost = {e.cell for e, is_rejected in zip(found, rejected, strict=True) if is_rejected}
+    return lost | {cell.cell for cell in cells if cell.left_margin}
 
 
 def _verdict(cell: CellEvidence, found: _Found, tolerances: Tolerances) -> Verdict:
     if (cell.base, cell.head) == ("there", "there"):
-        if cell.unchanged:
-            return Verdict(cell.cell, "unchanged", "the same in BASE and HEAD, not measured")
         return _with_accuracy(cell, _of_speed(cell, found, tolerances), found)
     if cell.head == "failed":
         where = "in both" if cell.base == "failed" else "in HEAD only"
@@ -163,6 +160,8 @@ def _verdict(cell: CellEvidence, found: _Found, tolerances: Tolerances) -> Verdi
 
 def _of_speed(cell: CellEvidence, found: _Found, tolerances: Tolerances) -> Verdict:
     """What the last measurement of the speed says."""
+    if cell.unchanged:
+        return Verdict(cell.cell, "unchanged", "the same in BASE and HEAD, not timed")
     last = cell.again or cell.speed
     if last is None:
         return Verdict(cell.cell, "unclear", "its speed was not measured")
@@ -202,17 +201,18 @@ def _status(
 
 def _with_accuracy(cell: CellEvidence, verdict: Verdict, found: _Found) -> Verdict:
     """The verdict with what the accuracy says; where nothing was timed, it alone decides."""
-    if cell.accuracy is None:
-        return verdict
-    loss = evidence.loss(cell.accuracy)
+    worse = cell.cell in found.less_accurate
     reasons = [verdict.reason]
-    if evidence.left_margin(cell.accuracy):
-        reasons.insert(0, f"left its margin, lost {wording.points(loss)}")
-    elif cell.cell in found.less_accurate or not loss.low <= 0 <= loss.high:
-        reasons.append(f"lost {wording.points(loss)}")
-    verdict = replace(verdict, loss=loss, reason="; ".join(reasons))
-    if cell.cell in found.less_accurate:
+    if cell.accuracy is not None:
+        loss = evidence.loss(cell.accuracy)
+        if worse or not loss.low <= 0 <= loss.high:
+            reasons.append(f"lost {wording.points(loss)}")
+        verdict = replace(verdict, loss=loss)
+    if cell.left_margin:
+        reasons.insert(0, "left its margin")
+    verdict = replace(verdict, reason="; ".join(reasons))
+    if worse:
         return replace(verdict, status="less accurate", regressed=True)
-    if cell.speed is None and cell.again is None:
+    if cell.accuracy is not None and cell.speed is None and not cell.unchanged:
         return replace(verdict, status="same")
     return verdict

@@ -46,16 +46,13 @@ class AccuracyEvidence:
     """Accuracies of a cell in points, [1 + resamples] on each side.
 
     The first is on all images, the others on bootstrap resamples, the same on both sides
-    (``measure.accuracy.resampled``). Whether a side's INT8 stays within its margin is None where
-    it has none. Raises ValueError where the sides differ in length or have fewer than two
-    resamples.
+    (``measure.accuracy.resampled``). Raises ValueError where the sides differ in length or have
+    fewer than two resamples.
     """
 
     cell: str
     base: NDArray[np.float64]
     head: NDArray[np.float64]
-    base_within_margin: bool | None = None
-    head_within_margin: bool | None = None
 
     def __post_init__(self) -> None:
         if self.base.shape != self.head.shape or self.base.ndim != 1 or self.base.size < 3:
@@ -130,8 +127,3 @@ def p_less_accurate(evidence: AccuracyEvidence, tolerances: Tolerances) -> float
     if error == 0:
         return 0.0 if excess > 0 else 1.0
     return float(special.ndtr(-excess / error))
-
-
-def left_margin(evidence: AccuracyEvidence) -> bool:
-    """Whether HEAD is outside the margin that BASE kept."""
-    return evidence.base_within_margin is True and evidence.head_within_margin is False

@@ -94,11 +94,11 @@ def launches(side: Stored, cell: str) -> int:
     return sum(each.launches or 0 for each in rows)
 
 
-def same_artifact(base: Stored, head: Stored, cell: str) -> bool:
+def same_files(base: Stored, head: Stored, cell: str) -> bool:
     """Whether the runtime loaded the same files on both sides."""
     found = [row(side, cell) for side in (base, head)]
-    keys = [each.hashes.get("artifact") if each is not None else None for each in found]
-    return keys[0] is not None and keys[0] == keys[1]
+    digests = [each.hashes.get("files") if each is not None else None for each in found]
+    return digests[0] is not None and digests[0] == digests[1]
 
 
 def _medians(side: Stored, cell: str) -> list[float]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fqbench.gate.contest import BASE, HEAD, Timed
 from fqbench.gate.jsonfile import read_json, validated
@@ -28,6 +28,16 @@ class _Recorded(Record):
     stopped: Literal["narrow", "time"]
     pinned: bool
 
+    @model_validator(mode="after")
+    def _launches_are_those_of_both_sides(self) -> _Recorded:
+        shapes = {tuple(len(rounds) for rounds in side) for side in (self.base, self.head)}
+        blocks = [block for side in (self.base, self.head) for rounds in side for block in rounds]
+        if len(shapes) > 1 or len(self.base) != len(self.seconds) or not self.seconds:
+            raise ValueError("the sides have other launches or rounds than each other")
+        if not all(self.base) or not all(blocks):
+            raise ValueError("a launch or a round has no times")
+        return self
+
     def recorded(self) -> Recorded:
         times = {BASE: self.base, HEAD: self.head}
         return Recorded(times, self.stopped, self.pinned, self.seconds)
@@ -43,22 +53,54 @@ class _Suite(Record):
     slowdown: Annotated[Number, Field(ge=0, le=1)]
     cells: dict[Name, _Timed]
 
+    def suite(self) -> Suite:
+        timed = {
+            cell: Timed(each.first.recorded(), each.again.recorded() if each.again else None)
+            for cell, each in self.cells.items()
+        }
+        return Suite(timed, self.slowed, self.slowdown)
+
 
 class _File(Record):
     schema_: Annotated[Literal[1], Field(alias="schema")]
     kind: Literal["gate-self-test"]
     created: Text
     machine: Machine
-    suites: tuple[_Suite, ...]
+    planned: tuple[Annotated[Number, Field(ge=0, le=1)], ...]
+    suites: Annotated[tuple[_Suite, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _suites_are_of_the_same_cells(self) -> _File:
+        if any(suite.cells.keys() != self.suites[0].cells.keys() for suite in self.suites):
+            raise ValueError("the suites are of different cells")
+        return self
 
 
-def write(path: Path, suites: Sequence[Suite], machine: dict[str, Any]) -> Path:
-    """Write ``suites`` with every time, all of them or nothing; return the path."""
+@dataclass(frozen=True)
+class Recording:
+    """What a file holds: suites, and the slow-downs of all that were to be measured."""
+
+    suites: tuple[Suite, ...]
+    planned: tuple[float, ...]
+
+    @property
+    def missing(self) -> list[float]:
+        """Slow-downs of the suites that were not measured any more."""
+        left = list(self.planned)
+        for suite in self.suites:
+            if suite.slowdown in left:
+                left.remove(suite.slowdown)
+        return left
+
+
+def write(path: Path, recording: Recording, machine: dict[str, Any]) -> Path:
+    """Write suites with every time, all of them or nothing; return the path."""
     content = {
         "schema": SCHEMA,
         "kind": KIND,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": machine,
+        "planned": recording.planned,
         "suites": [
             {
                 "slowed": suite.slowed,
@@ -71,29 +113,16 @@ def write(path: Path, suites: Sequence[Suite], machine: dict[str, Any]) -> Path:
                     for cell, timed in suite.timed.items()
                 },
             }
-            for suite in suites
+            for suite in recording.suites
         ],
     }
     return write_text(path, json.dumps(content, allow_nan=False))
 
 
-def read(path: Path) -> list[Suite]:
+def read(path: Path) -> Recording:
     """The suites of a file. Raises UsageError where it holds none, or is not usable."""
     found = validated(_File, read_json(path), path)
-    return [
-        Suite(
-            {
-                cell: Timed(
-                    timed.first.recorded(),
-                    None if timed.again is None else timed.again.recorded(),
-                )
-                for cell, timed in suite.cells.items()
-            },
-            suite.slowed,
-            suite.slowdown,
-        )
-        for suite in found.suites
-    ]
+    return Recording(tuple(suite.suite() for suite in found.suites), found.planned)
 
 
 def _described(recorded: Recorded) -> dict[str, Any]:

@@ -62,23 +62,27 @@ class Trial:
     rival: Mapping[str, tuple[Count, ...]]
 
 
+def planned(suites: int) -> list[float]:
+    """The slow-downs of all that is to be measured: ``suites`` of none, a quarter of each."""
+    return [*[0.0] * suites, *(s for s in SLOWDOWNS[1:] for _ in range((suites + 3) // 4))]
+
+
 def measure(
     processes: Mapping[str, Process],
-    suites: int,
+    slowdowns: Sequence[float],
     terms: Terms,
     order: random.Random,
     progress: Progress,
 ) -> Iterator[Suite]:
-    """``suites`` real suites of identical sides, and a quarter as many of each slow-down.
+    """A real suite for each of ``slowdowns``, 0 for identical sides.
 
     Raises StepError where a cell cannot be timed.
     """
-    slow = [slowdown for slowdown in SLOWDOWNS[1:] for _ in range((suites + 3) // 4)]
-    for number, slowdown in enumerate([*[0.0] * suites, *slow]):
-        progress(f"suite {number + 1}", number, suites + len(slow))
+    for number, slowdown in enumerate(slowdowns):
+        progress(f"suite {number + 1}", number, len(slowdowns))
         suite = _suite(processes, slowdown, terms, order)
-        for timed in suite.timed.values():
-            for reason in timed.first.failures.values():
+        for recorded in (each for timed in suite.timed.values() for each in timed.all):
+            for reason in recorded.failures.values():
                 raise StepError(reason)
         yield suite
 

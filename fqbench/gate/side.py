@@ -21,7 +21,11 @@ from fqbench.margins import default_margins_path, load_margins
 from fqbench.pipeline.model import ModelPipeline
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.run import Outcome, Plan, run_model
-from fqbench.results import Results
+from fqbench.pipeline.step import Progress
+from fqbench.results import Results, Row
+from fqbench.spec import ModelSpec
+from fqbench.spec.load import SpecProblem, load_specs
+from fqbench.spec.model import Method
 
 PROTOCOL = 1
 
@@ -58,8 +62,8 @@ class Matrix:
 def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """What ``fqbench run`` writes, but for times, and the processes that time each cell.
 
-    ``arguments``: those of a ``Matrix``. Raises UsageError where a spec or its images cannot be
-    used.
+    ``arguments``: those of a ``Matrix``. The cells of a spec that cannot be used are failed rows.
+    Raises UsageError for names that do not exist.
     """
 
     def progress(text: str, done: int, total: int) -> None:
@@ -71,20 +75,19 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     }
     selection = Selection(**chosen)
     selection.check()
-    root = Path(arguments["root"]) if arguments["root"] else None
     # Other code may make something else of the same inputs, without having told so yet.
     store = Store(Path(arguments["cache"]) / code_digest())
-    files = [Path(path) for path in arguments["specs"]]
-    specs, problems = find_specs(files, arguments["models"], root, store, progress)
-    ready = prepare(specs, store, progress, method=arguments["method"])
-    if problems or ready.problems:
-        raise UsageError("; ".join((*problems, *ready.problems)))
     margins, outcome = load_margins(default_margins_path()), Outcome()
     processes: dict[str, Any] = {}
-    for pipeline in ready.pipelines:
-        cells = selection.cells([pipeline.spec.name])
-        found = run_model(pipeline, Plan(cells, margins, arguments["threads"], patience=None))
-        processes.update(_processes(pipeline, found, arguments["side"], arguments["threads"]))
+    for spec in _specs(arguments, store, progress):
+        name = spec.name if isinstance(spec, ModelSpec) else spec.path.stem
+        cells = selection.cells([name])
+        ready = _prepared(spec, store, progress, arguments["method"])
+        if isinstance(ready, ModelPipeline):
+            found = run_model(ready, Plan(cells, margins, arguments["threads"], patience=None))
+            processes.update(_processes(ready, found, arguments["side"], arguments["threads"]))
+        else:
+            found = Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
         outcome += found
     results = Results.now(machine.describe(arguments["threads"]), outcome.rows)
     return {
@@ -94,6 +97,32 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         "samples": outcome.samples.to_json(results.created),
         "processes": processes,
     }
+
+
+def _specs(
+    arguments: dict[str, Any], store: Store, progress: Progress
+) -> list[ModelSpec | SpecProblem]:
+    """The chosen models. A file that this version does not have is left out: its cells are new."""
+    root = Path(arguments["root"]) if arguments["root"] else None
+    models: list[str] | None = arguments["models"]
+    if not arguments["specs"]:
+        specs, told = find_specs([], models, root, store, progress)
+        if told:
+            raise UsageError("; ".join(told))
+        return list(specs)
+    files = [Path(path) for path in arguments["specs"] if Path(path).exists()]
+    found, problems = load_specs(files, root)
+    return [*(spec for spec in found if models is None or spec.name in models), *problems]
+
+
+def _prepared(
+    spec: ModelSpec | SpecProblem, store: Store, progress: Progress, method: Method
+) -> ModelPipeline | str:
+    """The model, ready to run; or why it cannot be."""
+    if isinstance(spec, SpecProblem):
+        return spec.message
+    ready = prepare([spec], store, progress, method=method)
+    return ready.pipelines[0] if ready.pipelines else "; ".join(ready.problems)
 
 
 def _processes(

@@ -30,7 +30,7 @@ NARROW = 0.01
 
 Stopped = Literal["narrow", "time"]
 
-ANSWER_S = 900.0
+ANSWER_S = 300.0
 MEMORY_SHARE = 0.8
 """Part of the machine's memory that one process may use."""
 
@@ -107,7 +107,10 @@ class _Remote:
         return runs
 
     def block(self, runs: int) -> Block:
-        return tuple(self._ask({"runs": runs}))
+        times = tuple(self._ask({"runs": runs}))
+        if not all(seconds > 0 for seconds in times):
+            raise _FailedError(self.process, f"{self.process.name}: an inference took no time")
+        return times
 
     def _ask(self, question: dict[str, Any]) -> Any:
         with _blamed(self.process):
@@ -125,12 +128,13 @@ def record(
 ) -> Recorded:
     """Time all sides of ``processes`` in turns, launch by launch, until they are ``narrow``.
 
-    A process that fails is left out from then on; the launch it failed in is made anew.
+    The launch that a process fails in is made anew; one that fails again is left out from then on.
     """
     order = order or random.Random()
     running = list(processes)
     launches: list[dict[str, tuple[Block, ...]]] = []
     failures: dict[str, str] = {}
+    forgiven: list[Process] = []
     stopped: Stopped = "time"
     pinned, start, seconds = True, clock(), []
     while running and len(launches) < patience.most:
@@ -138,8 +142,10 @@ def record(
         try:
             blocks, bound = _launch(running, patience.effort, order)
         except _FailedError as failed:
-            running.remove(failed.process)
-            failures.update(dict.fromkeys(failed.process.sides, failed.reason))
+            if failed.process in forgiven:
+                running.remove(failed.process)
+                failures.update(dict.fromkeys(failed.process.sides, failed.reason))
+            forgiven.append(failed.process)
             continue
         launches.append(blocks)
         pinned &= bound

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 
-from fqbench.artifacts import Artifact
+from fqbench.artifacts import Artifact, file_digest
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
@@ -116,7 +118,12 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
         elif cell.precision == "int8_file":
             row = _of_given_file(pipeline, plan, row)
         artifact = pipeline.build.artifact(cell)
-        hashes = {**row.hashes, "artifact": artifact.key, "images": pipeline.images.digest}
+        hashes = {
+            **row.hashes,
+            "artifact": artifact.key,
+            "files": _files_digest(artifact),
+            "images": pipeline.images.digest,
+        }
         row = replace(row, size_mb=_size_mb(artifact), hashes=hashes)
         if isinstance(spec.dataset, Folder):
             images = len(pipeline.images.data.samples)
@@ -222,10 +229,18 @@ def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
     return replace(row, drop_all_int8=pipeline.drop(fp32, everything).value)
 
 
-def _size_mb(artifact: Artifact) -> float:
-    """Size of the files that the backend loads, in 10^6 bytes."""
+def _loaded(artifact: Artifact) -> list[Path]:
+    """The files that the backend loads."""
     endings = (".onnx", ".pdmodel", ".pdiparams")
-    files: Mapping[str, int] = {
-        path.name: path.stat().st_size for path in artifact.path.iterdir() if path.suffix in endings
-    }
-    return round(sum(files.values()) / 1e6, 3)
+    return sorted(path for path in artifact.path.iterdir() if path.suffix in endings)
+
+
+def _size_mb(artifact: Artifact) -> float:
+    """Size of what the backend loads, in 10^6 bytes."""
+    return round(sum(path.stat().st_size for path in _loaded(artifact)) / 1e6, 3)
+
+
+def _files_digest(artifact: Artifact) -> str:
+    """SHA-256 of what the backend loads: the same files may come from other steps."""
+    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in _loaded(artifact))
+    return hashlib.sha256(listed.encode()).hexdigest()

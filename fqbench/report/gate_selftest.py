@@ -29,7 +29,8 @@ def show(trial: Trial, console: Console) -> None:
         table.add_column(name, justify="right")
     for slowdown in sorted({count.slowdown for count in trial.replayed}):
         label = f"{100 * slowdown:g} %" if slowdown else "0 % (false alarms)"
-        table.add_row(label, *(_text(counts, slowdown) for counts in columns.values()))
+        texts = [_text(c, slowdown, certain=c is trial.real) for c in columns.values()]
+        table.add_row(label, *texts)
     console.print(table)
     for line in sentences(trial):
         console.print(line, markup=False, highlight=False)
@@ -41,23 +42,25 @@ def sentences(trial: Trial) -> tuple[str, ...]:
     middle, most = np.percentile(trial.seconds, (50, 100))
     return (
         f"Suites of {len(trial.cells)} cells in which the slowed cell, or without one any cell, was"
-        " called slower, of all suites of that kind; in brackets: percent, 95 % confidence"
-        " intervals.",
+        " called slower, of all suites of that kind; in brackets: percent, of measured ones with"
+        " 95 % confidence intervals.",
         f"{suites} suites were measured. Replayed: their launches of identical sides drawn again,"
-        " one cell's times made longer.",
+        " one cell's times made longer; these are not independent of each other.",
         f"Measuring took {middle:.0f} s a cell (median), {most:.0f} s at most.",
         "mean, median, min: pytest-benchmark's --benchmark-compare-fail, between each two of the"
         " suites of identical sides.",
     )
 
 
-def _text(counts: Sequence[Count], slowdown: float) -> str:
+def _text(counts: Sequence[Count], slowdown: float, *, certain: bool) -> str:
     found = next((count for count in counts if count.slowdown == slowdown), None)
     if found is None or found.suites == 0:
         return "-"
-    low, high = interval(found.called, found.suites)
-    part = 100 * found.called / found.suites
-    return f"{found.called} of {found.suites} ({part:.1f}; {100 * low:.1f} to {100 * high:.1f})"
+    part = f"{100 * found.called / found.suites:.1f}"
+    if certain:
+        low, high = interval(found.called, found.suites)
+        part += f"; {100 * low:.0f} to {100 * high:.0f}"
+    return f"{found.called} of {found.suites} ({part})"
 
 
 def interval(called: int, suites: int) -> tuple[float, float]:
