@@ -23,17 +23,15 @@ def place(path: Path, root: Path, checkouts: Sequence[Checkout]) -> Place:
 
     What is inside the repository is each version's own, or the working tree's where no version has
     it, as what git ignores. What is outside is the same for all. Raises UsageError where there is
-    nothing, or only some versions have it.
+    nothing in any of these.
     """
     inside = _inside(path, root)
     if inside is None:
         return Place(_one(path.absolute(), path) * len(checkouts))
-    lacking = [each for each in checkouts if not (each.folder / inside).exists()]
-    if not lacking:
-        return Place(tuple(each.folder / inside for each in checkouts))
-    if len(lacking) == len(checkouts):
-        return Place(_one(root / inside, path) * len(checkouts), shared=True)
-    raise UsageError(f"there is no {inside} in {lacking[0].label}, so nothing compares with it")
+    sides = tuple(each.folder / inside for each in checkouts)
+    if any(each.exists() for each in sides):
+        return Place(sides)
+    return Place(_one(root / inside, path) * len(checkouts), shared=True)
 
 
 def _one(where: Path, path: Path) -> tuple[Path]:
