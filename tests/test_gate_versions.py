@@ -246,6 +246,12 @@ def test_what_git_ignores_is_that_of_the_working_tree(repo, built):
     assert account.cautions == ("data is in neither version: both used that of the working tree.",)
 
 
+def test_code_of_specs_is_allowed_to_both(built):
+    for allowed in (False, True):
+        quickly(allow_code=allowed)
+        assert [arguments["allow_code"] for arguments in built.values()] == [allowed] * 2
+
+
 def test_what_is_new_in_a_version_is_not_lent_to_the_other(repo, built):
     (repo / "new").write_text("")
     git(repo, "add", ".")

@@ -63,8 +63,9 @@ def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Se
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
     """What times each cell that is chosen, or each of the default."""
     matrix = matrix_of(options)
+    arguments = matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads)
     answer = side.build(
-        matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads),
+        {**arguments, "allow_code": options.allow_code},
         lambda done, total, told="": progress(told, done, total),
     )
     found = read_built("this version", answer, Interpreter.here()).processes

@@ -69,11 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
     )
-    run.add_argument(
-        "--allow-code",
-        action="store_true",
-        help="let specs name a decoder of their own, which is imported and run",
-    )
     add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )

@@ -16,12 +16,17 @@ Parser = argparse._ActionsContainer
 
 
 def add_making(parser: Parser) -> None:
-    """Add how INT8 is made, and by how many threads models run."""
+    """Add how INT8 is made, by how many threads models run, and whether with code of a spec."""
     parser.add_argument(
         "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
     )
     parser.add_argument(
         "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"
+    )
+    parser.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let specs name a decoder of their own, which is imported and run",
     )
 
 

@@ -50,10 +50,12 @@ def compare_versions(
     install: str | None,
     cache: Path,
     progress: Progress,
+    allow_code: bool = False,
 ) -> Account:
     """Compare two versions of the repository of the working folder.
 
-    ``cache``: where environments and artifacts are kept. Raises UsageError where nothing can be
+    ``cache``: where environments and artifacts are kept. ``allow_code``: specs may name a decoder
+    of their own. Raises UsageError where nothing can be
     compared: a version, its environment or a path is not there, or BASE cannot be built. Raises
     StepError where HEAD crashes while it is built.
     """
@@ -76,7 +78,7 @@ def compare_versions(
             arguments = matrix.arguments(
                 side.name, cache / "artifacts", terms.threads, own.__getitem__
             )
-            built.append(_built(side, arguments, progress))
+            built.append(_built(side, {**arguments, "allow_code": allow_code}, progress))
         account = compete(built[0], built[1], terms, progress)
     return replace(account, cautions=(*account.cautions, *_shared(places)))
 
