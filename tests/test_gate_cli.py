@@ -1,13 +1,18 @@
 """``fqbench gate BASE.json HEAD.json``: exit codes, refusals, files."""
 
 import json
+import os
+import signal
+import time
 from copy import deepcopy
 from functools import partial
 
 import pytest
 
 from fqbench.cli import commands
-from fqbench.cli.main import main
+from fqbench.cli.gate_options import way_of
+from fqbench.cli.main import _parser, main
+from fqbench.errors import StepError
 from fqbench.pipeline.run import Plan
 from tests.quick_fqbench import PATIENCE
 from tests.stored_files import CELL, MACHINE, row, timed, write
@@ -23,6 +28,14 @@ def complaint(capsys) -> str:
     assert captured.out == ""
     (line,) = captured.err.splitlines()
     return line
+
+
+def test_a_key_of_a_stranger_does_not_reach_the_terminal_raw(tmp_path, capsys):
+    path = write(tmp_path, row(hashes={"\x1b]0;mine\x07": 1}))
+    assert gate(path, path) == 2
+    told = complaint(capsys)
+    assert "key rows.0.hashes" in told
+    assert told.isprintable()
 
 
 @pytest.fixture
@@ -80,6 +93,72 @@ def test_tolerance_that_is_none(options, capsys):
 def test_other_than_two_files(files, capsys):
     assert gate(*files) == 2
     assert complaint(capsys).startswith("fqbench: the gate compares two files of results")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("a.json b.json --spec x", "--spec is of no use where two files are compared"),
+        ("a.json b.json --base-python y", "--base-python is of no use where two files"),
+        ("a.json b.json --seconds 5", "--seconds is of no use where two files are compared"),
+        ("a.json b.json --recorded r", "--recorded is of no use where two files are compared"),
+        ("a.json b.json --base main", "RESULTS.json is of no use where versions are compared"),
+        ("--base main --anyway", "--anyway is of no use where versions are compared (--base)"),
+        ("--base main --suites 3", "--suites is of no use where versions are compared (--base)"),
+        ("--self-test a.json", "RESULTS.json is of no use with --self-test"),
+        ("--self-test --base main", "--base is of no use with --self-test"),
+        ("--self-test --install .", "--install is of no use with --self-test"),
+        ("--base main --install . --head-python y", "give one or the other"),
+    ],
+)
+def test_an_option_that_would_be_ignored(capsys, arguments, told):
+    assert gate(*arguments.split()) == 2
+    assert told in complaint(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way"),
+    [
+        ("a.json b.json --slowdown 5 --anyway --out x", "stored"),
+        ("--base main --head x --spec a.yaml --seconds 5 --threads 2 --points 1", "versions"),
+        ("--self-test --suites 2 --models m --seconds 5 --slowdown 3", "self-test"),
+    ],
+)
+def test_options_of_a_way(monkeypatch, arguments, way):
+    monkeypatch.setenv("FQBENCH_DATA", "/data")
+    assert way_of(_parser().parse_args(["gate", *arguments.split()])) == way
+
+
+def test_a_job_that_is_cancelled_takes_its_checkouts_away(tmp_path, monkeypatch):
+    """SIGTERM ends what runs as an exception does, and is then what it was before."""
+    ended = []
+
+    def compare_versions(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append(True)
+
+    monkeypatch.setattr("fqbench.cli.gate.compare_versions", compare_versions)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            gate("--base", "main")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (caught.value.code, ended) == (143, [True])
+
+
+def test_a_self_test_that_crashes_compares_nothing(monkeypatch, capsys):
+    def build(*_):
+        raise StepError("it was killed")
+
+    monkeypatch.setattr("fqbench.cli.gate_selftest.side.build", build)
+    assert gate("--self-test") == 2
+    assert complaint(capsys) == "fqbench: it was killed"
 
 
 def test_verdict_that_cannot_be_written(tmp_path, capsys):

@@ -139,6 +139,26 @@ def test_words_of_strangers_are_no_markup():
     assert listed.endswith(r"see &lt;b&gt; @" + "\u200b" + r"octocat \[x\](y) \*z\* \| \`q\`")
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("https://example.org", "https:{}//example.org"),
+        ("ftp://x", "ftp:{}//x"),
+        ("see www.example.org", "see www{}.example.org"),
+        ("a@example.org", "a@{}example.org"),
+        ("fixes #123", "fixes \\#{}123"),
+        ("octocat/repo#1", "octocat/repo\\#{}1"),
+        ("gh-12", "gh{}-12"),
+        ("$x$", "\\$x\\$"),
+    ],
+)
+def test_words_of_strangers_link_to_nothing(words, shown):
+    text = gate.markdown(account(replace(FAILED, reason=words), cautions=(words,)))
+    shown = shown.format("\u200b")
+    assert f"- `bad`: {shown}\n" in text
+    assert f"- {shown}\n" in text
+
+
 def test_cells_of_one_reason_share_it():
     others = [replace(FAILED, cell=f"bad{i}") for i in range(2)]
     text = gate.markdown(account(FAILED, *others))

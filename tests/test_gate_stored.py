@@ -1,6 +1,7 @@
 """Stored results: read whole, or refused in one sentence."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_file_that_is_none(tmp_path, text, sentence):
     found = refusal(path)
     assert found.startswith(str(path))
     assert sentence in found
+
+
+def test_a_doubled_key_among_many_is_found_at_once(tmp_path):
+    path = tmp_path / "x.json"
+    keys = [f'"{i}": 0' for i in range(40_000)]
+    path.write_text(f"{{{', '.join([*keys, keys[-1]])}}}")
+    start = time.process_time()
+    assert "the key '39999' is written twice" in refusal(path)
+    assert time.process_time() - start < 2
 
 
 def test_file_that_is_not_there(tmp_path):

@@ -1,17 +1,18 @@
-"""Two versions of a repository: what is checked out, what runs it, and the verdict."""
+"""Two versions of a repository: what is checked out, where paths are, and what is told."""
 
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from fqbench.errors import UsageError
-from fqbench.gate import environment, versions
+from fqbench.cells import Selection
+from fqbench.errors import FqbenchError, StepError, UsageError
+from fqbench.gate import versions
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import Terms
-from fqbench.gate.environment import interpreter
-from fqbench.gate.refs import Checkout, checked_out, repository
+from fqbench.gate.places import place
+from fqbench.gate.refs import checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.gate.versions import Version, compare_versions
 from fqbench.isolate import Interpreter
@@ -21,16 +22,7 @@ AUTHOR = ("-c", "user.name=n", "-c", "user.email=n@example.org")
 
 def git(folder, *arguments):
     done = subprocess.run(
-        [
-            "git",
-            "-C",
-            str(folder),
-            "-c",
-            "user.name=n",
-            "-c",
-            "user.email=n@example.org",
-            *arguments,
-        ],
+        ["git", "-C", str(folder), *AUTHOR, *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -62,6 +54,35 @@ def test_a_version_is_checked_out_and_taken_away(repo):
     assert (repo / "file").read_text() == "two"
 
 
+def worktrees(repo):
+    """Folders of the repository's work trees, but for its own."""
+    lines = git(repo, "worktree", "list", "--porcelain").splitlines()
+    return [line for line in lines if line.startswith("worktree ")][1:]
+
+
+def test_a_work_tree_that_is_locked_is_taken_away(repo):
+    """Git locks one while it adds it, and may be stopped there."""
+    with checked_out(repo, "v1") as checkout:
+        git(repo, "worktree", "lock", str(checkout.folder))
+    assert worktrees(repo) == []
+
+
+def test_a_record_whose_folder_is_gone_is_pruned(repo, tmp_path):
+    git(repo, "worktree", "add", "--quiet", "--detach", str(tmp_path / "killed"), "v1")
+    shutil.rmtree(tmp_path / "killed")
+    with checked_out(repo, "v1"):
+        assert len(worktrees(repo)) == 1
+
+
+def test_what_fails_while_tidying_loses_no_verdict(repo, monkeypatch):
+    def verdict():
+        with checked_out(repo, "v1"):
+            monkeypatch.setenv("PATH", "/nowhere")
+            return "slower"
+
+    assert verdict() == "slower"
+
+
 def test_two_versions_at_once_leave_the_working_tree_alone(repo):
     (repo / "file").write_text("three")
     with checked_out(repo, "main~1") as base, checked_out(repo, "main") as head:
@@ -91,79 +112,6 @@ def test_a_folder_in_no_repository_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UsageError, match="is in no git"):
         repository(tmp_path)
-
-
-# What runs a version
-
-
-def checkout_of(folder, ref="main"):
-    return Checkout(folder, "0" * 40, ref)
-
-
-def test_it_is_this_python_unless_told_otherwise(tmp_path):
-    assert interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path) == (
-        Interpreter.here()
-    )
-
-
-def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
-    (tmp_path / "fqbench").mkdir()
-    (tmp_path / "fqbench" / "__init__.py").write_text("")
-    found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
-    assert found == Interpreter.here(str(tmp_path))
-    python = Path(sys.executable)
-    other = interpreter(checkout_of(tmp_path), python=python, install=None, root=tmp_path)
-    assert other == Interpreter(str(python.absolute()), None, (str(tmp_path),))
-
-
-def test_a_python_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(UsageError, match=r"there is no Python .*nowhere"):
-        interpreter(
-            checkout_of(tmp_path), python=Path("/nowhere/python"), install=None, root=tmp_path
-        )
-
-
-def test_an_environment_is_made_once_for_a_version(tmp_path, monkeypatch):
-    ran = []
-
-    def run(command, checkout):
-        ran.append(command[1:])
-        if command[2] == "venv":
-            python = Path(command[3]) / "bin" / "python"
-            python.parent.mkdir(parents=True)
-            python.touch()
-
-    monkeypatch.setattr(environment, "_run", run)
-    for _ in range(2):
-        found = interpreter(
-            checkout_of(tmp_path), python=None, install="-c 'my list.txt' .", root=tmp_path / "e"
-        )
-    assert len(ran) == 2
-    assert ran[1] == ["-m", "pip", "install", "--quiet", "-c", "my list.txt", "."]
-    assert (found.path, found.first) == (None, ())
-    interpreter(checkout_of(tmp_path), python=None, install="-r other", root=tmp_path / "e")
-    assert len(ran) == 4
-
-
-def test_an_environment_that_was_not_finished_is_made_anew(tmp_path, monkeypatch):
-    def fail(command, checkout):
-        Path(command[3]).mkdir(parents=True, exist_ok=True)
-        raise UsageError("out of space")
-
-    monkeypatch.setattr(environment, "_run", fail)
-    for _ in range(2):
-        with pytest.raises(UsageError, match="out of space"):
-            interpreter(checkout_of(tmp_path), python=None, install=".", root=tmp_path / "e")
-
-
-def test_pip_that_fails_is_told(tmp_path):
-    with pytest.raises(UsageError, match=r"the environment of main, 0{12} was not made: .*ERROR"):
-        interpreter(
-            checkout_of(tmp_path),
-            python=None,
-            install="--no-index --disable-pip-version-check nothing-of-this-name",
-            root=tmp_path / "e",
-        )
 
 
 # What a version answers
@@ -229,9 +177,99 @@ def test_a_version_older_than_the_gate_is_told(repo, monkeypatch, tmp_path):
         )
 
 
-def test_paths_of_the_working_tree_are_those_of_the_version(repo):
-    with checked_out(repo, "v1") as checkout:
-        assert versions._within(checkout, repo, repo / "specs/a.yaml") == (
-            checkout.folder / "specs/a.yaml"
-        )
-        assert versions._within(checkout, repo, Path("/data")) == Path("/data")
+# What cannot be built, and where paths are
+
+
+def quickly(**values):
+    """Two versions compared without building anything."""
+    settings = {"install": None, "cache": Path("/nowhere"), "progress": lambda *_: None}
+    sides = Version("v1"), Version("main")
+    return compare_versions(*sides, values.pop("matrix", Matrix()), Terms(), **settings | values)
+
+
+@pytest.mark.parametrize(("crashing", "error"), [("base", UsageError), ("head", StepError)])
+def test_only_a_head_that_crashes_is_worse(repo, monkeypatch, crashing, error):
+    def call(function, arguments, **_):
+        if arguments["side"] == crashing:
+            raise StepError("it was killed")
+        return ANSWER
+
+    monkeypatch.setattr(versions.isolate, "call", call)
+    monkeypatch.chdir(repo)
+    with pytest.raises(FqbenchError, match="it was killed") as caught:
+        quickly()
+    assert type(caught.value) is error
+
+
+@pytest.fixture
+def built(repo, monkeypatch):
+    """What the versions were built with, by side; nothing is timed."""
+    found = {}
+
+    def call(function, arguments, **_):
+        found[arguments["side"]] = arguments
+        return {**ANSWER, "processes": {}}
+
+    monkeypatch.setattr(versions.isolate, "call", call)
+    monkeypatch.chdir(repo)
+    return found
+
+
+def test_paths_of_the_working_tree_are_those_of_the_version(repo, tmp_path, built):
+    (repo / "inside").mkdir()
+    (tmp_path / "link").symlink_to(repo)
+    outside = tmp_path / "data"
+    outside.mkdir()
+    for path in (Path("file"), repo / "file", Path("inside/../file"), tmp_path / "link/file"):
+        account = quickly(matrix=Matrix(specs=(path,), data_root=outside))
+        assert account.cautions == ()
+        for arguments in built.values():
+            (spec,) = map(Path, arguments["specs"])
+            assert spec.name == "file"
+            assert spec.parent.name == "checkout"
+            assert arguments["root"] == str(outside)
+        assert built["base"]["specs"] != built["head"]["specs"]
+
+
+def test_a_link_inside_is_each_versions_own(repo):
+    (repo / "link").symlink_to("file")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "-m", "a link")
+    with checked_out(repo, "main") as checkout:
+        assert place(repo / "link", repo, [checkout]).sides == (checkout.folder / "link",)
+
+
+def test_what_git_ignores_is_that_of_the_working_tree(repo, built):
+    (repo / "data").mkdir()
+    account = quickly(matrix=Matrix(data_root=Path("data")))
+    assert {arguments["root"] for arguments in built.values()} == {str(repo / "data")}
+    assert account.cautions == ("data is in neither version: both used that of the working tree.",)
+
+
+def test_code_of_specs_is_allowed_to_both(built):
+    for allowed in (False, True):
+        quickly(allow_code=allowed)
+        assert [arguments["allow_code"] for arguments in built.values()] == [allowed] * 2
+
+
+def test_what_is_new_in_a_version_is_not_lent_to_the_other(repo, built):
+    (repo / "new").write_text("")
+    git(repo, "add", ".")
+    git(repo, "commit", "--quiet", "-m", "a new file")
+    assert quickly(matrix=Matrix(specs=(Path("new"),))).cautions == ()
+    assert not any(arguments["specs"] == [str(repo / "new")] for arguments in built.values())
+
+
+@pytest.mark.parametrize("path", ["nowhere.yaml", "/nowhere.yaml", "../nowhere.yaml"])
+def test_a_spec_that_is_nowhere_is_told_before_any_work(repo, monkeypatch, path):
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(versions, "interpreter", None)
+    with pytest.raises(UsageError, match=f"there is no {path}"):
+        quickly(matrix=Matrix(specs=(Path(path),)), install=".")
+
+
+def test_a_backend_that_is_none_is_told_before_any_work(repo, monkeypatch):
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(versions, "checked_out", None)
+    with pytest.raises(UsageError, match="there is no backend 'nnapi'"):
+        quickly(matrix=Matrix(selection=Selection(backends=("nnapi",))))

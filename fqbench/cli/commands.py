@@ -35,8 +35,12 @@ BAD_INPUT = 2
 
 
 def complain(console: Console, message: str) -> None:
-    """Print what is wrong as one line, however narrow the terminal: logs are searched."""
-    console.print(f"fqbench: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print what is wrong as one line, however narrow the terminal: logs are searched.
+
+    It may quote a stranger's file, whose escape sequences a terminal would obey.
+    """
+    line = "".join(c if c.isprintable() else " " for c in f"fqbench: {message}")
+    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:

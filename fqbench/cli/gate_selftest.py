@@ -14,33 +14,34 @@ from rich.console import Console
 from fqbench import machine
 from fqbench.artifacts import default_root
 from fqbench.cli import commands
-from fqbench.cli.selection import selection_of
-from fqbench.errors import UsageError
+from fqbench.cli.selection import matrix_of
+from fqbench.errors import StepError, UsageError
 from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
 from fqbench.gate.contest import BASE, Progress, Terms
 from fqbench.gate.recording import Recording
 from fqbench.gate.selftest import CELLS, Suite, judge, measure, planned
-from fqbench.gate.side import Matrix
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.report import gate_selftest as report
 from fqbench.results import write_text
 
-DONE = 0
-
 
 def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
     """Measure suites, or read them, judge them over and over, and print what was found."""
     with commands.progress(errors) as progress:
-        suites = _suites(options, terms, progress)
+        try:
+            suites = _suites(options, terms, progress)
+        except StepError as error:
+            # To the gate a crash is a finding, but there is no other version here.
+            raise UsageError(str(error)) from error
         trial = judge(suites, options.repetitions, terms, random.Random(0), progress)
     report.show(trial, Console())
     if options.out is not None:
         text = json.dumps(report.figures(trial), indent=1) + "\n"
         path = write_text(options.out / "self-test.json", text)
         errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
-    return DONE
+    return commands.DONE
 
 
 def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Sequence[Suite]:
@@ -62,8 +63,9 @@ def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Se
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
     """What times each cell that is chosen, or each of the default."""
     matrix = matrix_of(options)
+    arguments = matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads)
     answer = side.build(
-        matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads),
+        {**arguments, "allow_code": options.allow_code},
         lambda done, total, told="": progress(told, done, total),
     )
     found = read_built("this version", answer, Interpreter.here()).processes
@@ -72,10 +74,3 @@ def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Pro
     if not processes:
         raise UsageError("none of the chosen cells runs here")
     return processes
-
-
-def matrix_of(options: argparse.Namespace) -> Matrix:
-    """The cells that options choose."""
-    return Matrix(
-        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
-    )

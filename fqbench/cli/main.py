@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from fqbench import __version__
-from fqbench.cli import baseline, commands, compress, fetch, gate
+from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
 from fqbench.cli.selection import add_making, add_selection
 from fqbench.errors import FqbenchError, UsageError
 
@@ -69,16 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
     )
-    run.add_argument(
-        "--allow-code",
-        action="store_true",
-        help="let specs name a decoder of their own, which is imported and run",
-    )
     add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )
     fetch.add_parser(subparsers)
     compress.add_parser(subparsers)
-    gate.add_parser(subparsers)
+    gate_options.add_parser(subparsers)
     baseline.add_parser(subparsers)
     return parser

@@ -9,18 +9,24 @@ from pathlib import Path
 
 from fqbench.backends import BACKENDS
 from fqbench.cells import DEVICES, PRECISIONS, Selection
+from fqbench.gate.side import Matrix
 from fqbench.quantize import AVAILABLE
 
 Parser = argparse._ActionsContainer
 
 
 def add_making(parser: Parser) -> None:
-    """Add how INT8 is made, and by how many threads models run."""
+    """Add how INT8 is made, by how many threads models run, and whether with code of a spec."""
     parser.add_argument(
         "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
     )
     parser.add_argument(
         "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"
+    )
+    parser.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let specs name a decoder of their own, which is imported and run",
     )
 
 
@@ -66,6 +72,13 @@ def selection_of(options: argparse.Namespace, *, models: bool = False) -> Select
         backends=chosen(options.backends),
         devices=chosen(options.devices),
         precisions=chosen(options.precisions),
+    )
+
+
+def matrix_of(options: argparse.Namespace) -> Matrix:
+    """The cells that options choose, and how their INT8 is made."""
+    return Matrix(
+        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
     )
 
 

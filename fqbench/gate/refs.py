@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +43,24 @@ def checked_out(root: Path, ref: str) -> Iterator[Checkout]:
         problem=f"{root} has no version {ref!r}: fetch it first (in a shallow clone: git fetch"
         " --unshallow)",
     )
-    with tempfile.TemporaryDirectory(prefix="fqbench-gate-") as scratch:
-        folder = Path(scratch) / "checkout"
+    # What was killed before it could take its work tree away left git's record of it.
+    _tidy(root, "prune")
+    scratch = tempfile.TemporaryDirectory(prefix="fqbench-gate-", ignore_cleanup_errors=True)
+    folder = Path(scratch.name) / "checkout"
+    try:
         # A work tree and no clone: files in Git LFS are there too.
         _git(root, "worktree", "add", "--quiet", "--detach", str(folder), commit)
-        try:
-            yield Checkout(folder, commit, ref)
-        finally:
-            _git(root, "worktree", "remove", "--force", str(folder))
+        yield Checkout(folder, commit, ref)
+    finally:
+        scratch.cleanup()
+        # Twice forced: git locks a work tree while it adds it, and may have been stopped there.
+        _tidy(root, "remove", "--force", "--force", str(folder))
+
+
+def _tidy(root: Path, *arguments: str) -> None:
+    """Care for git's record of work trees; what fails there is no reason to lose a verdict."""
+    with suppress(UsageError):
+        _git(root, "worktree", *arguments)
 
 
 def _git(folder: Path, *arguments: str, problem: str | None = None) -> str:

@@ -17,8 +17,7 @@ from fqbench.errors import UsageError
 from fqbench.gate import pytest_benchmark
 from fqbench.gate.jsonfile import read_json, validated
 from fqbench.gate.records import Machine, Name, Record, Row, Run, Samples, Text
-
-SAMPLES = "samples.json"
+from fqbench.samples import FILE as SAMPLES
 
 Kind = Literal["results", "baseline", "pytest-benchmark"]
 

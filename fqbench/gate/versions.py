@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import StepError, UsageError
 from fqbench.gate.account import Account
 from fqbench.gate.built import Built, read_built
 from fqbench.gate.contest import BASE, HEAD, Terms, compete
-from fqbench.gate.environment import interpreter
+from fqbench.gate.environment import check_fqbench, interpreter
+from fqbench.gate.places import Place, place
 from fqbench.gate.refs import Checkout, checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.machine import memory_mb
 
 BUILD_S = 6 * 3600.0
-TOO_OLD = "No module named 'fqbench.gate"
 
 Progress = Callable[[str, int, int], None]
 
@@ -31,6 +32,15 @@ class Version:
     python: Path | None = None
 
 
+@dataclass(frozen=True)
+class _Side:
+    """A version that can be built: ``name`` is BASE or HEAD."""
+
+    name: str
+    checkout: Checkout
+    python: isolate.Interpreter
+
+
 def compare_versions(
     base: Version,
     head: Version,
@@ -40,61 +50,66 @@ def compare_versions(
     install: str | None,
     cache: Path,
     progress: Progress,
+    allow_code: bool = False,
 ) -> Account:
     """Compare two versions of the repository of the working folder.
 
-    ``cache``: where environments and artifacts are kept. Raises UsageError where a version or its
-    environment cannot be had, StepError where one cannot be built.
+    ``cache``: where environments and artifacts are kept. ``allow_code``: specs may name a decoder
+    of their own. Raises UsageError where nothing can be
+    compared: a version, its environment or a path is not there, or BASE cannot be built. Raises
+    StepError where HEAD crashes while it is built.
     """
+    matrix.selection.check()
     root = repository(Path.cwd())
     with ExitStack() as stack:
         checkouts = [stack.enter_context(checked_out(root, each.ref)) for each in (base, head)]
-        built = []
+        places = {path: place(path, root, checkouts) for path in _paths(matrix)}
+        sides = []
         for name, version, checkout in zip((BASE, HEAD), (base, head), checkouts, strict=True):
             progress(f"{name.upper()}: environment", 0, 0)
             python = interpreter(
                 checkout, python=version.python, install=install, root=cache / "environments"
             )
-            built.append(_built(name, checkout, python, matrix, terms, cache, root, progress))
-        return compete(built[0], built[1], terms, progress)
+            check_fqbench(python, f"{name.upper()} ({checkout.label})")
+            sides.append(_Side(name, checkout, python))
+        built = []
+        for number, side in enumerate(sides):
+            own = {path: found.sides[number] for path, found in places.items()}
+            arguments = matrix.arguments(
+                side.name, cache / "artifacts", terms.threads, own.__getitem__
+            )
+            built.append(_built(side, {**arguments, "allow_code": allow_code}, progress))
+        account = compete(built[0], built[1], terms, progress)
+    return replace(account, cautions=(*account.cautions, *_shared(places)))
 
 
-def _built(
-    name: str,
-    checkout: Checkout,
-    python: isolate.Interpreter,
-    matrix: Matrix,
-    terms: Terms,
-    cache: Path,
-    root: Path,
-    progress: Progress,
-) -> Built:
-    arguments = matrix.arguments(
-        name, cache / "artifacts", terms.threads, lambda path: _within(checkout, root, path)
-    )
-    title = f"{name.upper()} ({checkout.label})"
+def _paths(matrix: Matrix) -> tuple[Path, ...]:
+    root = () if matrix.data_root is None else (matrix.data_root,)
+    return (*matrix.specs, *root)
+
+
+def _shared(places: Mapping[Path, Place]) -> Iterable[str]:
+    names = [str(path) for path, found in places.items() if found.shared]
+    if names:
+        verb = "is" if len(names) == 1 else "are"
+        yield f"{', '.join(names)} {verb} in neither version: both used that of the working tree."
+
+
+def _built(side: _Side, arguments: Mapping[str, Any], progress: Progress) -> Built:
+    name = side.name.upper()
     try:
         answer = isolate.call(
             "fqbench.gate.side:build",
             arguments,
             timeout_s=BUILD_S,
             memory_mb=memory_mb(),
-            on_progress=lambda done, total, told="": progress(
-                f"{name.upper()}: {told}", done, total
-            ),
-            name=f"building {title}",
-            interpreter=python,
+            on_progress=lambda done, total, told="": progress(f"{name}: {told}", done, total),
+            name=f"building {name} ({side.checkout.label})",
+            interpreter=side.python,
         )
     except StepError as error:
-        if TOO_OLD in str(error):
-            raise UsageError(f"the fqbench of {title} is older than the gate") from error
+        # A HEAD that crashes is worse than BASE; without BASE nothing is known.
+        if side.name == BASE:
+            raise UsageError(str(error)) from error
         raise
-    return read_built(checkout.label, answer, python)
-
-
-def _within(checkout: Checkout, root: Path, path: Path) -> Path:
-    """Where a path of the working tree is in the checkout; elsewhere it is the same for both."""
-    absolute = path.absolute()
-    if absolute.is_relative_to(root):
-        return checkout.folder / absolute.relative_to(root)
-    return absolute
+    return read_built(side.checkout.label, answer, side.python)

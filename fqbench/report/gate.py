@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +32,9 @@ MOST_ROWS = 100
 
 LONGEST_REASON = 300
 """Characters of a failed cell's reason."""
+
+_LINKED = re.compile(r"[@#]|:(?=//)|www(?=\.)|\bGH(?=-)", re.IGNORECASE)
+"""Where GitHub finds a mention, an e-mail address, a reference to an issue or a URL."""
 
 _ORDER: tuple[Status, ...] = (
     "failed",
@@ -212,9 +216,13 @@ def _code(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Texts may hold a stranger's words: none of them is Markdown, HTML or a mention."""
+    """A stranger's words, none of which is Markdown, HTML, a link, a reference or a mention.
+
+    GitHub makes links of the rendered text, where a backslash before a sign is gone: a space of no
+    width within what it looks for is still there.
+    """
     for sign, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\n", " ")):
         text = text.replace(sign, safe)
-    for sign in "\\`*_[]|~#!":
+    for sign in "\\`*_[]|~#!$":
         text = text.replace(sign, f"\\{sign}")
-    return text.replace("@", "@\u200b")
+    return _LINKED.sub("\\g<0>\u200b", text)

@@ -1,0 +1,193 @@
+"""The options of ``fqbench gate``, and which of its three ways each belongs to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from fqbench.cli.selection import Parser, add_making, add_selection, positive
+from fqbench.errors import UsageError
+from fqbench.gate.contest import Terms
+from fqbench.gate.evidence import Tolerances
+
+Way = Literal["stored", "versions", "self-test"]
+
+USED: Mapping[Way, tuple[str, ...]] = {
+    "stored": ("stored results",),
+    "versions": ("versions of this repository", "models that are built and timed"),
+    "self-test": ("the gate tried on itself", "models that are built and timed"),
+}
+"""Groups of options, by the way that has a use for them; those in no group are for all."""
+
+_CALLED: Mapping[Way, str] = {
+    "stored": "where two files are compared",
+    "versions": "where versions are compared (--base)",
+    "self-test": "with --self-test",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "gate",
+        help="whether anything got worse from BASE to HEAD",
+        description="With --base: check out two versions of this repository, build their models and"
+        " time them in turns. With two files: compare stored results: results.json (with the"
+        " samples.json beside it), a baseline, or the file of pytest --benchmark-json. Exit code:"
+        " 0 nothing is worse, 1 something is, 2 nothing could be compared.",
+    )
+    added = {
+        "stored results": _add_stored,
+        "versions of this repository": _add_versions,
+        "the gate tried on itself": _add_trial,
+        "models that are built and timed": _add_models,
+    }
+    groups = {name: parser.add_argument_group(name) for name in added}
+    for name, add in added.items():
+        add(groups[name])
+    _add_common(parser)
+    untold = vars(parser.parse_args([]))
+    parser.set_defaults(
+        untold={
+            name: {_called(each): (each.dest, untold[each.dest]) for each in group._group_actions}
+            for name, group in groups.items()
+        }
+    )
+
+
+def way_of(options: argparse.Namespace) -> Way:
+    """The way that options choose.
+
+    Raises UsageError where they are no whole way, or one of them would be ignored.
+    """
+    way: Way = "stored" if options.base is None else "versions"
+    way = "self-test" if options.self_test else way
+    if way == "stored" and len(options.results) != 2:
+        raise UsageError(
+            "the gate compares two files of results, or the versions --base and --head"
+        )
+    for group, untold in options.untold.items():
+        for name, (dest, value) in untold.items():
+            if group not in USED[way] and getattr(options, dest) != value:
+                raise UsageError(f"{name} is of no use {_CALLED[way]}: leave it out")
+    if options.install is not None and (options.base_python or options.head_python):
+        raise UsageError(
+            "--install makes an environment for each version, --base-python and --head-python name"
+            " some that are there: give one or the other"
+        )
+    return way
+
+
+def _called(action: argparse.Action) -> str:
+    return action.option_strings[0] if action.option_strings else str(action.metavar)
+
+
+def _add_stored(group: Parser) -> None:
+    group.add_argument(
+        "results", nargs="*", type=Path, metavar="RESULTS.json", help="BASE.json HEAD.json"
+    )
+    group.add_argument(
+        "--anyway",
+        action="store_true",
+        help="compare results of different machines, versions or data too",
+    )
+
+
+def _add_versions(group: Parser) -> None:
+    group.add_argument("--base", metavar="REF", help="what HEAD is compared with")
+    group.add_argument(
+        "--head", default="HEAD", metavar="REF", help="what may be worse (default: HEAD)"
+    )
+    group.add_argument(
+        "--install",
+        metavar="ARGUMENTS",
+        help="what pip installs in each version's folder, into an environment of its own:"
+        " '-r requirements.txt' or '-c constraints.txt .' (default: this environment, with the"
+        " version's own fqbench where it holds one)",
+    )
+    for side in ("base", "head"):
+        group.add_argument(
+            f"--{side}-python",
+            type=Path,
+            metavar="FILE",
+            help=f"the Python of an environment that is there, for {side.upper()}",
+        )
+
+
+def _add_trial(group: Parser) -> None:
+    group.add_argument(
+        "--self-test",
+        action="store_true",
+        help="count false alarms on identical code, and how often slow-downs are found",
+    )
+    group.add_argument(
+        "--suites", type=positive, default=8, metavar="N", help="to measure (default: 8)"
+    )
+    group.add_argument(
+        "--repetitions",
+        type=positive,
+        default=400,
+        metavar="N",
+        help="of each slow-down, replayed from what was measured (default: 400)",
+    )
+    group.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="FILE",
+        help="judge what this file holds; where it is not there, measure and write it",
+    )
+
+
+def _add_models(group: Parser) -> None:
+    group.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=Terms().seconds,
+        metavar="S",
+        help=f"for timing a cell, at most (default: {Terms().seconds:g})",
+    )
+    add_making(group)
+    add_selection(group)
+
+
+def _add_common(parser: Parser) -> None:
+    defaults = Tolerances()
+    parser.add_argument(
+        "--slowdown",
+        type=_percent,
+        default=100 * defaults.slowdown,
+        metavar="PERCENT",
+        help=f"slower by this much is tolerated (default: {100 * defaults.slowdown:g})",
+    )
+    parser.add_argument(
+        "--points",
+        type=_percent,
+        default=defaults.points,
+        metavar="POINTS",
+        help=f"so much less accuracy is tolerated (default: {defaults.points:g})",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write gate.md and gate.json into this folder"
+    )
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+    return value
