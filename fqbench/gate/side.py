@@ -82,7 +82,7 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     for spec in _specs(arguments, store, progress):
         name = spec.name if isinstance(spec, ModelSpec) else spec.path.stem
         cells = selection.cells([name])
-        ready = _prepared(spec, store, progress, arguments["method"])
+        ready = _prepared(spec, store, progress, arguments)
         if isinstance(ready, ModelPipeline):
             found = run_model(ready, Plan(cells, margins, arguments["threads"], patience=None))
             processes.update(_processes(ready, found, arguments["side"], arguments["threads"]))
@@ -116,12 +116,15 @@ def _specs(
 
 
 def _prepared(
-    spec: ModelSpec | SpecProblem, store: Store, progress: Progress, method: Method
+    spec: ModelSpec | SpecProblem, store: Store, progress: Progress, arguments: dict[str, Any]
 ) -> ModelPipeline | str:
     """The model, ready to run; or why it cannot be."""
     if isinstance(spec, SpecProblem):
         return spec.message
-    ready = prepare([spec], store, progress, method=method)
+    method: Method = arguments["method"]
+    # An fqbench that knows no such option does not tell.
+    allowed = arguments.get("allow_code", False)
+    ready = prepare([spec], store, progress, allow_code=allowed, method=method)
     return ready.pipelines[0] if ready.pipelines else "; ".join(ready.problems)
 
 
