@@ -15,7 +15,7 @@ from fqbench.machine import memory_mb, usable_cores, versions
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 13
+STEPS_VERSION = 14
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 MEMORY_SHARE = 0.8
