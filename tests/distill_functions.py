@@ -16,6 +16,17 @@ class StoppedError(Exception):
     """Stands for what ends a process."""
 
 
+class Discontent:
+    """A judge to whom each graph is worse than the one before."""
+
+    def __init__(self):
+        self.told = 0
+
+    def error(self, model, images=None):
+        self.told += 1
+        return self.told / 100
+
+
 def train_all(arguments, report):
     """Train once for each of ``trainings``; what came out, and each student's file."""
     import paddle
@@ -39,7 +50,8 @@ def train(folder, name, asked):
     choice = Choice(asked["float_layers"], asked["float_silu"], (), 0.0, 0.0, (), {})
     settings = Distillation.model_validate(asked["settings"])
     decode = YoloX(kind="yolox") if asked["model"] == "rows" else Undecoded(kind="none")
-    task = Task(asked["backend"], model, record, choice, settings, "mAP", decode)
+    judge = Discontent() if asked.get("discontent") else None
+    task = Task(asked["backend"], model, record, choice, settings, "mAP", decode, judge)
     images = np.load(folder / f"{asked['model']}.npy")
     scratch = folder / asked.get("scratch", name)
     scratch.mkdir(exist_ok=True)

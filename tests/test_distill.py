@@ -96,6 +96,7 @@ TRAININGS = {
     **{name: training(**own) for name, own in FORMS.items()},
     "again": training(),
     "rows": training("rows"),
+    "judged": training("rows", discontent=True),
     "rows_first": training("rows", iterations=1),
     "rows_alike": training("rows", loss="l2"),
     "classifier": training("classifier"),
@@ -346,13 +347,20 @@ def test_a_target_ends_the_training(trained):
     assert [iteration for iteration, _, _ in found["evaluations"]] == [0]
 
 
-@pytest.mark.parametrize(("name", "why"), [("far", LAST), ("broken", BROKEN), ("at_once", REACHED)])
+@pytest.mark.parametrize(
+    ("name", "why"), [("far", LAST), ("broken", BROKEN), ("at_once", REACHED), ("judged", LAST)]
+)
 def test_what_is_no_better_than_the_start_is_not_kept(trained, name, why):
     assert trained.found[name]["stopped"] == why
+    kind = TRAININGS[name]["model"]
     model, record = trained.student(name)
-    assert model.SerializeToString() == trained.source("detector").SerializeToString()
-    offline = trained.record("detector")
+    assert model.SerializeToString() == trained.source(kind).SerializeToString()
+    offline = trained.record(kind)
     assert record == replace(offline, method="distillation")
+
+
+def test_the_judge_that_is_given_tells_the_errors(trained):
+    assert trained.errors("judged") == [0.01, 0.02, 0.03, 0.04]
 
 
 def test_progress_tells_loss_and_drop(trained):
