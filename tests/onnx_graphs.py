@@ -130,6 +130,19 @@ class Net:
         return onnx.shape_inference.infer_shapes(model, strict_mode=True)
 
 
+def anchors(net: Net, head: str, count: int, side: int) -> str:
+    """Rows [1, count · side², numbers] of a head [1, count · numbers, side, side], as YOLOv5's."""
+    numbers = net.channels[head] // count
+    shapes = {
+        "parted": [1, count, numbers, side, side],
+        "rows": [1, count * side * side, numbers],
+    }
+    names = {k: net.constant(f"{head}_{k}", np.array(v)) for k, v in shapes.items()}
+    parted = net.node("Reshape", head, names["parted"])
+    turned = net.node("Transpose", parted, perm=[0, 1, 3, 4, 2])
+    return net.node("Sigmoid", net.node("Reshape", turned, names["rows"]))
+
+
 def record(
     model: onnx.ModelProto,
     image: np.ndarray,

@@ -25,7 +25,7 @@ from fqbench.quantize.observe import Watched
 from fqbench.quantize.record import Quantization
 from fqbench.tune.choice import ACCURACY
 from fqbench.tune.error import raw_outputs
-from tests.onnx_graphs import Net
+from tests.onnx_graphs import Net, anchors
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,12 @@ def classifier(net):
     hidden = net.node("Relu", net.conv("x", 8))
     pooled = net.node("Flatten", net.node("GlobalAveragePool", hidden))
     return net.model(net.gemm(pooled, 5))
+
+
+def rows(net):
+    """A detector of which each place tells two rows: 5 + 2 numbers each, through a sigmoid."""
+    hidden = net.silu(net.conv(net.silu(net.conv("x", 8)), 8))
+    return net.model(anchors(net, net.conv(hidden, 14, 1), 2, SIDE))
 
 
 def clipping(record):
@@ -89,6 +95,10 @@ FORMS = {
 TRAININGS = {
     **{name: training(**own) for name, own in FORMS.items()},
     "again": training(),
+    "rows": training("rows"),
+    "judged": training("rows", discontent=True),
+    "rows_first": training("rows", iterations=1),
+    "rows_alike": training("rows", loss="l2"),
     "classifier": training("classifier"),
     "classifier_l2": training("classifier", loss="l2"),
     "classifier_paddle": training("classifier", "paddle"),
@@ -149,7 +159,8 @@ def run(folder, trainings):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distill")
-    for name, make in (("detector", detector), ("classifier", classifier)):
+    for make in (detector, classifier, rows):
+        name = make.__name__
         net = Net(7, (1, 3, SIDE, SIDE))
         model = make(net)
         images = np.concatenate([net.image() for _ in range(IMAGES)])
@@ -230,6 +241,24 @@ def test_the_student_rounds_as_the_lowered_graph_does(trained, name):
     assert loss == pytest.approx(np.mean(shares), rel=0.02)
 
 
+def test_places_count_by_the_teacher_s_confidence(trained):
+    """The loss of the first batch, with the confidences computed here from the raw output."""
+    (_, loss, _) = trained.found["rows_first"]["evaluations"][1]
+    source, record = trained.source("rows"), trained.record("rows")
+    names = raw_outputs(Graph(source))
+    feeds = trained.images("rows")
+    (every,) = answers(source, names, feeds)
+    chances = 1 / (1 + np.exp(-every.reshape(IMAGES, 2, 7, SIDE, SIDE)))
+    sure = chances[:, :, 4] * chances[:, :, 5:].max(axis=2)
+    weights = np.repeat(sure, 7, axis=1) + 0.01
+    taught = [i for i in range(IMAGES) if not is_held_out(i, IMAGES)]
+    chosen = [taught[place] for place in batch(0, len(taught), 4)]
+    (got,) = answers(lower(source, record), names, [feeds[i] for i in chosen])
+    lost = (weights[chosen] * np.square(got - every[chosen])).mean()
+    spread = (weights * np.square(every - every.mean(axis=(0, 2, 3), keepdims=True))).mean()
+    assert loss == pytest.approx(lost / spread, rel=0.02)
+
+
 def test_names_and_shapes_are_the_teacher_s(trained):
     for name in ("base", "paddle", "classifier"):
         kind = TRAININGS[name]["model"]
@@ -298,6 +327,7 @@ def test_the_start_has_the_codes_of_calibration_and_nearly_the_teacher_s_weights
         ("base", "adamw"),
         ("base", "one_image"),
         ("classifier", "classifier_l2"),
+        ("rows", "rows_alike"),
     ],
 )
 def test_an_option_changes_what_is_learnt(trained, one, other):
@@ -317,13 +347,20 @@ def test_a_target_ends_the_training(trained):
     assert [iteration for iteration, _, _ in found["evaluations"]] == [0]
 
 
-@pytest.mark.parametrize(("name", "why"), [("far", LAST), ("broken", BROKEN), ("at_once", REACHED)])
+@pytest.mark.parametrize(
+    ("name", "why"), [("far", LAST), ("broken", BROKEN), ("at_once", REACHED), ("judged", LAST)]
+)
 def test_what_is_no_better_than_the_start_is_not_kept(trained, name, why):
     assert trained.found[name]["stopped"] == why
+    kind = TRAININGS[name]["model"]
     model, record = trained.student(name)
-    assert model.SerializeToString() == trained.source("detector").SerializeToString()
-    offline = trained.record("detector")
+    assert model.SerializeToString() == trained.source(kind).SerializeToString()
+    offline = trained.record(kind)
     assert record == replace(offline, method="distillation")
+
+
+def test_the_judge_that_is_given_tells_the_errors(trained):
+    assert trained.errors("judged") == [0.01, 0.02, 0.03, 0.04]
 
 
 def test_progress_tells_loss_and_drop(trained):

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 
 from fqbench.distill.history import History
 from fqbench.distill.lessons import Lessons, compared
+from fqbench.distill.places import Places
 from fqbench.distill.rounding import roundings
 from fqbench.distill.schedule import is_held_out, rate
 from fqbench.distill.student import Arrays, Lesson, Student
@@ -25,11 +26,11 @@ from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
-from fqbench.spec.model import Distillation
+from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.choose import variant_of
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.search import OutputsJudge
+from fqbench.tune.search import Judge, OutputsJudge
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
@@ -52,7 +53,11 @@ class Taught:
 
 @dataclass(frozen=True)
 class Task:
-    """What is taught: the teacher's graph, its quantization, and how ``backend`` rounds it."""
+    """What is taught: the teacher's graph, its quantization, and how ``backend`` rounds it.
+
+    ``decode``: what the model's outputs are. ``judge`` tells errors on the images held out; None
+    for one by the raw outputs.
+    """
 
     backend: str
     teacher: onnx.ModelProto
@@ -60,6 +65,8 @@ class Task:
     choice: Choice
     settings: Distillation
     metric: str
+    decode: Decode
+    judge: Judge | None = None
 
 
 def distill(
@@ -85,8 +92,8 @@ def distill(
         return judge.error(lowered(()))
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder))
-        judge = OutputsJudge.of(
+        lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder), _places(task, nodes))
+        judge = task.judge or OutputsJudge.of(
             teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held]
         )
         student = Student(
@@ -105,6 +112,14 @@ def distill(
     return Taught(model, _of_student(record, model), history, warning)
 
 
+def _places(task: Task, nodes: tuple[str, ...]) -> Places | None:
+    """Where a detector is compared by its raw outputs, by no loss that was asked for: what each
+    place counts."""
+    if task.settings.nodes or task.settings.loss is not None:
+        return None
+    return Places.of(task.teacher, nodes, task.decode)
+
+
 def _lesson(nodes: tuple[str, ...], lessons: Lessons, settings: Distillation) -> Lesson:
     """How student and teacher are compared. Raises StepError where nodes are no logits."""
     shapes = [target.shape for target in lessons.targets]
@@ -121,7 +136,7 @@ def _lesson(nodes: tuple[str, ...], lessons: Lessons, settings: Distillation) ->
         return Lesson(nodes, loss, (share,) * len(nodes))
     # So that every tensor counts alike, whatever the size of its values.
     weights = tuple(share / spread if spread > 0.0 else 0.0 for spread in lessons.spreads())
-    return Lesson(nodes, loss, weights)
+    return Lesson(nodes, loss, weights, lessons.places is not None)
 
 
 def undecided(

@@ -16,8 +16,9 @@ class Evaluation:
     """The student after ``iteration`` iterations.
 
     ``loss``: mean of the iterations since the evaluation before; None at the start. ``error``:
-    relative squared error of the raw outputs of the graph as it is lowered, on images held out;
-    ``points_lost``: about how many points of accuracy that costs.
+    of the graph as it is lowered, on images held out, as the judge tells it (of a detector by its
+    detections, else the relative squared error of raw outputs); ``points_lost``: about how many
+    points of accuracy that costs.
     """
 
     iteration: int

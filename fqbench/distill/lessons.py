@@ -11,6 +11,7 @@ import onnx
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from fqbench.distill.places import Places
 from fqbench.errors import StepError
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, Watched
@@ -23,11 +24,15 @@ Array = NDArray[np.float32]
 class Lessons:
     """Inputs of the model and the teacher's tensors, each [images, ...], in the order asked for.
 
-    They lie in files: for all images they may be larger than the memory.
+    They lie in files: for all images they may be larger than the memory. ``places``, with the
+    teacher's ``confidences`` [images, rows], tell what each element of the tensors counts; None:
+    all count alike.
     """
 
     inputs: tuple[Array, ...]
     targets: tuple[Array, ...]
+    places: Places | None = None
+    confidences: Array | None = None
 
     @staticmethod
     def taken(
@@ -36,10 +41,13 @@ class Lessons:
         feeds: Iterable[Feed],
         images: int,
         folder: Path,
+        places: Places | None = None,
     ) -> Lessons:
         """Run the teacher once on each of ``feeds``, which are as many as ``images``."""
-        watched = Watched(teacher, nodes)
+        decoded = () if places is None else places.outputs
+        watched = Watched(teacher, (*nodes, *decoded))
         files: list[Array] = []
+        confidences: list[Array] = []
         inputs = 0
         for number, feed in enumerate(feeds):
             values = watched.computed(feed)
@@ -49,20 +57,36 @@ class Lessons:
                 files = [_file(folder / f"{i}.npy", images, v) for i, v in enumerate(found)]
             for file, value in zip(files, found, strict=True):
                 file[number] = value[0]
-        return Lessons(tuple(files[:inputs]), tuple(files[inputs:]))
+            if places is not None:
+                confidences.append(places.confidences([values[name] for name in decoded]))
+        known = np.stack(confidences) if confidences else None
+        return Lessons(tuple(files[:inputs]), tuple(files[inputs:]), places, known)
 
     def batch(self, numbers: Sequence[int]) -> tuple[list[Array], list[Array]]:
-        """Inputs and targets of some of the images."""
+        """Inputs of some of the images, and targets, followed by their weights where they have."""
         chosen = list(numbers)
-        return [i[chosen] for i in self.inputs], [t[chosen] for t in self.targets]
+        targets = [t[chosen] for t in self.targets]
+        return [i[chosen] for i in self.inputs], [*targets, *self._weights(chosen)]
+
+    def _weights(self, numbers: list[int]) -> list[Array]:
+        if self.places is None or self.confidences is None:
+            return []
+        return self.places.weights(self.confidences[numbers])
 
     def feed(self, number: int) -> Feed:
         """What the model reads for one image."""
         return [values[number : number + 1] for values in self.inputs]
 
     def spreads(self) -> tuple[float, ...]:
-        """Of each target the mean squared deviation from each channel's mean."""
-        return tuple(map(_spread, self.targets))
+        """Of each target the mean squared deviation from each channel's mean, weighted."""
+        means = [_channel_means(target) for target in self.targets]
+        found = np.zeros((len(self.inputs[0]), len(means)))
+        for number, spreads in enumerate(found):
+            _, given = self.batch([number])
+            weights = given[len(means) :] or [np.ones(1, np.float32)] * len(means)
+            for place, (mean, weight) in enumerate(zip(means, weights, strict=True)):
+                spreads[place] = (weight * np.square(given[place] - mean)).mean()
+        return tuple(found.mean(axis=0).tolist())
 
 
 def compared(teacher: onnx.ModelProto, asked: Sequence[str]) -> tuple[str, ...]:
@@ -87,8 +111,6 @@ def _file(path: Path, images: int, like: Array) -> Array:
     return made
 
 
-def _spread(target: Array) -> float:
+def _channel_means(target: Array) -> Array:
     axes = (0, *range(2, target.ndim))
-    means = target.mean(axis=axes, dtype=np.float64, keepdims=True)
-    each = (np.square(image - means[0]).mean() for image in target)
-    return float(np.mean(list(each)))
+    return np.asarray(target.mean(axis=axes, dtype=np.float64, keepdims=True))

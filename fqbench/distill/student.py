@@ -28,11 +28,15 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Lesson:
-    """What student and teacher are compared by: tensors, how, and the weight of each."""
+    """What student and teacher are compared by: tensors, how, and the weight of each.
+
+    ``by_place``: whether each element of a tensor has a weight of its own, too.
+    """
 
     nodes: tuple[str, ...]
     loss: str
     weights: tuple[float, ...]
+    by_place: bool = False
 
 
 class Student:
@@ -86,7 +90,10 @@ class Student:
     def step(
         self, iteration: int, images: Sequence[Any], targets: Sequence[NDArray[np.float32]]
     ) -> float:
-        """Train on one batch: the loss before. ``iteration``, from 0, tells the learning rate."""
+        """Train on one batch: the loss before. ``iteration``, from 0, tells the learning rate.
+
+        ``targets``: the teacher's tensors, followed by their weights where the lesson has them.
+        """
         self._schedule.step(iteration)
         feed = dict(zip(self._inputs, images, strict=True))
         feed.update(zip(self._targets, targets, strict=True))
@@ -114,17 +121,23 @@ class Student:
 
 
 def _loss(results: Sequence[Any], lesson: Lesson) -> tuple[list[str], Any]:
-    """Names of the teacher's variables, and the loss: the mean over what is compared."""
+    """Names of the variables that are given beside the images, and the loss: the mean over what is
+    compared. Given are the teacher's tensors, then their weights where the lesson has them."""
     import paddle
     from paddleslim.dist import l2, soft_label
 
     between = {"l2": l2, "soft_label": soft_label}[lesson.loss]
-    targets, losses = [], []
-    for number, (result, weight) in enumerate(zip(results, lesson.weights, strict=True)):
+    targets, weights, losses = [], [], []
+    for number, (result, share) in enumerate(zip(results, lesson.weights, strict=True)):
         target = paddle.static.data(f"teacher_{number}", result.shape, "float32")
         targets.append(target.name)
-        losses.append(weight * between(target.name, result.name))
-    return targets, paddle.add_n(losses)
+        if lesson.by_place:
+            weight = paddle.static.data(f"weight_{number}", result.shape, "float32")
+            weights.append(weight.name)
+            losses.append(share * paddle.mean(weight * paddle.square(result - target)))
+        else:
+            losses.append(share * between(target.name, result.name))
+    return [*targets, *weights], paddle.add_n(losses)
 
 
 def _optimizer(settings: Distillation, schedule: Any) -> Any:

@@ -194,6 +194,7 @@ class Build:
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
             **self._reading,
+            "decode": self._spec.decode.model_dump(mode="json"),
             "backend": backend,
             "metric": self._spec.metric,
             "distillation": settings.model_dump(mode="json", exclude={"images"}),

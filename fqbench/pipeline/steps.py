@@ -121,16 +121,14 @@ def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
 
     A detector's answers, where it has any; the raw outputs of others.
     """
-    from pydantic import TypeAdapter
-
     from fqbench.quantize.graph import Graph
-    from fqbench.spec import Decode, PPYoloe, YoloV5, YoloX
+    from fqbench.spec import PPYoloe, YoloV5, YoloX
     from fqbench.tune.answers import SCORE, AnswersJudge
     from fqbench.tune.error import raw_outputs
     from fqbench.tune.search import OutputsJudge
     from fqbench.vision.decode import decoder
 
-    kind: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
+    kind = _decode(arguments)
     if isinstance(kind, YoloV5 | YoloX | PPYoloe):
         kind = kind.model_copy(update={"score": max(kind.score, SCORE)})
         size = Preprocess.model_validate(arguments["preprocess"]).resize.output
@@ -138,6 +136,14 @@ def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
         if judge is not None:
             return judge
     return OutputsJudge.of(teacher, raw_outputs(Graph(teacher)), [feed for feed, _ in images])
+
+
+def _decode(arguments: Arguments) -> Any:
+    from pydantic import TypeAdapter
+
+    from fqbench.spec import Decode
+
+    return TypeAdapter(Decode).validate_python(arguments["decode"])
 
 
 def distill(arguments: Arguments, report: Report) -> str | None:
@@ -148,22 +154,30 @@ def distill(arguments: Arguments, report: Report) -> str | None:
     import onnx
 
     from fqbench.distill.distill import Task, distill
+    from fqbench.distill.schedule import is_held_out
     from fqbench.quantize.record import Quantization
     from fqbench.spec.model import Distillation
     from fqbench.tune.choice import Choice
 
     folder, source = Path(arguments["folder"]), Path(arguments["quantization"])
+    teacher, paths = onnx.load(str(source / "model.onnx")), arguments["images"]
+    held = [
+        _image(arguments, Path(path))
+        for number, path in enumerate(paths)
+        if is_held_out(number, len(paths))
+    ]
     task = Task(
         arguments["backend"],
-        onnx.load(str(source / "model.onnx")),
+        teacher,
         Quantization.read(source / "quantization.json"),
         Choice.read(Path(arguments["choice"]) / "choice.json"),
         Distillation.model_validate(arguments["distillation"]),
         arguments["metric"],
+        _decode(arguments),
+        _judge(arguments, teacher, held),
     )
     feeds = _feeds(arguments, lambda done, total: report(done, total, "ask the teacher"))
-    images = len(arguments["images"])
-    taught = distill(task, feeds, images, Path(arguments["scratch"]), report)
+    taught = distill(task, feeds, len(paths), Path(arguments["scratch"]), report)
     taught.record.write(folder / "quantization.json")
     onnx.save(taught.model, str(folder / "model.onnx"))
     (folder / "history.json").write_text(json.dumps(asdict(taught.history), indent=1))

@@ -1,0 +1,173 @@
+"""Where a detector's raw outputs hold something, as the teacher sees it.
+
+Raw outputs are not decoded, and what lies behind them belongs to the model: so nothing is assumed
+about it. What is done to one element of a raw output shows in one row of the decoded outputs, and
+what the spec tells of those says how sure the teacher is of that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.machine import usable_cores
+from fqbench.quantize.graph import Graph
+from fqbench.spec import Decode, PPYoloe, YoloV5, YoloX
+
+Array = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+FLOOR = 0.01
+"""What a place counts where the teacher sees nothing: it must not begin to."""
+
+NONE = -1
+
+
+@dataclass(frozen=True)
+class Places:
+    """``outputs``: names of the decoded outputs. ``rows``: of each raw output [1, channels, ...]
+    the row [channels, ...] of the decoded outputs that each element ends in, or ``NONE``."""
+
+    decode: Decode
+    outputs: tuple[str, ...]
+    rows: tuple[Numbers, ...]
+
+    @staticmethod
+    def of(model: onnx.ModelProto, raw: Sequence[str], decode: Decode) -> Places | None:
+        """The places of ``raw``, tensors of ``model``; None where they lead to no known rows."""
+        graph = Graph(model)
+        if not set(raw).isdisjoint(graph.outputs):
+            return None
+        shapes = [graph.shape(name) or () for name in raw]
+        if any(len(shape) != 4 for shape in shapes):
+            return None
+        tail = _Tail(model, raw)
+        start = tail.run([np.zeros(shape, np.float32) for shape in shapes])
+        axes = _row_axes(decode, [output.shape for output in start])
+        if axes is None:
+            return None
+        rows = _rows(tail, shapes, axes)
+        if not any((found > NONE).any() for found in rows):
+            return None
+        return Places(decode, tuple(graph.outputs), rows)
+
+    def confidences(self, outputs: Sequence[Array]) -> Array:
+        """The best score [rows] of each row of the decoded ``outputs`` of one image, 0 to 1."""
+        if isinstance(self.decode, YoloV5 | YoloX):
+            rows = outputs[0][0]
+            found = rows[:, 4] * rows[:, 5:].max(axis=1)
+        elif len(outputs) == 2:
+            found = outputs[1][0].max(axis=0)
+        else:
+            found = outputs[0][0, :, 4:].max(axis=1)
+        return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+
+    def weights(self, confidences: Array) -> list[Array]:
+        """What each element of the raw outputs counts, by ``confidences`` [images, rows]."""
+        nothing = np.zeros((len(confidences), 1), np.float32)
+        known = np.concatenate([confidences, nothing], axis=1) + np.float32(FLOOR)
+        return [known[:, rows] for rows in self.rows]
+
+
+class _Tail:
+    """What lies behind the raw outputs."""
+
+    def __init__(self, model: onnx.ModelProto, raw: Sequence[str]) -> None:
+        graph = Graph(model)
+        needed, nodes = set(graph.outputs), []
+        for node in reversed(model.graph.node):
+            if not needed.isdisjoint(node.output) and set(raw).isdisjoint(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        part = onnx.ModelProto()
+        part.CopyFrom(model)
+        del part.graph.node[:]
+        part.graph.node.extend(reversed(nodes))
+        kept = [value for value in model.graph.input if value.name in needed - {*graph.weights}]
+        del part.graph.input[:]
+        part.graph.input.extend(kept)
+        for name in raw:
+            shape = graph.shape(name)
+            value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            part.graph.input.append(value)
+        self._others = {v.name: np.ones(graph.shape(v.name) or (), np.float32) for v in kept}
+        self._raw = tuple(raw)
+        self._session = open_session(part.SerializeToString(), session_options(usable_cores()))
+
+    def run(self, values: Sequence[Array]) -> list[Array]:
+        """The decoded outputs of raw outputs of these ``values``."""
+        found: list[Array] = self._session.run(
+            None, {**self._others, **dict(zip(self._raw, values, strict=True))}
+        )
+        return found
+
+
+def _row_axes(decode: Decode, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
+    """Which axis of each decoded output is that of its rows; None where the form is not known."""
+    if len(shapes) == 1 and len(shapes[0]) == 3 and isinstance(decode, YoloV5 | YoloX | PPYoloe):
+        return (1,)
+    pair = len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4)
+    return (1, 2) if pair and isinstance(decode, PPYoloe) else None
+
+
+def _rows(
+    tail: _Tail, shapes: Sequence[tuple[int, ...]], axes: Sequence[int]
+) -> tuple[Numbers, ...]:
+    """The row of each element of the raw outputs.
+
+    Several channels may make up one number, as in the distributions of PP-YOLOE's sides: these
+    all count as their place does.
+    """
+    sizes = [shape[2] * shape[3] for shape in shapes]
+    ends = np.cumsum(sizes)
+    places = [
+        np.broadcast_to(np.arange(end - size, end).reshape(shape[2:]), shape)
+        for size, end, shape in zip(sizes, ends, shapes, strict=True)
+    ]
+    channels = [
+        np.broadcast_to(np.arange(shape[1]).reshape(1, -1, 1, 1), shape) for shape in shapes
+    ]
+    found = [np.full((shape[1], size), NONE) for shape, size in zip(shapes, sizes, strict=True)]
+    for axis, place, channel in zip(
+        axes, _origins(tail, places), _origins(tail, channels), strict=True
+    ):
+        count = place.shape[axis]
+        row = np.broadcast_to(
+            np.arange(count).reshape([-1 if i == axis else 1 for i in range(place.ndim)]),
+            place.shape,
+        )
+        for number, (end, size) in enumerate(zip(ends, sizes, strict=True)):
+            inside = (place >= end - size) & (place < end)
+            one = inside & (channel > NONE)
+            all_ = inside & (channel == NONE)
+            found[number][:, place[all_] - (end - size)] = row[all_]
+            found[number][channel[one], place[one] - (end - size)] = row[one]
+    return tuple(rows.reshape(shape[1:]) for rows, shape in zip(found, shapes, strict=True))
+
+
+def _origins(tail: _Tail, numbers: Sequence[Numbers]) -> list[Numbers]:
+    """For each element of the decoded outputs the one number, of those that the elements of the
+    raw outputs have, that it depends on; ``NONE`` where it depends on several or on none.
+
+    Bit by bit: all elements whose number has it are changed at once, then all that do not.
+    """
+    random = np.random.default_rng(0)
+    change = [random.uniform(0.5, 1.5, found.shape).astype(np.float32) for found in numbers]
+    start = tail.run([np.zeros(found.shape, np.float32) for found in numbers])
+    seen = [[np.zeros(output.shape, np.int64) for output in start] for _ in range(2)]
+    bits = int(max(found.max() for found in numbers)).bit_length() or 1
+    for bit in range(bits):
+        for value in range(2):
+            given = [
+                np.where((found >> bit) & 1 == value, c, np.float32(0.0))
+                for found, c in zip(numbers, change, strict=True)
+            ]
+            for codes, output, before in zip(seen[value], tail.run(given), start, strict=True):
+                codes |= (output != before).astype(np.int64) << bit
+    every = (1 << bits) - 1
+    return [np.where(zero ^ one == every, one, NONE) for zero, one in zip(*seen, strict=True)]
