@@ -146,7 +146,8 @@ def _add_models(group: Parser) -> None:
         type=_seconds,
         default=Terms().seconds,
         metavar="S",
-        help=f"for timing a cell, at most (default: {Terms().seconds:g})",
+        help="for timing a cell; six launches are made however long they take (default:"
+        f" {Terms().seconds:g})",
     )
     add_making(group)
     add_selection(group)
