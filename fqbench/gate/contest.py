@@ -57,7 +57,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Timed:
-    """The measurements of a cell: ``again`` is there where the first made it a suspect."""
+    """The measurements of a cell: ``again`` is there where the first left a doubt."""
 
     first: Recorded
     again: Recorded | None = None
@@ -97,7 +97,7 @@ def time_pairs(
     order: random.Random,
     progress: Progress = lambda text, done, total: None,
 ) -> dict[str, Timed]:
-    """Time both sides of each cell in turns, those that look slower once more."""
+    """Time both sides of each cell in turns, once more what does not show to be the same."""
     found = {}
     for number, (cell, pair) in enumerate(pairs.items()):
         progress(f"time {cell}", number, len(pairs))
@@ -225,9 +225,10 @@ def _certainty(timed: Sequence[Timed]) -> Iterable[str]:
     )
     doubted = sum(each.again is not None for each in timed)
     if doubted:
+        verb = "was" if doubted == 1 else "were"
         yield (
-            f"{counted(doubted)} looked slower and {'was' if doubted == 1 else 'were'} measured"
-            " again from the start; the second measurement alone decides."
+            f"{counted(doubted)} did not show to be the same and {verb} measured again from the"
+            " start; the second measurement alone decides."
         )
     speed = reference.speed([each.times for each in recorded])
     if speed is not None:

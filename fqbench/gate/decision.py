@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fqbench.gate import evidence, wording
 from fqbench.gate.evidence import AccuracyEvidence, SpeedEvidence, Tolerances
-from fqbench.gate.multiple import benjamini_hochberg, holm
+from fqbench.gate.multiple import holm
 from fqbench.gate.verdict import Decision, Status, Verdict
 from fqbench.measure import stats
 from fqbench.measure.stats import Launches
@@ -43,23 +43,22 @@ class CellEvidence:
 class _Found:
     """The cells for which a test of all together came out."""
 
-    suspected: frozenset[str]
     slower: frozenset[str]
     faster: frozenset[str]
     less_accurate: frozenset[str]
 
 
 def suspects(evidences: Sequence[SpeedEvidence], tolerances: Tolerances) -> tuple[str, ...]:
-    """Cells to measure again: those whose first measurement looks slower than is tolerated.
+    """Cells to measure again: those that the first measurement does not show to be the same.
 
-    A screen (Benjamini, Hochberg at ``suspect_alpha``), so that little is measured twice for
-    nothing; it calls nothing worse. What cannot be compared is no suspect.
+    They look slower than is tolerated, or are not known well enough, as on a machine that was
+    disturbed. This calls nothing worse. What cannot be compared is no suspect.
     """
-    return _rejected(
-        evidences,
-        lambda e: evidence.p_slower(e, tolerances),
-        benjamini_hochberg,
-        tolerances.suspect_alpha,
+    return tuple(
+        e.cell
+        for e in evidences
+        if evidence.problem(e) is None
+        and evidence.slowdown(e).high > 1 + evidence.tolerated(e, tolerances)
     )
 
 
@@ -72,7 +71,7 @@ def confirmed(evidences: Sequence[SpeedEvidence], tolerances: Tolerances) -> tup
     are no suspects are never called slower. So ``alpha`` holds for all cells together, and the
     fewer suspects there are, the smaller the slow-down that is found.
     """
-    return _rejected(evidences, lambda e: evidence.p_slower(e, tolerances), holm, tolerances.alpha)
+    return _rejected(evidences, lambda e: evidence.p_slower(e, tolerances), tolerances.alpha)
 
 
 def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
@@ -88,11 +87,8 @@ def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
     measured = [c for c in examined if (c.base, c.head) == ("there", "there")]
     first = [c.speed for c in measured if c.speed is not None]
     found = _Found(
-        frozenset(suspects(first, tolerances)),
         frozenset(confirmed([c.again for c in measured if c.again is not None], tolerances)),
-        frozenset(
-            _rejected(first, lambda e: evidence.p_faster(e, tolerances), holm, tolerances.alpha)
-        ),
+        frozenset(_rejected(first, lambda e: evidence.p_faster(e, tolerances), tolerances.alpha)),
         frozenset(_less_accurate(measured, tolerances)),
     )
     return Decision(tuple(_verdict(cell, found, tolerances) for cell in examined))
@@ -101,12 +97,11 @@ def decide(cells: Sequence[CellEvidence], tolerances: Tolerances) -> Decision:
 def _rejected(
     evidences: Sequence[SpeedEvidence],
     p_value: Callable[[SpeedEvidence], float],
-    procedure: Callable[[Sequence[float], float], tuple[bool, ...]],
     alpha: float,
 ) -> tuple[str, ...]:
-    """The cells whose hypothesis a procedure for many rejects, of those that can be compared."""
+    """The cells whose hypothesis Holm's procedure rejects, of those that can be compared."""
     comparable = [e for e in evidences if evidence.problem(e) is None]
-    rejected = procedure([p_value(e) for e in comparable], alpha)
+    rejected = holm([p_value(e) for e in comparable], alpha)
     return tuple(e.cell for e, found in zip(comparable, rejected, strict=True) if found)
 
 
@@ -189,12 +184,12 @@ def _status(
     changed = wording.change(slowdown)
     if cell.cell in found.slower:
         return "slower", f"{changed}, more than {100 * tolerance:.1f} %; measured twice"
-    if cell.again is None and cell.cell in found.suspected:
+    if cell.again is None and slowdown.low > 1 + tolerance:
         return "unclear", f"{changed}, but was not measured again"
     if cell.again is None and cell.cell in found.faster:
         return "faster", changed
     if slowdown.high <= 1 + tolerance:
-        seen = "; looked slower at first, was measured again" if cell.again else ""
+        seen = "; not clear at first, measured again" if cell.again else ""
         return "same", f"{changed}, within {100 * tolerance:.1f} %{seen}"
     return "unclear", wording.unclear(slowdown, tolerance)
 

@@ -18,15 +18,13 @@ class Tolerances:
 
     ``slowdown`` is relative and ``absolute_ms`` in milliseconds: slower is what exceeds both.
     ``points`` is a loss of accuracy in points of 0 to 100. ``alpha`` is the chance that anything
-    at all is called worse on identical code, ``suspect_alpha`` the share of false alarms among
-    the cells that are measured again.
+    at all is called worse on identical code.
     """
 
     slowdown: float = 0.02
     absolute_ms: float = 0.005
     points: float = 0.1
     alpha: float = 0.01
-    suspect_alpha: float = 0.2
 
 
 @dataclass(frozen=True)

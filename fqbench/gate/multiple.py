@@ -1,4 +1,4 @@
-"""Tests of many hypotheses at once: pure functions of p-values."""
+"""Tests of many hypotheses at once: a pure function of p-values."""
 
 from __future__ import annotations
 
@@ -19,16 +19,3 @@ def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
             break
         rejected[index] = True
     return tuple(rejected)
-
-
-def benjamini_hochberg(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
-    """Which hypotheses are rejected; of those, a share of at most ``alpha`` is true on average.
-
-    Benjamini, Hochberg, "Controlling the false discovery rate", Journal of the Royal Statistical
-    Society B 57, 1995; for independent p-values (0 to 1).
-    """
-    count, order = len(p_values), np.argsort(p_values, kind="stable")
-    within = [p_values[i] <= alpha * (rank + 1) / count for rank, i in enumerate(order)]
-    last = max((rank for rank, small in enumerate(within) if small), default=-1)
-    rejected = set(order[: last + 1].tolist())
-    return tuple(i in rejected for i in range(count))
