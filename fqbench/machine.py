@@ -76,6 +76,10 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+MEMORY_SHARE = 0.8
+"""Part of the machine's memory that one child process may use."""
+
+
 def memory_mb() -> int:
     """Memory of the machine in MiB."""
     return int(psutil.virtual_memory().total >> 20)

@@ -248,7 +248,7 @@ def test_what_git_ignores_is_that_of_the_working_tree(repo, built):
 
 def test_code_of_specs_is_allowed_to_both(built):
     for allowed in (False, True):
-        quickly(allow_code=allowed)
+        quickly(matrix=Matrix(allow_code=allowed))
         assert [arguments["allow_code"] for arguments in built.values()] == [allowed] * 2
 
 

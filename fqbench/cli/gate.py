@@ -77,7 +77,6 @@ def _versions(options: argparse.Namespace, terms: Terms, errors: Console) -> Acc
             install=options.install,
             cache=default_root() / "gate",
             progress=progress,
-            allow_code=options.allow_code,
         )
 
 

@@ -18,11 +18,12 @@ from fqbench.cli.selection import matrix_of
 from fqbench.errors import StepError, UsageError
 from fqbench.gate import recording, side
 from fqbench.gate.built import read_built
-from fqbench.gate.contest import BASE, Progress, Terms
+from fqbench.gate.contest import BASE, Terms
 from fqbench.gate.recording import Recording
 from fqbench.gate.selftest import CELLS, Suite, judge, measure, planned
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
+from fqbench.pipeline.step import Progress
 from fqbench.report import gate_selftest as report
 from fqbench.results import write_text
 
@@ -65,7 +66,7 @@ def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Pro
     matrix = matrix_of(options)
     arguments = matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads)
     answer = side.build(
-        {**arguments, "allow_code": options.allow_code},
+        arguments,
         lambda done, total, told="": progress(told, done, total),
     )
     found = read_built("this version", answer, Interpreter.here()).processes

@@ -78,7 +78,11 @@ def selection_of(options: argparse.Namespace, *, models: bool = False) -> Select
 def matrix_of(options: argparse.Namespace) -> Matrix:
     """The cells that options choose, and how their INT8 is made."""
     return Matrix(
-        tuple(options.spec), selection_of(options, models=True), options.data_root, options.method
+        tuple(options.spec),
+        selection_of(options, models=True),
+        options.data_root,
+        options.method,
+        options.allow_code,
     )
 
 

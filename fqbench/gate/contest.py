@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fqbench.gate import figures
@@ -26,13 +26,12 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
+from fqbench.pipeline.step import Progress
 
 BASE, HEAD = "base", "head"
 
 Pair = tuple[Process, Process]
 """What times a cell of BASE, and of HEAD."""
-
-Progress = Callable[[str, int, int], None]
 
 EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=0.8)
 """Of one launch: starting processes takes longer than timing them, so more of it would not help."""
@@ -69,7 +68,7 @@ class Timed:
 
 
 def compete(base: Built, head: Built, terms: Terms, progress: Progress) -> Account:
-    """Time what differs, measure again what looks slower, and judge every cell."""
+    """Time what may differ, once more what does not show to be the same, and judge every cell."""
     cells = [_facts(base, head, cell) for cell in dict.fromkeys(_names(head, base))]
     pairs = {
         facts.cell: (base.processes[facts.cell], head.processes[facts.cell])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fqbench.errors import StepError, UsageError
@@ -12,6 +12,7 @@ from fqbench.gate.contest import BASE, HEAD, Pair, Terms, Timed, time_pairs, wit
 from fqbench.gate.decision import CellEvidence, decide
 from fqbench.gate.replay import Launch, Outcome, Pool, replay
 from fqbench.measure.launches import Process, Recorded
+from fqbench.pipeline.step import Progress
 
 SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
 CELLS = (
@@ -25,8 +26,6 @@ CELLS = (
 """What it is tried on unless cells are chosen: small ones, which noise hits most."""
 
 SLOWED = "fqbench.gate.slowed:time_cell"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

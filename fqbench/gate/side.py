@@ -32,12 +32,16 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Matrix:
-    """Which cells of a version are meant, and how their INT8 is made."""
+    """Which cells of a version are meant, and how their INT8 is made.
+
+    ``allow_code``: specs may name a decoder of their own.
+    """
 
     specs: tuple[Path, ...] = ()
     selection: Selection = field(default_factory=Selection)
     data_root: Path | None = None
     method: str = "offline"
+    allow_code: bool = False
 
     def arguments(
         self,
@@ -54,6 +58,7 @@ class Matrix:
             **{name: list(names) if names else None for name, names in chosen},
             "root": str(place(self.data_root)) if self.data_root is not None else None,
             "method": self.method,
+            "allow_code": self.allow_code,
             "threads": threads,
             "cache": str(cache),
         }
@@ -122,8 +127,7 @@ def _prepared(
     if isinstance(spec, SpecProblem):
         return spec.message
     method: Method = arguments["method"]
-    # An fqbench that knows no such option does not tell.
-    allowed = arguments.get("allow_code", False)
+    allowed: bool = arguments["allow_code"]
     ready = prepare([spec], store, progress, allow_code=allowed, method=method)
     return ready.pipelines[0] if ready.pipelines else "; ".join(ready.problems)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,9 @@ from fqbench.gate.places import Place, place
 from fqbench.gate.refs import Checkout, checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.machine import memory_mb
+from fqbench.pipeline.step import Progress
 
 BUILD_S = 6 * 3600.0
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,10 @@ def compare_versions(
     install: str | None,
     cache: Path,
     progress: Progress,
-    allow_code: bool = False,
 ) -> Account:
     """Compare two versions of the repository of the working folder.
 
-    ``cache``: where environments and artifacts are kept. ``allow_code``: specs may name a decoder
-    of their own. Raises UsageError where nothing can be
+    ``cache``: where environments and artifacts are kept. Raises UsageError where nothing can be
     compared: a version, its environment or a path is not there, or BASE cannot be built. Raises
     StepError where HEAD crashes while it is built.
     """
@@ -78,7 +75,7 @@ def compare_versions(
             arguments = matrix.arguments(
                 side.name, cache / "artifacts", terms.threads, own.__getitem__
             )
-            built.append(_built(side, {**arguments, "allow_code": allow_code}, progress))
+            built.append(_built(side, arguments, progress))
         account = compete(built[0], built[1], terms, progress)
     return replace(account, cautions=(*account.cautions, *_shared(places)))
 

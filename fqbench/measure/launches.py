@@ -19,7 +19,7 @@ from typing import Any, Literal
 from fqbench import isolate
 from fqbench.errors import FqbenchError
 from fqbench.isolate import Conversation, Interpreter
-from fqbench.machine import memory_mb
+from fqbench.machine import MEMORY_SHARE, memory_mb
 from fqbench.measure import reference, stats
 from fqbench.measure.latency import Block, Clock, Effort, take_turns
 from fqbench.measure.pinning import some_cores
@@ -31,8 +31,6 @@ NARROW = 0.01
 Stopped = Literal["narrow", "time"]
 
 ANSWER_S = 300.0
-MEMORY_SHARE = 0.8
-"""Part of the machine's memory that one process may use."""
 
 
 @dataclass(frozen=True)

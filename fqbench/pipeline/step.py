@@ -11,15 +11,12 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
-from fqbench.machine import memory_mb, usable_cores, versions
+from fqbench.machine import MEMORY_SHARE, memory_mb, usable_cores, versions
 
 _log = logging.getLogger(__name__)
 
 STEPS_VERSION = 14
 """Part of every key; raised when a step's result changes for the same inputs."""
-
-MEMORY_SHARE = 0.8
-"""Part of the machine's memory that one child process may use."""
 
 STEP_S = 1800.0
 IMAGE_S = 60.0
