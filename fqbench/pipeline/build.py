@@ -37,7 +37,11 @@ QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
 """Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
 
 RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
-LOWERING = {"onnxruntime": ("onnx", "onnxruntime"), "paddle": ("paddlepaddle", "x2paddle")}
+LOWERING = {
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "paddle": ("paddlepaddle", "x2paddle"),
+    "tensorrt": ("onnx",),
+}
 """Libraries that a step's result depends on."""
 
 
