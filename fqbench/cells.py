@@ -10,7 +10,7 @@ from fqbench.backends import BACKENDS, runtime
 from fqbench.errors import UsageError
 
 Device = Literal["cpu", "gpu"]
-Precision = Literal["fp32", "int8", "int8_all", "int8_file"]
+Precision = Literal["fp32", "fp16", "int8", "int8_all", "int8_file"]
 
 DEVICES: tuple[Device, ...] = get_args(Device)
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")

@@ -36,11 +36,17 @@ PAYING = 0.98
 QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
 """Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
 
+HALF_IMAGES = 4
+"""Calibration images that tell which tensors do not fit float16."""
+
+TENSORRT = ("tensorrt", "tensorrt_rtx")
+"""Backends that share one INT8 form of a model."""
+
 RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
 LOWERING = {
     "onnxruntime": ("onnx", "onnxruntime"),
     "paddle": ("paddlepaddle", "x2paddle"),
-    "tensorrt": ("onnx",),
+    "tensorrt": RUNNING,
 }
 """Libraries that a step's result depends on."""
 
@@ -100,8 +106,12 @@ class Build:
         return self._lowered(cell.backend, everything=False)
 
     def pays(self, cell: Cell) -> bool:
-        """Whether the INT8 form is used: where it is faster than FP32 by more than noise."""
-        return self._spec.speed == "assumed" or self.slowdown(cell) < PAYING
+        """Whether the INT8 form is used: where it is faster than FP32 by more than noise.
+
+        On TensorRT it is: its form does not depend on the GPU, which may not be here.
+        """
+        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
+        return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
         """How many times as long as FP32 the INT8 form takes, timed in turns once."""
@@ -123,18 +133,38 @@ class Build:
         )
         return found["int8"] / found["fp32"]
 
+    def network(self, cell: Cell) -> Artifact:
+        """The ONNX graph that TensorRT builds the engine of ``cell`` from."""
+        if cell.precision in ("int8", "int8_all"):
+            return self._lowered(cell.backend, everything=cell.precision == "int8_all")
+        return self._half if cell.precision == "fp16" else self.canonical
+
+    @cached_property
+    def _half(self) -> Artifact:
+        """The canonical graph in float16."""
+        key, images = self._overflow
+        return self._steps.make(
+            "half",
+            {"canonical": self.canonical.key, **key},
+            {"canonical": str(self.canonical.path), **images},
+            RUNNING,
+            HALF_IMAGES,
+        )
+
     def choice(self, cell: Cell) -> Choice:
         """Which layers of an INT8 cell are in float, and why."""
         return Choice.read(self._chosen(cell.backend).file("choice.json"))
 
     def _lowered(self, backend: str, *, everything: bool) -> Artifact:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
+        backend = _family(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
+        key, images = self._overflow if backend == "tensorrt" else ({}, {})
         return self._steps.make(
             f"lower_{backend}",
-            {**{name: artifact.key for name, artifact in made.items()}, **how},
-            {**{name: str(artifact.path) for name, artifact in made.items()}, **how},
+            {**{name: artifact.key for name, artifact in made.items()}, **how, **key},
+            {**{name: str(artifact.path) for name, artifact in made.items()}, **how, **images},
             LOWERING[backend],
         )
 
@@ -194,6 +224,7 @@ class Build:
 
     def _student(self, backend: str) -> Artifact:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
+        backend = _family(backend)
         images, settings = self._images.distillation, self._spec.distillation
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
@@ -225,6 +256,7 @@ class Build:
 
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
+        backend = _family(backend)
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -232,7 +264,7 @@ class Build:
         limit = None
         if margin is not None and self._spec.weights == "trained":
             limit = error_within(margin.drop, self._spec.metric)
-        measured = self._spec.speed == "measured"
+        measured = self._spec.speed == "measured" and backend not in TENSORRT
         described = {
             **self._reading,
             "decode": self._spec.decode.model_dump(mode="json"),
@@ -266,6 +298,13 @@ class Build:
             "preprocess": self._spec.preprocess.model_dump(mode="json"),
             "inputs": list(self._inputs),
         }
+
+    @property
+    def _overflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Images that tell what does not fit float16, and how they are read: key and arguments."""
+        images = spread(self._images.calibration, HALF_IMAGES)
+        key = {"images": calibration_hash(images), **self._reading}
+        return key, {"images": [str(path) for path in images], **self._reading}
 
     @property
     def _here(self) -> dict[str, Any]:
@@ -317,6 +356,11 @@ class Build:
             {"canonical": str(canonical.path)},
             ("paddlepaddle", "x2paddle"),
         )
+
+
+def _family(backend: str) -> str:
+    """The backend whose choice and lowering ``backend`` shares."""
+    return "tensorrt" if backend in TENSORRT else backend
 
 
 def _digests(spec: ModelSpec) -> list[str]:

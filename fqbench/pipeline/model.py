@@ -109,7 +109,18 @@ class ModelPipeline:
 
     def answers(self, cell: Cell) -> Answers:
         """What ``cell`` answers for each image, and what the runtime ran."""
-        artifact = self.build.artifact(cell)
+        return self._answered(cell, self.build.artifact(cell))
+
+    def emulated(self, cell: Cell) -> Answers:
+        """What the network of a TensorRT ``cell`` answers where ONNX Runtime executes it on the CPU.
+
+        It tells what its scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        """
+        executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
+        return self._answered(executor, self.build.network(cell))
+
+    def _answered(self, cell: Cell, artifact: Artifact) -> Answers:
+        """What ``artifact`` answers, run as that of ``cell``."""
         inputs = {
             **self._described(cell),
             "artifact": artifact.key,

@@ -223,6 +223,40 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     _write_plan(folder, len(Graph(model).layers()), count)
 
 
+@timed
+def lower_tensorrt(arguments: Arguments, report: Report) -> None:
+    """Write the INT8 form of the graph in ``quantization`` for TensorRT into ``folder``.
+
+    Its float parts are in float16, as far as ``images`` allow it.
+    """
+    import onnx
+
+    from fqbench.lower.half import half, large_tensors
+    from fqbench.lower.onnxruntime import layer_counts
+    from fqbench.lower.tensorrt import lower
+
+    folder = Path(arguments["folder"])
+    model, quantization, _ = _quantized(arguments)
+    lowered = lower(model, quantization)
+    large = large_tensors(model, _feeds(arguments, report))
+    onnx.save(half(lowered, large), str(folder / "model.onnx"))
+    _write_plan(folder, *layer_counts(lowered))
+
+
+def half(arguments: Arguments, report: Report) -> None:
+    """Write the float16 form of the graph in ``canonical`` into ``folder``.
+
+    What comes near to the end of float16 on one of ``images`` stays in float32.
+    """
+    import onnx
+
+    from fqbench.lower import half
+
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    large = half.large_tensors(model, _feeds(arguments, report))
+    onnx.save(half.half(model, large), str(Path(arguments["folder"]) / "model.onnx"))
+
+
 def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
     """The graph of a quantization, its record as the choice applies it, and the choice.
 
