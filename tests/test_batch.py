@@ -70,6 +70,30 @@ def test_check_accepts_a_graph_that_treats_images_apart():
     check({"x": (1, 2, 4, 4)}, 3, answering(model), answering(rebatched(model, 3)))
 
 
+@pytest.mark.parametrize(
+    ("answers", "fits"),
+    [
+        ([[np.inf, 1.0], [np.inf, 2.0]], True),
+        ([[np.nan, 1.0], [np.nan, 2.0]], True),
+        ([[np.inf, 1.0], [-np.inf, 2.0]], True),
+        ([[0.0, 1.0], [np.nan, 2.0]], False),
+        ([[0.0, 1.0], [np.inf, 2.0]], False),
+    ],
+)
+def test_answers_that_are_no_numbers_are_compared_too(answers, fits):
+    """Alone, the first image answers 0 where the last two cases have none."""
+    alone = iter(np.float32(answers if fits else [[0.0, 1.0], [0.0, 2.0]]))
+
+    def tell():
+        check({"x": (1, 2)}, 2, lambda _: [next(alone)[None]], lambda _: [np.float32(answers)])
+
+    if fits:
+        tell()
+    else:
+        with pytest.raises(StepError, match="depends on the others"):
+            tell()
+
+
 def test_a_reshape_that_merges_images_is_refused():
     model = graph(
         [helper.make_node("Reshape", ["x", "shape"], ["y"])], ["y"], {"shape": np.array([2, 16])}
