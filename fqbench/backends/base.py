@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,24 @@ BACKENDS = {
     "paddle": "fqbench.backends.paddle:PaddleInference",
     "tensorrt": "fqbench.backends.tensorrt:TensorRT",
 }
+
+
+@dataclass(frozen=True)
+class Split:
+    """Milliseconds of one inference on a GPU, as its own events tell them.
+
+    They do not hold what the host does before and after: copies between its own memories, and
+    waiting for the GPU.
+    """
+
+    host_to_device: float
+    compute: float
+    device_to_host: float
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self.host_to_device + self.compute + self.device_to_host
 
 
 class Runner(Protocol):
@@ -48,6 +67,9 @@ def runtime(name: str) -> Runtime:
     module, _, factory = BACKENDS[name].partition(":")
     made: Runtime = getattr(importlib.import_module(module), factory)()
     return made
+
+
+NO_FP16 = "FP16 is measured with TensorRT only"
 
 
 def missing(package: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import Runner, Tensor, missing
+from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 
 MODEL = "model.onnx"
 
@@ -26,7 +26,7 @@ class OnnxRuntime:
         """See ``Runtime.supports``."""
         if device != "cpu":
             return "fqbench runs ONNX Runtime on the CPU only"
-        return missing("onnxruntime")
+        return NO_FP16 if precision == "fp16" else missing("onnxruntime")
 
     def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import Runner, Tensor, missing
+from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 from fqbench.convert.program import STEM
 
 CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
@@ -30,7 +30,7 @@ class PaddleInference:
         """See ``Runtime.supports``."""
         if device != "cpu":
             return "fqbench runs Paddle Inference on the CPU only"
-        return missing("paddle")
+        return NO_FP16 if precision == "fp16" else missing("paddle")
 
     def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
+from fqbench.errors import StepError
 from fqbench.machine import cpu, versions
 from fqbench.margins import Margins
-from fqbench.measure.latency import Effort
+from fqbench.measure import stats
+from fqbench.measure.launches import Patience, cell_process, narrow, record
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
@@ -33,8 +35,8 @@ THREADS = 1
 PAYING = 0.98
 """INT8 must take less of FP32's time than this to be used: less is noise."""
 
-QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
-"""Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
+BRIEF = Patience(fewest=3, most=8, longest=8.0)
+"""Enough to tell whether INT8 is faster; less than what a reported latency takes."""
 
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
@@ -91,8 +93,12 @@ class Build:
         self.method: Method = "offline" if spec.weights == "synthetic" else method
         self._margins = margins
 
-    def artifact(self, cell: Cell) -> Artifact:
-        """What ``cell``'s backend loads."""
+    def artifact(self, cell: Cell, batch: int = 1) -> Artifact:
+        """What ``cell``'s backend loads to run ``batch`` images at once."""
+        made = self._of_one_image(cell)
+        return made if batch == 1 else self._batched(made, batch)
+
+    def _of_one_image(self, cell: Cell) -> Artifact:
         if cell.precision == "int8_file":
             return self._given(cell.backend)
         if cell.precision == "int8_all":
@@ -114,7 +120,10 @@ class Build:
         return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
-        """How many times as long as FP32 the INT8 form takes, timed in turns once."""
+        """How many times as long as FP32 the INT8 form takes, timed in turns once.
+
+        Raises StepError where one cannot be timed.
+        """
         artifacts = {"fp32": self._fp32(cell.backend), "int8": self.lowered(cell)}
         described = {
             precision: {
@@ -126,12 +135,12 @@ class Build:
             }
             for precision, artifact in artifacts.items()
         }
-        found: dict[str, float] = self._steps.score(
+        found: float = self._steps.score(
             "pays",
             {**{name: a.key for name, a in artifacts.items()}, **self._here},
-            lambda: self._medians(described),
+            lambda: self._slowdown(cell, described),
         )
-        return found["int8"] / found["fp32"]
+        return found
 
     def network(self, cell: Cell) -> Artifact:
         """The ONNX graph that TensorRT builds the engine of ``cell`` from."""
@@ -311,25 +320,32 @@ class Build:
         """What a choice by speed depends on beside the model."""
         return {"cpu": dict(cpu()), "libraries": versions()}
 
-    def _medians(self, cells: dict[str, Any]) -> dict[str, float]:
-        """Median seconds of each of ``cells``, timed in turns."""
-        arguments = {
-            "cells": cells,
-            "effort": asdict(QUICK),
-            "image": str(self._images.calibration[0]),
-            "threads": THREADS,
-        }
-        found: dict[str, list[list[float]]] = self._steps.call(
-            "fqbench.pipeline.steps:time_cells", arguments, text="compare speed", threads=THREADS
+    def _slowdown(self, cell: Cell, described: Mapping[str, Mapping[str, Any]]) -> float:
+        image = self._images.calibration[0]
+        processes = [
+            cell_process(f"{precision} of {cell.id}", precision, loaded, image, THREADS)
+            for precision, loaded in described.items()
+        ]
+        recorded = record(
+            processes, BRIEF, lambda times: narrow([times[p] for p in described if p in times])
         )
-        return {
-            name: median(t for block in blocks for t in block) for name, blocks in found.items()
-        }
+        for reason in recorded.failures.values():
+            raise StepError(reason)
+        return 1 / stats.ratio(recorded.times["fp32"], recorded.times["int8"]).value
 
     def lowering(self, cell: Cell) -> Lowered:
         """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""
         plan = json.loads(self.lowered(cell).file("plan.json").read_text())
         return Lowered(plan["convolutions"], plan["quantized"] if self.pays(cell) else 0)
+
+    def _batched(self, model: Artifact, batch: int) -> Artifact:
+        """An ONNX graph, of one image, for ``batch`` of them."""
+        return self._steps.make(
+            "batched",
+            {"model": model.key, "batch": batch},
+            {"model": str(model.path), "batch": batch},
+            ("onnx",),
+        )
 
     def _fp32(self, backend: str) -> Artifact:
         return self.canonical if backend == "onnxruntime" else self._program
