@@ -265,12 +265,13 @@ def engine(arguments: Arguments, report: Report) -> None:
     from fqbench.backends.tensorrt.network import layer_names
 
     folder, library = Path(arguments["folder"]), LIBRARIES[arguments["backend"]]
-    content, target = Path(arguments["model"], "model.onnx").read_bytes(), arguments["target"]
+    content = Path(arguments["model"], "model.onnx").read_bytes()
+    target, cache = arguments.get("target"), arguments.get("timing_cache")
     built = build(
         library,
         content,
         target=None if target is None else (target[0], target[1]),
-        timing_cache=Path(arguments["timing_cache"]),
+        timing_cache=None if cache is None else Path(cache),
     )
     (folder / ENGINE).write_bytes(built)
     graph = onnx.load_model_from_string(content).graph

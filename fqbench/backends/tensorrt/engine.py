@@ -118,7 +118,7 @@ def _set_sizes(
 
 def _use_cache(config: Any, path: Path | None) -> Any:
     """Let the builder use what the file at ``path`` holds, where that fits; None without a cache."""
-    if path is None or not hasattr(config, "create_timing_cache"):
+    if path is None:
         return None
     stored = b""
     with suppress(OSError):

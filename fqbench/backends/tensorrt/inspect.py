@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.backends.tensorrt.library import Library
-from fqbench.backends.tensorrt.log import last_errors, listener, short
+from fqbench.backends.tensorrt.log import last_errors, listener
 from fqbench.errors import StepError
 
 LAYERS = "layers.json"
@@ -24,7 +24,7 @@ LAYERS = "layers.json"
 PRODUCTS = re.compile(r"corrltn|conv|gemm|fully_connected|matmul|matrixmultiply|fusion", re.I)
 """Kinds of layers that multiply by weights, as either library calls them."""
 
-INT8, FP16, FP32 = "int8", "fp16", "fp32"
+INT8, FP16, FP32, UNKNOWN = "int8", "fp16", "fp32", "unknown"
 TYPES = {"int8": INT8, "half": FP16, "fp16": FP16, "float": FP32, "fp32": FP32}
 """Our names of types, by the words that the libraries use."""
 
@@ -42,7 +42,7 @@ class Layer:
     """One operation of an engine.
 
     ``nodes``: names of the ONNX nodes it stands for; ``reads`` and ``writes``: the types of its
-    operands, data before weights: ``int8``, ``fp16``, ``fp32`` or as the library calls it.
+    operands in the library's order: ``int8``, ``fp16``, ``fp32``, ``unknown`` or as it calls it.
     """
 
     kind: str
@@ -53,14 +53,8 @@ class Layer:
 
 
 def layers(library: Library, engine: bytes) -> tuple[Layer, ...]:
-    """The layers of a serialized ``engine``. Raises StepError where it does not tell them."""
-    found = compiled(engine) if library.ahead else inspected(library, engine)
-    if not found:
-        raise StepError(
-            f"the engine of {library.name} {library.version()} does not tell its layers: whether"
-            " convolutions run in INT8 cannot be checked"
-        )
-    return found
+    """The layers of a serialized ``engine``; none where it does not tell them."""
+    return compiled(engine) if library.ahead else inspected(library, engine)
 
 
 def compiled(engine: bytes) -> tuple[Layer, ...]:
@@ -79,7 +73,7 @@ def _operations(program: str) -> Iterable[Layer]:
         called = _CALLED.match(text)
         if called is not None:
             reads, writes = (
-                tuple(types.get(name, "") for name in _operands(kind, text))
+                tuple(types.get(name, UNKNOWN) for name in _operands(kind, text))
                 for kind in (_READ, _WRITTEN)
             )
             yield Layer(*called.groups(), tuple(_NODE.findall(text)), reads, writes)
@@ -127,7 +121,7 @@ def _type(described: str) -> str:
 def layer_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
     """Of each convolution or fully connected layer, by its ONNX node, the type it multiplies in.
 
-    It is int8 where data and weights are. Raises StepError for one that the engine does not name.
+    It is int8 where data and weights are, and UNKNOWN where no layer of the engine names it.
     """
     found = tuple(found)
     products = [layer for layer in found if PRODUCTS.search(layer.kind)]
@@ -138,18 +132,12 @@ def layer_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
         {node: _multiplied(layer.reads[:2]) for layer in reversed(products) for node in layer.nodes},
         {node: _multiplied(layer.reads) for layer in reversed(found) for node in layer.nodes},
     )
-    result = {}
-    for name in names:
-        kind = next((way[name] for way in ways if name in way), None)
-        if kind is None:
-            raise StepError(f"no layer of the engine stands for {short(name)!r} of the model")
-        result[name] = kind
-    return result
+    return {name: next((way[name] for way in ways if name in way), UNKNOWN) for name in names}
 
 
 def _multiplied(operands: tuple[str, ...]) -> str:
     """The type of a product: codes that meet a number of another type are dequantized for it."""
-    return next((kind for kind in operands if kind != INT8), INT8 if operands else "")
+    return next((kind for kind in operands if kind != INT8), INT8 if operands else UNKNOWN)
 
 
 def int8_layers(types: Mapping[str, str]) -> frozenset[str]:

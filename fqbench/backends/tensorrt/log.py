@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 SHOWN = 300
@@ -16,8 +17,17 @@ def short(text: str, limit: int = SHOWN) -> str:
 
 
 def listener(library: Any) -> Any:
-    """A logger for ``library`` (its module) that keeps errors, as texts, in ``errors``."""
+    """The logger of this process for ``library``, its module: keeps errors as texts in ``errors``.
 
+    There is one, since TensorRT ignores a second that comes while the first is in use.
+    """
+    found = _listener(library)
+    found.errors.clear()
+    return found
+
+
+@cache
+def _listener(library: Any) -> Any:
     class Listener(library.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             library.ILogger.__init__(self)
