@@ -30,16 +30,20 @@ def test_matrix_is_in_the_order_model_backend_device_precision():
         "one-tensorrt-cpu-int8",
         "one-tensorrt-gpu-fp32",
         "one-tensorrt-gpu-int8",
+        "one-tensorrt_rtx-cpu-fp32",
+        "one-tensorrt_rtx-cpu-int8",
+        "one-tensorrt_rtx-gpu-fp32",
+        "one-tensorrt_rtx-gpu-int8",
     ]
 
 
 def test_matrix_takes_one_model_after_the_other():
-    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 12 + ["two"] * 12
+    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 16 + ["two"] * 16
     assert matrix([]) == ()
 
 
 def test_ids_are_unique():
-    assert len(set(ids(matrix(MODELS)))) == 24
+    assert len(set(ids(matrix(MODELS)))) == 32
 
 
 def test_default_is_all_that_runs_and_nothing_else():
@@ -110,7 +114,8 @@ def test_order_and_repetition_of_names_do_not_matter():
         (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
         (
             Selection(backends=("paddle", "openvino")),
-            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt",
+            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt, "
+            "tensorrt_rtx",
         ),
         (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
         (

@@ -49,7 +49,7 @@ class TestList:
         expected = [
             f"{model}-{backend}-{device}-{precision}"
             for model in zoo.embedded_names()
-            for backend in ("onnxruntime", "paddle", "tensorrt")
+            for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
             for device in ("cpu", "gpu")
             for precision in ("fp32", "int8")
         ]
@@ -60,7 +60,7 @@ class TestList:
         lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
         states = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if "run" in line}
         name = zoo.embedded_names()[0]
-        assert len(states) == 12
+        assert len(states) == 16
         assert states[f"{name}-onnxruntime-cpu-int8"] == "runs here"
         assert states[f"{name}-tensorrt-cpu-int8"] == (
             "cannot run: TensorRT runs on NVIDIA GPUs only"
@@ -87,13 +87,13 @@ class TestList:
     def test_models_of_specs_take_the_place_of_the_embedded(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path)) == 0
         out = capsys.readouterr().out
-        assert out.count("tiny-") == 12
+        assert out.count("tiny-") == 16
         assert zoo.embedded_names()[0] not in out
 
     def test_unusable_spec_beside_a_good_one(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
         captured = capsys.readouterr()
-        assert captured.out.count("tiny-") == 12
+        assert captured.out.count("tiny-") == 16
         assert sentences(captured.err) == [
             f"fqbench: cannot read spec file {tmp_path / 'no.yaml'}: No such file or directory"
         ]

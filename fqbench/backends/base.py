@@ -16,6 +16,7 @@ BACKENDS = {
     "onnxruntime": "fqbench.backends.onnxruntime:OnnxRuntime",
     "paddle": "fqbench.backends.paddle:PaddleInference",
     "tensorrt": "fqbench.backends.tensorrt:TensorRT",
+    "tensorrt_rtx": "fqbench.backends.tensorrt:TensorRTForRTX",
 }
 
 
@@ -38,8 +39,11 @@ class Runtime(Protocol):
         """None where such a cell can run on this machine, else the reason why not."""
         ...
 
-    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
-        """Load the artifact in ``folder``. Imports native code: call it in a child process."""
+    def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
+        """Load the artifact in ``folder``. Imports native code: call it in a child process.
+
+        Raises StepError where it cannot be loaded.
+        """
         ...
 
 

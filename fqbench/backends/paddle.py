@@ -28,11 +28,13 @@ class PaddleInference:
 
     def supports(self, device: str, precision: str) -> str | None:
         """See ``Runtime.supports``."""
+        if precision == "fp16":
+            return "fqbench runs FP16 on TensorRT only"
         if device != "cpu":
             return "fqbench runs Paddle Inference on the CPU only"
         return missing("paddle")
 
-    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+    def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         return _Predictor(folder, precision, threads)
 

@@ -106,6 +106,7 @@ class Build:
             precision: {
                 "artifact": str(artifact.path),
                 "backend": cell.backend,
+                "device": cell.device,
                 "precision": precision,
                 "preprocess": self._spec.preprocess.model_dump(mode="json"),
                 "inputs": list(self._inputs),

@@ -277,5 +277,6 @@ class ModelPipeline:
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
             "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
             "backend": cell.backend,
+            "device": cell.device,
             "precision": ("int8_file" if given else "int8") if runs_int8 else "fp32",
         }

@@ -281,7 +281,7 @@ def predict(arguments: Arguments, report: Report) -> None:
     from fqbench.measure.evaluation import Evaluation, reported, share
     from fqbench.measure.prediction import write_predictions
 
-    shared = share(arguments["backend"], arguments["cores"])
+    shared = share(arguments["backend"], arguments["device"], arguments["cores"])
     evaluation = Evaluation.of(arguments, shared.workers)
     runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
     folder, samples = Path(arguments["folder"]), arguments["samples"]
