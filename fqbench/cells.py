@@ -10,11 +10,11 @@ from fqbench.backends import BACKENDS, runtime
 from fqbench.errors import UsageError
 
 Device = Literal["cpu", "gpu"]
-Precision = Literal["fp32", "int8", "int8_all", "int8_file"]
+Precision = Literal["fp32", "fp16", "int8", "int8_all", "int8_file"]
 
 DEVICES: tuple[Device, ...] = get_args(Device)
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
-"""What every model has.
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+"""What every model has, where the backend runs it.
 
 ``int8_all`` is INT8 with no layer left in float that the spec does not name; ``int8_file`` is INT8
 as a file of the user's own holds it.
@@ -59,8 +59,8 @@ class Selection:
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
         """The chosen cells, in the order model, backend, device, precision.
 
-        Cells that cannot run are part of it only where a backend or device was named of which
-        no cell can run: whoever named it is told why. Raises UsageError for an unknown name.
+        Cells that cannot run are part of it only where a backend, device or precision was named
+        of which no cell can run: whoever named it is told why. Raises UsageError for unknown names.
         """
         chosen = matrix(
             _chosen("model", self.models, models),
@@ -71,10 +71,14 @@ class Selection:
         runnable = {cell for cell in chosen if cell.unsupported is None}
         idle_backends = set(self.backends or ()) - {cell.backend for cell in runnable}
         idle_devices = set(self.devices or ()) - {cell.device for cell in runnable}
+        idle_precisions = set(self.precisions or ()) - {cell.precision for cell in runnable}
         return tuple(
             cell
             for cell in chosen
-            if cell in runnable or cell.backend in idle_backends or cell.device in idle_devices
+            if cell in runnable
+            or cell.backend in idle_backends
+            or cell.device in idle_devices
+            or cell.precision in idle_precisions
         )
 
 

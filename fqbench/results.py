@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
 from fqbench.measure.launches import Stopped
@@ -32,6 +33,7 @@ class Row:
     the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
     since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
+    ``batch``: images of one inference as it was timed; ``split``: its parts on a GPU.
     """
 
     cell: Cell
@@ -40,6 +42,8 @@ class Row:
     weights: str = "trained"
     method: str | None = None
     latency: Latency | None = None
+    batch: int = 1
+    split: Split | None = None
     launches: int | None = None
     stopped: Stopped | None = None
     pinned: bool | None = None
@@ -87,6 +91,8 @@ class Row:
             "weights": self.weights,
             "method": self.method,
             "latency_ms": _latency(self.latency),
+            "batch": self.batch,
+            "split_ms": _split(self.split),
             "launches": self.launches,
             "stopped": self.stopped,
             "pinned": self.pinned,
@@ -169,6 +175,10 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     if interval is None:
         return None
     return {"value": interval.value, "ci95": [interval.low, interval.high]}
+
+
+def _split(split: Split | None) -> dict[str, float] | None:
+    return None if split is None else {**asdict(split), "total": split.total}
 
 
 def _latency(latency: Latency | None) -> dict[str, Any] | None:

@@ -119,8 +119,9 @@ def _split(inputs, attributes):
 
 def _slice(inputs, attributes):
     places = [slice(None)] * inputs[0].ndim
-    for start, end, axis in zip(*(each.tolist() for each in inputs[1:4]), strict=True):
-        places[axis] = slice(start, end)
+    steps = inputs[4] if len(inputs) > 4 else np.ones_like(inputs[1])
+    for start, end, axis, step in zip(*(i.tolist() for i in (*inputs[1:4], steps)), strict=True):
+        places[axis] = slice(start, end, step)
     return inputs[0][tuple(places)]
 
 
@@ -138,6 +139,7 @@ OPERATORS = {
     "Relu": lambda i, a: np.maximum(i[0], 0.0),
     "LeakyRelu": lambda i, a: np.where(_real(i[0]) < 0, a.get("alpha", 0.01), 1.0) * i[0],
     "Clip": _clip,
+    "Tanh": lambda i, a: np.tanh(_real(i[0])),
     "Sigmoid": lambda i, a: 1.0 / (1.0 + np.exp(-_real(i[0]))),
     "Mul": lambda i, a: _real(i[0]) * _real(i[1]),
     "Add": lambda i, a: _real(i[0]) + _real(i[1]),

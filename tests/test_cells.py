@@ -18,32 +18,20 @@ def test_id_names_every_dimension():
 
 def test_matrix_is_in_the_order_model_backend_device_precision():
     assert ids(matrix(["one"])) == [
-        "one-onnxruntime-cpu-fp32",
-        "one-onnxruntime-cpu-int8",
-        "one-onnxruntime-gpu-fp32",
-        "one-onnxruntime-gpu-int8",
-        "one-paddle-cpu-fp32",
-        "one-paddle-cpu-int8",
-        "one-paddle-gpu-fp32",
-        "one-paddle-gpu-int8",
-        "one-tensorrt-cpu-fp32",
-        "one-tensorrt-cpu-int8",
-        "one-tensorrt-gpu-fp32",
-        "one-tensorrt-gpu-int8",
-        "one-tensorrt_rtx-cpu-fp32",
-        "one-tensorrt_rtx-cpu-int8",
-        "one-tensorrt_rtx-gpu-fp32",
-        "one-tensorrt_rtx-gpu-int8",
+        f"one-{backend}-{device}-{precision}"
+        for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
+        for device in ("cpu", "gpu")
+        for precision in ("fp32", "fp16", "int8")
     ]
 
 
 def test_matrix_takes_one_model_after_the_other():
-    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 16 + ["two"] * 16
+    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 24 + ["two"] * 24
     assert matrix([]) == ()
 
 
 def test_ids_are_unique():
-    assert len(set(ids(matrix(MODELS)))) == 32
+    assert len(set(ids(matrix(MODELS)))) == 48
 
 
 def test_default_is_all_that_runs_and_nothing_else():
@@ -64,8 +52,10 @@ def test_default_is_all_that_runs_and_nothing_else():
             Selection(backends=("tensorrt",)),
             [
                 "one-tensorrt-cpu-fp32",
+                "one-tensorrt-cpu-fp16",
                 "one-tensorrt-cpu-int8",
                 "one-tensorrt-gpu-fp32",
+                "one-tensorrt-gpu-fp16",
                 "one-tensorrt-gpu-int8",
             ],
         ),
@@ -75,13 +65,17 @@ def test_default_is_all_that_runs_and_nothing_else():
         ),
         (
             Selection(backends=("paddle",), devices=("gpu",)),
-            ["one-paddle-gpu-fp32", "one-paddle-gpu-int8"],
+            ["one-paddle-gpu-fp32", "one-paddle-gpu-fp16", "one-paddle-gpu-int8"],
         ),
         (
             Selection(backends=("paddle",), devices=("cpu", "gpu"), precisions=("fp32",)),
             ["one-paddle-cpu-fp32", "one-paddle-gpu-fp32"],
         ),
         (Selection(backends=("paddle",), precisions=("int8",)), ["one-paddle-cpu-int8"]),
+        (
+            Selection(backends=("paddle",), devices=("cpu",), precisions=("fp16", "int8")),
+            ["one-paddle-cpu-fp16", "one-paddle-cpu-int8"],
+        ),
         (
             Selection(devices=("cpu",), precisions=("fp32",)),
             ["one-onnxruntime-cpu-fp32", "one-paddle-cpu-fp32"],
@@ -114,13 +108,12 @@ def test_order_and_repetition_of_names_do_not_matter():
         (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
         (
             Selection(backends=("paddle", "openvino")),
-            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt, "
-            "tensorrt_rtx",
+            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt",
         ),
         (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
         (
             Selection(precisions=("int4",)),
-            "there is no precision 'int4': the precisions are fp32, int8",
+            "there is no precision 'int4': the precisions are fp32, fp16, int8",
         ),
     ],
 )

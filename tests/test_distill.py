@@ -14,6 +14,7 @@ from fqbench.distill.history import BROKEN, LAST, REACHED
 from fqbench.distill.schedule import batch, is_held_out
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
+from fqbench.lower import tensorrt
 from fqbench.lower.onnxruntime import lower
 from fqbench.lower.symmetric import symmetric
 from fqbench.quantize.adapt import adapted
@@ -90,6 +91,7 @@ FORMS = {
     "base": {},
     "float_silu": {"float_silu": True},
     "paddle": {"backend": "paddle"},
+    "tensorrt": {"backend": "tensorrt"},
     "in_float": {"float_layers": {"n_conv3": ACCURACY}},
 }
 TRAININGS = {
@@ -172,10 +174,9 @@ def trained(tmp_path_factory):
     return Trained(folder, run(folder, TRAININGS))
 
 
-def lowered(backend, model, record):
-    if backend == "onnxruntime":
-        return lower(model, record)
-    return symmetric(model, record)
+def lowered(backend, model, record, **form):
+    lowering = {"onnxruntime": lower, "paddle": symmetric, "tensorrt": tensorrt.lower}
+    return lowering[backend](model, record, **form)
 
 
 def relative(wanted, found):
@@ -194,7 +195,7 @@ def answers(model, names, feeds):
 # What is learnt
 
 
-@pytest.mark.parametrize("name", ["base", "float_silu", "paddle", "in_float", "one_image"])
+@pytest.mark.parametrize("name", ["base", "float_silu", "paddle", "tensorrt", "in_float", "one_image"])
 def test_the_student_answers_nearer_to_the_teacher(trained, name):
     start, *_, last = trained.errors(name)
     assert last < 0.95 * start
@@ -203,7 +204,7 @@ def test_the_student_answers_nearer_to_the_teacher(trained, name):
     assert end < first
 
 
-@pytest.mark.parametrize("name", ["base", "paddle"])
+@pytest.mark.parametrize("name", ["base", "paddle", "tensorrt"])
 def test_what_was_evaluated_is_the_lowered_graph_on_images_held_out(trained, name):
     model, record = trained.student(name)
     source = trained.source("detector")
@@ -225,11 +226,8 @@ def test_the_student_rounds_as_the_lowered_graph_does(trained, name):
     record = replace(trained.record("detector"), float_layers=asked["float_layers"])
     names = raw_outputs(Graph(source))
     feeds = trained.images("detector")
-    model = (
-        lower(source, record, float_silu=asked["float_silu"])
-        if asked["backend"] == "onnxruntime"
-        else symmetric(source, record)
-    )
+    form = {"float_silu": True} if asked["float_silu"] else {}
+    model = lowered(asked["backend"], source, record, **form)
     taught = [i for i in range(IMAGES) if not is_held_out(i, IMAGES)]
     chosen = [feeds[taught[place]] for place in batch(0, len(taught), 4)]
     every = answers(source, names, feeds)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fqbench.measure import pinning
-from fqbench.measure.pinning import pin, some_cores
+from fqbench.measure.pinning import pin, pinned, some_cores
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores"
@@ -64,3 +64,13 @@ def test_cores_are_drawn_from_those_that_may_be_used(monkeypatch, count, chosen)
 def test_a_system_without_affinity_has_no_cores_to_bind_to(monkeypatch):
     monkeypatch.delattr(pinning.os, "sched_getaffinity", raising=False)
     assert some_cores(1, random.Random(0)) == ()
+
+
+@needs_affinity
+def test_pinned_binds_inside_and_lets_go_after(unbound):
+    usable = os.sched_getaffinity(0)
+    inside = []
+    with pytest.raises(KeyError), pinned(1):
+        raise KeyError(inside.append(os.sched_getaffinity(0)))
+    assert len(inside[0]) == 1
+    assert os.sched_getaffinity(0) == usable

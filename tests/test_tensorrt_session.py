@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fqbench.backends.base import Split
 from fqbench.backends.cuda import CudaError
 from fqbench.backends.tensorrt.binding import Names
-from fqbench.backends.tensorrt.session import Session, Split
+from fqbench.backends.tensorrt.session import Session
 from fqbench.errors import StepError
 from tests.cuda_stand_in import CudaStandIn, out_of_memory
 from tests.tensorrt_stand_in import Arrays, Failures, Mode, ModuleStandIn, Place, TensorStandIn

@@ -1,5 +1,5 @@
 """Runtimes behind one contract: supports, prepare, run."""
 
-from fqbench.backends.base import BACKENDS, Runner, Runtime, runtime
+from fqbench.backends.base import BACKENDS, Runner, Runtime, Split, runtime
 
-__all__ = ["BACKENDS", "Runner", "Runtime", "runtime"]
+__all__ = ["BACKENDS", "Runner", "Runtime", "Split", "runtime"]

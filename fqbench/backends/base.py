@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,24 @@ BACKENDS = {
     "tensorrt": "fqbench.backends.tensorrt:TensorRT",
     "tensorrt_rtx": "fqbench.backends.tensorrt:TensorRTForRTX",
 }
+
+
+@dataclass(frozen=True)
+class Split:
+    """Milliseconds of one inference on a GPU, as its own events tell them.
+
+    They do not hold what the host does before and after: copies between its own memories, and
+    waiting for the GPU. Without a CUDA graph ``compute`` holds the starting of kernels.
+    """
+
+    host_to_device: float
+    compute: float
+    device_to_host: float
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self.host_to_device + self.compute + self.device_to_host
 
 
 class Runner(Protocol):
@@ -52,6 +71,9 @@ def runtime(name: str) -> Runtime:
     module, _, factory = BACKENDS[name].partition(":")
     made: Runtime = getattr(importlib.import_module(module), factory)()
     return made
+
+
+NO_FP16 = "FP16 is measured with TensorRT only"
 
 
 def missing(package: str) -> str | None:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import Runner, Tensor, missing
+from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 from fqbench.backends.nvidia import count_as_nvml, why_no_gpu
 from fqbench.errors import StepError
 
@@ -26,9 +26,9 @@ CUDA_OPTIONS = {"device_id": 0, "use_tf32": 0}
 """Float32 is float32: TF32 keeps ten bits of a factor's mantissa."""
 
 GPU_PACKAGE = "onnxruntime-gpu"
-INSTALL_GPU = f"pip install --force-reinstall --no-deps {GPU_PACKAGE}"
-"""The packages onnxruntime and onnxruntime-gpu write into one folder: the last one installed is
-the one that is imported."""
+INSTALL_GPU = f"pip uninstall onnxruntime, then pip install '{GPU_PACKAGE}[cuda,cudnn]'"
+"""Both packages write into one folder: with both installed, the last one is what is imported, or
+parts of each."""
 
 
 class OnnxRuntime:
@@ -37,7 +37,7 @@ class OnnxRuntime:
     def supports(self, device: str, precision: str) -> str | None:
         """See ``Runtime.supports``."""
         if precision == "fp16":
-            return "fqbench runs FP16 on TensorRT only"
+            return NO_FP16
         if device == "cpu":
             return missing("onnxruntime")
         if precision != "fp32":

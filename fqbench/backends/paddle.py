@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import Runner, Tensor, missing
+from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 from fqbench.convert.program import STEM
 
 CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
@@ -28,11 +28,9 @@ class PaddleInference:
 
     def supports(self, device: str, precision: str) -> str | None:
         """See ``Runtime.supports``."""
-        if precision == "fp16":
-            return "fqbench runs FP16 on TensorRT only"
         if device != "cpu":
             return "fqbench runs Paddle Inference on the CPU only"
-        return missing("paddle")
+        return NO_FP16 if precision == "fp16" else missing("paddle")
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""

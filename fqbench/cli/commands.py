@@ -65,7 +65,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             complain(errors, problem)
         for pipeline in ready.pipelines:
             cells = selection.cells([pipeline.spec.name])
-            outcome += run_model(pipeline, Plan(cells, margins, threads=options.threads))
+            plan = Plan(cells, margins, threads=options.threads, batch=options.batch)
+            outcome += run_model(pipeline, plan)
             results = _write(options.out, options.threads, outcome)
     if outcome.rows:
         terminal.show(results, Console())

@@ -13,7 +13,7 @@ from rich.logging import RichHandler
 
 from fqbench import __version__
 from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
-from fqbench.cli.selection import add_making, add_selection
+from fqbench.cli.selection import add_making, add_selection, positive
 from fqbench.errors import FqbenchError, UsageError
 
 USAGE_ERROR = 2
@@ -66,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_selection(run)
     add_making(run)
+    run.add_argument(
+        "--batch",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="images of one inference that is timed on a GPU (default: 1)",
+    )
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from fqbench.lower import symmetric, tensorrt_plan
 from fqbench.lower.onnxruntime import planned
-from fqbench.lower.symmetric import rounded_tensors
+from fqbench.lower.pairs import Rounding as Symmetric
 from fqbench.quantize.affine import Affine
 from fqbench.quantize.record import Quantization
 
@@ -45,7 +46,9 @@ def roundings(
     """Where ``backend`` rounds ``model``, as the lowering for it does."""
     if backend == "onnxruntime":
         return _of_onnxruntime(model, quantization, float_silu=float_silu)
-    return _of_others(model, quantization)
+    own = backend == "tensorrt"
+    rounded_tensors = tensorrt_plan.rounded_tensors if own else symmetric.rounded_tensors
+    return _without_zero_points(*rounded_tensors(model, quantization))
 
 
 def _of_onnxruntime(
@@ -68,9 +71,7 @@ def _of_onnxruntime(
     return Roundings(tuple(found), plan.convolutions | plan.heads)
 
 
-def _of_others(model: onnx.ModelProto, quantization: Quantization) -> Roundings:
-    """Without zero points, and what convolutions read or add up only."""
-    layers, tensors = rounded_tensors(model, quantization)
+def _without_zero_points(layers: frozenset[str], tensors: Mapping[str, Symmetric]) -> Roundings:
     found = []
     for name, rounding in sorted(tensors.items()):
         zero = SIGNED_ZERO if rounding.codes.zero_point.dtype == np.int8 else 0

@@ -21,6 +21,7 @@ _FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
 
 _ROWS: tuple[tuple[str, Callable[[Row], object]], ...] = (
     ("processes bound to cores", lambda row: row.pinned),
+    ("images at once", lambda row: row.batch),
     ("data set", lambda row: row.dataset),
     ("images", lambda row: row.hashes.get("images")),
     ("labels", lambda row: row.hashes.get("truth")),

@@ -122,6 +122,7 @@ class Row(Record):
     weights: Text | None = None
     method: Text | None = None
     latency_ms: Times | None = None
+    batch: Count = 1
     in_kernels: Factor | None = None
     launches: Count | None = None
     pinned: Annotated[bool, Field(strict=True)] | None = None

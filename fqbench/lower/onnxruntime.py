@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from fqbench.lower.pairs import drop_unread
 from fqbench.lower.plan import Plan, make_plan
 from fqbench.lower.ranges import activation_affines
 from fqbench.lower.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
@@ -73,10 +74,8 @@ class _Writer:
             self._node(node)
         del result.graph.node[:]
         result.graph.node.extend(self._nodes)
-        used = {name for node in self._nodes for name in node.input}
-        kept = [t for t in result.graph.initializer if t.name in used]
-        del result.graph.initializer[:]
-        result.graph.initializer.extend([*kept, *self._initializers.values()])
+        drop_unread(result.graph)
+        result.graph.initializer.extend(self._initializers.values())
         del result.graph.value_info[:]
         onnx.checker.check_model(result)
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS, uint8_affine
+from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS, as_half, uint8_affine
 from fqbench.quantize.algorithms import Range
 
 
@@ -19,6 +20,14 @@ class Codes:
 
     scale: np.float32
     zero_point: np.uint8 | np.int8
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How a tensor is rounded, and the names of the nodes that read it rounded."""
+
+    codes: Codes
+    readers: frozenset[str]
 
 
 def affine_codes(ends: Range) -> Codes:
@@ -34,17 +43,65 @@ def symmetric_codes(ends: Range) -> Codes:
     return Codes(np.float32(ends.amax / INT8_MAX), np.int8(0))
 
 
+def int8_codes(ends: Range) -> Codes:
+    """Signed codes without a zero point, their scale one that float16 holds."""
+    return Codes(as_half(ends.amax / INT8_MAX)[()], np.int8(0))
+
+
+def with_pairs(
+    model: onnx.ModelProto,
+    roundings: Mapping[str, Rounding],
+    layers: Container[str],
+    weight: Callable[[onnx.GraphProto, onnx.NodeProto], str],
+) -> onnx.ModelProto:
+    """``model`` with tensors rounded for those nodes that ``roundings`` names, by the tensor.
+
+    Of ``layers`` the weight is what ``weight`` appends to the graph it is given; it returns the
+    tensor's name.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    del result.graph.node[:]
+    paired: set[str] = set()
+    for node in model.graph.node:
+        added = onnx.NodeProto()
+        added.CopyFrom(node)
+        for place, name in enumerate(node.input):
+            if name not in roundings or node.name not in roundings[name].readers:
+                continue
+            if name not in paired:
+                paired.add(name)
+                add_pair(result.graph, name, f"{name}__rounded", roundings[name].codes)
+            added.input[place] = f"{name}__rounded"
+        if node.name in layers:
+            added.input[1] = weight(result.graph, node)
+        result.graph.node.append(added)
+    return result
+
+
 def add_pair(graph: onnx.GraphProto, source: str, target: str, codes: Codes) -> None:
     """Append nodes that round ``source`` to ``codes`` and back, into ``target``."""
     names = [f"{target}__scale", f"{target}__zero_point"]
     for name, value in zip(names, (codes.scale, codes.zero_point), strict=True):
         graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
     code = f"{target}__codes"
-    graph.node.append(helper.make_node("QuantizeLinear", [source, *names], [code]))
-    graph.node.append(helper.make_node("DequantizeLinear", [code, *names], [target]))
+    graph.node.extend(
+        [
+            helper.make_node("QuantizeLinear", [source, *names], [code], f"{target}__q"),
+            helper.make_node("DequantizeLinear", [code, *names], [target], f"{target}__dq"),
+        ]
+    )
 
 
 def add_constant(graph: onnx.GraphProto, name: str, value: NDArray[np.float32]) -> None:
     """Append a float32 constant."""
     stored = np.ascontiguousarray(value, dtype=np.float32)
     graph.initializer.append(numpy_helper.from_array(stored, name))
+
+
+def drop_unread(graph: onnx.GraphProto) -> None:
+    """Drop the constants that no node reads."""
+    read = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)

@@ -1,13 +1,13 @@
 """Which tensors a runtime with one scale for each holds in the same scale.
 
-Paddle's passes carry a scale through operators that only move, choose or average values, both
+Which operators carry a scale on depends on the runtime. Paddle's passes carry a scale through operators that only move, choose or average values, both
 ways, and give the parts of a concatenation that of its result. What is written here is what they
 make of it, so that none of them finds two scales for one tensor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import onnx
@@ -16,6 +16,9 @@ from fqbench.lower.ranges import keeps_scale
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.graph import ACTIVATIONS_THAT_FUSE, Graph
 from fqbench.quantize.record import Quantization
+
+Tied = Callable[[Graph, onnx.NodeProto], list[str]]
+"""The tensors that a node holds in one scale; empty where it computes."""
 
 CARRIES_SCALE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Slice")
 
@@ -47,12 +50,26 @@ def shared_ranges(
     its range allows. What is not the activation of a convolution by itself has signed codes, even
     where it is never negative.
     """
+    group = tied_groups(graph, read, _tied)
+    found = {}
+    for name in read:
+        amax = max(ranges[tied].amax for tied in group[name] if tied in read)
+        low = ranges[name].low if _is_activation(graph, name) else min(ranges[name].low, -amax)
+        found[name] = replace(ranges[name], low=low, amax=amax)
+    return found
+
+
+def tied_groups(graph: Graph, read: Collection[str], tied: Tied) -> dict[str, set[str]]:
+    """All tensors that share a scale with each, ``read`` and what it is tied to.
+
+    A concatenation ties its parts where something reads the whole in a scale.
+    """
     group = {name: {name} for name in read}
     changed = True
     while changed:
         changed = False
         for node in reversed(graph.model.graph.node):
-            names = _tied(graph, node)
+            names = tied(graph, node)
             if not names:
                 continue
             known = node.output[:1] if node.op_type == "Concat" else names
@@ -60,12 +77,7 @@ def shared_ranges(
             if any(name in group for name in known) and group.get(names[0]) != merged:
                 group.update(dict.fromkeys(merged, merged))
                 changed = True
-    found = {}
-    for name in read:
-        amax = max(ranges[tied].amax for tied in group[name] if tied in read)
-        low = ranges[name].low if _is_activation(graph, name) else min(ranges[name].low, -amax)
-        found[name] = replace(ranges[name], low=low, amax=amax)
-    return found
+    return group
 
 
 def _is_activation(graph: Graph, name: str) -> bool:

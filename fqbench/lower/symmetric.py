@@ -5,26 +5,16 @@ The result is an ONNX graph for any runtime: weights lie on their int8 grid, bia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.pairs import Codes, add_constant, add_pair, symmetric_codes
+from fqbench.lower.pairs import Rounding, add_constant, symmetric_codes, with_pairs
 from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize import affine
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """How a tensor is rounded, and the names of the nodes that read it rounded."""
-
-    codes: Codes
-    readers: frozenset[str]
 
 
 def rounded_tensors(
@@ -55,26 +45,13 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     quantized, roundings = rounded_tensors(model, quantization)
     source = adapted(model, quantization, quantized)
     graph = Graph(source)
-    result = onnx.ModelProto()
-    result.CopyFrom(source)
-    del result.graph.node[:]
-    paired: set[str] = set()
-    for node in source.graph.node:
-        added = onnx.NodeProto()
-        added.CopyFrom(node)
-        for place, name in enumerate(node.input):
-            if name not in roundings or node.name not in roundings[name].readers:
-                continue
-            if name not in paired:
-                paired.add(name)
-                add_pair(result.graph, name, f"{name}__rounded", roundings[name].codes)
-            added.input[place] = f"{name}__rounded"
-        if node.name in quantized:
-            weight = f"{node.name}__rounded"
-            add_constant(result.graph, weight, rounded_weight(graph, node, quantization))
-            added.input[1] = weight
-        result.graph.node.append(added)
-    return result
+
+    def weight(target: onnx.GraphProto, node: onnx.NodeProto) -> str:
+        name = f"{node.name}__rounded"
+        add_constant(target, name, rounded_weight(graph, node, quantization))
+        return name
+
+    return with_pairs(source, roundings, quantized, weight)
 
 
 def _written(graph: Graph, convolution: onnx.NodeProto) -> str:

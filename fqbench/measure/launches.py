@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from fqbench import isolate
@@ -49,6 +50,19 @@ class Process:
     threads: int = 1
     block: float | None = None
     interpreter: Interpreter = field(default_factory=Interpreter.here)
+
+
+def cell_process(
+    name: str, side: str, cell: Mapping[str, Any], image: Path, threads: int
+) -> Process:
+    """What times ``cell``, as ``measure.loaded`` loads it, on ``image`` and calls it ``side``."""
+    return Process(
+        name=f"timing {name}",
+        sides=(side,),
+        function="fqbench.measure.stopwatch:time_cell",
+        arguments={"side": side, "cell": dict(cell), "image": str(image), "threads": threads},
+        threads=threads,
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fqbench.backends import Runner, runtime
 from fqbench.backends.base import Tensor
 from fqbench.measure.latency import Call
@@ -21,9 +23,14 @@ def load(cell: dict[str, Any], threads: int) -> Runner:
 
 
 def feed(cell: dict[str, Any], image: Any) -> list[Tensor]:
-    """The tensors that a cell is given for an image, by its ``preprocess`` and ``inputs``."""
+    """The tensors that a cell is given for an image, by its ``preprocess`` and ``inputs``.
+
+    Where its inferences are of several images, each is this one.
+    """
     preprocess = Preprocess.model_validate(cell["preprocess"])
-    return model_inputs(prepare(image, preprocess), cell["inputs"])
+    tensors = model_inputs(prepare(image, preprocess), cell["inputs"])
+    batch = cell.get("batch", 1)
+    return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
 
 
 def call(cell: dict[str, Any], image: Path, threads: int) -> Call:

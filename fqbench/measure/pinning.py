@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -27,3 +28,15 @@ def pin(cores: Sequence[int]) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def pinned(count: int) -> Iterator[None]:
+    """Bind this process to ``count`` of its cores while inside, where the system allows that."""
+    cores = some_cores(count, random.Random())
+    usable = tuple(os.sched_getaffinity(0)) if cores else ()
+    pin(cores)
+    try:
+        yield
+    finally:
+        pin(usable)

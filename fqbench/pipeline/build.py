@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
+from fqbench.errors import StepError
 from fqbench.machine import cpu, versions
 from fqbench.margins import Margins
-from fqbench.measure.latency import Effort
+from fqbench.measure import stats
+from fqbench.measure.launches import Patience, cell_process, narrow, record
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
@@ -33,11 +35,21 @@ THREADS = 1
 PAYING = 0.98
 """INT8 must take less of FP32's time than this to be used: less is noise."""
 
-QUICK = Effort(warm_up=0.2, block=0.02, rounds=40, longest=4.0)
-"""Enough to tell whether INT8 is faster; far less than what a reported latency takes."""
+BRIEF = Patience(fewest=3, most=8, longest=8.0)
+"""Enough to tell whether INT8 is faster; less than what a reported latency takes."""
+
+HALF_IMAGES = 4
+"""Calibration images that tell which tensors do not fit float16."""
+
+TENSORRT = ("tensorrt", "tensorrt_rtx")
+"""Backends that share one INT8 form of a model."""
 
 RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
-LOWERING = {"onnxruntime": ("onnx", "onnxruntime"), "paddle": ("paddlepaddle", "x2paddle")}
+LOWERING = {
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "paddle": ("paddlepaddle", "x2paddle"),
+    "tensorrt": RUNNING,
+}
 """Libraries that a step's result depends on."""
 
 
@@ -81,8 +93,12 @@ class Build:
         self.method: Method = "offline" if spec.weights == "synthetic" else method
         self._margins = margins
 
-    def artifact(self, cell: Cell) -> Artifact:
-        """What ``cell``'s backend loads."""
+    def artifact(self, cell: Cell, batch: int = 1) -> Artifact:
+        """What ``cell``'s backend loads to run ``batch`` images at once."""
+        made = self._of_one_image(cell)
+        return made if batch == 1 else self._batched(made, batch)
+
+    def _of_one_image(self, cell: Cell) -> Artifact:
         if cell.precision == "int8_file":
             return self._given(cell.backend)
         if cell.precision == "int8_all":
@@ -96,11 +112,18 @@ class Build:
         return self._lowered(cell.backend, everything=False)
 
     def pays(self, cell: Cell) -> bool:
-        """Whether the INT8 form is used: where it is faster than FP32 by more than noise."""
-        return self._spec.speed == "assumed" or self.slowdown(cell) < PAYING
+        """Whether the INT8 form is used: where it is faster than FP32 by more than noise.
+
+        On TensorRT it is: its form does not depend on the GPU, which may not be here.
+        """
+        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
+        return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
-        """How many times as long as FP32 the INT8 form takes, timed in turns once."""
+        """How many times as long as FP32 the INT8 form takes, timed in turns once.
+
+        Raises StepError where one cannot be timed.
+        """
         artifacts = {"fp32": self._fp32(cell.backend), "int8": self.lowered(cell)}
         described = {
             precision: {
@@ -113,12 +136,30 @@ class Build:
             }
             for precision, artifact in artifacts.items()
         }
-        found: dict[str, float] = self._steps.score(
+        found: float = self._steps.score(
             "pays",
             {**{name: a.key for name, a in artifacts.items()}, **self._here},
-            lambda: self._medians(described),
+            lambda: self._slowdown(cell, described),
         )
-        return found["int8"] / found["fp32"]
+        return found
+
+    def network(self, cell: Cell) -> Artifact:
+        """The ONNX graph that TensorRT builds the engine of ``cell`` from."""
+        if cell.precision in ("int8", "int8_all"):
+            return self._lowered(cell.backend, everything=cell.precision == "int8_all")
+        return self._half if cell.precision == "fp16" else self.canonical
+
+    @cached_property
+    def _half(self) -> Artifact:
+        """The canonical graph in float16."""
+        key, images = self._overflow
+        return self._steps.make(
+            "half",
+            {"canonical": self.canonical.key, **key},
+            {"canonical": str(self.canonical.path), **images},
+            RUNNING,
+            HALF_IMAGES,
+        )
 
     def choice(self, cell: Cell) -> Choice:
         """Which layers of an INT8 cell are in float, and why."""
@@ -126,12 +167,14 @@ class Build:
 
     def _lowered(self, backend: str, *, everything: bool) -> Artifact:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
+        backend = _family(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
+        key, images = self._overflow if backend == "tensorrt" else ({}, {})
         return self._steps.make(
             f"lower_{backend}",
-            {**{name: artifact.key for name, artifact in made.items()}, **how},
-            {**{name: str(artifact.path) for name, artifact in made.items()}, **how},
+            {**{name: artifact.key for name, artifact in made.items()}, **how, **key},
+            {**{name: str(artifact.path) for name, artifact in made.items()}, **how, **images},
             LOWERING[backend],
         )
 
@@ -191,6 +234,7 @@ class Build:
 
     def _student(self, backend: str) -> Artifact:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
+        backend = _family(backend)
         images, settings = self._images.distillation, self._spec.distillation
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
@@ -222,6 +266,7 @@ class Build:
 
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
+        backend = _family(backend)
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -229,7 +274,7 @@ class Build:
         limit = None
         if margin is not None and self._spec.weights == "trained":
             limit = error_within(margin.drop, self._spec.metric)
-        measured = self._spec.speed == "measured"
+        measured = self._spec.speed == "measured" and backend not in TENSORRT
         described = {
             **self._reading,
             "decode": self._spec.decode.model_dump(mode="json"),
@@ -265,29 +310,43 @@ class Build:
         }
 
     @property
+    def _overflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Images that tell what does not fit float16, and how they are read: key and arguments."""
+        images = spread(self._images.calibration, HALF_IMAGES)
+        key = {"images": calibration_hash(images), **self._reading}
+        return key, {"images": [str(path) for path in images], **self._reading}
+
+    @property
     def _here(self) -> dict[str, Any]:
         """What a choice by speed depends on beside the model."""
         return {"cpu": dict(cpu()), "libraries": versions()}
 
-    def _medians(self, cells: dict[str, Any]) -> dict[str, float]:
-        """Median seconds of each of ``cells``, timed in turns."""
-        arguments = {
-            "cells": cells,
-            "effort": asdict(QUICK),
-            "image": str(self._images.calibration[0]),
-            "threads": THREADS,
-        }
-        found: dict[str, list[list[float]]] = self._steps.call(
-            "fqbench.pipeline.steps:time_cells", arguments, text="compare speed", threads=THREADS
+    def _slowdown(self, cell: Cell, described: Mapping[str, Mapping[str, Any]]) -> float:
+        image = self._images.calibration[0]
+        processes = [
+            cell_process(f"{precision} of {cell.id}", precision, loaded, image, THREADS)
+            for precision, loaded in described.items()
+        ]
+        recorded = record(
+            processes, BRIEF, lambda times: narrow([times[p] for p in described if p in times])
         )
-        return {
-            name: median(t for block in blocks for t in block) for name, blocks in found.items()
-        }
+        for reason in recorded.failures.values():
+            raise StepError(reason)
+        return 1 / stats.ratio(recorded.times["fp32"], recorded.times["int8"]).value
 
     def lowering(self, cell: Cell) -> Lowered:
         """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""
         plan = json.loads(self.lowered(cell).file("plan.json").read_text())
         return Lowered(plan["convolutions"], plan["quantized"] if self.pays(cell) else 0)
+
+    def _batched(self, model: Artifact, batch: int) -> Artifact:
+        """An ONNX graph, of one image, for ``batch`` of them."""
+        return self._steps.make(
+            "batched",
+            {"model": model.key, "batch": batch},
+            {"model": str(model.path), "batch": batch},
+            ("onnx",),
+        )
 
     def _fp32(self, backend: str) -> Artifact:
         return self.canonical if backend == "onnxruntime" else self._program
@@ -314,6 +373,11 @@ class Build:
             {"canonical": str(canonical.path)},
             ("paddlepaddle", "x2paddle"),
         )
+
+
+def _family(backend: str) -> str:
+    """The backend whose choice and lowering ``backend`` shares."""
+    return "tensorrt" if backend in TENSORRT else backend
 
 
 def _digests(spec: ModelSpec) -> list[str]:

@@ -12,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.artifacts import Artifact, Store, file_digest
+from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.data.digests import Digests
 from fqbench.machine import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost, resampled
-from fqbench.measure.launches import Patience, Process, Stopped, kernels, narrow, record
+from fqbench.measure.launches import (
+    Patience,
+    Process,
+    Stopped,
+    cell_process,
+    kernels,
+    narrow,
+    record,
+)
 from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.reference import KERNELS
 from fqbench.measure.stats import Interval, Launches
@@ -109,7 +118,18 @@ class ModelPipeline:
 
     def answers(self, cell: Cell) -> Answers:
         """What ``cell`` answers for each image, and what the runtime ran."""
-        artifact = self.build.artifact(cell)
+        return self._answered(cell, self.build.artifact(cell))
+
+    def emulated(self, cell: Cell) -> Answers:
+        """What the network of a TensorRT ``cell`` answers where ONNX Runtime executes it on the CPU.
+
+        It tells what its scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        """
+        executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
+        return self._answered(executor, self.build.network(cell))
+
+    def _answered(self, cell: Cell, artifact: Artifact) -> Answers:
+        """What ``artifact`` answers, run as that of ``cell``."""
         inputs = {
             **self._described(cell),
             "artifact": artifact.key,
@@ -149,17 +169,24 @@ class ModelPipeline:
         facts = json.loads(made.file("agreement.json").read_text())
         return Agreement(facts["agreement"], *facts["int8_convolutions"])
 
-    def times(self, cells: Sequence[Cell], threads: int, patience: Patience) -> Timed:
+    def times(
+        self, cells: Sequence[Cell], threads: int, patience: Patience, batch: int = 1
+    ) -> Timed:
         """Times of ``cells`` of one backend and of the reference kernels, in turns.
+
+        An inference is of ``batch`` images.
 
         Never stored: a latency is a fact about the machine now. Cells that load the same artifact
         have the same times.
         """
-        keys = {cell: self.build.artifact(cell).key for cell in cells}
+        keys = {cell: self.build.artifact(cell, batch).key for cell in cells}
         first = {key: cell for cell, key in reversed(keys.items())}
         self._steps.progress(f"time {cells[0].backend}", 0, 0)
         recorded = record(
-            [*(self.process(cell, threads, key) for key, cell in first.items()), kernels(threads)],
+            [
+                *(self.process(cell, threads, key, batch) for key, cell in first.items()),
+                kernels(threads),
+            ],
             patience,
             lambda times: narrow([times[key] for key in first if key in times]),
             on_launch=lambda done, most: self._steps.progress(
@@ -178,20 +205,17 @@ class ModelPipeline:
             recorded.pinned,
         )
 
-    def process(self, cell: Cell, threads: int, side: str) -> Process:
-        """What times ``cell``, which it calls ``side``."""
-        return Process(
-            name=f"timing {cell.id}",
-            sides=(side,),
-            function="fqbench.measure.stopwatch:time_cell",
-            arguments={
-                "side": side,
-                "cell": self._loaded(cell),
-                "image": str(self.images.data.samples[0].path),
-                "threads": threads,
-            },
-            threads=threads,
-        )
+    def process(self, cell: Cell, threads: int, side: str, batch: int = 1) -> Process:
+        """What times ``cell``, which it calls ``side``, with ``batch`` images at once."""
+        image = self.images.data.samples[0].path
+        return cell_process(cell.id, side, self._loaded(cell, batch), image, threads)
+
+    def split(self, cell: Cell, threads: int, batch: int) -> Split | None:
+        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells."""
+        function = "fqbench.measure.split:time_split"
+        arguments = {"cell": self._loaded(cell, batch)}
+        found = self._timing(function, cell.backend, arguments, threads)
+        return None if found is None else Split(**found)
 
     def multiply_adds(self) -> int:
         """Multiply-adds of one inference of the canonical graph."""
@@ -211,7 +235,10 @@ class ModelPipeline:
     def overhead(self, cell: Cell) -> dict[str, Times]:
         """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
         function = "fqbench.measure.overhead:time_overhead"
-        return self._timing(function, cell.backend, self._loaded(cell), threads=1)
+        found: dict[str, Times] = self._timing(
+            function, cell.backend, self._loaded(cell), threads=1
+        )
+        return found
 
     def pace(self, cell: Cell) -> dict[str, list[float]]:
         """Seconds an image that evaluating ``cell`` takes, and its parts, once a round."""
@@ -225,15 +252,14 @@ class ModelPipeline:
 
     def _timing(
         self, function: str, backend: str, arguments: Mapping[str, Any], threads: int
-    ) -> dict[str, Times]:
+    ) -> Any:
         image = str(self.images.data.samples[0].path)
-        result: dict[str, Times] = self._steps.call(
+        return self._steps.call(
             function,
             {**arguments, "image": image, "threads": threads},
             text=f"time {backend}",
             threads=threads,
         )
-        return result
 
     def resampled(self, answers: Answers) -> NDArray[np.float64]:
         """Accuracy on all images, then on resamples of them: found out once for each cell."""
@@ -265,18 +291,21 @@ class ModelPipeline:
         source = source_of(decode) if isinstance(decode, PythonDecoder) else None
         return file_digest(source) if source is not None and source.is_file() else None
 
-    def _loaded(self, cell: Cell) -> dict[str, Any]:
-        """What a child needs to run ``cell`` on an image."""
-        return {**self._fed(cell), "artifact": str(self.build.artifact(cell).path)}
+    def _loaded(self, cell: Cell, batch: int = 1) -> dict[str, Any]:
+        """What a child needs to run ``cell`` on ``batch`` images at once."""
+        artifact = self.build.artifact(cell, batch)
+        return {**self._fed(cell), "artifact": str(artifact.path), "batch": batch}
 
     def _fed(self, cell: Cell) -> dict[str, Any]:
         """How an image is fed to ``cell``, and what runs it."""
         given = cell.precision == "int8_file"
-        runs_int8 = cell.precision != "fp32" and (cell.precision != "int8" or self.build.pays(cell))
+        precision = "int8" if cell.precision == "int8_all" else cell.precision
+        if cell.precision == "int8" and not self.build.pays(cell):
+            precision = "fp32"
         return {
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
             "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
             "backend": cell.backend,
             "device": cell.device,
-            "precision": ("int8_file" if given else "int8") if runs_int8 else "fp32",
+            "precision": precision,
         }

@@ -21,21 +21,27 @@ from fqbench.samples import Group, Samples
 from fqbench.spec import Folder
 from fqbench.tune.choice import ACCURACY
 
-GIVEN = "given"
-"""The method of INT8 files that were made elsewhere."""
+GIVEN, HALF = "given", "half"
+"""The methods of INT8 files that were made elsewhere, and of FP16."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to measure and how hard.
 
-    ``threads``: of the runtime, for latency. ``patience``: None where nothing is to be timed.
+    ``threads``: of the runtime, for latency. ``batch``: images of one inference that is timed on a
+    GPU; on a CPU it is one. ``patience``: None where nothing is to be timed.
     """
 
     cells: tuple[Cell, ...]
     margins: Margins
     threads: int = 1
+    batch: int = 1
     patience: Patience | None = field(default_factory=Patience)
+
+    def batch_of(self, cell: Cell) -> int:
+        """Images of one inference of ``cell`` that is timed."""
+        return self.batch if cell.device == "gpu" else 1
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,14 @@ def _run_backend(pipeline: ModelPipeline, plan: Plan, cells: Sequence[Cell]) -> 
     ready = [m.row.cell for m in measured.values() if m.row.status == "ok"]
     groups: tuple[Group, ...] = ()
     if ready and plan.patience is not None:
-        timed = pipeline.times(ready, plan.threads, plan.patience)
+        batch = plan.batch_of(ready[0])
+        timed = pipeline.times(ready, plan.threads, plan.patience, batch)
         groups = (Group({cell.id: t for cell, t in timed.cells.items()}, timed.reference),)
         for cell in ready:
-            measured[cell.precision] = _with_times(pipeline, measured[cell.precision], timed)
+            found = _with_times(pipeline, measured[cell.precision], timed)
+            if cell.device == "gpu":
+                found = _on_gpu(pipeline, found, plan.threads, batch)
+            measured[cell.precision] = found
     if not pipeline.spec.labelled:
         for cell in cells:
             measured.update(_agreed(pipeline, measured, cell.precision))
@@ -117,7 +127,11 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
             row = _with_quantization(pipeline, plan, row)
         elif cell.precision == "int8_file":
             row = _of_given_file(pipeline, plan, row)
+        elif cell.precision == "fp16":
+            row = replace(row, method=HALF)
         artifact = pipeline.build.artifact(cell)
+        if plan.patience is not None:  # Whether more images at once can be is known before timing.
+            pipeline.build.artifact(cell, plan.batch_of(cell))
         hashes = {
             **row.hashes,
             "artifact": artifact.key,
@@ -194,7 +208,6 @@ def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _
     if cell in timed.failures:
         return replace(measured, row=replace(row, status="failed", reason=timed.failures[cell]))
     times, multiply_adds = timed.cells[cell], pipeline.multiply_adds()
-    kernel = reference.kernel_of(cell.precision)
     row = replace(
         row,
         latency=stats.latency(times),
@@ -202,9 +215,23 @@ def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _
         stopped=timed.stopped,
         pinned=timed.pinned,
         multiply_adds=multiply_adds,
-        roofline=reference.roofline(multiply_adds, times, timed.reference, kernel),
     )
+    if cell.device == "cpu":  # whose peak the reference kernels tell
+        kernel = reference.kernel_of(cell.precision)
+        share = reference.roofline(multiply_adds, times, timed.reference, kernel)
+        row = replace(row, roofline=share)
     return replace(measured, row=row, times=times)
+
+
+def _on_gpu(pipeline: ModelPipeline, measured: _Measured, threads: int, batch: int) -> _Measured:
+    """The row with where on the GPU the time goes."""
+    row = replace(measured.row, batch=batch)
+    if row.status == "ok":
+        try:
+            row = replace(row, split=pipeline.split(row.cell, threads, batch))
+        except FqbenchError as error:
+            row = replace(row, status="failed", reason=str(error))
+    return replace(measured, row=row)
 
 
 def _compared(pipeline: ModelPipeline, fp32: _Measured, int8: _Measured) -> _Measured:

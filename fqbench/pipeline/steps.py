@@ -7,7 +7,6 @@ it is given.
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import tempfile
 import time
@@ -22,8 +21,6 @@ from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.measure import loaded
 from fqbench.measure.agreement import agreement
-from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.measure.pinning import pin, some_cores
 from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
@@ -223,6 +220,40 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     _write_plan(folder, len(Graph(model).layers()), count)
 
 
+@timed
+def lower_tensorrt(arguments: Arguments, report: Report) -> None:
+    """Write the INT8 form of the graph in ``quantization`` for TensorRT into ``folder``.
+
+    Its float parts are in float16, as far as ``images`` allow it.
+    """
+    import onnx
+
+    from fqbench.lower.half import half, large_tensors
+    from fqbench.lower.onnxruntime import layer_counts
+    from fqbench.lower.tensorrt import lower
+
+    folder = Path(arguments["folder"])
+    model, quantization, _ = _quantized(arguments)
+    lowered = lower(model, quantization)
+    large = large_tensors(model, _feeds(arguments, report))
+    onnx.save(half(lowered, large), str(folder / "model.onnx"))
+    _write_plan(folder, *layer_counts(lowered))
+
+
+def half(arguments: Arguments, report: Report) -> None:
+    """Write the float16 form of the graph in ``canonical`` into ``folder``.
+
+    What comes near to the end of float16 on one of ``images`` stays in float32.
+    """
+    import onnx
+
+    from fqbench.lower import half
+
+    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
+    large = half.large_tensors(model, _feeds(arguments, report))
+    onnx.save(half.half(model, large), str(Path(arguments["folder"]) / "model.onnx"))
+
+
 def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
     """The graph of a quantization, its record as the choice applies it, and the choice.
 
@@ -255,6 +286,32 @@ def _feeds(arguments: Arguments, report: Callable[[int, int], None]) -> Iterator
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))
+
+
+def batched(arguments: Arguments, report: Report) -> None:
+    """Write the graph in ``model`` for ``batch`` images at once into ``folder``."""
+    import onnx
+
+    from fqbench.backends.onnxruntime import open_session, session_options
+    from fqbench.convert.batch import check, rebatched
+    from fqbench.machine import usable_cores
+
+    model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
+    many = rebatched(model, arguments["batch"])
+
+    def answering(graph: Any) -> Any:
+        session = open_session(graph.SerializeToString(), session_options(usable_cores()))
+        names = [value.name for value in session.get_inputs()]
+        return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
+
+    weights = {tensor.name for tensor in model.graph.initializer}
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in model.graph.input
+        if value.name not in weights
+    }
+    check(shapes, arguments["batch"], answering(model), answering(many))
+    onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))
 
 
 def given_int8(arguments: Arguments, report: Report) -> None:
@@ -306,15 +363,6 @@ def agree(arguments: Arguments, report: Report) -> None:
         "int8_convolutions": [runner.int8_convolutions() for runner in runners],
     }
     (Path(arguments["folder"]) / "agreement.json").write_text(json.dumps(facts, allow_nan=False))
-
-
-def time_cells(arguments: Arguments, report: Report) -> dict[str, list[list[float]]]:
-    """Time the cells, interleaved, on one image; return their times in seconds, in blocks."""
-    image, threads = Path(arguments["image"]), arguments["threads"]
-    calls = {name: loaded.call(cell, image, threads) for name, cell in arguments["cells"].items()}
-    pin(some_cores(threads, random.Random()))
-    timing = time_interleaved(calls, Effort(**arguments["effort"]), on_round=report)
-    return {name: [list(block) for block in blocks] for name, blocks in timing.blocks.items()}
 
 
 def _image(cell: Arguments, path: Path) -> tuple[list[Any], Any]:

@@ -16,6 +16,8 @@ INT32_MAX = 2**31 - 1
 BIAS_LIMIT = 2.0**30
 NEGLIGIBLE = 2.0**-20
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
+HALF_ERROR = 2.0**-9
+"""Relative error up to which float16 holds a scale: from 2 ** -16 on, subnormal there."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,15 @@ def int32_bias(
     scales = np.float32(input_scale) * weight_scales
     codes = np.rint(bias.astype(np.float64) / scales.astype(np.float64))
     return np.clip(codes, -INT32_MAX, INT32_MAX).astype(np.int32), scales
+
+
+def as_half(scales: ArrayLike) -> NDArray[np.float32]:
+    """``scales`` as float16 holds them; those it does not hold to ``HALF_ERROR`` as they are."""
+    exact = np.asarray(scales, np.float32)
+    with np.errstate(over="ignore"):
+        half = exact.astype(np.float16).astype(np.float32)
+    near = np.abs(half - exact) <= HALF_ERROR * np.abs(exact)
+    return np.where(near, half, exact)
 
 
 def _float32(value: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -12,6 +12,8 @@ from onnx import helper, numpy_helper
 
 ACTIVATIONS_THAT_FUSE = ("Relu", "Clip")
 """Activations that a runtime folds into the convolution before them."""
+
+Number = TypeVar("Number", bound=np.generic)
 
 WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
 
@@ -66,10 +68,14 @@ class Graph:
         weight = np.asarray(numpy_helper.to_array(self.weights[layer.input[1]]), np.float32)
         return self.as_stored(layer, weight)
 
-    def as_stored(self, layer: onnx.NodeProto, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    def as_stored(self, layer: onnx.NodeProto, weight: NDArray[Number]) -> NDArray[Number]:
         """A weight with output channels first in the order in which ``layer`` stores it."""
+        return weight if self.channel_axis(layer) == 0 else weight.T
+
+    def channel_axis(self, layer: onnx.NodeProto) -> int:
+        """The axis of the output channels in a weight as ``layer`` stores it."""
         transposed = any(a.name == "transB" and a.i for a in layer.attribute)
-        return weight.T if layer.op_type == "Gemm" and not transposed else weight
+        return 1 if layer.op_type == "Gemm" and not transposed else 0
 
     def bias(self, layer: onnx.NodeProto) -> NDArray[np.float32] | None:
         """Bias [channels] of a layer; None where it has none."""

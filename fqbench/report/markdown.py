@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.report import comparison, layers, methods, support
+from fqbench.report import split as gpu
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, write_text
@@ -23,6 +24,7 @@ def markdown(results: Results) -> str:
             table(comparison.COLUMNS, [line.texts for line in compared]),
             _escaped(comparison.HARDWARE),
         ]
+    parts += _on_gpu(results)
     costly = [row for row in results.rows if row.layers]
     if costly:
         parts += ["## What layers cost", layers.MEANING]
@@ -36,6 +38,11 @@ def markdown(results: Results) -> str:
         table(support.COLUMNS, support.support()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _on_gpu(results: Results) -> list[str]:
+    found = gpu.split(results.rows)
+    return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), gpu.MEANING] if found else []
 
 
 def write(results: Results, folder: Path) -> Path:

@@ -38,6 +38,7 @@ METHODS = {
     "offline": "offline quantization",
     "distillation": "distillation training",
     "given": "INT8 file as given",
+    "half": "FP16, nothing quantized",
 }
 NOTHING = "-"
 
@@ -109,7 +110,8 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
 def _latency(row: Row | None) -> str:
     if row is None or row.latency is None:
         return NOTHING if row is None or row.status == "ok" else row.status
-    return f"{row.latency.p50.value:.2f}"
+    in_half = " (FP16)" if row.cell.precision == "fp16" else ""
+    return f"{row.latency.p50.value:.2f}{in_half}"
 
 
 def _ratio(row: Row | None) -> str:

@@ -8,9 +8,11 @@ from functools import partial
 
 import onnx
 
+from fqbench.lower import tensorrt
 from fqbench.lower.onnxruntime import lower
-from fqbench.lower.pairs import affine_codes, symmetric_codes
+from fqbench.lower.pairs import affine_codes, int8_codes, symmetric_codes
 from fqbench.lower.symmetric import symmetric
+from fqbench.lower.tensorrt_plan import unsuited
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
@@ -37,6 +39,8 @@ TRIED = 16
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
+CODES = {"onnxruntime": affine_codes, "paddle": symmetric_codes, "tensorrt": int8_codes}
+"""How each backend rounds a tensor of a range."""
 GAIN = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
@@ -66,7 +70,7 @@ def choose(
     ``judge``: tells errors; None for one by the raw outputs of ``model``.
     """
     graph = Graph(model)
-    fixed = dict(quantization.float_layers)
+    fixed = {**(unsuited(graph) if backend == "tensorrt" else {}), **quantization.float_layers}
     integers = backend == "onnxruntime"
     forms: dict[str, float] = {}
     float_silu = integers and any(map(graph.is_silu, model.graph.node))
@@ -81,7 +85,7 @@ def choose(
         quantization,
         layers,
         feeds[:LOCAL_IMAGES],
-        affine_codes if integers else symmetric_codes,
+        CODES[backend],
         results=integers,
     )
     variant = form(quantization)
@@ -170,10 +174,14 @@ def variant_of(
     def of_onnxruntime(layers: Collection[str]) -> onnx.ModelProto:
         return lower(model, keeping(quantization, layers), float_silu=float_silu)
 
-    def of_others(layers: Collection[str]) -> onnx.ModelProto:
+    def of_paddle(layers: Collection[str]) -> onnx.ModelProto:
         return symmetric(model, keeping(quantization, layers))
 
-    return of_onnxruntime if backend == "onnxruntime" else of_others
+    def of_tensorrt(layers: Collection[str]) -> onnx.ModelProto:
+        return tensorrt.lower(model, keeping(quantization, layers))
+
+    forms = {"onnxruntime": of_onnxruntime, "paddle": of_paddle, "tensorrt": of_tensorrt}
+    return forms[backend]
 
 
 def _forms(

@@ -11,6 +11,7 @@ from statistics import median
 import onnx
 
 from fqbench.measure.latency import time_interleaved
+from fqbench.measure.pinning import pinned
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
 from fqbench.tune.speed import EFFORT
@@ -42,7 +43,8 @@ def latencies(
                 folder, device="cpu", precision="int8", threads=threads
             )
             calls[text] = partial(runner.run, feed)
-        timing = time_interleaved(calls, EFFORT)
+        with pinned(threads):
+            timing = time_interleaved(calls, EFFORT)
     return {
         text: 1000 * median(time for block in blocks for time in block)
         for text, blocks in timing.blocks.items()

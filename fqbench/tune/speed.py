@@ -15,6 +15,7 @@ import onnx
 
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.pinning import pinned
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 
@@ -62,7 +63,8 @@ def latencies(models: Mapping[str, onnx.ModelProto], feed: Feed, threads: int) -
         for name, model in models.items()
     }
     calls = {name: _call(session, _given(session, feed)) for name, session in sessions.items()}
-    timing = time_interleaved(calls, EFFORT)
+    with pinned(threads):
+        timing = time_interleaved(calls, EFFORT)
     return {
         name: 1000 * median(time for block in blocks for time in block)
         for name, blocks in timing.blocks.items()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fqbench.backends.base import Tensor
+from fqbench.backends.base import Split, Tensor
 from fqbench.backends.cuda import Cuda, CudaError
 from fqbench.backends.tensorrt.binding import FREE, Names, Shape, bindings, shown
 from fqbench.backends.tensorrt.buffer import quietly
@@ -19,24 +18,6 @@ from fqbench.errors import StepError
 
 EVENTS = 4
 """Before the copy to the GPU, and behind it, the computation and the copy back."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Milliseconds of one inference on the GPU, as CUDA's events tell them.
-
-    What the host does before, between and behind is not in them, or only as far as the GPU waits
-    for it: ``compute`` of an engine without a CUDA graph holds the starting of its kernels.
-    """
-
-    host_to_device: float
-    compute: float
-    device_to_host: float
-
-    @property
-    def total(self) -> float:
-        """Their sum."""
-        return self.host_to_device + self.compute + self.device_to_host
 
 
 class Session:

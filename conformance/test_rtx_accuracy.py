@@ -1,0 +1,45 @@
+"""What a TensorRT engine is built from is right: its INT8 and FP16 networks, executed without a GPU.
+
+ONNX Runtime executes them on the CPU, operator by operator. That proves the arithmetic: scales,
+codes, where pairs stand, which layers stay in float, and that nothing overflows in float16. It
+proves nothing of TensorRT's kernels, nor that these fuse; a GPU tells that.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.matrix import Workshop
+from fqbench.cells import Cell, Precision
+from fqbench.margins import Margins
+from fqbench.pipeline.build import TENSORRT
+from fqbench.spec import Folder
+
+CHANCE = 2.0
+"""Accuracy in points of any FP32 model that works at all: far above guessing."""
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_network_for_tensorrt_is_within_the_margin(
+    model: str, precision: Precision, workshop: Workshop, margins: Margins
+) -> None:
+    if not any(cell.backend in TENSORRT for cell in workshop.cells()):
+        pytest.skip("no TensorRT backend is chosen")
+    pipeline = workshop.pipeline(model)
+    if isinstance(pipeline.spec.dataset, Folder):
+        pytest.skip(f"accuracy needs {pipeline.spec.dataset.needs}")
+    # FP16 has no margin of its own: it must not lose what INT8 may.
+    margin = margins.for_cell(pipeline.spec, "tensorrt", pipeline.build.method)
+    assert margin is not None, f"no margin is documented for {model} on TensorRT"
+    fp32, found = (
+        pipeline.emulated(Cell(model, "tensorrt", "gpu", each)) for each in ("fp32", precision)
+    )
+    assert pipeline.accuracy(fp32) > CHANCE
+    lost = pipeline.drop(fp32, found)
+    assert lost.value <= margin.drop, (
+        f"{precision} loses {lost.value:.2f} points (95 % interval {lost.low:.2f} to"
+        f" {lost.high:.2f}), the margin is {margin.drop:g} ({margin.source}: {margin.reason})"
+    )
+    if precision == "int8":
+        lowered = pipeline.build.lowering(Cell(model, "tensorrt", "gpu", "int8"))
+        assert 0 < lowered.quantized <= lowered.convolutions

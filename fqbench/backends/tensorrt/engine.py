@@ -1,0 +1,139 @@
+"""An engine from an ONNX model, for the GPU of this machine or, ahead of time, for another.
+
+Float32 is float32: TF32, which keeps ten bits of a factor's mantissa, is off.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fqbench.backends.tensorrt.library import Capability, Library
+from fqbench.backends.tensorrt.log import last_errors, listener
+from fqbench.backends.tensorrt.network import parse
+from fqbench.errors import StepError
+
+ENGINE = "model.engine"
+
+TF32 = False
+"""Whether matrix products of float32 may round their factors to TF32."""
+
+WORKSPACE = 2 << 30
+"""Bytes of device memory that a layer may use while it runs: more than vision models gain by."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Shapes of an input with free sizes: the least, the one to be fast for, the largest."""
+
+    least: tuple[int, ...]
+    usual: tuple[int, ...]
+    largest: tuple[int, ...]
+
+
+def build(
+    library: Library,
+    model: bytes,
+    *,
+    target: Capability | None = None,
+    timing_cache: Path | None = None,
+    sizes: Mapping[str, Sizes] | None = None,
+) -> bytes:
+    """The engine of ``model``, an ONNX file's bytes, for ``target``; None: the GPU at hand.
+
+    ``timing_cache``: where TensorRT keeps what it measured, for the next engine. ``sizes``: of each
+    input that leaves a size free. Loads native code: call it in a child process. Raises StepError.
+    """
+    module = library.load()
+    log = listener(module)
+    builder = module.Builder(log)
+    network = parse(module, library, builder, log, model)
+    config = builder.create_builder_config()
+    _aim(module, library, config, target)
+    config.set_flag(module.BuilderFlag.TF32) if TF32 else config.clear_flag(module.BuilderFlag.TF32)
+    config.profiling_verbosity = module.ProfilingVerbosity.DETAILED
+    config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, WORKSPACE)
+    _set_sizes(library, builder, config, network, sizes or {})
+    cache = _use_cache(config, timing_cache)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise StepError(
+            f"{library.name} {library.version()} builds no engine of the model:"
+            f" {last_errors(log.errors)}"
+        )
+    if cache is not None and timing_cache is not None:
+        _keep(timing_cache, bytes(config.get_timing_cache().serialize()))
+    return bytes(plan)
+
+
+def _aim(module: Any, library: Library, config: Any, target: Capability | None) -> None:
+    """Tell ``config`` for which GPU to build."""
+    if target is None:
+        if library.ahead:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(module.ComputeCapability.CURRENT, 0)
+        return
+    shown = ".".join(map(str, target))
+    if not library.ahead:
+        raise StepError(
+            f"{library.name} builds engines on the GPU that runs them only, not for compute"
+            f" capability {shown}"
+        )
+    found = getattr(module.ComputeCapability, f"SM{target[0]}{target[1]}", None)
+    if found is None:
+        raise StepError(
+            f"{library.name} {library.version()} builds no engine for compute capability {shown}"
+        )
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(found, 0)
+
+
+def _set_sizes(
+    library: Library, builder: Any, config: Any, network: Any, sizes: Mapping[str, Sizes]
+) -> None:
+    """Give the inputs that leave sizes free the range of these."""
+    free = [
+        network.get_input(index)
+        for index in range(network.num_inputs)
+        if -1 in tuple(network.get_input(index).shape)
+    ]
+    if not free:
+        return
+    profile = builder.create_optimization_profile()
+    for tensor in free:
+        if tensor.name not in sizes:
+            raise StepError(
+                f"input {tensor.name!r} of the model leaves sizes free {tuple(tensor.shape)}:"
+                f" {library.name} needs to be told which it is to be fast for"
+            )
+        chosen = sizes[tensor.name]
+        profile.set_shape(tensor.name, chosen.least, chosen.usual, chosen.largest)
+    config.add_optimization_profile(profile)
+
+
+def _use_cache(config: Any, path: Path | None) -> Any:
+    """Let the builder use what the file at ``path`` holds, where that fits; None without a cache."""
+    if path is None or not hasattr(config, "create_timing_cache"):
+        return None
+    stored = b""
+    with suppress(OSError):
+        stored = path.read_bytes()
+    for content in (stored, b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
+            return cache
+    return None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write the timing cache whole: others may read or write it now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(name, path)

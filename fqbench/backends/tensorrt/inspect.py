@@ -1,0 +1,143 @@
+"""What an engine computes, and in which types.
+
+TensorRT tells it of an engine that is loaded (``inspected``), for which it needs a GPU. TensorRT for
+RTX builds without one: the engine's file holds the compiled program as text, each operation with its
+operands and their types, and ``compiled`` reads that. It is what the GPU will be given: which kernel
+computes an operation is chosen there, the types of what it reads and writes are not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fqbench.backends.tensorrt.library import Library
+from fqbench.backends.tensorrt.log import last_errors, listener
+from fqbench.errors import StepError
+
+PRODUCTS = re.compile(r"corrltn|conv|gemm|fully_connected|matmul|matrixmultiply|fusion", re.I)
+"""Kinds of layers that multiply by weights, as either library calls them."""
+
+INT8, FP16, FP32 = "int8", "fp16", "fp32"
+TYPES = {"int8": INT8, "half": FP16, "fp16": FP16, "float": FP32, "fp32": FP32}
+"""Our names of types, by the words that the libraries use."""
+
+_PROGRAM = re.compile(rb"header \{\n")
+_TENSOR = re.compile(r'^ +tensor=\{[^\n]* name="([^"]+)"[^\n]* type=(\w+) \}', re.M)
+_OPERATION = re.compile(r'^  (?=\w+=\{ name=)', re.M)
+_CALLED = re.compile(r'(\w+)=\{ name="?([^"\s]+)')
+_READ = re.compile(r"\binput(?:_args)?=\{ ?([^}]*)\}")
+_WRITTEN = re.compile(r"\boutput(?:_args)?=\{ ?([^}]*)\}")
+_NODE = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operation of an engine.
+
+    ``nodes``: names of the ONNX nodes it stands for; ``reads`` and ``writes``: the types of its
+    operands, data before weights: ``int8``, ``fp16``, ``fp32`` or as the library calls it.
+    """
+
+    kind: str
+    name: str
+    nodes: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+def layers(library: Library, engine: bytes) -> tuple[Layer, ...]:
+    """The layers of a serialized ``engine``. Raises StepError where it does not tell them."""
+    found = compiled(engine) if library.ahead else inspected(library, engine)
+    if not found:
+        raise StepError(
+            f"the engine of {library.name} {library.version()} does not tell its layers: whether"
+            " convolutions run in INT8 cannot be checked"
+        )
+    return found
+
+
+def compiled(engine: bytes) -> tuple[Layer, ...]:
+    """The operations of all programs in an engine that was built ahead of time."""
+    starts = [match.start() for match in _PROGRAM.finditer(engine)]
+    ends = [*starts[1:], len(engine)]
+    # One byte is one character, so that no weight between the texts is an error.
+    texts = (engine[a:b].decode("latin-1") for a, b in zip(starts, ends, strict=False))
+    return tuple(layer for text in texts for layer in _operations(text))
+
+
+def _operations(program: str) -> Iterable[Layer]:
+    types = {name: _type(kind) for name, kind in _TENSOR.findall(program)}
+    for part in _OPERATION.split(program)[1:]:
+        text = part.partition("\n}")[0]
+        called = _CALLED.match(text)
+        if called is not None:
+            reads, writes = (
+                tuple(types.get(name, "") for name in _operands(kind, text))
+                for kind in (_READ, _WRITTEN)
+            )
+            yield Layer(*called.groups(), tuple(_NODE.findall(text)), reads, writes)
+
+
+def _operands(kind: re.Pattern[str], operation: str) -> list[str]:
+    """Names of the tensors of one ``kind`` in the text of an operation."""
+    found = kind.search(operation)
+    return [] if found is None else found[1].split('"')[1::2]
+
+
+def inspected(library: Library, engine: bytes) -> tuple[Layer, ...]:
+    """The layers as the library's own inspector tells them. Needs a GPU."""
+    module = library.load()
+    log = listener(module)
+    loaded = module.Runtime(log).deserialize_cuda_engine(engine)
+    if loaded is None:
+        raise StepError(f"{library.name} does not load its engine: {last_errors(log.errors)}")
+    inspector = loaded.create_engine_inspector()
+    text = inspector.get_engine_information(module.LayerInformationFormat.JSON)
+    return from_json(json.loads(text).get("Layers", ()))
+
+
+def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
+    """Layers of the inspector's JSON; one that is a name only tells nothing and is left out."""
+    return tuple(
+        Layer(
+            str(each.get("LayerType", "")),
+            str(each.get("Name", "")),
+            tuple(_NODE.findall(str(each.get("Metadata", "")))),
+            tuple(_type(value.get("Format/Datatype", "")) for value in each.get("Inputs", ())),
+            tuple(_type(value.get("Format/Datatype", "")) for value in each.get("Outputs", ())),
+        )
+        for each in described
+        if isinstance(each, Mapping)
+    )
+
+
+def _type(described: str) -> str:
+    """The type in a description such as ``Row major Int8 format`` or ``float``."""
+    words = re.findall(r"[a-z]+\d*", described.lower())
+    return next((TYPES[word] for word in words if word in TYPES), described)
+
+
+def convolution_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
+    """Of each convolution, by its ONNX node, the type of the data that it multiplies.
+
+    Raises StepError for one that no layer stands for.
+    """
+    products = [layer for layer in found if PRODUCTS.search(layer.kind) and layer.reads]
+    result = {}
+    for name in names:
+        # A layer of its own name before those that fuse it with others.
+        own = [layer for layer in products if layer.name == name]
+        of_it = own or [layer for layer in products if name in layer.nodes]
+        if not of_it:
+            raise StepError(f"no layer of the engine stands for convolution {name!r}")
+        result[name] = of_it[0].reads[0]
+    return result
+
+
+def int8_convolutions(found: Iterable[Layer], names: Iterable[str]) -> frozenset[str]:
+    """Those of the convolutions ``names`` that multiply int8 codes."""
+    return frozenset(n for n, kind in convolution_types(found, names).items() if kind == INT8)

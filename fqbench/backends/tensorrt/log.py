@@ -1,0 +1,36 @@
+"""What a library says while it works, kept instead of printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHOWN = 300
+"""Characters of a foreign text that go into a message of ours."""
+
+
+def short(text: str, limit: int = SHOWN) -> str:
+    """``text`` in one line of printable characters, cut at ``limit``."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def listener(library: Any) -> Any:
+    """A logger for ``library`` (its module) that keeps errors, as texts, in ``errors``."""
+
+    class Listener(library.ILogger):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            library.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, text: str) -> None:
+            if severity in (library.ILogger.ERROR, library.ILogger.INTERNAL_ERROR):
+                self.errors.append(text)
+
+    return Listener()
+
+
+def last_errors(errors: list[str]) -> str:
+    """The last two of ``errors``, for a sentence that says what a library said."""
+    said = "; ".join(short(text, SHOWN // 2) for text in errors[-2:])
+    return said or "it said nothing"
