@@ -108,7 +108,8 @@ def test_order_and_repetition_of_names_do_not_matter():
         (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
         (
             Selection(backends=("paddle", "openvino")),
-            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt",
+            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt, "
+            "tensorrt_rtx",
         ),
         (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
         (

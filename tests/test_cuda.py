@@ -319,5 +319,5 @@ class TestOpening:
         if importlib.util.find_spec("pycuda") is not None:
             pytest.skip("pycuda is installed")
         monkeypatch.setattr(opening, "_has_pycuda", lambda: True)
-        with pytest.raises(StepError, match="the package that calls CUDA does not load .*pycuda"):
+        with pytest.raises(StepError, match=r"package that calls CUDA does not load .*pycuda"):
             open_cuda()

@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 
 from fqbench.backends import cuda, nvidia, runtime
+from fqbench.backends.base import NO_FP16
 from fqbench.backends.nvidia import Gpu, NoGpu
 from fqbench.backends.tensorrt import TensorRT, TensorRTForRTX, backend
 from fqbench.backends.tensorrt.library import Library
@@ -184,14 +185,14 @@ class TestOnnxRuntimeOnTheGpu:
         assert reason(None, ("onnxruntime-gpu",)) is None
         assert reason("no driver", ("onnxruntime-gpu",)) == "no driver"
         assert reason(None, ("onnxruntime",)) == (
-            "ONNX Runtime is installed without its CUDA provider: pip install --force-reinstall "
-            "--no-deps onnxruntime-gpu"
+            "ONNX Runtime is installed without its CUDA provider: pip uninstall onnxruntime, then "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'"
         )
 
     def test_int8_and_fp16_do_not(self, reason):
         for precision in ("int8", "int8_all", "int8_file"):
             assert "TensorRT does" in reason(None, ("onnxruntime-gpu",), precision)
-        assert reason(None, (), "fp16") == "fqbench runs FP16 on TensorRT only"
+        assert reason(None, (), "fp16") == NO_FP16
 
     def test_falling_back_to_the_cpu_is_an_error(self):
         from fqbench.backends.onnxruntime import _check_provider

@@ -76,8 +76,7 @@ class CudaPython:
     def pin(self, size: int) -> Bytes:
         """See ``Cuda.pin``."""
         address = int(self._call("cuMemHostAlloc", size, 0))
-        memory = np.frombuffer((ctypes.c_uint8 * size).from_address(address), np.uint8)
-        return memory
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
 
     def unpin(self, memory: Bytes) -> None:
         """See ``Cuda.unpin``."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from fqbench.backends.tensorrt.log import last_errors
+from fqbench.backends.tensorrt.log import last_errors, short
 from fqbench.errors import StepError
 
 AGAIN = "build it again on this machine"
 
 REASONS = (
+    (("incompatible device", "compute capability"), f"was built for another GPU: {AGAIN}"),
+    (("magic", "blobsize", "buffersize", "empty"), f"is damaged, or of another version: {AGAIN}"),
     (
-        ("incompatible device", "compute capability", "is not supported by this", "hardware"),
-        f"was built for another GPU: {AGAIN}",
+        ("version tag", "library version", "serialization version"),
+        f"was built by another version of the library: {AGAIN}",
     ),
-    (
-        ("version", "serialization"),
-        f"was built by another version of the library: {AGAIN}, with the one that is installed",
-    ),
+    (("cudaerror", "cuda error"), "cannot be put on this GPU: see what nvidia-smi says"),
 )
 """What a library says of an engine that it does not load, in lower case, and what that means."""
 
@@ -33,7 +32,8 @@ def load(module: Any, name: str, plan: bytes, log: Any) -> tuple[Any, Any]:
         ) from error
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise StepError(f"the engine {meaning(log.errors)} ({name}: {last_errors(log.errors)})")
+        cause = log.errors[0] if log.errors else ""
+        raise StepError(f"the engine {meaning(cause)} ({name}: {short(cause) or 'no reason'})")
     return runtime, engine
 
 
@@ -48,11 +48,14 @@ def execution_context(name: str, engine: Any, log: Any) -> Any:
     return context
 
 
-def meaning(errors: list[str]) -> str:
-    """What is wrong with an engine of which a library said ``errors``, and what to do."""
-    text = " ".join(errors).lower()
+def meaning(cause: str) -> str:
+    """What is wrong with an engine, and what to do, by the first error that a library told of it.
+
+    Those behind it are of what it tried to give back.
+    """
+    told = cause.lower()
     for words, reason in REASONS:
-        if "magic tag" not in text and any(word in text for word in words):
+        if any(word in told for word in words):
             return reason
     return f"is damaged, or no engine: {AGAIN}"
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fqbench.backends.base import Split, Tensor
 from fqbench.backends.cuda import Cuda, CudaError
-from fqbench.backends.tensorrt.binding import FREE, Names, Shape, bindings, shown
+from fqbench.backends.tensorrt.binding import FREE, Binding, Names, Shape, bindings, shown
 from fqbench.backends.tensorrt.buffer import quietly
 from fqbench.backends.tensorrt.loading import execution_context, load
 from fqbench.backends.tensorrt.log import last_errors, listener
@@ -48,7 +48,8 @@ class Session:
         self._runtime = self._engine = self._context = self._graph = None
         self._stream: int | None = None
         self._events: list[Any] = []
-        self._inputs, self._outputs = [], []
+        self._inputs: list[Binding] = []
+        self._outputs: list[Binding] = []
         self._shapes: tuple[Shape, ...] | None = None
         self._warm = self._closed = False
         self.no_graph: str | None = None
