@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
+from fqbench.backends.tensorrt.library import Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
 from fqbench.errors import StepError
@@ -17,6 +18,7 @@ from fqbench.machine import cpu, versions
 from fqbench.margins import Margins
 from fqbench.measure import stats
 from fqbench.measure.launches import Patience, cell_process, narrow, record
+from fqbench.pipeline.engines import Engines
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
@@ -92,20 +94,33 @@ class Build:
         # Random weights answer nothing that is worth learning, and take as long untaught.
         self.method: Method = "offline" if spec.weights == "synthetic" else method
         self._margins = margins
+        self._engines = Engines(steps)
 
     def artifact(self, cell: Cell, batch: int = 1) -> Artifact:
-        """What ``cell``'s backend loads to run ``batch`` images at once."""
-        made = self._of_one_image(cell)
-        return made if batch == 1 else self._batched(made, batch)
+        """What ``cell``'s backend loads to run ``batch`` images at once.
 
-    def _of_one_image(self, cell: Cell) -> Artifact:
+        Of TensorRT it is an engine for the GPU of this machine. Raises NoGpu where there is none.
+        """
+        made = self.network(cell)
+        if batch > 1:
+            made = self._batched(made, batch)
+        return self._engines.here(cell.backend, made) if cell.backend in TENSORRT else made
+
+    def engine(self, cell: Cell, capability: Capability) -> Artifact:
+        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
+        return self._engines.ahead(cell.backend, self.network(cell), capability)
+
+    def network(self, cell: Cell) -> Artifact:
+        """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
         if cell.precision == "int8_file":
             return self._given(cell.backend)
         if cell.precision == "int8_all":
             return self._lowered(cell.backend, everything=True)
         if cell.precision == "int8" and self.pays(cell):
             return self.lowered(cell)
-        return self._fp32(cell.backend)
+        if cell.precision == "fp16":
+            return self._half
+        return self._program if cell.backend == "paddle" else self.canonical
 
     def lowered(self, cell: Cell) -> Artifact:
         """The INT8 form of the model for ``cell``'s backend, whether or not it pays."""
@@ -124,7 +139,10 @@ class Build:
 
         Raises StepError where one cannot be timed.
         """
-        artifacts = {"fp32": self._fp32(cell.backend), "int8": self.lowered(cell)}
+        artifacts = {
+            "fp32": self.network(replace(cell, precision="fp32")),
+            "int8": self.lowered(cell),
+        }
         described = {
             precision: {
                 "artifact": str(artifact.path),
@@ -142,12 +160,6 @@ class Build:
             lambda: self._slowdown(cell, described),
         )
         return found
-
-    def network(self, cell: Cell) -> Artifact:
-        """The ONNX graph that TensorRT builds the engine of ``cell`` from."""
-        if cell.precision in ("int8", "int8_all"):
-            return self._lowered(cell.backend, everything=cell.precision == "int8_all")
-        return self._half if cell.precision == "fp16" else self.canonical
 
     @cached_property
     def _half(self) -> Artifact:
@@ -347,9 +359,6 @@ class Build:
             {"model": str(model.path), "batch": batch},
             ("onnx",),
         )
-
-    def _fp32(self, backend: str) -> Artifact:
-        return self.canonical if backend == "onnxruntime" else self._program
 
     def _given(self, backend: str) -> Artifact:
         """The spec's own INT8 file as ``backend`` loads it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from fqbench.artifacts import Artifact
 from fqbench.backends.tensorrt.library import LIBRARIES, Capability
+from fqbench.errors import StepError
 from fqbench.pipeline.step import Steps
 
 
@@ -34,13 +35,16 @@ class Engines:
         self, backend: str, source: Artifact, gpu: dict[str, Any], target: Capability | None
     ) -> Artifact:
         library = LIBRARIES[backend]
+        missing = library.missing()
+        if missing is not None:
+            raise StepError(missing)
         made_by = {"library": library.name, "library_version": library.version()}
         cache = self.steps.store.root / "timing_cache" / f"{backend}.cache"
         return self.steps.make(
             "engine",
             {"model": source.key, **made_by, **gpu},
             {
-                "model": str(source.file("model.onnx")),
+                "model": str(source.path),
                 "backend": backend,
                 "target": None if target is None else list(target),
                 "timing_cache": str(cache),

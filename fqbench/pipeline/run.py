@@ -258,7 +258,7 @@ def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
 
 def _loaded(artifact: Artifact) -> list[Path]:
     """The files that the backend loads."""
-    endings = (".onnx", ".pdmodel", ".pdiparams")
+    endings = (".onnx", ".pdmodel", ".pdiparams", ".engine")
     return sorted(path for path in artifact.path.iterdir() if path.suffix in endings)
 
 

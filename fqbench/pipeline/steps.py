@@ -254,6 +254,36 @@ def half(arguments: Arguments, report: Report) -> None:
     onnx.save(half.half(model, large), str(Path(arguments["folder"]) / "model.onnx"))
 
 
+@timed
+def engine(arguments: Arguments, report: Report) -> None:
+    """Build the engine of the graph in ``model``; write it and what it computes into ``folder``."""
+    import onnx
+
+    from fqbench.backends.tensorrt import inspect
+    from fqbench.backends.tensorrt.engine import ENGINE, build
+    from fqbench.backends.tensorrt.library import LIBRARIES
+    from fqbench.backends.tensorrt.network import layer_names
+
+    folder, library = Path(arguments["folder"]), LIBRARIES[arguments["backend"]]
+    content, target = Path(arguments["model"], "model.onnx").read_bytes(), arguments["target"]
+    built = build(
+        library,
+        content,
+        target=None if target is None else (target[0], target[1]),
+        timing_cache=Path(arguments["timing_cache"]),
+    )
+    (folder / ENGINE).write_bytes(built)
+    graph = onnx.load_model_from_string(content).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    names = {
+        "inputs": [value.name for value in graph.input if value.name not in weights],
+        "outputs": [value.name for value in graph.output],
+    }
+    (folder / "bindings.json").write_text(json.dumps(names))
+    found = inspect.layers(library, built)
+    inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
+
+
 def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
     """The graph of a quantization, its record as the choice applies it, and the choice.
 
@@ -320,7 +350,7 @@ def given_int8(arguments: Arguments, report: Report) -> None:
     from fqbench.convert.program import STEM
 
     folder, source = Path(arguments["folder"]), Path(arguments["source"])
-    if arguments["backend"] == "onnxruntime":
+    if arguments["backend"] != "paddle":
         target = folder / "model.onnx"
         if source.suffix == ".onnx":
             shutil.copyfile(source, target)

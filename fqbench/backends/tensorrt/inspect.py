@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fqbench.backends.tensorrt.library import Library
-from fqbench.backends.tensorrt.log import last_errors, listener
+from fqbench.backends.tensorrt.log import last_errors, listener, short
 from fqbench.errors import StepError
+
+LAYERS = "layers.json"
 
 PRODUCTS = re.compile(r"corrltn|conv|gemm|fully_connected|matmul|matrixmultiply|fusion", re.I)
 """Kinds of layers that multiply by weights, as either library calls them."""
@@ -26,7 +29,7 @@ TYPES = {"int8": INT8, "half": FP16, "fp16": FP16, "float": FP32, "fp32": FP32}
 """Our names of types, by the words that the libraries use."""
 
 _PROGRAM = re.compile(rb"header \{\n")
-_TENSOR = re.compile(r'^ +tensor=\{[^\n]* name="([^"]+)"[^\n]* type=(\w+) \}', re.M)
+_TENSOR = re.compile(r'^ +(?:sub_)?tensor=\{[^\n]* name="([^"]+)"[^\n]* type=(\w+) \}', re.M)
 _OPERATION = re.compile(r'^  (?=\w+=\{ name=)', re.M)
 _CALLED = re.compile(r'(\w+)=\{ name="?([^"\s]+)')
 _READ = re.compile(r"\binput(?:_args)?=\{ ?([^}]*)\}")
@@ -121,23 +124,46 @@ def _type(described: str) -> str:
     return next((TYPES[word] for word in words if word in TYPES), described)
 
 
-def convolution_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
-    """Of each convolution, by its ONNX node, the type of the data that it multiplies.
+def layer_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
+    """Of each convolution or fully connected layer, by its ONNX node, the type it multiplies in.
 
-    Raises StepError for one that no layer stands for.
+    It is int8 where data and weights are. Raises StepError for one that the engine does not name.
     """
-    products = [layer for layer in found if PRODUCTS.search(layer.kind) and layer.reads]
+    found = tuple(found)
+    products = [layer for layer in found if PRODUCTS.search(layer.kind)]
+    # A layer of its own name before one that fuses it with others, and these before one that adds
+    # its bias; the first of each.
+    ways = (
+        {layer.name: _multiplied(layer.reads[:2]) for layer in reversed(products)},
+        {node: _multiplied(layer.reads[:2]) for layer in reversed(products) for node in layer.nodes},
+        {node: _multiplied(layer.reads) for layer in reversed(found) for node in layer.nodes},
+    )
     result = {}
     for name in names:
-        # A layer of its own name before those that fuse it with others.
-        own = [layer for layer in products if layer.name == name]
-        of_it = own or [layer for layer in products if name in layer.nodes]
-        if not of_it:
-            raise StepError(f"no layer of the engine stands for convolution {name!r}")
-        result[name] = of_it[0].reads[0]
+        kind = next((way[name] for way in ways if name in way), None)
+        if kind is None:
+            raise StepError(f"no layer of the engine stands for {short(name)!r} of the model")
+        result[name] = kind
     return result
 
 
-def int8_convolutions(found: Iterable[Layer], names: Iterable[str]) -> frozenset[str]:
-    """Those of the convolutions ``names`` that multiply int8 codes."""
-    return frozenset(n for n, kind in convolution_types(found, names).items() if kind == INT8)
+def _multiplied(operands: tuple[str, ...]) -> str:
+    """The type of a product: codes that meet a number of another type are dequantized for it."""
+    return next((kind for kind in operands if kind != INT8), INT8 if operands else "")
+
+
+def int8_layers(types: Mapping[str, str]) -> frozenset[str]:
+    """Those of ``layer_types`` that multiply int8 codes."""
+    return frozenset(name for name, kind in types.items() if kind == INT8)
+
+
+def write(folder: Path, types: Mapping[str, str], found: Iterable[Layer]) -> None:
+    """Write ``layer_types`` and the layers they were found by beside the engine in ``folder``."""
+    told = {"types": dict(types), "layers": [asdict(layer) for layer in found]}
+    (folder / LAYERS).write_text(json.dumps(told, indent=1))
+
+
+def read_types(folder: Path) -> dict[str, str]:
+    """What ``write`` was given as types."""
+    types: dict[str, str] = json.loads((folder / LAYERS).read_text())["types"]
+    return types

@@ -36,6 +36,15 @@ def parse(module: Any, library: Library, builder: Any, log: Any, model: bytes) -
     return network
 
 
+def layer_names(graph: onnx.GraphProto) -> list[str]:
+    """What the parser calls the convolutions and fully connected layers of ``graph``."""
+    return [
+        node.name or f"node_of_{node.output[0]}"
+        for node in graph.node
+        if node.op_type in ("Conv", "Gemm")
+    ]
+
+
 def refuse(library: Library, model: bytes) -> None:
     """Raise StepError for a model whose codes the ``library`` does not take."""
     try:

@@ -1,0 +1,81 @@
+"""Engines of TensorRT for RTX, built where no GPU is: what is planned in INT8 is INT8 in them.
+
+An engine holds the program that a GPU will be given, with the types of all it reads and writes, and
+that is what is looked at here. The kernels that compute it are chosen on that GPU: neither its
+speed nor its results are shown here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import onnx
+import pytest
+
+from fixtures.matrix import Workshop
+from fqbench.artifacts import Artifact
+from fqbench.backends.tensorrt import inspect
+from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
+from fqbench.backends.tensorrt.network import layer_names
+from fqbench.cells import Cell, Precision
+from fqbench.errors import StepError
+from fqbench.quantize.graph import Graph
+
+MISSING = TENSORRT_RTX.missing()
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+AMPERE, ADA = (8, 6), (8, 9)
+EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "SM89"])
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_engine_computes_in_the_planned_types(
+    model: str, precision: Precision, capability: Capability, workshop: Workshop
+) -> None:
+    build = workshop.pipeline(model).build
+    cell = Cell(model, "tensorrt_rtx", "gpu", precision)
+    planned = _codes(build.network(cell))
+    types = inspect.read_types(build.engine(cell, capability).path)
+    assert len(types) > 0
+    assert inspect.int8_layers(types) == planned
+    if precision == "int8":
+        counts = build.lowering(cell)
+        assert len(planned) == counts.quantized > 0
+        assert len(types) == counts.convolutions
+    elif precision == "fp32":
+        assert set(types.values()) == {inspect.FP32}
+    else:
+        assert inspect.FP16 in types.values()
+
+
+def _codes(network: Artifact) -> frozenset[str]:
+    """Names of the layers of an ONNX graph that read codes and weights in codes."""
+    graph = Graph(onnx.load(str(network.file("model.onnx"))))
+    names = layer_names(graph.model.graph)
+    layers = [node for node in graph.model.graph.node if node.op_type in ("Conv", "Gemm")]
+    return frozenset(
+        name
+        for name, node in zip(names, layers, strict=True)
+        if all(
+            each in graph.producer and graph.producer[each].op_type == "DequantizeLinear"
+            for each in node.input[:2]
+        )
+    )
+
+
+def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
+    model: str, workshop: Workshop
+) -> None:
+    build = workshop.pipeline(model).build
+    lowered = build.lowered(Cell(model, "onnxruntime", "cpu", "int8"))
+    graph = onnx.load(str(lowered.file("model.onnx"))).graph
+    if json.loads(lowered.file("plan.json").read_text())["quantized"] == 0:
+        pytest.skip("none of its layers is in INT8 on ONNX Runtime")
+    first = next(node for node in graph.node if node.op_type.endswith("eLinear"))
+    with pytest.raises(StepError) as refused:
+        build._engines.ahead("tensorrt_rtx", lowered, cast(Capability, ADA))
+    message = str(refused.value)
+    assert f"{first.op_type} {first.name!r}" in message
+    assert "lower the model for tensorrt" in message
