@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fqbench.backends import runtime
 from fqbench.backends.base import Split
 from fqbench.backends.cuda import CudaError
+from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.binding import Names
+from fqbench.backends.tensorrt.library import Library
 from fqbench.backends.tensorrt.session import Session
 from fqbench.errors import StepError
 from tests.cuda_stand_in import CudaStandIn, out_of_memory
@@ -256,8 +261,8 @@ class TestEngineThatDoesNotLoad:
             (
                 [
                     "IRuntime::deserializeCudaEngine: Error Code 1: Cuda Runtime (In "
-                    "ScopedCudaStream at cudaResources.cpp:25 (cudaError 35: CUDA driver version is "
-                    "insufficient for CUDA runtime version))"
+                    "ScopedCudaStream at cudaResources.cpp:25 (cudaError 35: CUDA driver version "
+                    "is insufficient for CUDA runtime version))"
                 ],
                 "cannot be put on this GPU: see what nvidia-smi says",
             ),
@@ -388,6 +393,40 @@ class TestFailure:
         assert cuda.held == 0
         with pytest.raises(StepError, match="was given back"):
             running.run([IMAGE, SCALE])
+
+
+class TestPrepare:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / "model.engine").write_bytes(b"plan")
+        names = {"inputs": NAMES.inputs, "outputs": NAMES.outputs}
+        (tmp_path / "bindings.json").write_text(json.dumps(names))
+        inspect.write(tmp_path, {"conv1": "int8", "conv2": "fp16", "head": "int8"}, ())
+        return tmp_path
+
+    @pytest.fixture
+    def cuda(self, monkeypatch):
+        stand_in = CudaStandIn()
+        monkeypatch.setattr("fqbench.backends.cuda.open_cuda", lambda: stand_in)
+        return stand_in
+
+    @pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
+    def test_folder_of_an_artifact_is_all_it_takes(self, name, folder, cuda, monkeypatch):
+        module = ModuleStandIn(cuda, TENSORS, function)
+        monkeypatch.setattr(Library, "load", lambda self: module)
+        runner = runtime(name).prepare(folder, device="gpu", precision="int8", threads=1)
+        assert_equal(runner.run([IMAGE, SCALE]), expected(IMAGE, SCALE))
+        assert runner.int8_convolutions() == 2
+        assert runner.split([IMAGE, SCALE]).total == 12.0
+
+    def test_library_that_does_not_load_takes_no_gpu(self, folder, cuda, monkeypatch):
+        def load(self):
+            raise StepError("TensorRT is installed but cannot be imported")
+
+        monkeypatch.setattr(Library, "load", load)
+        with pytest.raises(StepError, match="cannot be imported"):
+            runtime("tensorrt").prepare(folder, device="gpu", precision="fp32", threads=1)
+        assert cuda.calls.total() == 0
 
 
 def _use(cuda: CudaStandIn, tensors) -> None:

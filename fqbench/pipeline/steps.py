@@ -260,6 +260,7 @@ def engine(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.backends.tensorrt import inspect
+    from fqbench.backends.tensorrt.backend import NAMES
     from fqbench.backends.tensorrt.engine import ENGINE, build
     from fqbench.backends.tensorrt.library import LIBRARIES
     from fqbench.backends.tensorrt.network import layer_names
@@ -279,7 +280,7 @@ def engine(arguments: Arguments, report: Report) -> None:
         "inputs": [value.name for value in graph.input if value.name not in weights],
         "outputs": [value.name for value in graph.output],
     }
-    (folder / "bindings.json").write_text(json.dumps(names))
+    (folder / NAMES).write_text(json.dumps(names))
     found = inspect.layers(library, built)
     inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
 

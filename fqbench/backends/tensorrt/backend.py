@@ -14,7 +14,6 @@ from fqbench.backends.nvidia import Gpu, NoGpu, gpu
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
 from fqbench.errors import StepError
 
-ENGINE = "model.engine"
 NAMES = "bindings.json"
 """Names of ``inputs`` and ``outputs`` in the model's order, beside the engine."""
 
@@ -51,19 +50,27 @@ class _Backend(ABC):
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         from fqbench.backends.tensorrt.binding import Names
+        from fqbench.backends.tensorrt.engine import ENGINE
+        from fqbench.backends.tensorrt.inspect import int8_layers, read_types
         from fqbench.backends.tensorrt.session import Session
 
         try:
             plan = (folder / ENGINE).read_bytes()
+            told = json.loads((folder / NAMES).read_text())
         except OSError as error:
             raise StepError(
-                f"the engine {folder / ENGINE} cannot be read ({error.strerror}): build it again"
+                f"the engine in {folder} cannot be read ({error.strerror}): build it again"
             ) from error
-        module, names = self.library.load(), None
-        if (folder / NAMES).exists():
-            told = json.loads((folder / NAMES).read_text())
-            names = Names(tuple(told["inputs"]), tuple(told["outputs"]))
-        return Session(module, self.library.name, plan, cuda.open_cuda(), names=names)
+        names = Names(tuple(told["inputs"]), tuple(told["outputs"]))
+        module = self.library.load()
+        return Session(
+            module,
+            self.library.name,
+            plan,
+            cuda.open_cuda(),
+            names=names,
+            layers=lambda: len(int8_layers(read_types(folder))),
+        )
 
     def _too_old(self) -> str | None:
         """Why the installed version is not used; None where it is."""
