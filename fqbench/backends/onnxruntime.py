@@ -30,7 +30,7 @@ class OnnxRuntime:
 
     def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Session(folder / MODEL, threads)
+        return _Session(folder / MODEL, threads, integers=precision != "fp32")
 
 
 def session_options(threads: int) -> Any:
@@ -57,14 +57,21 @@ def open_session(model: Path | bytes, options: Any) -> Any:
 
 
 class _Session:
-    def __init__(self, path: Path, threads: int) -> None:
-        self._path, self._threads = path, threads
-        self.session = open_session(path, session_options(threads))
+    def __init__(self, path: Path, threads: int, *, integers: bool) -> None:
+        self._path, self._threads, self._integers = path, threads, integers
+        self.session = open_session(path, self._options())
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         return outputs
+
+    def _options(self) -> Any:
+        options = session_options(self._threads)
+        if not self._integers:
+            # Pairs of a graph made for another runtime round, and nothing is fused with them.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        return options
 
     def int8_convolutions(self) -> int:
         import onnx
@@ -73,7 +80,7 @@ class _Session:
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
-            options = session_options(self._threads)
+            options = self._options()
             options.optimized_model_filepath = str(target)
             open_session(self._path, options)
             graph = onnx.load(str(target), load_external_data=False).graph
