@@ -49,7 +49,7 @@ class OnnxRuntime:
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Session(folder / MODEL, device, threads)
+        return _Session(folder / MODEL, device, threads, integers=precision != "fp32")
 
 
 def _no_cuda_provider() -> str | None:
@@ -107,14 +107,22 @@ def _check_provider(providers: Sequence[str]) -> None:
 
 
 class _Session:
-    def __init__(self, path: Path, device: str, threads: int) -> None:
-        self._path, self._device, self._threads = path, device, threads
-        self.session = open_session(path, session_options(threads), device)
+    def __init__(self, path: Path, device: str, threads: int, *, integers: bool) -> None:
+        self._path, self._device = path, device
+        self._threads, self._integers = threads, integers
+        self.session = open_session(path, self._options(), device)
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         return outputs
+
+    def _options(self) -> Any:
+        options = session_options(self._threads)
+        if not self._integers:
+            # Pairs of a graph made for another runtime round, and nothing is fused with them.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        return options
 
     def int8_convolutions(self) -> int:
         import onnx
@@ -123,7 +131,7 @@ class _Session:
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
-            options = session_options(self._threads)
+            options = self._options()
             options.optimized_model_filepath = str(target)
             open_session(self._path, options, self._device)
             graph = onnx.load(str(target), load_external_data=False).graph
