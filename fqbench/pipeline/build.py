@@ -104,7 +104,10 @@ class Build:
         made = self.network(cell)
         if batch > 1:
             made = self._batched(made, batch)
-        return self._engines.here(cell.backend, made) if cell.backend in TENSORRT else made
+        return self._loadable(cell.backend, made)
+
+    def _loadable(self, backend: str, network: Artifact) -> Artifact:
+        return self._engines.here(backend, network) if backend in TENSORRT else network
 
     def engine(self, cell: Cell, capability: Capability) -> Artifact:
         """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
@@ -129,9 +132,9 @@ class Build:
     def pays(self, cell: Cell) -> bool:
         """Whether the INT8 form is used: where it is faster than FP32 by more than noise.
 
-        On TensorRT it is: its form does not depend on the GPU, which may not be here.
+        Where ``cell`` cannot run here, it is assumed: its form is built for another machine.
         """
-        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
+        assumed = self._spec.speed == "assumed" or cell.unsupported is not None
         return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
@@ -140,8 +143,8 @@ class Build:
         Raises StepError where one cannot be timed.
         """
         artifacts = {
-            "fp32": self.network(replace(cell, precision="fp32")),
-            "int8": self.lowered(cell),
+            "fp32": self.artifact(replace(cell, precision="fp32")),
+            "int8": self._loadable(cell.backend, self.lowered(cell)),
         }
         described = {
             precision: {
