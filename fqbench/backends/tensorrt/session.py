@@ -106,8 +106,9 @@ class Session:
             quietly(self._cuda.synchronize, self._stream)
         if self._graph is not None:
             quietly(self._cuda.destroy_graph, self._graph)
-        for event in self._events:
-            quietly(self._cuda.destroy_event, event)
+            self._graph = None
+        while self._events:
+            quietly(self._cuda.destroy_event, self._events.pop())
         # Each stands on the one behind it.
         self._context = None
         self._engine = None
