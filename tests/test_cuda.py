@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 import fqbench
-from fqbench.backends.cuda import Cuda, CudaError, OutOfMemory, missing, open_cuda, opening
+from fqbench.backends.cuda import (
+    Cuda,
+    CudaError,
+    OutOfMemory,
+    missing,
+    open_cuda,
+    opening,
+    through_cuda_python,
+)
 from fqbench.backends.cuda.through_cuda_python import FUNCTIONS, CudaPython, bindings
 from fqbench.backends.cuda.through_pycuda import PyCuda
 from fqbench.errors import StepError
@@ -301,6 +309,26 @@ class TestPyCudaCalls:
 
 
 class TestOpening:
+    @pytest.mark.parametrize(
+        ("function", "code"),
+        [
+            ("cuInit", "CUDA_ERROR_NO_DEVICE"),
+            ("cuInit", "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"),
+            ("cuDevicePrimaryCtxRetain", "CUDA_ERROR_DEVICE_UNAVAILABLE"),
+        ],
+    )
+    def test_gpu_that_does_not_start_is_told(self, function, code, monkeypatch):
+        driver = DriverStandIn(**{function: (SimpleNamespace(name=code), None)})
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        monkeypatch.setattr(opening, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(opening, "_has_cuda_python", lambda: True)
+        monkeypatch.setattr(through_cuda_python, "bindings", lambda: driver)
+        with pytest.raises(StepError) as caught:
+            open_cuda()
+        assert str(caught.value) == (
+            f"CUDA does not start ({function}: {code}): see what nvidia-smi says"
+        )
+
     def test_neither_is_told(self, monkeypatch):
         monkeypatch.setattr(opening, "_has_pycuda", lambda: False)
         monkeypatch.setattr(opening, "_has_cuda_python", lambda: False)

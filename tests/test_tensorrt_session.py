@@ -15,6 +15,7 @@ from fqbench.backends.cuda import CudaError
 from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.binding import Names
 from fqbench.backends.tensorrt.library import Library
+from fqbench.backends.tensorrt.log import listener
 from fqbench.backends.tensorrt.session import Session
 from fqbench.errors import StepError
 from tests.cuda_stand_in import CudaStandIn, out_of_memory
@@ -329,6 +330,14 @@ class TestEngineThatDoesNotLoad:
             session(cuda, tensors, names=names)
         assert str(caught.value) == sentence
         assert cuda.held == 0
+
+
+def test_errors_are_kept_to_a_bound():
+    log = listener(ModuleStandIn)
+    for number in range(1000):
+        log.log(log.ERROR, f"error {number}")
+        log.log(log.WARNING, "a warning")
+    assert log.errors == [f"error {n}" for n in (*range(10), *range(990, 1000))]
 
 
 class TestFailure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib import metadata
 
+import onnx
+import onnxruntime as ort
 import pytest
 
 from fqbench.backends import cuda, nvidia, runtime
@@ -12,6 +14,7 @@ from fqbench.backends.nvidia import Gpu, NoGpu
 from fqbench.backends.tensorrt import TensorRT, TensorRTForRTX, backend
 from fqbench.backends.tensorrt.library import Library
 from fqbench.errors import StepError
+from tests.onnx_graphs import Net
 
 RTX = Gpu("NVIDIA GeForce RTX 4090", (8, 9), "580.65.06", (13, 0), 24564)
 H200 = Gpu("NVIDIA H200", (9, 0), "580.65.06", (13, 0), 143771)
@@ -192,6 +195,21 @@ class TestOnnxRuntimeOnTheGpu:
         for precision in ("int8", "int8_all", "int8_file"):
             assert "TensorRT does" in reason(None, ("onnxruntime-gpu",), precision)
         assert reason(None, (), "fp16") == NO_FP16
+
+    def test_package_without_the_provider_is_told(self, tmp_path):
+        if "CUDAExecutionProvider" in ort.get_available_providers():
+            pytest.skip("ONNX Runtime is installed with its CUDA provider")
+        net = Net()
+        onnx.save(net.model(net.conv("x", 4)), str(tmp_path / "model.onnx"))
+        onnxruntime = runtime("onnxruntime")
+        for precision in ("fp32", "int8"):
+            with pytest.raises(StepError) as caught:
+                onnxruntime.prepare(tmp_path, device="gpu", precision=precision, threads=1)
+            assert str(caught.value) == (
+                "ONNX Runtime cannot use the GPU and would run on the CPU: its CUDA provider, CUDA "
+                "or cuDNN is missing or of another version; pip uninstall onnxruntime, then pip "
+                "install 'onnxruntime-gpu[cuda,cudnn]', and see what it printed"
+            )
 
     def test_falling_back_to_the_cpu_is_an_error(self):
         from fqbench.backends.onnxruntime import _check_provider

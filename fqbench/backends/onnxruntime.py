@@ -79,10 +79,10 @@ def open_session(model: Path | bytes, options: Any, device: str = "cpu") -> Any:
     providers: list[Any] = ["CPUExecutionProvider"]
     if device == "gpu":
         providers.insert(0, (CUDA, CUDA_OPTIONS))
+        _check_provider(ort.get_available_providers())
         count_as_nvml()
         if hasattr(ort, "preload_dlls"):  # finds what the nvidia packages of pip bring
             ort.preload_dlls()
-        _check_provider(ort.get_available_providers())
     session = ort.InferenceSession(
         model if isinstance(model, bytes) else str(model),
         options,

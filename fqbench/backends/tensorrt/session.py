@@ -104,9 +104,11 @@ class Session:
         self._closed = True
         if self._stream is not None:
             quietly(self._cuda.synchronize, self._stream)
-        self._drop_graph()
-        for event in self._events:
-            quietly(self._cuda.destroy_event, event)
+        if self._graph is not None:
+            quietly(self._cuda.destroy_graph, self._graph)
+            self._graph = None
+        while self._events:
+            quietly(self._cuda.destroy_event, self._events.pop())
         # Each stands on the one behind it.
         self._context = None
         self._engine = None
@@ -169,8 +171,7 @@ class Session:
     def _reshape(self, shapes: tuple[Shape, ...]) -> None:
         """Tell the engine the shapes of its inputs, and have memory for all its tensors."""
         context: Any = self._context
-        self._drop_graph()
-        self._shapes, self._warm = None, False
+        self._shapes = None
         for binding, shape in zip(self._inputs, shapes, strict=True):
             if not binding.fixed and not context.set_input_shape(binding.name, shape):
                 raise StepError(
@@ -241,8 +242,3 @@ class Session:
         else:
             quietly(self._cuda.destroy_graph, graph)
             self.no_graph = f"recording it failed ({last_errors(self._log.errors)})"
-
-    def _drop_graph(self) -> None:
-        graph, self._graph = self._graph, None
-        if graph is not None:
-            quietly(self._cuda.destroy_graph, graph)
