@@ -48,7 +48,11 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
         target.initializer.extend(numpy_helper.from_array(v, k) for k, v in parts.items())
         target.node.append(
             helper.make_node(
-                "DequantizeLinear", list(parts), [name], f"{name}__dq", axis=graph.channel_axis(layer)
+                "DequantizeLinear",
+                list(parts),
+                [name],
+                f"{name}__dq",
+                axis=graph.channel_axis(layer),
             )
         )
         return name

@@ -210,12 +210,15 @@ class ModelPipeline:
         image = self.images.data.samples[0].path
         return cell_process(cell.id, side, self._loaded(cell, batch), image, threads)
 
-    def split(self, cell: Cell, threads: int, batch: int) -> Split | None:
-        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells."""
+    def split(self, cell: Cell, threads: int, batch: int) -> tuple[Split | None, str | None]:
+        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells.
+
+        And why its kernels are not launched as one CUDA graph, where they are not.
+        """
         function = "fqbench.measure.split:time_split"
         arguments = {"cell": self._loaded(cell, batch)}
         found = self._timing(function, cell.backend, arguments, threads)
-        return None if found is None else Split(**found)
+        return (None, None) if found is None else (Split(**found["split"]), found["no_graph"])
 
     def multiply_adds(self) -> int:
         """Multiply-adds of one inference of the canonical graph."""
