@@ -21,7 +21,7 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 FAINT = 2.0**-12
-"""Part of a weight's largest scale below which a channel adds nothing that eight bits could show."""
+"""Part of a weight's largest scale below which a channel adds nothing that eight bits show."""
 
 SMALLEST_HALF = 2.0**-24
 """Smallest number of float16."""

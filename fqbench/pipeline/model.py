@@ -121,9 +121,9 @@ class ModelPipeline:
         return self._answered(cell, self.build.artifact(cell))
 
     def emulated(self, cell: Cell) -> Answers:
-        """What the network of a TensorRT ``cell`` answers where ONNX Runtime executes it on the CPU.
+        """What the network of a TensorRT ``cell`` answers, executed by ONNX Runtime on the CPU.
 
-        It tells what its scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        It tells what scales and codes cost in accuracy, and nothing of TensorRT's kernels.
         """
         executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
         return self._answered(executor, self.build.network(cell))
