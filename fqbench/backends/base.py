@@ -21,6 +21,15 @@ BACKENDS = {
 }
 
 
+FORMS = {"tensorrt_rtx": "tensorrt"}
+"""Backends that run the INT8 form of another."""
+
+
+def form_of(backend: str) -> str:
+    """The backend whose INT8 form ``backend`` runs, and whose margins hold for it."""
+    return FORMS.get(backend, backend)
+
+
 @dataclass(frozen=True)
 class Split:
     """Milliseconds of one inference on a GPU, as its own events tell them.

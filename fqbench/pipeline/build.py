@@ -11,6 +11,7 @@ from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.backends.tensorrt.library import Capability
+from fqbench.backends import form_of
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
 from fqbench.errors import StepError
@@ -182,7 +183,7 @@ class Build:
 
     def _lowered(self, backend: str, *, everything: bool) -> Artifact:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
-        backend = _family(backend)
+        backend = form_of(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
         key, images = self._overflow if backend == "tensorrt" else ({}, {})
@@ -249,7 +250,7 @@ class Build:
 
     def _student(self, backend: str) -> Artifact:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
-        backend = _family(backend)
+        backend = form_of(backend)
         images, settings = self._images.distillation, self._spec.distillation
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
@@ -281,7 +282,7 @@ class Build:
 
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
-        backend = _family(backend)
+        backend = form_of(backend)
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -385,11 +386,6 @@ class Build:
             {"canonical": str(canonical.path)},
             ("paddlepaddle", "x2paddle"),
         )
-
-
-def _family(backend: str) -> str:
-    """The backend whose choice and lowering ``backend`` shares."""
-    return "tensorrt" if backend in TENSORRT else backend
 
 
 def _digests(spec: ModelSpec) -> list[str]:
