@@ -77,7 +77,12 @@ def test_latency_does_not_depend_on_the_weights(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_scenery(tmp_path)
-    fed = {"preprocess": PREPROCESS, "inputs": ["image"], "backend": "onnxruntime"}
+    fed = {
+        "preprocess": PREPROCESS,
+        "inputs": ["image"],
+        "backend": "onnxruntime",
+        "device": "cpu",
+    }
     cells = {
         name: {**fed, "artifact": str(artifacts[name]), "precision": "fp32"}
         for name in (other, "synthetic")

@@ -1,4 +1,4 @@
-"""What a TensorRT engine is built from is right: its INT8 and FP16 networks, executed without a GPU.
+"""What TensorRT's engines are built from is right: INT8 and FP16 networks, without a GPU.
 
 ONNX Runtime executes them on the CPU, operator by operator. That proves the arithmetic: scales,
 codes, where pairs stand, which layers stay in float, and that nothing overflows in float16. It

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 
@@ -11,6 +12,7 @@ import cpuinfo
 import psutil
 
 from fqbench import __version__
+from fqbench.backends.tensorrt.library import LIBRARIES as TENSORRT
 
 ISA_FLAGS = (
     "avx2",
@@ -40,7 +42,13 @@ LIBRARIES = (
     "pycocotools",
     "scipy",
     "pillow",
+    *TENSORRT,
 )
+OTHER_NAMES = {
+    "onnxruntime": ("onnxruntime-gpu",),
+    **{name: library.distributions for name, library in TENSORRT.items()},
+}
+"""What a library may be installed as beside its own name."""
 
 
 @cache
@@ -48,10 +56,10 @@ def versions() -> dict[str, str]:
     """Version of each library that shapes results; a library not installed is left out."""
     found = {"fqbench": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        for installed in (name, *OTHER_NAMES.get(name, ())):
+            with suppress(metadata.PackageNotFoundError):
+                found[name] = metadata.version(installed)
+                break
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from fqbench.backends import form_of
 from fqbench.errors import UsageError
 from fqbench.spec import Margin, ModelSpec
 from fqbench.spec.mistake import sentence
@@ -37,8 +38,10 @@ class Margins:
     def for_cell(self, spec: ModelSpec, backend: str, method: str) -> Margin | None:
         """The margin of a cell: the spec's own before the file's, the most specific first.
 
-        An entry that names the backend is more specific than one that names the method.
+        An entry that names the backend is more specific than one that names the method. Those of
+        ``tensorrt`` hold for ``tensorrt_rtx``, which runs the same INT8 form.
         """
+        backend = form_of(backend)
         own = _best(spec.margins, backend, method)
         if own is not None:
             return own

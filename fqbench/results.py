@@ -33,7 +33,8 @@ class Row:
     the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
     since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
-    ``batch``: images of one inference as it was timed; ``split``: its parts on a GPU.
+    ``batch``: images of one inference as it was timed; ``split``: its parts on a GPU; ``no_graph``:
+    why its kernels were not launched as one CUDA graph, where that is what one would expect.
     """
 
     cell: Cell
@@ -44,6 +45,7 @@ class Row:
     latency: Latency | None = None
     batch: int = 1
     split: Split | None = None
+    no_graph: str | None = None
     launches: int | None = None
     stopped: Stopped | None = None
     pinned: bool | None = None
@@ -93,6 +95,7 @@ class Row:
             "latency_ms": _latency(self.latency),
             "batch": self.batch,
             "split_ms": _split(self.split),
+            "no_graph": self.no_graph,
             "launches": self.launches,
             "stopped": self.stopped,
             "pinned": self.pinned,

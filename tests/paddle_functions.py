@@ -41,7 +41,9 @@ def quantize_and_run(arguments, report):
     image = np.load(arguments["image"])
     running, optimized, integers = {}, {}, {}
     for precision in ("fp32", "int8"):
-        runner = PaddleInference().prepare(folder / precision, precision=precision, threads=1)
+        runner = PaddleInference().prepare(
+            folder / precision, device="cpu", precision=precision, threads=1
+        )
         np.save(folder / f"{precision}.npy", runner.run([image])[0])
         running[precision] = runner.int8_convolutions()
         optimized[precision] = optimized_operators(runner, folder)
@@ -74,7 +76,7 @@ def convert_and_run(arguments, report):
     source = {"source": str(folder / "source.onnx"), "input_shape": arguments["input_shape"]}
     steps.canonical({**source, "folder": str(canonical)}, report)
     steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
-    runner = PaddleInference().prepare(fp32, precision="fp32", threads=1)
+    runner = PaddleInference().prepare(fp32, device="cpu", precision="fp32", threads=1)
     for number, result in enumerate(runner.run([np.load(folder / "image.npy")])):
         np.save(folder / f"result_{number}.npy", result)
     # ``load`` takes a scale from the end of a program, where the file has one.

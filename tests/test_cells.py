@@ -19,19 +19,19 @@ def test_id_names_every_dimension():
 def test_matrix_is_in_the_order_model_backend_device_precision():
     assert ids(matrix(["one"])) == [
         f"one-{backend}-{device}-{precision}"
-        for backend in ("onnxruntime", "paddle", "tensorrt")
+        for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
         for device in ("cpu", "gpu")
         for precision in ("fp32", "fp16", "int8")
     ]
 
 
 def test_matrix_takes_one_model_after_the_other():
-    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 18 + ["two"] * 18
+    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 24 + ["two"] * 24
     assert matrix([]) == ()
 
 
 def test_ids_are_unique():
-    assert len(set(ids(matrix(MODELS)))) == 36
+    assert len(set(ids(matrix(MODELS)))) == 48
 
 
 def test_default_is_all_that_runs_and_nothing_else():
@@ -108,7 +108,8 @@ def test_order_and_repetition_of_names_do_not_matter():
         (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
         (
             Selection(backends=("paddle", "openvino")),
-            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt",
+            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt, "
+            "tensorrt_rtx",
         ),
         (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
         (

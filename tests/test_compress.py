@@ -15,6 +15,7 @@ import pytest
 
 from fqbench.artifacts import Store
 from fqbench.backends.paddle import INT8_OPERATORS
+from fqbench.cells import Cell
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
 from fqbench.compress import Way, job, translate
@@ -367,7 +368,7 @@ class TestRefusals:
         assert compress(config, tmp_path / "out", "--devices", "gpu") == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("fqbench: --devices gpu: no backend runs there: ")
-        assert "tensorrt: this version of fqbench does not run TensorRT yet" in line
+        assert f"tensorrt: {Cell('any', 'tensorrt', 'gpu', 'int8').unsupported}" in line
 
     def test_images_that_cannot_be_read_are_named(self, tmp_path, capsys):
         config = write_config(tmp_path / "project")

@@ -195,7 +195,9 @@ def answers(model, names, feeds):
 # What is learnt
 
 
-@pytest.mark.parametrize("name", ["base", "float_silu", "paddle", "tensorrt", "in_float", "one_image"])
+@pytest.mark.parametrize(
+    "name", ["base", "float_silu", "paddle", "tensorrt", "in_float", "one_image"]
+)
 def test_the_student_answers_nearer_to_the_teacher(trained, name):
     start, *_, last = trained.errors(name)
     assert last < 0.95 * start

@@ -267,17 +267,19 @@ def test_progress_is_told_image_by_image() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "cores", "expected"),
+    ("backend", "device", "cores", "expected"),
     [
-        ("onnxruntime", 1, Share(1, 1, 1)),
-        ("onnxruntime", 2, Share(2, 1, 2)),
-        ("onnxruntime", 8, Share(8, 1, 8)),
-        ("onnxruntime", 20, Share(8, 2, 8)),
-        ("paddle", 1, Share(1, 1, 1)),
-        ("paddle", 2, Share(1, 1, 1)),
-        ("paddle", 4, Share(1, 3, 1)),
-        ("paddle", 8, Share(1, 6, 2)),
+        ("onnxruntime", "gpu", 8, Share(1, 6, 2)),
+        ("tensorrt", "gpu", 2, Share(1, 1, 1)),
+        ("onnxruntime", "cpu", 1, Share(1, 1, 1)),
+        ("onnxruntime", "cpu", 2, Share(2, 1, 2)),
+        ("onnxruntime", "cpu", 8, Share(8, 1, 8)),
+        ("onnxruntime", "cpu", 20, Share(8, 2, 8)),
+        ("paddle", "cpu", 1, Share(1, 1, 1)),
+        ("paddle", "cpu", 2, Share(1, 1, 1)),
+        ("paddle", "cpu", 4, Share(1, 3, 1)),
+        ("paddle", "cpu", 8, Share(1, 6, 2)),
     ],
 )
-def test_cores_are_shared(backend: str, cores: int, expected: Share) -> None:
-    assert share(backend, cores) == expected
+def test_cores_are_shared(backend: str, device: str, cores: int, expected: Share) -> None:
+    assert share(backend, device, cores) == expected

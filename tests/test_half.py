@@ -227,7 +227,9 @@ def test_codes_of_a_tensor_too_large_go_to_float32_without_a_cast():
 
 def test_scale_that_float16_lacks_keeps_its_layers_in_float32():
     net = Net(0, SHAPE)
-    small = net.node("Mul", net.node("Relu", net.conv("x", 16)), net.constant("s", np.float32(1e-4)))
+    small = net.node(
+        "Mul", net.node("Relu", net.conv("x", 16)), net.constant("s", np.float32(1e-4))
+    )
     last = net.conv(small, 16)
     model, image = net.model(net.node("Relu", last)), net.image()
     found = half(lower(model, record(model, image)))

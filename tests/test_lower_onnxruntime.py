@@ -47,7 +47,9 @@ def kinds(model):
 def run_in_integers(model, folder):
     """How many layers ONNX Runtime runs in integers, as the conformance tests count them."""
     onnx.save(model, str(folder / "model.onnx"))
-    return runtime("onnxruntime").prepare(folder, precision="int8", threads=1).int8_convolutions()
+    onnxruntime = runtime("onnxruntime")
+    runner = onnxruntime.prepare(folder, device="cpu", precision="int8", threads=1)
+    return runner.int8_convolutions()
 
 
 def watched(lowered):

@@ -79,6 +79,11 @@ def test_no_margin_where_nothing_fits():
     assert drop(Margins(), spec()) is None
 
 
+def test_margin_of_tensorrt_holds_where_the_same_form_runs():
+    margins = Margins((entry(1.0), entry(2.0, backend="tensorrt")))
+    assert drop(margins, spec(), "tensorrt_rtx", "offline") == 2.0
+
+
 def test_margin_keeps_its_source():
     found = Margins((entry(1.0),)).for_cell(spec(), "paddle", "offline")
     assert (found.source, found.reason) == ("a paper", "measured there")

@@ -240,10 +240,26 @@ def test_methods_without_rows_invent_nothing():
 
 def test_support_names_what_runs_or_why_not():
     cpu, gpu = support.support()
-    assert support.COLUMNS == ("Hardware", "ONNX Runtime", "Paddle Inference", "TensorRT")
-    assert cpu == ("CPU", "FP32, INT8", "FP32, INT8", "no: TensorRT runs on NVIDIA GPUs only")
-    assert gpu[0] == "GPU"
-    assert gpu[1] == "no: fqbench runs ONNX Runtime on the CPU only"
+    assert support.COLUMNS == (
+        "Hardware",
+        "ONNX Runtime",
+        "Paddle Inference",
+        "TensorRT",
+        "TensorRT for RTX",
+    )
+    assert cpu == (
+        "CPU",
+        "FP32, INT8",
+        "FP32, INT8",
+        "no: TensorRT runs on NVIDIA GPUs only",
+        "no: TensorRT for RTX runs on NVIDIA GPUs only",
+    )
+    reason = Cell("any", "onnxruntime", "gpu", "fp32").unsupported
+    assert gpu[:3] == (
+        "GPU",
+        "FP32" if reason is None else f"no: {reason}",
+        "no: fqbench runs Paddle Inference on the CPU only",
+    )
 
 
 def timed(row: Row, launches: int, stopped: str, pinned: bool = True) -> Row:

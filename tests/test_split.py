@@ -1,14 +1,17 @@
 """Where the time of an inference on a GPU goes, in words and figures."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 
+from fqbench import machine
 from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.measure.split import medians
-from fqbench.report import split
-from fqbench.results import Row
+from fqbench.report import markdown, split, terminal
+from fqbench.results import Results, Row
 
 PARTS = Split(0.25, 1.5, 0.125)
 
@@ -33,6 +36,13 @@ def test_table_has_a_line_for_each_cell_whose_parts_are_known():
     assert len(split.COLUMNS) == len(shown[0])
 
 
+def test_cells_without_a_graph_say_why():
+    assert split.without_graph([row(), row(no_graph="sizes of the inputs are free")]) == (
+        "net-tensorrt-gpu-int8: its kernels were launched one by one, not as a CUDA graph: sizes of"
+        " the inputs are free.",
+    )
+
+
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
@@ -50,3 +60,18 @@ def test_rows_hold_the_parts_in_milliseconds(parts, expected):
 def test_rows_say_how_many_images_an_inference_was_of():
     assert row().to_json()["batch"] == 1
     assert row(batch=8).to_json()["batch"] == 8
+
+
+def test_report_shows_the_parts():
+    found = Results.now(machine.describe(1), [row(split=PARTS, no_graph="none <was> asked for")])
+    text = markdown.markdown(found)
+    assert "## Time on the GPU" in text
+    assert "| net | TensorRT | INT8 | 1 | 0.250 | 1.500 | 0.125 | 1.875 | 533 |" in text
+    assert "not as a CUDA graph: none &lt;was&gt; asked for." in text
+    console = Console(record=True, width=120, file=io.StringIO())
+    terminal.show(found, console)
+    assert "Time on the GPU" in console.export_text()
+
+
+def test_report_without_a_gpu_has_no_such_part():
+    assert "Time on the GPU" not in markdown.markdown(Results.now(machine.describe(1), [row()]))

@@ -36,7 +36,9 @@ def cell(precision, backend="tensorrt"):
 
 def test_both_libraries_share_a_network(pipeline):
     for precision in ("fp32", "fp16", "int8", "int8_all"):
-        one, other = (pipeline.build.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx"))
+        one, other = (
+            pipeline.build.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx")
+        )
         assert one.key == other.key
 
 

@@ -301,6 +301,20 @@ class TestGpu:
         ran = self.after(place, both).run("gpu", "At least one test ran")
         assert (ran.code, ran.said) == (0, "1 of 2 tests ran\n")
 
+    @pytest.mark.parametrize(
+        ("told", "extra"),
+        [
+            ("| Driver Version: 550.54   CUDA Version: 12.4 |", "tensorrt-cu12"),
+            ("| Driver Version: 580.65   CUDA Version: 13.0 |", "tensorrt"),
+        ],
+    )
+    def test_installs_what_the_driver_runs(self, place, told, extra):
+        tool(place / "tools", "python", RECORDING + SHAM_VENV)
+        tool(place / "tools", "nvidia-smi", f"print({told!r})")
+        assert runner(place, "gpu").run("gpu", "Install fqbench").code == 0
+        (installed,) = calls(place / "scratch/fqbench/bin")
+        assert installed[-2:] == ["-e", f".[{extra}]"]
+
     def test_runs_what_is_marked(self, place):
         tool(place / "tools", "python", RECORDING)
         assert runner(place, "gpu").run("gpu", "Benchmarks and conformance").code == 0

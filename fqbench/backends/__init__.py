@@ -1,5 +1,5 @@
 """Runtimes behind one contract: supports, prepare, run."""
 
-from fqbench.backends.base import BACKENDS, Runner, Runtime, Split, runtime
+from fqbench.backends.base import BACKENDS, Runner, Runtime, Split, form_of, runtime
 
-__all__ = ["BACKENDS", "Runner", "Runtime", "Split", "runtime"]
+__all__ = ["BACKENDS", "Runner", "Runtime", "Split", "form_of", "runtime"]

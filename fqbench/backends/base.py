@@ -17,7 +17,17 @@ BACKENDS = {
     "onnxruntime": "fqbench.backends.onnxruntime:OnnxRuntime",
     "paddle": "fqbench.backends.paddle:PaddleInference",
     "tensorrt": "fqbench.backends.tensorrt:TensorRT",
+    "tensorrt_rtx": "fqbench.backends.tensorrt:TensorRTForRTX",
 }
+
+
+FORMS = {"tensorrt_rtx": "tensorrt"}
+"""Backends that run the INT8 form of another."""
+
+
+def form_of(backend: str) -> str:
+    """The backend whose INT8 form ``backend`` runs, and whose margins hold for it."""
+    return FORMS.get(backend, backend)
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Split:
     """Milliseconds of one inference on a GPU, as its own events tell them.
 
     They do not hold what the host does before and after: copies between its own memories, and
-    waiting for the GPU.
+    waiting for the GPU. Without a CUDA graph ``compute`` holds the starting of kernels.
     """
 
     host_to_device: float
@@ -57,8 +67,11 @@ class Runtime(Protocol):
         """None where such a cell can run on this machine, else the reason why not."""
         ...
 
-    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
-        """Load the artifact in ``folder``. Imports native code: call it in a child process."""
+    def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
+        """Load the artifact in ``folder``. Imports native code: call it in a child process.
+
+        Raises StepError where it cannot be loaded.
+        """
         ...
 
 

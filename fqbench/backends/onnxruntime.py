@@ -1,13 +1,16 @@
-"""ONNX Runtime on a CPU."""
+"""ONNX Runtime on a CPU, and FP32 on an NVIDIA GPU."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
+from fqbench.backends.nvidia import count_as_nvml, why_no_gpu
+from fqbench.errors import StepError
 
 MODEL = "model.onnx"
 
@@ -18,19 +21,44 @@ OVEREAGER = "WeightBiasQuantization"
 """ONNX Runtime's optimizer that quantizes the weights of a convolution left in float, with one
 scale for all channels, where quantized tensors lie before and behind it."""
 
+CUDA = "CUDAExecutionProvider"
+CUDA_OPTIONS = {"device_id": 0, "use_tf32": 0}
+"""Float32 is float32: TF32 keeps ten bits of a factor's mantissa."""
+
+GPU_PACKAGE = "onnxruntime-gpu"
+INSTALL_GPU = f"pip uninstall onnxruntime, then pip install '{GPU_PACKAGE}[cuda,cudnn]'"
+"""Both packages write into one folder: with both installed, the last one is what is imported, or
+parts of each."""
+
 
 class OnnxRuntime:
     """Runs ``model.onnx`` of an artifact."""
 
     def supports(self, device: str, precision: str) -> str | None:
         """See ``Runtime.supports``."""
-        if device != "cpu":
-            return "fqbench runs ONNX Runtime on the CPU only"
-        return NO_FP16 if precision == "fp16" else missing("onnxruntime")
+        if precision == "fp16":
+            return NO_FP16
+        if device == "cpu":
+            return missing("onnxruntime")
+        if precision != "fp32":
+            return (
+                "ONNX Runtime's CUDA provider does not run fqbench's INT8 form in integers; "
+                "TensorRT does"
+            )
+        return why_no_gpu() or _no_cuda_provider()
 
-    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+    def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Session(folder / MODEL, threads)
+        return _Session(folder / MODEL, device, threads, integers=precision != "fp32")
+
+
+def _no_cuda_provider() -> str | None:
+    """What to install for FP32 on a GPU; None where it is there."""
+    try:
+        metadata.version(GPU_PACKAGE)
+    except metadata.PackageNotFoundError:
+        return f"ONNX Runtime is installed without its CUDA provider: {INSTALL_GPU}"
+    return None
 
 
 def session_options(threads: int) -> Any:
@@ -44,27 +72,57 @@ def session_options(threads: int) -> Any:
     return options
 
 
-def open_session(model: Path | bytes, options: Any) -> Any:
-    """A session of a model's file or bytes on the CPU."""
+def open_session(model: Path | bytes, options: Any, device: str = "cpu") -> Any:
+    """A session of a model's file or bytes. Raises StepError where a GPU would not be used."""
     import onnxruntime as ort
 
-    return ort.InferenceSession(
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device == "gpu":
+        providers.insert(0, (CUDA, CUDA_OPTIONS))
+        _check_provider(ort.get_available_providers())
+        count_as_nvml()
+        if hasattr(ort, "preload_dlls"):  # finds what the nvidia packages of pip bring
+            ort.preload_dlls()
+    session = ort.InferenceSession(
         model if isinstance(model, bytes) else str(model),
         options,
-        providers=["CPUExecutionProvider"],
+        providers=providers,
         disabled_optimizers=[OVEREAGER],
     )
+    if device == "gpu":
+        _check_provider(session.get_providers())
+    return session
+
+
+def _check_provider(providers: Sequence[str]) -> None:
+    """Raise StepError where the CUDA provider is not among ``providers``.
+
+    ONNX Runtime itself falls back to the CPU, and only prints why.
+    """
+    if CUDA not in providers:
+        raise StepError(
+            "ONNX Runtime cannot use the GPU and would run on the CPU: its CUDA provider, CUDA or "
+            f"cuDNN is missing or of another version; {INSTALL_GPU}, and see what it printed"
+        )
 
 
 class _Session:
-    def __init__(self, path: Path, threads: int) -> None:
-        self._path, self._threads = path, threads
-        self.session = open_session(path, session_options(threads))
+    def __init__(self, path: Path, device: str, threads: int, *, integers: bool) -> None:
+        self._path, self._device = path, device
+        self._threads, self._integers = threads, integers
+        self.session = open_session(path, self._options(), device)
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         return outputs
+
+    def _options(self) -> Any:
+        options = session_options(self._threads)
+        if not self._integers:
+            # Pairs of a graph made for another runtime round, and nothing is fused with them.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        return options
 
     def int8_convolutions(self) -> int:
         import onnx
@@ -73,9 +131,9 @@ class _Session:
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
-            options = session_options(self._threads)
+            options = self._options()
             options.optimized_model_filepath = str(target)
-            open_session(self._path, options)
+            open_session(self._path, options, self._device)
             graph = onnx.load(str(target), load_external_data=False).graph
         stand_in = f"{STAND_IN_SUFFIX}__codes"
         return sum(

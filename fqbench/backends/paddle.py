@@ -32,7 +32,7 @@ class PaddleInference:
             return "fqbench runs Paddle Inference on the CPU only"
         return NO_FP16 if precision == "fp16" else missing("paddle")
 
-    def prepare(self, folder: Path, *, precision: str, threads: int) -> Runner:
+    def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         return _Predictor(folder, precision, threads)
 

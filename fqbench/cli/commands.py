@@ -16,6 +16,7 @@ from rich.text import Text
 
 from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
+from fqbench.backends import nvidia
 from fqbench.cells import Cell, matrix
 from fqbench.cli.selection import selection_of
 from fqbench.errors import UsageError
@@ -81,6 +82,8 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads)
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
+    if any(row.cell.device == "gpu" for row in timed):
+        described["gpu"] = {**asdict(nvidia.gpu()), **asdict(nvidia.conditions())}
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = asdict(speed)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fqbench.gate.records import Machine, Row
 from fqbench.gate.stored import Stored
 
-LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
+LIBRARIES = ("onnxruntime", "paddlepaddle", "tensorrt", "tensorrt_rtx", "numpy")
 """Those whose version decides how long an inference takes, or what it answers."""
 
 SHOWN_DIGITS = 12
@@ -17,6 +17,8 @@ _FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
     ("cores", lambda machine: machine.cpu.cores),
     ("usable cores", lambda machine: machine.cpu.usable_cores),
     ("threads", lambda machine: machine.threads),
+    ("GPU", lambda machine: machine.gpu.name),
+    ("GPU driver", lambda machine: machine.gpu.driver),
 )
 
 _ROWS: tuple[tuple[str, Callable[[Row], object]], ...] = (

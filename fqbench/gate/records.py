@@ -73,10 +73,18 @@ class Kernels(Record):
     spread: Number | None = None
 
 
+class Gpu(Record):
+    """The GPU of a machine whose GPU cells were timed."""
+
+    name: Text | None = None
+    driver: Text | None = None
+
+
 class Machine(Record):
     """What the figures were measured on; None: the file does not tell."""
 
     cpu: Cpu = Cpu()
+    gpu: Gpu = Gpu()
     threads: Count | None = None
     versions: dict[Name, Text] = {}
     reference: Kernels | None = None

@@ -82,7 +82,9 @@ def float_nodes(graph: Graph, large: Iterable[str] = ()) -> frozenset[str]:
         if not wide.isdisjoint((*node.input, *node.output)) or not all(map(_fits, constants)):
             found.add(node.output[0])
         weights = (graph.producer.get(name) for name in node.input)
-        if any(w is not None and w.input[0] in graph.weights and not _exact(graph, w) for w in weights):
+        if any(
+            w is not None and w.input[0] in graph.weights and not _exact(graph, w) for w in weights
+        ):
             found.add(node.output[0])
     return frozenset(found)
 
@@ -203,7 +205,11 @@ class _Writer:
         kind, source = next(iter(self._forms[node.input[0]].items()))
         written = onnx.NodeProto()
         written.CopyFrom(node)
-        written.input[:] = [source, self._read(node.input[1], kind), *map(self._kept, node.input[2:])]
+        written.input[:] = [
+            source,
+            self._read(node.input[1], kind),
+            *map(self._kept, node.input[2:]),
+        ]
         self._nodes.append(written)
 
     def _dequantize(self, node: onnx.NodeProto) -> None:

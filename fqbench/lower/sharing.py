@@ -1,8 +1,9 @@
 """Which tensors a runtime with one scale for each holds in the same scale.
 
-Which operators carry a scale on depends on the runtime. Paddle's passes carry a scale through operators that only move, choose or average values, both
-ways, and give the parts of a concatenation that of its result. What is written here is what they
-make of it, so that none of them finds two scales for one tensor.
+Which operators carry a scale depends on the runtime. Paddle's passes carry one through those that
+only move, choose or average values, both ways, and give the parts of a concatenation that of its
+result. What is written here is what they make of it, so that none of them finds two scales for one
+tensor.
 """
 
 from __future__ import annotations

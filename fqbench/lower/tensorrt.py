@@ -21,7 +21,7 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
 FAINT = 2.0**-12
-"""Part of a weight's largest scale below which a channel adds nothing that eight bits could show."""
+"""Part of a weight's largest scale below which a channel adds nothing that eight bits show."""
 
 SMALLEST_HALF = 2.0**-24
 """Smallest number of float16."""
@@ -48,7 +48,11 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
         target.initializer.extend(numpy_helper.from_array(v, k) for k, v in parts.items())
         target.node.append(
             helper.make_node(
-                "DequantizeLinear", list(parts), [name], f"{name}__dq", axis=graph.channel_axis(layer)
+                "DequantizeLinear",
+                list(parts),
+                [name],
+                f"{name}__dq",
+                axis=graph.channel_axis(layer),
             )
         )
         return name

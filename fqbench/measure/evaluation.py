@@ -46,16 +46,16 @@ class Share:
     workers: int
 
 
-def share(backend: str, cores: int) -> Share:
+def share(backend: str, device: str, cores: int) -> Share:
     """The share of ``cores`` that takes the least time an image.
 
     Where models run side by side, each does one image from its file to its answer: no core waits
-    for another, whatever reading and inference take. Else a quarter of the cores reads images and
-    the others are the runtime's. No core is given twice but where there is only one: threads of a
-    runtime spin while they wait for each other, and one that a worker keeps from its core keeps
-    the others waiting.
+    for another, whatever reading and inference take. Else, and on a GPU, a quarter of the cores
+    reads images and the others are the runtime's. No core is given twice but where there is only
+    one: threads of a runtime spin while they wait for each other, and one that a worker keeps from
+    its core keeps the others waiting.
     """
-    if backend in SIDE_BY_SIDE:
+    if device == "cpu" and backend in SIDE_BY_SIDE:
         runners = min(cores, MOST_RUNNERS)
         return Share(runners, cores // runners, runners)
     workers = max(1, cores // 4)

@@ -16,9 +16,9 @@ from fqbench.vision.preprocess import model_inputs, prepare
 
 
 def load(cell: dict[str, Any], threads: int) -> Runner:
-    """What runs a cell: ``backend`` with its ``artifact`` in ``precision``."""
+    """What runs a cell: ``backend`` on ``device`` with its ``artifact`` in ``precision``."""
     return runtime(cell["backend"]).prepare(
-        Path(cell["artifact"]), precision=cell["precision"], threads=threads
+        Path(cell["artifact"]), device=cell["device"], precision=cell["precision"], threads=threads
     )
 
 

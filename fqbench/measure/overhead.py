@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends import Runner, runtime
+from fqbench.backends import Runner
 from fqbench.isolate import Report
+from fqbench.measure import loaded
 from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.spec import Preprocess
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
 
 ROUNDS = 40
 
@@ -22,13 +21,8 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
 
     The bare loop is written out here: nothing of what times a cell is part of it.
     """
-    prepared = prepare(
-        read_image(Path(arguments["image"])), Preprocess.model_validate(arguments["preprocess"])
-    )
-    feed = model_inputs(prepared, arguments["inputs"])
-    runner = runtime(arguments["backend"]).prepare(
-        Path(arguments["artifact"]), precision=arguments["precision"], threads=1
-    )
+    feed = loaded.feed(arguments, read_image(Path(arguments["image"])))
+    runner = loaded.load(arguments, threads=1)
     bare = _bare_call(arguments["backend"], runner, feed)
     found: dict[str, list[list[float]]] = {"fqbench": [], "bare": []}
     effort = Effort(warm_up=0.2, rounds=1, fewest=1, block=0.05)
@@ -47,6 +41,9 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
 
 def _bare_call(backend: str, runner: Runner, feed: list[Any]) -> Callable[[], object]:
     """The runtime's own calls, as its documentation shows them."""
+    if backend.startswith("tensorrt"):
+        # TensorRT's documentation shows no call that takes an image: fqbench's own is the bare one.
+        return lambda: runner.run(feed)
     native: Any = runner
     if backend == "onnxruntime":
         named = dict(zip((v.name for v in native.session.get_inputs()), feed, strict=True))

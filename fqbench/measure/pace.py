@@ -8,10 +8,11 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends import Runner, runtime
+from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
+from fqbench.measure import loaded
 from fqbench.measure.evaluation import Evaluation, Feed, share
 
 IMAGES = 64
@@ -29,13 +30,9 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
     Those are ``reading`` (from file to tensor), ``inference`` and ``decoding``, each by as many
     threads as the evaluation gives it.
     """
-    shared = share(arguments["backend"], arguments["cores"])
+    shared = share(arguments["backend"], arguments["device"], arguments["cores"])
     evaluation = Evaluation.of(arguments, shared.workers)
-    backend, artifact = runtime(arguments["backend"]), Path(arguments["artifact"])
-    runners = [
-        backend.prepare(artifact, precision=arguments["precision"], threads=shared.threads)
-        for _ in range(shared.runners)
-    ]
+    runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
     listed = [(number, Path(path)) for number, path in arguments["samples"]]
     samples = list(islice(cycle(listed), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]

@@ -27,8 +27,11 @@ def medians(splits: Sequence[Split]) -> Split:
     )
 
 
-def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, float] | None:
-    """Medians of ``cell`` on ``image`` in a child process; None where its runner tells no parts."""
+def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] | None:
+    """Medians of ``cell`` on ``image`` in a child process, and why there is no CUDA graph.
+
+    None where its runner tells no parts.
+    """
     cell = arguments["cell"]
     runner: Any = loaded.load(cell, arguments["threads"])
     if not hasattr(runner, "split"):
@@ -40,4 +43,4 @@ def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, float]
     for done in range(RUNS):
         found.append(runner.split(inputs))
         report(done + 1, RUNS)
-    return asdict(medians(found))
+    return {"split": asdict(medians(found)), "no_graph": runner.no_graph}

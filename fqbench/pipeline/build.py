@@ -11,6 +11,7 @@ from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.backends.tensorrt.library import Capability
+from fqbench.backends import form_of
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
 from fqbench.errors import StepError
@@ -104,7 +105,10 @@ class Build:
         made = self.network(cell)
         if batch > 1:
             made = self._batched(made, batch)
-        return self._engines.here(cell.backend, made) if cell.backend in TENSORRT else made
+        return self._loadable(cell.backend, made)
+
+    def _loadable(self, backend: str, network: Artifact) -> Artifact:
+        return self._engines.here(backend, network) if backend in TENSORRT else network
 
     def engine(self, cell: Cell, capability: Capability) -> Artifact:
         """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
@@ -129,9 +133,9 @@ class Build:
     def pays(self, cell: Cell) -> bool:
         """Whether the INT8 form is used: where it is faster than FP32 by more than noise.
 
-        On TensorRT it is: its form does not depend on the GPU, which may not be here.
+        Where ``cell`` cannot run here, it is assumed: its form is built for another machine.
         """
-        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
+        assumed = self._spec.speed == "assumed" or cell.unsupported is not None
         return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:
@@ -140,13 +144,14 @@ class Build:
         Raises StepError where one cannot be timed.
         """
         artifacts = {
-            "fp32": self.network(replace(cell, precision="fp32")),
-            "int8": self.lowered(cell),
+            "fp32": self.artifact(replace(cell, precision="fp32")),
+            "int8": self._loadable(cell.backend, self.lowered(cell)),
         }
         described = {
             precision: {
                 "artifact": str(artifact.path),
                 "backend": cell.backend,
+                "device": cell.device,
                 "precision": precision,
                 "preprocess": self._spec.preprocess.model_dump(mode="json"),
                 "inputs": list(self._inputs),
@@ -178,7 +183,7 @@ class Build:
 
     def _lowered(self, backend: str, *, everything: bool) -> Artifact:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
-        backend = _family(backend)
+        backend = form_of(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
         key, images = self._overflow if backend == "tensorrt" else ({}, {})
@@ -245,7 +250,7 @@ class Build:
 
     def _student(self, backend: str) -> Artifact:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
-        backend = _family(backend)
+        backend = form_of(backend)
         images, settings = self._images.distillation, self._spec.distillation
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
@@ -277,7 +282,7 @@ class Build:
 
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
-        backend = _family(backend)
+        backend = form_of(backend)
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -381,11 +386,6 @@ class Build:
             {"canonical": str(canonical.path)},
             ("paddlepaddle", "x2paddle"),
         )
-
-
-def _family(backend: str) -> str:
-    """The backend whose choice and lowering ``backend`` shares."""
-    return "tensorrt" if backend in TENSORRT else backend
 
 
 def _digests(spec: ModelSpec) -> list[str]:

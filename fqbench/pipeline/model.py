@@ -121,9 +121,9 @@ class ModelPipeline:
         return self._answered(cell, self.build.artifact(cell))
 
     def emulated(self, cell: Cell) -> Answers:
-        """What the network of a TensorRT ``cell`` answers where ONNX Runtime executes it on the CPU.
+        """What the network of a TensorRT ``cell`` answers, executed by ONNX Runtime on the CPU.
 
-        It tells what its scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        It tells what scales and codes cost in accuracy, and nothing of TensorRT's kernels.
         """
         executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
         return self._answered(executor, self.build.network(cell))
@@ -210,12 +210,15 @@ class ModelPipeline:
         image = self.images.data.samples[0].path
         return cell_process(cell.id, side, self._loaded(cell, batch), image, threads)
 
-    def split(self, cell: Cell, threads: int, batch: int) -> Split | None:
-        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells."""
+    def split(self, cell: Cell, threads: int, batch: int) -> tuple[Split | None, str | None]:
+        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells.
+
+        And why its kernels are not launched as one CUDA graph, where they are not.
+        """
         function = "fqbench.measure.split:time_split"
         arguments = {"cell": self._loaded(cell, batch)}
         found = self._timing(function, cell.backend, arguments, threads)
-        return None if found is None else Split(**found)
+        return (None, None) if found is None else (Split(**found["split"]), found["no_graph"])
 
     def multiply_adds(self) -> int:
         """Multiply-adds of one inference of the canonical graph."""
@@ -306,5 +309,6 @@ class ModelPipeline:
             "preprocess": self.spec.preprocess.model_dump(mode="json"),
             "inputs": list((given and self._facts.int8_inputs) or self._facts.inputs),
             "backend": cell.backend,
+            "device": cell.device,
             "precision": precision,
         }

@@ -228,7 +228,8 @@ def _on_gpu(pipeline: ModelPipeline, measured: _Measured, threads: int, batch: i
     row = replace(measured.row, batch=batch)
     if row.status == "ok":
         try:
-            row = replace(row, split=pipeline.split(row.cell, threads, batch))
+            split, no_graph = pipeline.split(row.cell, threads, batch)
+            row = replace(row, split=split, no_graph=no_graph)
         except FqbenchError as error:
             row = replace(row, status="failed", reason=str(error))
     return replace(measured, row=row)

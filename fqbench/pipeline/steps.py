@@ -260,6 +260,7 @@ def engine(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.backends.tensorrt import inspect
+    from fqbench.backends.tensorrt.backend import NAMES
     from fqbench.backends.tensorrt.engine import ENGINE, build
     from fqbench.backends.tensorrt.library import LIBRARIES
     from fqbench.backends.tensorrt.network import layer_names
@@ -280,7 +281,7 @@ def engine(arguments: Arguments, report: Report) -> None:
         "inputs": [value.name for value in graph.input if value.name not in weights],
         "outputs": [value.name for value in graph.output],
     }
-    (folder / "bindings.json").write_text(json.dumps(names))
+    (folder / NAMES).write_text(json.dumps(names))
     found = inspect.layers(library, built)
     inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
 
@@ -369,7 +370,7 @@ def predict(arguments: Arguments, report: Report) -> None:
     from fqbench.measure.evaluation import Evaluation, reported, share
     from fqbench.measure.prediction import write_predictions
 
-    shared = share(arguments["backend"], arguments["cores"])
+    shared = share(arguments["backend"], arguments["device"], arguments["cores"])
     evaluation = Evaluation.of(arguments, shared.workers)
     runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
     folder, samples = Path(arguments["folder"]), arguments["samples"]

@@ -42,7 +42,10 @@ def markdown(results: Results) -> str:
 
 def _on_gpu(results: Results) -> list[str]:
     found = gpu.split(results.rows)
-    return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), gpu.MEANING] if found else []
+    if not found:
+        return []
+    notes = "\n".join(f"- {_escaped(n)}" for n in (gpu.MEANING, *gpu.without_graph(results.rows)))
+    return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), notes]
 
 
 def write(results: Results, folder: Path) -> Path:

@@ -31,6 +31,15 @@ def split(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     return tuple(_line(row) for row in rows if row.split is not None)
 
 
+def without_graph(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Cells whose kernels were launched one by one, in sentences."""
+    return tuple(
+        f"{row.cell.id}: its kernels were launched one by one, not as a CUDA graph: {row.no_graph}."
+        for row in rows
+        if row.no_graph is not None
+    )
+
+
 def _line(row: Row) -> tuple[str, ...]:
     parts = row.split
     assert parts is not None

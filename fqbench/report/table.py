@@ -31,6 +31,7 @@ BACKENDS = {
     "onnxruntime": "ONNX Runtime",
     "paddle": "Paddle Inference",
     "tensorrt": "TensorRT",
+    "tensorrt_rtx": "TensorRT for RTX",
 }
 METRICS = {"mAP": "mAP", "top1": "top-1"}
 METHODS = {

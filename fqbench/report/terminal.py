@@ -63,7 +63,8 @@ def _print_split(results: Results, console: Console) -> None:
     for line in found:
         table.add_row(*map(Text, line))
     console.print(table)
-    console.print(Text(split.MEANING, style="dim"))
+    for note in (split.MEANING, *split.without_graph(results.rows)):
+        console.print(Text(note, style="dim"))
 
 
 def _print_lines(shown: Sequence[Line], console: Console) -> None:

@@ -39,7 +39,9 @@ def latencies(
             folder = Path(scratch) / str(number)
             folder.mkdir()
             write(program, layers(model, record), folder)
-            runner = PaddleInference().prepare(folder, precision="int8", threads=threads)
+            runner = PaddleInference().prepare(
+                folder, device="cpu", precision="int8", threads=threads
+            )
             calls[text] = partial(runner.run, feed)
         with pinned(threads):
             timing = time_interleaved(calls, EFFORT)

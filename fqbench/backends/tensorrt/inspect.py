@@ -30,7 +30,7 @@ TYPES = {"int8": INT8, "half": FP16, "fp16": FP16, "float": FP32, "fp32": FP32}
 
 _PROGRAM = re.compile(rb"header \{\n")
 _TENSOR = re.compile(r'^ +(?:sub_)?tensor=\{[^\n]* name="([^"]+)"[^\n]* type=(\w+) \}', re.M)
-_OPERATION = re.compile(r'^  (?=\w+=\{ name=)', re.M)
+_OPERATION = re.compile(r"^  (?=\w+=\{ name=)", re.M)
 _CALLED = re.compile(r'(\w+)=\{ name="?([^"\s]+)')
 _READ = re.compile(r"\binput(?:_args)?=\{ ?([^}]*)\}")
 _WRITTEN = re.compile(r"\boutput(?:_args)?=\{ ?([^}]*)\}")
@@ -129,7 +129,11 @@ def layer_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
     # its bias; the first of each.
     ways = (
         {layer.name: _multiplied(layer.reads[:2]) for layer in reversed(products)},
-        {node: _multiplied(layer.reads[:2]) for layer in reversed(products) for node in layer.nodes},
+        {
+            node: _multiplied(layer.reads[:2])
+            for layer in reversed(products)
+            for node in layer.nodes
+        },
         {node: _multiplied(layer.reads) for layer in reversed(found) for node in layer.nodes},
     )
     return {name: next((way[name] for way in ways if name in way), UNKNOWN) for name in names}

@@ -8,6 +8,9 @@ from typing import Any
 SHOWN = 300
 """Characters of a foreign text that go into a message of ours."""
 
+KEPT = 10
+"""Errors that are kept, of the first and of the last ones."""
+
 
 def short(text: str, limit: int = SHOWN) -> str:
     """``text`` in one line of printable characters, cut at ``limit``."""
@@ -36,6 +39,8 @@ def _listener(library: Any) -> Any:
         def log(self, severity: Any, text: str) -> None:
             if severity in (library.ILogger.ERROR, library.ILogger.INTERNAL_ERROR):
                 self.errors.append(text)
+                # The first ones tell the cause, the last ones what came of it.
+                del self.errors[KEPT:-KEPT]
 
     return Listener()
 

@@ -50,9 +50,9 @@ def refuse(library: Library, model: bytes) -> None:
     try:
         graph = onnx.load_model_from_string(model).graph
     except DecodeError as error:
-        raise StepError(f"{library.name} is given what is no ONNX model: {short(str(error))}") from (
-            error
-        )
+        raise StepError(
+            f"{library.name} is given what is no ONNX model: {short(str(error))}"
+        ) from (error)
     found = list(_foreign_codes(graph))
     if found:
         node, reason = found[0]
