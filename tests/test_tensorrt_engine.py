@@ -14,7 +14,6 @@ from fqbench.backends.tensorrt.inspect import (
     FP32,
     INT8,
     compiled,
-    int8_layers,
     layer_types,
     layers,
 )
@@ -28,7 +27,7 @@ from tests.onnx_graphs import Net, record
 rtx = pytest.mark.skipif(TENSORRT_RTX.missing() is not None, reason=str(TENSORRT_RTX.missing()))
 
 ADA, AMPERE = (8, 9), (8, 6)
-FLOAT_LAYER = "n_conv4"
+KEPT = "n_conv4"
 
 
 def network():
@@ -44,7 +43,7 @@ def network():
 @pytest.fixture(scope="module")
 def lowered():
     net, model = network()
-    return lower(model, record(model, net.image(), float_layers=[FLOAT_LAYER]))
+    return lower(model, record(model, net.image(), float_layers=[KEPT]))
 
 
 def types_in(model, target=ADA):
@@ -67,12 +66,16 @@ def test_half_network_multiplies_half_numbers():
 
 @rtx
 @pytest.mark.parametrize("target", [AMPERE, ADA])
-def test_quantized_network_multiplies_codes_but_in_the_layer_left_in_float(lowered, target):
-    types = types_in(lowered, target)
-    assert types.pop(FLOAT_LAYER) == FP32
-    assert len(types) == 3
-    assert set(types.values()) == {INT8}
-    assert len(int8_layers(types_in(half(lowered), target))) == 3
+def test_quantized_network_multiplies_codes_but_in_layers_left_in_float(lowered, target):
+    for model, other in ((lowered, FP32), (half(lowered), FP16)):
+        expected = {
+            node.name: INT8 if node.input[1].endswith("__weight") else other
+            for node in model.graph.node
+            if node.op_type == "Conv"
+        }
+        assert expected[KEPT] == other
+        assert expected["n_conv0"] == INT8
+        assert types_in(model, target) == expected
 
 
 @rtx

@@ -77,12 +77,13 @@ def described(kind, name, inputs, outputs, metadata=""):
 
 def test_inspector_tells_layers_and_types():
     int8 = "Thirty-two wide channel vectorized row major Int8 format"
+    both = "[ONNX Layer: conv1]\x1f[ONNX Layer: relu1]"
     listed = [
-        described("CaskConvolution", "conv1 + relu1", [int8], [int8], "[ONNX Layer: conv1]\x1f[ONNX Layer: relu1]"),
+        described("CaskConvolution", "conv1 + relu1", [int8], [int8], both),
         described("Reformat", "Reformatting", ["Row major linear FP32"], [int8]),
         described("kgen", "__myl_Silu", ["Half"], ["Half"], "[ONNX Layer: silu]"),
         "a layer of which only the name is known",
-    ]  # fmt: skip
+    ]
     assert from_json(listed) == (
         Layer("CaskConvolution", "conv1 + relu1", ("conv1", "relu1"), (INT8,), (INT8,)),
         Layer("Reformat", "Reformatting", (), (FP32,), (INT8,)),

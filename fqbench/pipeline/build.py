@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
-from fqbench.backends.tensorrt.library import Capability
 from fqbench.backends import form_of
+from fqbench.backends.tensorrt.library import Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
 from fqbench.errors import StepError

@@ -26,7 +26,7 @@ class Engines:
 
         found = gpu()
         # Full TensorRT chooses kernels by their times on the GPU: what these depend on counts.
-        key = {"gpu": [found.name, list(found.capability), found.driver]}
+        key: dict[str, Any] = {"gpu": [found.name, list(found.capability), found.driver]}
         if LIBRARIES[backend].ahead:
             return self._made(backend, source, key, {"target": list(found.capability)})
         cache = self.steps.store.root / "timing_cache" / f"{key_of('gpu', key)}.cache"

@@ -20,9 +20,6 @@ from fqbench.errors import StepError
 
 ENGINE = "model.engine"
 
-TF32 = False
-"""Whether matrix products of float32 may round their factors to TF32."""
-
 WORKSPACE = 2 << 30
 """Bytes of device memory that a layer may use while it runs: more than vision models gain by."""
 
@@ -49,13 +46,18 @@ def build(
     ``timing_cache``: where TensorRT keeps what it measured, for the next engine. ``sizes``: of each
     input that leaves a size free. Loads native code: call it in a child process. Raises StepError.
     """
+    if target is not None and not library.ahead:
+        raise StepError(
+            f"{library.name} builds engines on the GPU that runs them only, not for compute"
+            f" capability {_shown(target)}"
+        )
     module = library.load()
     log = listener(module)
     builder = module.Builder(log)
     network = parse(module, library, builder, log, model)
     config = builder.create_builder_config()
     _aim(module, library, config, target)
-    config.set_flag(module.BuilderFlag.TF32) if TF32 else config.clear_flag(module.BuilderFlag.TF32)
+    config.clear_flag(module.BuilderFlag.TF32)
     config.profiling_verbosity = module.ProfilingVerbosity.DETAILED
     config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, WORKSPACE)
     _set_sizes(library, builder, config, network, sizes or {})
@@ -73,24 +75,21 @@ def build(
 
 def _aim(module: Any, library: Library, config: Any, target: Capability | None) -> None:
     """Tell ``config`` for which GPU to build."""
-    if target is None:
-        if library.ahead:
-            config.num_compute_capabilities = 1
-            config.set_compute_capability(module.ComputeCapability.CURRENT, 0)
-        return
-    shown = ".".join(map(str, target))
     if not library.ahead:
+        return
+    name = "CURRENT" if target is None else f"SM{target[0]}{target[1]}"
+    found = getattr(module.ComputeCapability, name, None)
+    if found is None and target is not None:
         raise StepError(
-            f"{library.name} builds engines on the GPU that runs them only, not for compute"
-            f" capability {shown}"
-        )
-    found = getattr(module.ComputeCapability, f"SM{target[0]}{target[1]}", None)
-    if found is None:
-        raise StepError(
-            f"{library.name} {library.version()} builds no engine for compute capability {shown}"
+            f"{library.name} {library.version()} builds no engine for compute capability"
+            f" {_shown(target)}"
         )
     config.num_compute_capabilities = 1
     config.set_compute_capability(found, 0)
+
+
+def _shown(target: Capability) -> str:
+    return ".".join(map(str, target))
 
 
 def _set_sizes(
@@ -117,7 +116,7 @@ def _set_sizes(
 
 
 def _use_cache(config: Any, path: Path | None) -> Any:
-    """Let the builder use what the file at ``path`` holds, where that fits; None without a cache."""
+    """Let the builder use what the file at ``path`` holds, where that fits; None without one."""
     if path is None:
         return None
     stored = b""

@@ -1,9 +1,9 @@
 """What an engine computes, and in which types.
 
-TensorRT tells it of an engine that is loaded (``inspected``), for which it needs a GPU. TensorRT for
-RTX builds without one: the engine's file holds the compiled program as text, each operation with its
-operands and their types, and ``compiled`` reads that. It is what the GPU will be given: which kernel
-computes an operation is chosen there, the types of what it reads and writes are not.
+TensorRT tells it of an engine that is loaded (``inspected``), for which it needs a GPU. TensorRT
+for RTX builds without one: the engine's file holds the compiled program as text, each operation
+with its operands and their types, and ``compiled`` reads that. It is what the GPU will be given:
+which kernel computes an operation is chosen there, the types of what it reads and writes are not.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _operations(program: str) -> Iterable[Layer]:
                 tuple(types.get(name, UNKNOWN) for name in _operands(kind, text))
                 for kind in (_READ, _WRITTEN)
             )
-            yield Layer(*called.groups(), tuple(_NODE.findall(text)), reads, writes)
+            yield Layer(called[1], called[2], tuple(_NODE.findall(text)), reads, writes)
 
 
 def _operands(kind: re.Pattern[str], operation: str) -> list[str]:

@@ -31,7 +31,7 @@ def listener(library: Any) -> Any:
 
 @cache
 def _listener(library: Any) -> Any:
-    class Listener(library.ILogger):  # type: ignore[misc, name-defined]
+    class Listener(library.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             library.ILogger.__init__(self)
             self.errors: list[str] = []
