@@ -111,8 +111,12 @@ class Build:
         return self._engines.here(backend, network) if backend in TENSORRT else network
 
     def engine(self, cell: Cell, capability: Capability) -> Artifact:
-        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
-        return self._engines.ahead(cell.backend, self.network(cell), capability)
+        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one.
+
+        That of an INT8 cell is in INT8: whether it pays is told on that GPU.
+        """
+        made = self.lowered(cell) if cell.precision == "int8" else self.network(cell)
+        return self._engines.ahead(cell.backend, made, capability)
 
     def network(self, cell: Cell) -> Artifact:
         """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
