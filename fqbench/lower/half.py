@@ -19,7 +19,7 @@ from fqbench.errors import StepError
 from fqbench.quantize.graph import WEIGHTED, Graph
 from fqbench.quantize.observe import Feed, Watched
 
-FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+FLOAT, HALF = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.FLOAT16)
 
 OPSET = 19
 """First opset in which pairs take float16."""
@@ -78,13 +78,9 @@ def float_nodes(graph: Graph, large: Iterable[str] = ()) -> frozenset[str]:
     for node in graph.model.graph.node:
         if node.op_type in (QUANTIZE, DEQUANTIZE):
             continue
-        constants = _constants(graph, node)
-        if not wide.isdisjoint((*node.input, *node.output)) or not all(map(_fits, constants)):
-            found.add(node.output[0])
-        weights = (graph.producer.get(name) for name in node.input)
-        if any(
-            w is not None and w.input[0] in graph.weights and not _exact(graph, w) for w in weights
-        ):
+        fit = all(map(_fits, _constants(graph, node)))
+        exact = all(_exact(graph, graph.producer[n]) for n in node.input if n in graph.producer)
+        if not (fit and exact and wide.isdisjoint((*node.input, *node.output))):
             found.add(node.output[0])
     return frozenset(found)
 
@@ -154,7 +150,7 @@ class _Writer:
         }
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
-        self._forms = {
+        self._forms: dict[str, dict[int, str]] = {
             name: {FLOAT: name} for name in self._graph.inputs if self._types[name] == FLOAT
         }
         """Of each float tensor its forms: names by type, the one that was computed first."""

@@ -45,7 +45,7 @@ def symmetric_codes(ends: Range) -> Codes:
 
 def int8_codes(ends: Range) -> Codes:
     """Signed codes without a zero point, their scale one that float16 holds."""
-    return Codes(as_half(ends.amax / INT8_MAX)[()], np.int8(0))
+    return Codes(np.float32(as_half(ends.amax / INT8_MAX)), np.int8(0))
 
 
 def with_pairs(
