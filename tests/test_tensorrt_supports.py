@@ -88,12 +88,12 @@ def test_nothing_runs_on_a_cpu(machine, name):
             FULL13,
             "TensorRT for RTX is not installed: pip install 'fqbench[tensorrt-rtx]'",
         ),
-        (TensorRT, CUDA12, {}, "TensorRT is not installed: pip install tensorrt-cu12"),
+        (TensorRT, CUDA12, {}, "TensorRT is not installed: pip install 'fqbench[tensorrt-cu12]'"),
         (
             TensorRTForRTX,
             CUDA12,
             {},
-            "TensorRT for RTX is not installed: pip install tensorrt-rtx-cu12",
+            "TensorRT for RTX is not installed: pip install 'fqbench[tensorrt-rtx-cu12]'",
         ),
         (
             TensorRT,
@@ -114,7 +114,7 @@ def test_nothing_runs_on_a_cpu(machine, name):
             CUDA12,
             FULL13,
             "TensorRT is installed for CUDA 13, and the NVIDIA driver 550.54.15 runs CUDA 12.4 at "
-            "most: install a driver for CUDA 13, or pip install tensorrt-cu12 in place of it",
+            "most: install a driver for CUDA 13, or pip install 'fqbench[tensorrt-cu12]' in place of it",
         ),
         (
             TensorRT,

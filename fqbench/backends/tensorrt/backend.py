@@ -159,7 +159,8 @@ def built_for(library: Library) -> int | None:
 
 
 def _package(library: Library, major: int) -> str:
-    return f"{library.distributions[0].replace('_', '-')}-cu{major}"
+    """The extra of fqbench for a CUDA that is not the newest."""
+    return repr(f"{library.install.removesuffix(']')}-cu{major}]")
 
 
 def _newer_driver(here: Gpu, major: int) -> str:
