@@ -11,6 +11,7 @@ from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.measure.split import medians
 from fqbench.report import markdown, split, terminal
+from fqbench.report.notes import notes
 from fqbench.results import Results, Row
 
 PARTS = Split(0.25, 1.5, 0.125)
@@ -75,3 +76,46 @@ def test_report_shows_the_parts():
 
 def test_report_without_a_gpu_has_no_such_part():
     assert "Time on the GPU" not in markdown.markdown(Results.now(machine.describe(1), [row()]))
+
+
+GPU = {
+    "name": "NVIDIA <L4>",
+    "driver": "580.65",
+    "sm_mhz": 1200,
+    "sm_max_mhz": 2040,
+    "power_limit_w": 72.0,
+    "slowed": ["power cap"],
+}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "note"),
+    [
+        (
+            GPU,
+            "GPU: NVIDIA <L4>, driver 580.65, its clock 1200 of 2040 MHz when it was done, power"
+            " limit 72 W, slowed by power cap.",
+        ),
+        (
+            {**GPU, "sm_mhz": None, "power_limit_w": None, "slowed": ()},
+            "GPU: NVIDIA <L4>, driver 580.65.",
+        ),
+    ],
+)
+def test_notes_tell_the_gpu_and_how_many_images_it_took(gpu, note):
+    found = Results.now({**machine.describe(1), "gpu": gpu}, [row(batch=8)])
+    told = notes(found)
+    assert note in told
+    assert "at batch 1 (on the GPU of 8 images at once), in milliseconds" in told[0]
+
+
+def test_notes_tell_a_reason_once():
+    rows = [
+        Row(Cell("net", "tensorrt", "gpu", precision), "unsupported", "no GPU")
+        for precision in ("fp32", "fp16", "int8")
+    ]
+    told = notes(Results.now(machine.describe(1), rows))
+    assert [note for note in told if note.endswith(": no GPU")] == [
+        f"net-tensorrt-gpu-{precision}: unsupported: no GPU"
+        for precision in ("fp32", "fp16", "int8")
+    ]

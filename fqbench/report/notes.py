@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fqbench.report import layers, timing
 from fqbench.report.table import METRICS, lines
@@ -15,8 +16,9 @@ def notes(results: Results) -> tuple[str, ...]:
     cpu, versions = machine["cpu"], machine["versions"]
     threads = machine["threads"]
     return (
-        "Latency is the median (p50) of single inferences at batch 1, in milliseconds, of the"
-        " runtime alone. In brackets: 95 % confidence intervals. Ratio is FP32 over INT8 time.",
+        f"Latency is the median (p50) of single inferences at batch 1{_batches(results.rows)}, in"
+        " milliseconds, of the runtime alone. In brackets: 95 % confidence intervals. Ratio is FP32"
+        " over INT8 time.",
         *timing.sentences(results.rows, machine),
         "mAP is COCO's, IoU 0.50 to 0.95; drop is FP32 minus INT8 accuracy in points, on the same"
         " images, its interval from a paired bootstrap over images.",
@@ -26,9 +28,29 @@ def notes(results: Results) -> tuple[str, ...]:
         *layers.sentences(results.rows),
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}), {cpu['cores']} cores; the number of fixed"
         f" threads is {threads}.",
+        *_gpu(machine.get("gpu")),
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        *(note for line in lines(results.rows) for note in line.notes),
+        # FP32 stands in the line of each other precision.
+        *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _batches(rows: Iterable[Row]) -> str:
+    sizes = sorted({row.batch for row in rows if row.batch > 1})
+    return f" (on the GPU of {', '.join(map(str, sizes))} images at once)" if sizes else ""
+
+
+def _gpu(gpu: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if gpu is None:
+        return ()
+    facts = [f"GPU: {gpu['name']}, driver {gpu['driver']}"]
+    if gpu.get("sm_mhz") is not None:
+        facts.append(f"its clock {gpu['sm_mhz']} of {gpu['sm_max_mhz']} MHz when it was done")
+    if gpu.get("power_limit_w") is not None:
+        facts.append(f"power limit {gpu['power_limit_w']:.0f} W")
+    if gpu.get("slowed"):
+        facts.append(f"slowed by {', '.join(gpu['slowed'])}")
+    return (f"{', '.join(facts)}.",)
 
 
 def _synthetic(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -108,9 +108,11 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
 
 
 def _latency(row: Row | None) -> str:
-    if row is None or row.latency is None:
-        return NOTHING if row is None or row.status == "ok" else row.status
+    if row is None:
+        return NOTHING
     in_half = " (FP16)" if row.cell.precision == "fp16" else ""
+    if row.latency is None:
+        return NOTHING if row.status == "ok" else f"{row.status}{in_half}"
     return f"{row.latency.p50.value:.2f}{in_half}"
 
 
