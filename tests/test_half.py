@@ -4,13 +4,17 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from fqbench.backends import runtime
 from fqbench.errors import StepError
 from fqbench.lower.half import half, large_tensors
 from fqbench.lower.tensorrt import lower
 from fqbench.quantize.graph import Graph
 from tests.onnx_graphs import Net, anchors, record
+from tests.test_lower_tensorrt import STEPS, built, chain
 
 SHAPE = (1, 16, 8, 8)
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
@@ -238,6 +242,38 @@ def test_scale_that_float16_lacks_keeps_its_layers_in_float32():
     assert computed["n_relu1"] == computed["n_relu4"] == "float16"
     (wanted,), (got,) = (run(m, image) for m in (model, found))
     assert np.abs(got - wanted).max() < 0.05 * np.abs(wanted).max()
+
+
+def test_float16_form_is_executed_as_it_is_written(tmp_path):
+    """Here and without optimizations: no kernel for integers is put in its place."""
+    net, model = chain(0)
+    image = net.image()
+    found = half(lower(model, record(model, image)))
+    onnx.save(found, str(tmp_path / "model.onnx"))
+    runner = runtime("onnxruntime").prepare(tmp_path, precision="fp32", threads=1)
+    assert runner.int8_convolutions() == 0
+    for wanted, got in zip(run(found, image), runner.run([image]), strict=True):
+        assert np.abs(got - wanted).mean() < 0.02 * np.abs(wanted - wanted.mean()).mean()
+
+
+@settings(max_examples=30, deadline=None)
+@given(STEPS, st.integers(0, 9), st.sets(st.integers(0, 30), max_size=3))
+def test_any_graph_has_a_float16_form(steps, seed, places):
+    """Whatever is too large: each node reads one type, no cast parts a pair from a layer."""
+    model, image = built(steps, seed)
+    names = [name for node in model.graph.node for name in node.output]
+    large = {names[place % len(names)] for place in places}
+    lowered = lower(model, record(model, image))
+    found = half(lowered, large)
+    computed, graph = types(found), Graph(found)
+    writing = {name: node.name for node in model.graph.node for name in node.output}
+    assert {computed[writing[name]] for name in large} <= {"float32"}
+    for node in found.graph.node:
+        if node.op_type == "Conv":
+            read = [graph.producer[name].op_type for name in node.input[:2]]
+            assert read == ["DequantizeLinear"] * 2
+    (wanted,), (got,) = run(lowered, image), run(found, image)
+    assert np.abs(got - wanted).mean() < 0.1 * np.abs(wanted - wanted.mean()).mean()
 
 
 def test_operators_that_hold_graphs_are_refused():

@@ -70,5 +70,7 @@ def test_int8_is_quantized_without_timing_anything(pipeline):
 def test_networks_answer_as_fp32_does(pipeline):
     answers = {p: pipeline.emulated(cell(p)) for p in ("fp32", "fp16", "int8")}
     assert {len(found.predictions) for found in answers.values()} == {EVALUATED}
+    # Pairs round there, and no layer is fused with them.
+    assert {found.int8_convolutions for found in answers.values()} == {0}
     for precision in ("fp16", "int8"):
         assert abs(pipeline.drop(answers["fp32"], answers[precision]).value) <= 100 / EVALUATED
