@@ -114,8 +114,8 @@ def test_nothing_runs_on_a_cpu(machine, name):
             CUDA12,
             FULL13,
             "TensorRT is installed for CUDA 13, and the NVIDIA driver 550.54.15 runs CUDA 12.4 at "
-            "most: install a driver for CUDA 13, or pip install 'fqbench[tensorrt-cu12]' in place of"
-            " it",
+            "most: install a driver for CUDA 13, or pip install 'fqbench[tensorrt-cu12]' in place"
+            " of it",
         ),
         (
             TensorRT,
