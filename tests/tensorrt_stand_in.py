@@ -58,7 +58,7 @@ class Failures:
     run_at: int | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class ModuleStandIn:
     """The module ``tensorrt``, whose engines all have ``tensors`` and compute ``function``."""
 

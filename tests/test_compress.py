@@ -35,7 +35,7 @@ from fqbench.pipeline import build
 from fqbench.pipeline.build import Build
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare as read
-from tests.quick_fqbench import EFFORT
+from tests.quick_fqbench import PATIENCE
 from tests.tiny_config import write_config
 from tests.tiny_spec import CALIBRATING, SIZE
 
@@ -55,7 +55,7 @@ def surround(patch: pytest.MonkeyPatch, store: Path) -> None:
     patch.setenv("FQBENCH_CACHE", str(store))
     patch.delenv("FQBENCH_DATA", raising=False)
     patch.setenv("COLUMNS", "1000")
-    patch.setattr(build, "QUICK", EFFORT)
+    patch.setattr(build, "BRIEF", PATIENCE)
     patch.setattr(job, "_given_up", lambda config: [{"speed": "assumed"}])
 
 

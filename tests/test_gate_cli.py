@@ -177,7 +177,8 @@ def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     assert main(["run", "--spec", str(spec), *quick, "--out", str(tmp_path / "run")]) == 0
     results, baseline = str(tmp_path / "run/results.json"), str(tmp_path / "baseline.json")
     assert main(["baseline", results, "--out", baseline]) == 0
-    assert gate(baseline, results, "--out", tmp_path) == 0
+    # A tolerance that not even a busy machine makes unclear, with next to nothing timed.
+    assert gate(baseline, results, "--out", tmp_path, "--slowdown", "100") == 0
     (cell,) = json.loads((tmp_path / "gate.json").read_text())["cells"]
     assert (cell["cell"], cell["status"]) == ("tiny-onnxruntime-cpu-fp32", "same")
     assert cell["slowdown"]["value"] == pytest.approx(1, abs=1e-6)

@@ -250,7 +250,7 @@ def test_float16_form_is_executed_as_it_is_written(tmp_path):
     image = net.image()
     found = half(lower(model, record(model, image)))
     onnx.save(found, str(tmp_path / "model.onnx"))
-    runner = runtime("onnxruntime").prepare(tmp_path, precision="fp32", threads=1)
+    runner = runtime("onnxruntime").prepare(tmp_path, device="cpu", precision="fp32", threads=1)
     assert runner.int8_convolutions() == 0
     for wanted, got in zip(run(found, image), runner.run([image]), strict=True):
         assert np.abs(got - wanted).mean() < 0.02 * np.abs(wanted - wanted.mean()).mean()
