@@ -24,20 +24,20 @@ def listener(library: Any) -> Any:
 
     There is one, since TensorRT ignores a second that comes while the first is in use.
     """
-    found = _listener(library)
+    found = _listener(library.ILogger)
     found.errors.clear()
     return found
 
 
 @cache
-def _listener(library: Any) -> Any:
-    class Listener(library.ILogger):  # type: ignore[misc]
+def _listener(kind: Any) -> Any:
+    class Listener(kind):  # type: ignore[misc]
         def __init__(self) -> None:
-            library.ILogger.__init__(self)
+            kind.__init__(self)
             self.errors: list[str] = []
 
         def log(self, severity: Any, text: str) -> None:
-            if severity in (library.ILogger.ERROR, library.ILogger.INTERNAL_ERROR):
+            if severity in (kind.ERROR, kind.INTERNAL_ERROR):
                 self.errors.append(text)
                 # The first ones tell the cause, the last ones what came of it.
                 del self.errors[KEPT:-KEPT]
