@@ -91,6 +91,19 @@ def test_inspector_tells_layers_and_types():
     )
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Format/Datatype": "Thirty-two wide channel vectorized row major Int8 format"},
+        {"Format": "Row major linear INT8 format (kLINEAR)"},
+        {"Format": "Row major linear INT8 format (kLINEAR)", "DataType": "Int8"},
+    ],
+)
+def test_type_of_an_operand_is_told_by_every_version(told):
+    (found,) = from_json([{"LayerType": "CaskConvolution", "Name": "conv", "Inputs": [told]}])
+    assert found.reads == (INT8,)
+
+
 def layer(kind, name, nodes, reads):
     return Layer(kind, name, tuple(nodes), tuple(reads), (FP32,))
 

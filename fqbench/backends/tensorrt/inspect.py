@@ -28,6 +28,9 @@ INT8, FP16, FP32, UNKNOWN = "int8", "fp16", "fp32", "unknown"
 TYPES = {"int8": INT8, "half": FP16, "fp16": FP16, "float": FP32, "fp32": FP32}
 """Our names of types, by the words that the libraries use."""
 
+TYPE_KEYS = ("DataType", "Datatype", "Format/Datatype", "Format")
+"""Where the inspector tells the type of an operand; the format names it too."""
+
 _PROGRAM = re.compile(rb"header \{\n")
 _TENSOR = re.compile(r'^ +(?:sub_)?tensor=\{[^\n]* name="([^"]+)"[^\n]* type=(\w+) \}', re.M)
 _OPERATION = re.compile(r"^  (?=\w+=\{ name=)", re.M)
@@ -104,12 +107,17 @@ def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
             str(each.get("LayerType", "")),
             str(each.get("Name", "")),
             tuple(_NODE.findall(str(each.get("Metadata", "")))),
-            tuple(_type(value.get("Format/Datatype", "")) for value in each.get("Inputs", ())),
-            tuple(_type(value.get("Format/Datatype", "")) for value in each.get("Outputs", ())),
+            tuple(map(_told_type, each.get("Inputs", ()))),
+            tuple(map(_told_type, each.get("Outputs", ()))),
         )
         for each in described
         if isinstance(each, Mapping)
     )
+
+
+def _told_type(operand: Mapping[str, Any]) -> str:
+    """TensorRT 10 tells format and type of an operand together, 11 each by itself."""
+    return _type(str(next((operand[key] for key in TYPE_KEYS if key in operand), "")))
 
 
 def _type(described: str) -> str:
