@@ -1,5 +1,7 @@
 """What engines tell of their layers: texts as the libraries write them, read."""
 
+import pytest
+
 from fqbench.backends.tensorrt.inspect import (
     FP16,
     FP32,
