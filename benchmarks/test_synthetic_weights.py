@@ -6,9 +6,7 @@ Needs the real YOLOv5s of FQBENCH_DATA, whose weights are put into the zoo's own
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ import pytest
 from fqbench import isolate
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.measure import stats
-from fqbench.measure.latency import Effort
+from fqbench.measure.launches import Patience, cell_process, narrow, record
 from fqbench.zoo.published import PROCESSING, write_scenery
 
 LIMIT = 0.03
@@ -87,19 +85,14 @@ def test_latency_does_not_depend_on_the_weights(
         name: {**fed, "artifact": str(artifacts[name]), "precision": "fp32"}
         for name in (other, "synthetic")
     }
-    times: Any = isolate.call(
-        "fqbench.pipeline.steps:time_cells",
-        {
-            "cells": cells,
-            "image": str(tmp_path / "images" / "0000.png"),
-            "threads": 1,
-            "effort": asdict(Effort(longest=40.0)),
-        },
-        env={"OMP_NUM_THREADS": "1"},
-        timeout_s=600,
-    )
-    ratio = stats.ratio([times[other]], [times["synthetic"]])
-    medians = [stats.latency([times[name]]).p50.value for name in (other, "synthetic")]
+    image = tmp_path / "images" / "0000.png"
+    times = record(
+        [cell_process(name, name, cell, image, threads=1) for name, cell in cells.items()],
+        Patience(longest=80.0),
+        lambda sides: narrow([sides[name] for name in cells if name in sides]),
+    ).times
+    ratio = stats.ratio(times[other], times["synthetic"])
+    medians = [stats.latency(times[name]).p50.value for name in (other, "synthetic")]
     with capsys.disabled():
         print(
             f"\n{NAME}: {other} {medians[0]:.1f} ms, synthetic {medians[1]:.1f} ms, ratio"

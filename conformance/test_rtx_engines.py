@@ -52,6 +52,15 @@ def test_engine_computes_in_the_planned_types(
         assert set(types.values()) == {inspect.FP32}
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_engine_takes_several_images(model: str, precision: Precision, workshop: Workshop) -> None:
+    build = workshop.pipeline(model).build
+    cell = Cell(model, "tensorrt_rtx", "gpu", precision)
+    one, several = (build.engine(cell, ADA, batch) for batch in (1, 3))
+    assert inspect.read_types(several.path) == inspect.read_types(one.path)
+    assert b"dims={ 3 " in several.file("model.engine").read_bytes()
+
+
 def _codes(network: Artifact) -> frozenset[str]:
     """Names of the layers of an ONNX graph that read codes and weights in codes."""
     graph = Graph(onnx.load(str(network.file("model.onnx"))))

@@ -61,14 +61,20 @@ def _no_cuda_provider() -> str | None:
     return None
 
 
-def session_options(threads: int) -> Any:
-    """Options of a session as it is measured, with ``threads`` threads."""
+def session_options(threads: int, *, fuse_pairs: bool = True) -> Any:
+    """Options of a session as it is measured, with ``threads`` threads.
+
+    ``fuse_pairs``: whether quantize pairs and what lies between them become integer kernels. Those
+    of a graph that was made for another runtime only round.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if not fuse_pairs:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     return options
 
 
@@ -118,11 +124,7 @@ class _Session:
         return outputs
 
     def _options(self) -> Any:
-        options = session_options(self._threads)
-        if not self._integers:
-            # Pairs of a graph made for another runtime round, and nothing is fused with them.
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
-        return options
+        return session_options(self._threads, fuse_pairs=self._integers)
 
     def int8_convolutions(self) -> int:
         import onnx

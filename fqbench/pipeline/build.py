@@ -110,12 +110,14 @@ class Build:
     def _loadable(self, backend: str, network: Artifact) -> Artifact:
         return self._engines.here(backend, network) if backend in TENSORRT else network
 
-    def engine(self, cell: Cell, capability: Capability) -> Artifact:
+    def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Artifact:
         """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one.
 
         That of an INT8 cell is in INT8: whether it pays is told on that GPU.
         """
         made = self.lowered(cell) if cell.precision == "int8" else self.network(cell)
+        if batch > 1:
+            made = self._batched(made, batch)
         return self._engines.ahead(cell.backend, made, capability)
 
     def network(self, cell: Cell) -> Artifact:

@@ -332,7 +332,8 @@ def batched(arguments: Arguments, report: Report) -> None:
     many = rebatched(model, arguments["batch"])
 
     def answering(graph: Any) -> Any:
-        session = open_session(graph.SerializeToString(), session_options(usable_cores()))
+        options = session_options(usable_cores(), fuse_pairs=False)
+        session = open_session(graph.SerializeToString(), options)
         names = [value.name for value in session.get_inputs()]
         return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
 
