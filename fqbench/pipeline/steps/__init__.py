@@ -1,0 +1,34 @@
+"""The steps that run native code, each called by name in a child process of its own.
+
+Arguments and results are JSON; files are passed by path. A step writes only into the folder
+it is given.
+"""
+
+from fqbench.pipeline.steps.answering import agree, predict
+from fqbench.pipeline.steps.graphs import batched, canonical, given_int8, paddle_program, zoo_model
+from fqbench.pipeline.steps.lowering import (
+    engine,
+    half,
+    lower_onnxruntime,
+    lower_paddle,
+    lower_tensorrt,
+)
+from fqbench.pipeline.steps.quantizing import calibrate, choose, distill
+
+__all__ = [
+    "agree",
+    "batched",
+    "calibrate",
+    "canonical",
+    "choose",
+    "distill",
+    "engine",
+    "given_int8",
+    "half",
+    "lower_onnxruntime",
+    "lower_paddle",
+    "lower_tensorrt",
+    "paddle_program",
+    "predict",
+    "zoo_model",
+]
