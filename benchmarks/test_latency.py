@@ -67,7 +67,7 @@ def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: Benchmar
         },
     )
     kernel = kernel_of(cell.precision)
-    if kernel in found.reference:
+    if kernel in found.reference and cell.device == "cpu":
         in_kernels = fastest_ratio(launches, found.reference[kernel])
         benchmark.extra_info["in_kernels"] = _described(in_kernels)
     fp32 = replace(cell, precision="fp32")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 
@@ -12,7 +13,8 @@ import cpuinfo
 import psutil
 
 from fqbench import __version__
-from fqbench.backends.tensorrt.library import LIBRARIES as TENSORRT
+from fqbench.backends import nvidia
+from fqbench.backends.tensorrt.library import LIBRARIES as OF_ENGINES
 
 ISA_FLAGS = (
     "avx2",
@@ -42,11 +44,11 @@ LIBRARIES = (
     "pycocotools",
     "scipy",
     "pillow",
-    *TENSORRT,
+    *OF_ENGINES,
 )
 OTHER_NAMES = {
     "onnxruntime": ("onnxruntime-gpu",),
-    **{name: library.distributions for name, library in TENSORRT.items()},
+    **{name: library.distributions for name, library in OF_ENGINES.items()},
 }
 """What a library may be installed as beside its own name."""
 
@@ -95,8 +97,10 @@ def memory_mb() -> int:
 
 def describe(threads: int) -> dict[str, object]:
     """The machine as it goes into results; ``threads``: number used for latency."""
+    gpu = {} if nvidia.why_no_gpu() is not None else {"gpu": asdict(nvidia.gpu())}
     return {
         "cpu": cpu(),
+        **gpu,
         "threads": threads,
         "memory_gb": round(memory_mb() / 1024, 1),
         "system": platform.platform(terse=True),

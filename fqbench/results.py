@@ -11,10 +11,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
 from fqbench.measure.launches import Stopped
+from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Interval, Latency
 from fqbench.tune.choice import LayerCost
 
@@ -33,8 +33,7 @@ class Row:
     the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
     since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
-    ``batch``: images of one inference as it was timed; ``split``: its parts on a GPU; ``no_graph``:
-    why its kernels were not launched as one CUDA graph, where that is what one would expect.
+    ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
     cell: Cell
@@ -44,8 +43,7 @@ class Row:
     method: str | None = None
     latency: Latency | None = None
     batch: int = 1
-    split: Split | None = None
-    no_graph: str | None = None
+    gpu: OnGpu | None = None
     launches: int | None = None
     stopped: Stopped | None = None
     pinned: bool | None = None
@@ -94,8 +92,7 @@ class Row:
             "method": self.method,
             "latency_ms": _latency(self.latency),
             "batch": self.batch,
-            "split_ms": _split(self.split),
-            "no_graph": self.no_graph,
+            "gpu": _on_gpu(self.gpu),
             "launches": self.launches,
             "stopped": self.stopped,
             "pinned": self.pinned,
@@ -180,8 +177,12 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     return {"value": interval.value, "ci95": [interval.low, interval.high]}
 
 
-def _split(split: Split | None) -> dict[str, float] | None:
-    return None if split is None else {**asdict(split), "total": split.total}
+def _on_gpu(gpu: OnGpu | None) -> dict[str, Any] | None:
+    if gpu is None:
+        return None
+    found = asdict(gpu)
+    split = found.pop("split")
+    return {"split_ms": {**split, "total": gpu.split.total}, **found}
 
 
 def _latency(latency: Latency | None) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import pytest
 
 from fqbench.artifacts import Store
 from fqbench.backends.paddle import INT8_OPERATORS
-from fqbench.cells import Cell
+from fqbench.backends.tensorrt import TensorRT
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
 from fqbench.compress import Way, job, translate
@@ -356,19 +356,29 @@ class TestWhatIsGivenUp:
         ]
 
 
+@pytest.mark.slow
+def test_model_for_a_gpu_is_made_without_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(TensorRT, "supports", lambda *_: "there is none")
+    config = write_config(tmp_path / "project")
+    assert compress(config, tmp_path / "out", "--devices", "gpu") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == [
+        "tensorrt"
+    ]
+    graph = onnx.load(str(tmp_path / "out/tensorrt/model.onnx")).graph
+    codes = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    kinds = {each.data_type for each in graph.initializer if each.name in codes[0].input[2:]}
+    assert kinds == {onnx.TensorProto.INT8}
+    (made,) = report(tmp_path / "out")["backends"]
+    assert (made["backend"], made["ratio"]) == ("tensorrt", None)
+    assert made["int8_layers"] > 0
+
+
 class TestRefusals:
     def test_unknown_method(self, tmp_path, capsys):
         with pytest.raises(SystemExit) as caught:
             compress(write_config(tmp_path / "project"), tmp_path / "out", method="PTQQ")
         assert caught.value.code == 2
         assert "there is no method 'PTQQ': the methods are PTQ and QAT" in capsys.readouterr().err
-
-    def test_devices_without_a_backend(self, tmp_path, capsys):
-        config = write_config(tmp_path / "project")
-        assert compress(config, tmp_path / "out", "--devices", "gpu") == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("fqbench: --devices gpu: no backend runs there: ")
-        assert f"tensorrt: {Cell('any', 'tensorrt', 'gpu', 'int8').unsupported}" in line
 
     def test_images_that_cannot_be_read_are_named(self, tmp_path, capsys):
         config = write_config(tmp_path / "project")

@@ -54,15 +54,34 @@ def test_order_of_instruction_sets_says_nothing(tmp_path):
         (machine(threads=None), "threads 1 (BASE) and not told (HEAD)"),
         (versions(onnxruntime="1.27.0"), "onnxruntime 1.26.0 (BASE) and 1.27.0 (HEAD)"),
         (versions(paddlepaddle="3.0.0"), "paddlepaddle 2.6.2 (BASE) and 3.0.0 (HEAD)"),
-        (versions(tensorrt="10.15.1"), "tensorrt not told (BASE) and 10.15.1 (HEAD)"),
-        (machine(gpu={"name": "L4"}), "GPU not told (BASE) and L4 (HEAD)"),
-        (machine(gpu={"driver": "580.1"}), "GPU driver not told (BASE) and 580.1 (HEAD)"),
         (versions(numpy="1.24.0"), "numpy 1.26.4 (BASE) and 1.24.0 (HEAD)"),
         (versions(python="3.12.7"), "python 3.11 (BASE) and 3.12 (HEAD)"),
     ],
 )
 def test_what_differs_is_named(tmp_path, other, difference):
     assert between(tmp_path, other) == (difference,)
+
+
+ON_GPU = [
+    (versions(tensorrt="10.15.1"), "tensorrt not told (BASE) and 10.15.1 (HEAD)"),
+    (machine(gpu={"name": "L4"}), "GPU not told (BASE) and L4 (HEAD)"),
+    (machine(gpu={"driver": "580.1"}), "GPU driver not told (BASE) and 580.1 (HEAD)"),
+]
+
+
+@pytest.mark.parametrize(("other", "difference"), ON_GPU)
+def test_what_differs_on_a_gpu_is_named_where_a_cell_ran_there(tmp_path, other, difference):
+    cells = [row("net-tensorrt-gpu-int8"), row("net-tensorrt-gpu-fp32")]
+    base, head = write(tmp_path / "a", *cells), write(tmp_path / "b", *cells, machine=other)
+    assert differences(read_stored(base), read_stored(head)) == (difference,)
+    assert between(tmp_path, other) == ()
+
+
+def test_engines_of_the_other_library_say_nothing(tmp_path):
+    cells = [row("net-tensorrt-gpu-int8")]
+    other = versions(tensorrt_rtx="1.7")
+    base, head = write(tmp_path / "a", *cells), write(tmp_path / "b", *cells, machine=other)
+    assert differences(read_stored(base), read_stored(head)) == ()
 
 
 @pytest.mark.parametrize("other", [versions(python="3.11.9"), versions(fqbench="9")])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fqbench.gate import figures
 from fqbench.gate.account import Account
 from fqbench.gate.comparison import compare
 from fqbench.gate.evidence import Tolerances
@@ -34,6 +35,17 @@ def test_identical_results_are_the_same(tmp_path):
     assert (found.base_ms, found.head_ms, found.launches) == (2.0, 2.0, 5)
     assert found.slowdown.value == pytest.approx(1.0)
     assert found.slowdown.low < 1 < found.slowdown.high
+
+
+def test_gpu_is_not_compared_by_a_kernel_of_the_cpu(tmp_path):
+    """The CPU was twice as busy beside HEAD, which the GPU did not notice."""
+    cell = "net-tensorrt-gpu-int8"
+    sides = [
+        read_stored(write(tmp_path / name, row(cell), groups=[group({cell: 2.0}, kernel_s)]))
+        for name, kernel_s in (("base", 0.001), ("head", 0.002))
+    ]
+    assert [figures.in_kernels(side, cell) for side in sides] == [None, None]
+    assert figures.in_kernels(read_stored(timed(tmp_path / "cpu", 2.0)), CELL) is not None
 
 
 def test_much_slower_is_called_so_and_not_confirmed(tmp_path):

@@ -8,7 +8,6 @@ import pytest
 from onnx import numpy_helper
 
 from fqbench.artifacts import Store
-from fqbench.backends.tensorrt import TensorRT
 from fqbench.cells import Cell
 from fqbench.lower.tensorrt_plan import ONE_ROW
 from fqbench.margins import Margins
@@ -29,12 +28,6 @@ def pipeline(tmp_path_factory):
     spec = load_spec(path, None)
     store = Store(folder / "cache")
     return ModelPipeline(spec, check_model(spec), store, lambda *_: None, margins=Margins())
-
-
-@pytest.fixture(autouse=True)
-def _no_gpu(monkeypatch):
-    """Where there is one, it would be asked whether INT8 pays."""
-    monkeypatch.setattr(TensorRT, "supports", lambda *_: "no GPU")
 
 
 def cell(precision, backend="tensorrt"):

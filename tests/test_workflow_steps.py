@@ -320,7 +320,7 @@ class TestGpu:
         assert runner(place, "gpu").run("gpu", "Benchmarks and conformance").code == 0
         (call,) = calls(place / "tools")
         assert call == [
-            *("-m", "pytest", "benchmarks", "conformance", "-m", "gpu"),
+            *("-m", "pytest", "benchmarks", "conformance", "tests/test_gpu.py", "-m", "gpu"),
             *("--benchmark-json=gpu/latency.json", "--junitxml=gpu/tests.xml"),
         ]
 
@@ -366,6 +366,16 @@ class TestNightly:
         job = runner(place, "nightly")
         assert job.run("table", "Report").code == 0
         assert job.summary == "Nothing was measured; the log of the job says why.\n"
+
+    def test_builds_the_published_engines(self, place):
+        tool(place / "tools", "python", RECORDING)
+        assert runner(place, "nightly").run("table", "Engines").code == 0
+        assert calls(place / "tools") == [
+            [
+                *("-m", "pytest", "conformance", "-k", "rtx", "--models", "published"),
+                "--junitxml=nightly/engines.xml",
+            ]
+        ]
 
     def test_measures_the_published_table(self, place):
         tool(place / "tools", "fqbench", RECORDING)

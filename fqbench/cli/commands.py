@@ -16,7 +16,6 @@ from rich.text import Text
 
 from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
-from fqbench.backends import nvidia
 from fqbench.cells import Cell, matrix
 from fqbench.cli.selection import selection_of
 from fqbench.errors import UsageError
@@ -53,7 +52,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     outcome = Outcome()
     with progress(errors) as report:
         specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
-        calibrates = "int8" in (options.precisions or ["int8"])
+        # FP16 looks at some of these images, too.
+        calibrates = not {"int8", "fp16"}.isdisjoint(options.precisions or ["int8"])
         ready = prepare(
             specs,
             store,
@@ -82,8 +82,6 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads)
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
-    if any(row.cell.device == "gpu" for row in timed):
-        described["gpu"] = {**asdict(nvidia.gpu()), **asdict(nvidia.conditions())}
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = asdict(speed)

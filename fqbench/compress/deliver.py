@@ -16,6 +16,7 @@ from fqbench.errors import UsageError
 FILES: Mapping[str, tuple[str, ...]] = {
     "onnxruntime": ("model.onnx",),
     "paddle": ("model.pdmodel", "model.pdiparams"),
+    "tensorrt": ("model.onnx",),
 }
 """What a model consists of, by backend, each in a folder of the backend's name."""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Store
-from fqbench.backends import BACKENDS
 from fqbench.cells import Cell, Device
 from fqbench.compress import Way
 from fqbench.compress.config import Config, Given
@@ -66,13 +65,11 @@ class Job:
 
 
 def backends_on(device: Device) -> tuple[str, ...]:
-    """Those that run INT8 on ``device``. Raises UsageError, with each one's reason, for none."""
-    reasons = {name: Cell("any", name, device, "int8").unsupported for name in BACKENDS}
-    found = tuple(name for name, reason in reasons.items() if reason is None)
-    if not found:
-        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise UsageError(f"--devices {device}: no backend runs there: {told}")
-    return found
+    """Those whose models are made for ``device``.
+
+    On a GPU that is TensorRT, whose model does not depend on the GPU: none is needed to make it.
+    """
+    return ("tensorrt",) if device == "gpu" else ("onnxruntime", "paddle")
 
 
 def prepare(given: Given, way: Way, base: Path, store: Store, progress: Progress) -> Job:

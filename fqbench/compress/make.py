@@ -23,8 +23,8 @@ class Made:
     """What became of one backend's model. Sizes in 10^6 bytes.
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
-    times as fast as FP32 it is here. ``seconds``: what quantizing took, training included.
-    ``reason``: why there is none.
+    times as fast as FP32 it is here, None where it cannot run here. ``seconds``: what quantizing
+    took, training included. ``reason``: why there is none.
     """
 
     backend: str
@@ -52,11 +52,12 @@ def make(job: Job, backend: str, folder: Path) -> Made:
 
     Raises UsageError where nothing can be written.
     """
-    cell = Cell(job.spec.name, backend, "cpu", "int8")
+    cell = Cell(job.spec.name, backend, "gpu" if backend == "tensorrt" else "cpu", "int8")
     try:
         build = _leaving_int8(job, cell)
-        choice, lowered, ratio = build.choice(cell), build.lowered(cell), 1 / build.slowdown(cell)
-        fp32 = build.artifact(replace(cell, precision="fp32"))
+        choice, lowered = build.choice(cell), build.lowered(cell)
+        ratio = 1 / build.slowdown(cell) if cell.unsupported is None else None
+        fp32 = build.network(replace(cell, precision="fp32"))
     except StepError as error:
         withdraw(backend, folder)
         return Made(backend, reason=str(error))

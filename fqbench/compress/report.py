@@ -149,7 +149,7 @@ def show(report: Report, console: Console) -> None:
 
 def _line(made: Made) -> tuple[str, ...]:
     name = BACKENDS[made.backend]
-    if made.reason is not None or made.points is None or made.ratio is None:
+    if made.reason is not None or made.points is None:
         return (name, "failed", *(NOTHING,) * (len(COLUMNS) - 2))
     return (
         name,
@@ -157,7 +157,7 @@ def _line(made: Made) -> tuple[str, ...]:
         f"{made.fp32_mb:.2f}",
         f"{made.int8_mb:.2f}",
         f"{made.points:.2f}",
-        f"{made.ratio:.2f}",
+        NOTHING if made.ratio is None else f"{made.ratio:.2f}",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from fqbench.gate.records import Machine, Row
 from fqbench.gate.stored import Stored
 
-LIBRARIES = ("onnxruntime", "paddlepaddle", "tensorrt", "tensorrt_rtx", "numpy")
+LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
 """Those whose version decides how long an inference takes, or what it answers."""
+
+ENGINES = ("tensorrt", "tensorrt_rtx")
+"""Libraries that matter to the cells of the backends of these names only."""
 
 SHOWN_DIGITS = 12
 """Of a digest: as many as tell two apart."""
@@ -17,6 +20,9 @@ _FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
     ("cores", lambda machine: machine.cpu.cores),
     ("usable cores", lambda machine: machine.cpu.usable_cores),
     ("threads", lambda machine: machine.threads),
+)
+
+_GPU_FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
     ("GPU", lambda machine: machine.gpu.name),
     ("GPU driver", lambda machine: machine.gpu.driver),
 )
@@ -36,7 +42,9 @@ _ROWS: tuple[tuple[str, Callable[[Row], object]], ...] = (
 def differences(base: Stored, head: Stored) -> tuple[str, ...]:
     """What keeps ``head`` from being compared with ``base``, each in a few words."""
     return (
-        *machine_differences(base.machine, head.machine),
+        *machine_differences(
+            base.machine, head.machine, [row.cell for row, _ in _shared_rows(base, head)]
+        ),
         *_of_rows(base, head),
     )
 
@@ -49,15 +57,20 @@ def same_images(base: Row, head: Row) -> bool:
     )
 
 
-def machine_differences(base: Machine, head: Machine) -> Iterator[str]:
-    """Those of machines and versions; what a side does not tell differs from what one does."""
+def machine_differences(base: Machine, head: Machine, cells: Collection[str]) -> Iterator[str]:
+    """Those of machines and versions that ``cells``, by their ids, depend on.
+
+    What a side does not tell differs from what one does.
+    """
+    on_gpu = any("-gpu-" in cell for cell in cells)
+    engines = [name for name in ENGINES if any(f"-{name}-" in cell for cell in cells)]
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
     yield from _of_flags(base.cpu.isa, head.cpu.isa)
-    for name, fact in _FACTS:
+    for name, fact in (*_FACTS, *(_GPU_FACTS if on_gpu else ())):
         if (found := _pair(fact(base), fact(head))) is not None:
             yield f"{name} {found}"
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *engines):
         if (found := _pair(base.versions.get(name), head.versions.get(name))) is not None:
             yield f"{name} {found}"
     if (found := _pair(_python(base), _python(head))) is not None:

@@ -113,6 +113,8 @@ def _timed(run: Run, cell: str) -> bool:
 
 def _in_kernels(run: Run, cell: str) -> Interval | None:
     found, group = run.by_cell[cell], run.group(cell)
+    if found.device == "gpu":  # The kernels run on the CPU.
+        return None
     if group is None:
         return found.in_kernels.interval if found.in_kernels is not None else None
     kernel = kernel_of(found.precision or "")

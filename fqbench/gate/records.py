@@ -124,6 +124,7 @@ class Row(Record):
 
     cell: Name
     model: Text | None = None
+    device: Text | None = None
     precision: Text | None = None
     status: Literal["ok", "failed", "unsupported", "skipped"] = "ok"
     reason: Text | None = None

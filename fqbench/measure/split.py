@@ -7,17 +7,40 @@ does beside is in a cell's latency, which the host's clock tells, and not in her
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from fqbench.backends import nvidia
 from fqbench.backends.base import Split
+from fqbench.backends.nvidia import Conditions, NoGpu
 from fqbench.isolate import Report
 from fqbench.measure import loaded
 from fqbench.vision.image import read_image
 
 WARM_UP, RUNS = 50, 200
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """Where inferences spend their time on a GPU, and what the GPU was doing then.
+
+    ``no_graph``: why kernels are not launched as one CUDA graph, None where they are.
+    ``conditions``: clocks, temperature and the like behind the last inference; None: not told.
+    """
+
+    split: Split
+    no_graph: str | None = None
+    conditions: Conditions | None = None
+
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> OnGpu:
+        """From what ``time_split`` returns."""
+        known = told["conditions"]
+        conditions = known and Conditions(**{**known, "slowed": tuple(known["slowed"])})
+        return OnGpu(Split(**told["split"]), told["no_graph"], conditions)
 
 
 def medians(splits: Sequence[Split]) -> Split:
@@ -28,9 +51,9 @@ def medians(splits: Sequence[Split]) -> Split:
 
 
 def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] | None:
-    """Medians of ``cell`` on ``image`` in a child process, and why there is no CUDA graph.
+    """``OnGpu`` of ``cell`` on ``image``, in a child process.
 
-    None where its runner tells no parts.
+    None where its runner does not tell its parts.
     """
     cell = arguments["cell"]
     runner: Any = loaded.load(cell, arguments["threads"])
@@ -43,4 +66,11 @@ def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] |
     for done in range(RUNS):
         found.append(runner.split(inputs))
         report(done + 1, RUNS)
-    return {"split": asdict(medians(found)), "no_graph": runner.no_graph}
+    conditions = None
+    with suppress(NoGpu):  # Now, since an idle GPU lowers its clock within a second.
+        conditions = asdict(nvidia.conditions())
+    return {
+        "split": asdict(medians(found)),
+        "no_graph": runner.no_graph,
+        "conditions": conditions,
+    }

@@ -139,9 +139,9 @@ class Build:
     def pays(self, cell: Cell) -> bool:
         """Whether the INT8 form is used: where it is faster than FP32 by more than noise.
 
-        Where ``cell`` cannot run here, it is assumed: its form is built for another machine.
+        On TensorRT it always is: FP16 beside it is what it has to be faster than.
         """
-        assumed = self._spec.speed == "assumed" or cell.unsupported is not None
+        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
         return assumed or self.slowdown(cell) < PAYING
 
     def slowdown(self, cell: Cell) -> float:

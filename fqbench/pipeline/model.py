@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.artifacts import Artifact, Store, file_digest
-from fqbench.backends import Split
 from fqbench.cells import Cell
 from fqbench.data.digests import Digests
 from fqbench.machine import usable_cores
@@ -29,6 +28,7 @@ from fqbench.measure.launches import (
 )
 from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.reference import KERNELS
+from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Interval, Launches
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
@@ -210,15 +210,12 @@ class ModelPipeline:
         image = self.images.data.samples[0].path
         return cell_process(cell.id, side, self._loaded(cell, batch), image, threads)
 
-    def split(self, cell: Cell, threads: int, batch: int) -> tuple[Split | None, str | None]:
-        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells.
-
-        And why its kernels are not launched as one CUDA graph, where they are not.
-        """
+    def on_gpu(self, cell: Cell, threads: int, batch: int) -> OnGpu | None:
+        """Where on the GPU an inference of ``cell`` spends its time; None where nothing tells."""
         function = "fqbench.measure.split:time_split"
         arguments = {"cell": self._loaded(cell, batch)}
         found = self._timing(function, cell.backend, arguments, threads)
-        return (None, None) if found is None else (Split(**found["split"]), found["no_graph"])
+        return None if found is None else OnGpu.of(found)
 
     def multiply_adds(self) -> int:
         """Multiply-adds of one inference of the canonical graph."""

@@ -228,8 +228,7 @@ def _on_gpu(pipeline: ModelPipeline, measured: _Measured, threads: int, batch: i
     row = replace(measured.row, batch=batch)
     if row.status == "ok":
         try:
-            split, no_graph = pipeline.split(row.cell, threads, batch)
-            row = replace(row, split=split, no_graph=no_graph)
+            row = replace(row, gpu=pipeline.on_gpu(row.cell, threads, batch))
         except FqbenchError as error:
             row = replace(row, status="failed", reason=str(error))
     return replace(measured, row=row)

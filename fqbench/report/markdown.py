@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fqbench.report import comparison, layers, methods, support
-from fqbench.report import split as gpu
+from fqbench.report import comparison, gpu, layers, methods, support
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, write_text
@@ -41,11 +40,11 @@ def markdown(results: Results) -> str:
 
 
 def _on_gpu(results: Results) -> list[str]:
-    found = gpu.split(results.rows)
+    found = gpu.lines(results.rows)
     if not found:
         return []
-    notes = "\n".join(f"- {_escaped(n)}" for n in (gpu.MEANING, *gpu.without_graph(results.rows)))
-    return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), notes]
+    listed = "\n".join(f"- {_escaped(note)}" for note in gpu.notes(results.rows))
+    return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), listed]
 
 
 def write(results: Results, folder: Path) -> Path:

@@ -43,14 +43,8 @@ def _batches(rows: Iterable[Row]) -> str:
 def _gpu(gpu: Mapping[str, Any] | None) -> tuple[str, ...]:
     if gpu is None:
         return ()
-    facts = [f"GPU: {gpu['name']}, driver {gpu['driver']}"]
-    if gpu.get("sm_mhz") is not None:
-        facts.append(f"its clock {gpu['sm_mhz']} of {gpu['sm_max_mhz']} MHz when it was done")
-    if gpu.get("power_limit_w") is not None:
-        facts.append(f"power limit {gpu['power_limit_w']:.0f} W")
-    if gpu.get("slowed"):
-        facts.append(f"slowed by {', '.join(gpu['slowed'])}")
-    return (f"{', '.join(facts)}.",)
+    capability = ".".join(map(str, gpu["capability"]))
+    return (f"GPU: {gpu['name']} (compute capability {capability}), driver {gpu['driver']}.",)
 
 
 def _synthetic(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -154,8 +154,10 @@ def _margin(row: Row | None) -> str:
 
 
 def _convolutions(row: Row | None) -> str:
-    if row is None or row.int8_convolutions is None:
+    if row is None or row.int8_convolutions is None or row.cell.precision == "fp16":
         return NOTHING
+    if row.convolutions is None:
+        return f"{row.int8_convolutions}"
     return f"{row.int8_convolutions} of {row.convolutions}"
 
 

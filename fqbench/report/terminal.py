@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.report import comparison, split
+from fqbench.report import comparison, gpu
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, NOTHING, Line, lines
 from fqbench.results import Results
@@ -46,7 +46,7 @@ def show(results: Results, console: Console) -> None:
     _print_lines(lines(results.rows), console)
     for note in notes(results):
         console.print(Text(note, style="dim"))
-    _print_split(results, console)
+    _print_gpu(results, console)
     compared = comparison.comparison(results.rows)
     if compared:
         console.print("\nPublished and measured\n", style="bold", highlight=False)
@@ -54,16 +54,16 @@ def show(results: Results, console: Console) -> None:
         console.print(Text(comparison.HARDWARE, style="dim"))
 
 
-def _print_split(results: Results, console: Console) -> None:
-    found = split.split(results.rows)
+def _print_gpu(results: Results, console: Console) -> None:
+    found = gpu.lines(results.rows)
     if not found:
         return
-    console.print(f"\n{split.TITLE}\n", style="bold", highlight=False)
-    table = Table(*split.COLUMNS, box=box.SIMPLE_HEAD)
+    console.print(f"\n{gpu.TITLE}\n", style="bold", highlight=False)
+    table = Table(*gpu.COLUMNS, box=box.SIMPLE_HEAD)
     for line in found:
         table.add_row(*map(Text, line))
     console.print(table)
-    for note in (split.MEANING, *split.without_graph(results.rows)):
+    for note in gpu.notes(results.rows):
         console.print(Text(note, style="dim"))
 
 
