@@ -30,6 +30,12 @@ def test_gpu_is_what_the_driver_tells():
     assert nvml.open == 0
 
 
+def test_gpu_that_shares_the_memory_of_the_host_tells_none():
+    shared = NvmlStandIn((Card("NVIDIA GB10", capability=(12, 1)),), unknown=frozenset(["memory"]))
+    assert probe(shared, None) == Gpu("NVIDIA GB10", (12, 1), "580.65.06", (13, 0), None)
+    assert shared.open == 0
+
+
 @pytest.mark.parametrize(
     ("visible", "card"),
     [

@@ -29,14 +29,14 @@ class Gpu:
     """A GPU and its driver.
 
     ``capability``: CUDA's compute capability. ``driver``: version of the driver; ``cuda``: the
-    newest CUDA that it can run. ``memory_mb``: in MiB.
+    newest CUDA that it can run. ``memory_mb``: in MiB; None where it has no memory of its own.
     """
 
     name: str
     capability: tuple[int, int]
     driver: str
     cuda: tuple[int, int]
-    memory_mb: int
+    memory_mb: int | None
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,15 @@ def probe(nvml: Any, visible: str | None) -> Gpu:
             capability=(int(capability[0]), int(capability[1])),
             driver=_text(nvml.nvmlSystemGetDriverVersion()),
             cuda=(cuda // 1000, cuda % 1000 // 10),
-            memory_mb=int(nvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20,
+            memory_mb=_memory_mb(nvml, handle),
         )
+
+
+def _memory_mb(nvml: Any, handle: Any) -> int | None:
+    """None of a GPU that shares the memory of the host, which NVML does not tell."""
+    with suppress(nvml.NVMLError):
+        return int(nvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
+    return None
 
 
 def read_conditions(nvml: Any, visible: str | None) -> Conditions:
