@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from fqbench.backends.tensorrt.kernels import FAILURES, Kernels
 from fqbench.backends.tensorrt.log import last_errors, short
 from fqbench.errors import StepError
 
@@ -37,9 +39,15 @@ def load(module: Any, name: str, plan: bytes, log: Any) -> tuple[Any, Any]:
     return runtime, engine
 
 
-def execution_context(name: str, engine: Any, log: Any) -> Any:
-    """What runs ``engine``. Raises StepError."""
-    context = engine.create_execution_context()
+def execution_context(name: str, engine: Any, log: Any, kernels: Kernels) -> Any:
+    """What runs ``engine``, with the ``kernels`` that are kept of it. Raises StepError."""
+    context = None
+    if kernels.config is not None:
+        with suppress(*FAILURES):
+            context = engine.create_execution_context(kernels.config)
+    # What fails for the kernels that are kept may do without them.
+    if context is None:
+        context = engine.create_execution_context()
     if context is None:
         raise StepError(
             f"{name} cannot make the engine ready to run ({last_errors(log.errors)}): as a rule it "
