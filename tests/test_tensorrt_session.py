@@ -303,13 +303,13 @@ class TestEngineThatDoesNotLoad:
                 TENSORS,
                 Names(("image",), NAMES.outputs),
                 "the engine has the inputs scale, image, where the model has image: build it "
-                "again from this model",
+                "again on this machine",
             ),
             (
                 TENSORS,
                 Names(NAMES.inputs, ("boxes", "labels")),
                 "the engine has the outputs scores, boxes, where the model has boxes, labels: "
-                "build it again from this model",
+                "build it again on this machine",
             ),
             (
                 (TensorStandIn("size", (2,), np.int64, place=Place.HOST),),
@@ -515,6 +515,29 @@ class TestPrepare:
         digest = hashlib.sha256(b"plan").hexdigest()
         assert found == [root / "kernels" / f"{digest}.cache"] * kept
         assert sorted(folder.iterdir()) == before
+
+    @pytest.mark.parametrize(
+        "failures",
+        [
+            Failures(("expecting compute capability 8.9",), deserialize=True),
+            Failures(("Version tag does not match",), deserialize=True),
+            Failures(deserialize=True),
+            Failures(("Error Code 3: no",), run_at=0),
+        ],
+        ids=["other GPU", "other version", "damaged", "refused"],
+    )
+    def test_what_is_wrong_with_a_stored_engine_is_mended_by_deleting_it(
+        self, failures, folder, cuda, monkeypatch
+    ):
+        module = ModuleStandIn(cuda, TENSORS, function, failures)
+        monkeypatch.setattr(Library, "load", lambda self: module)
+        with pytest.raises(StepError) as caught:
+            runtime("tensorrt").prepare(folder, device="gpu", precision="int8", threads=1).run(
+                [IMAGE, SCALE]
+            )
+        advice = f": delete the folder {folder}, and the next run builds it again"
+        assert advice in str(caught.value)
+        assert cuda.held == 0
 
     def test_library_that_does_not_load_takes_no_gpu(self, folder, cuda, monkeypatch):
         def load(self):

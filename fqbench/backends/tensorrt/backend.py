@@ -56,12 +56,14 @@ class _Backend(ABC):
         from fqbench.backends.tensorrt.inspect import int8_layers, read_types
         from fqbench.backends.tensorrt.session import Session
 
+        # A stored engine is found by its key, so it is not built while it is there.
+        again = f"delete the folder {folder}, and the next run builds it again"
         try:
             plan = (folder / ENGINE).read_bytes()
             told = json.loads((folder / NAMES).read_text())
         except OSError as error:
             raise StepError(
-                f"the engine in {folder} cannot be read ({error.strerror}): build it again"
+                f"the engine in {folder} cannot be read ({error.strerror}): {again}"
             ) from error
         names = Names(tuple(told["inputs"]), tuple(told["outputs"]))
         module = self.library.load()
@@ -73,6 +75,7 @@ class _Backend(ABC):
             names=names,
             layers=lambda: len(int8_layers(read_types(folder))),
             kernels=self._kernels(plan),
+            again=again,
         )
 
     def _kernels(self, plan: bytes) -> Path | None:

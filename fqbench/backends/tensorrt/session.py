@@ -14,7 +14,7 @@ from fqbench.backends.cuda import Cuda, CudaError
 from fqbench.backends.tensorrt.binding import FREE, Binding, Names, Shape, bindings, shown
 from fqbench.backends.tensorrt.buffer import quietly
 from fqbench.backends.tensorrt.kernels import Kernels
-from fqbench.backends.tensorrt.loading import execution_context, load
+from fqbench.backends.tensorrt.loading import AGAIN, execution_context, load
 from fqbench.backends.tensorrt.log import last_errors, listener
 from fqbench.errors import StepError
 
@@ -27,9 +27,9 @@ class Session:
 
     ``module`` and ``name``: the library, and what messages call it. ``names``: the model's order of
     inputs and outputs; None: the engine's. ``layers`` counts convolutions in INT8. ``kernels``:
-    the file to keep compiled ones in; None: they are not kept. ``graphs``: whether to use a CUDA
-    graph where that is possible; ``no_graph`` tells why none is used, None where one is, or will
-    be from the second inference on.
+    the file to keep compiled ones in; None: they are not kept. ``again``: how to build the engine
+    anew. ``graphs``: whether to use a CUDA graph where that is possible; ``no_graph`` tells why
+    none is used, None where one is, or will be from the second inference on.
 
     ``cuda`` is given back with all else by ``close``, and where anything but the inputs is wrong: a
     GPU that failed in a process runs nothing more there. Raises StepError.
@@ -45,9 +45,10 @@ class Session:
         names: Names | None = None,
         layers: Callable[[], int] = lambda: 0,
         kernels: Path | None = None,
+        again: str = AGAIN,
         graphs: bool = True,
     ) -> None:
-        self._name, self._cuda, self._layers = name, cuda, layers
+        self._name, self._cuda, self._layers, self._again = name, cuda, layers, again
         self._log = listener(module)
         self._runtime = self._engine = self._context = self._graph = None
         self._kernels: Kernels | None = None
@@ -59,11 +60,11 @@ class Session:
         self._warm = self._closed = False
         self.no_graph: str | None = None
         with self._guarded("was made ready"):
-            self._runtime, self._engine = load(module, name, plan, self._log)
+            self._runtime, self._engine = load(module, name, plan, self._log, again)
             self._kernels = Kernels(self._engine, kernels)
             self._context = execution_context(name, self._engine, self._log, self._kernels)
             self._stream = cuda.stream()
-            self._inputs, self._outputs = bindings(module, self._engine, names)
+            self._inputs, self._outputs = bindings(module, self._engine, names, again)
             fixed = all(binding.fixed for binding in self._inputs)
             self.no_graph = self._why_no_graph(wanted=graphs, fixed=fixed)
             if fixed:
@@ -219,8 +220,8 @@ class Session:
             self._cuda.launch(self._graph, self._queue)
         elif not self._queued():
             raise StepError(
-                f"{self._name} does not run the engine ({last_errors(self._log.errors)}): build it "
-                "again on this machine"
+                f"{self._name} does not run the engine ({last_errors(self._log.errors)}): "
+                f"{self._again}"
             )
 
     def _queued(self) -> bool:
