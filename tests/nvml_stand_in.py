@@ -83,7 +83,7 @@ class NvmlStandIn:
         return card.capability
 
     def nvmlDeviceGetMemoryInfo(self, card: Any) -> Any:
-        return SimpleNamespace(total=card.memory)
+        return SimpleNamespace(total=self._told("memory", card.memory))
 
     def nvmlSystemGetDriverVersion(self) -> str | bytes:
         return self.driver

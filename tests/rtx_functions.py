@@ -18,7 +18,10 @@ CALLED = {
         "get_tensor_shape",
         "get_tensor_profile_shape",
         "create_execution_context",
+        "create_runtime_config",
     ),
+    "IRuntimeConfig": ("create_runtime_cache", "set_runtime_cache"),
+    "IRuntimeCache": ("deserialize", "serialize"),
     "IExecutionContext": (
         "set_input_shape",
         "get_tensor_shape",

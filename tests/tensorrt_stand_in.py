@@ -46,7 +46,10 @@ class TensorStandIn:
 
 @dataclass
 class Failures:
-    """What fails, and what TensorRT says then. ``run_at``: the number of the run that does."""
+    """What fails, and what TensorRT says then.
+
+    ``run_at``: the number of the run that does; ``kernels``: the call about kept kernels that does.
+    """
 
     errors: tuple[str, ...] = ()
     start: bool = False
@@ -56,17 +59,24 @@ class Failures:
     address: bool = False
     capturable: bool = True
     run_at: int | None = None
+    kernels: str | None = None
 
 
 @dataclass(eq=False)
 class ModuleStandIn:
-    """The module ``tensorrt``, whose engines all have ``tensors`` and compute ``function``."""
+    """The module ``tensorrt``, whose engines all have ``tensors`` and compute ``function``.
+
+    ``compiles``: what it compiles for an engine, in each process anew, as TensorRT for RTX does,
+    unless it is given just that; None: nothing, as TensorRT. ``compiled``: how often it did.
+    """
 
     cuda: CudaStandIn
     tensors: Sequence[TensorStandIn]
     function: Callable[[Arrays], Arrays]
     failures: Failures = field(default_factory=Failures)
     runs: int = 0
+    compiles: bytes | None = None
+    compiled: int = 0
 
     class ILogger:
         INTERNAL_ERROR, ERROR, WARNING = range(3)
@@ -124,10 +134,51 @@ class EngineStandIn:
         most = self._tensors[name].most
         return [tuple(1 for _ in most), most, most]
 
-    def create_execution_context(self) -> Any:
-        if self._module.failures.context:
+    def create_execution_context(self, config: Any = None) -> Any:
+        module = self._module
+        if module.failures.context or (config and module.failures.kernels == "context"):
             return None
-        return ContextStandIn(self._module, self._tensors)
+        if config and module.failures.kernels == "arguments":
+            raise TypeError("incompatible function arguments")
+        cache = config.cache if config else KernelsStandIn(module)
+        if cache.content != module.compiles:
+            module.compiled += 1
+            cache.content = module.compiles
+        return ContextStandIn(module, self._tensors)
+
+    def create_runtime_config(self) -> Any:
+        module = self._module
+        if module.compiles is None:
+            raise AttributeError("create_runtime_config")
+        config = SimpleNamespace(cache=None)
+
+        def set_runtime_cache(cache: Any) -> bool:
+            config.cache = cache
+            return module.failures.kernels != "set"
+
+        config.set_runtime_cache = set_runtime_cache
+        if module.failures.kernels != "lacking":
+            config.create_runtime_cache = lambda: KernelsStandIn(module)
+        return config
+
+
+@dataclass(eq=False)
+class KernelsStandIn:
+    """Kernels that an engine was given, or that were compiled for it."""
+
+    module: ModuleStandIn
+    content: bytes | None = None
+
+    def deserialize(self, stored: bytes) -> bool:
+        if self.module.failures.kernels == "deserialize":
+            raise RuntimeError("no context")
+        if stored != self.module.compiles:
+            return False
+        self.content = stored
+        return True
+
+    def serialize(self) -> bytes | None:
+        return None if self.module.failures.kernels == "serialize" else self.content
 
 
 class ContextStandIn:

@@ -30,6 +30,12 @@ def test_gpu_is_what_the_driver_tells():
     assert nvml.open == 0
 
 
+def test_gpu_that_shares_the_memory_of_the_host_tells_none():
+    shared = NvmlStandIn((Card("NVIDIA GB10", capability=(12, 1)),), unknown=frozenset(["memory"]))
+    assert probe(shared, None) == Gpu("NVIDIA GB10", (12, 1), "580.65.06", (13, 0), None)
+    assert shared.open == 0
+
+
 @pytest.mark.parametrize(
     ("visible", "card"),
     [
@@ -140,6 +146,49 @@ def test_cuda_is_made_to_count_as_nvml():
     asked = {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}
     nvidia.count_as_nvml(asked)
     assert asked == {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}
+
+
+@pytest.mark.parametrize("order", ["FASTEST_FIRST", ""])
+@pytest.mark.parametrize("visible", [None, "1", "2,GPU-1112"])
+@pytest.mark.parametrize("ask", [probe, read_conditions])
+def test_order_in_which_a_number_means_another_gpu_is_refused(ask, visible, order):
+    nvml = NvmlStandIn(SOME)
+    with pytest.raises(NoGpu) as caught:
+        ask(nvml, visible, order)
+    assert str(caught.value) == (
+        f"CUDA_DEVICE_ORDER={order!r} counts the 3 GPUs of this machine otherwise than the driver: "
+        "unset it or set PCI_BUS_ID"
+    )
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize(
+    ("cards", "visible", "order", "name"),
+    [
+        (SOME, "1", "PCI_BUS_ID", "NVIDIA H200"),
+        (SOME, "GPU-1112", "FASTEST_FIRST", "Tesla T4"),
+        (SOME, "MIG-5e0a", "FASTEST_FIRST", "NVIDIA H200 MIG 1g.10gb"),
+        ((T4,), None, "FASTEST_FIRST", "Tesla T4"),
+    ],
+)
+def test_order_that_changes_nothing_is_taken(cards, visible, order, name):
+    assert probe(NvmlStandIn(cards), visible, order).name == name
+
+
+def test_order_is_that_of_the_environment(monkeypatch):
+    monkeypatch.setattr(nvidia, "_nvml", lambda: NvmlStandIn(SOME))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    nvidia._found.cache_clear()
+    try:
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
+        assert str(nvidia.why_no_gpu()).startswith("CUDA_DEVICE_ORDER='FASTEST_FIRST' counts")
+        with pytest.raises(NoGpu, match="otherwise than the driver"):
+            nvidia.conditions()
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        assert nvidia.gpu().name == RTX.name
+        assert nvidia.conditions().sm_mhz == 2520
+    finally:
+        nvidia._found.cache_clear()
 
 
 def test_names_of_the_stand_in_are_pynvmls():

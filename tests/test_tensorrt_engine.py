@@ -8,7 +8,7 @@ import re
 import onnx
 import pytest
 
-from fqbench.backends.tensorrt.engine import Sizes, _keep, _use_cache, build
+from fqbench.backends.tensorrt.engine import Sizes, _use_cache, build
 from fqbench.backends.tensorrt.inspect import (
     FP16,
     FP32,
@@ -17,6 +17,7 @@ from fqbench.backends.tensorrt.inspect import (
     layer_types,
     layers,
 )
+from fqbench.backends.tensorrt.kept import keep
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX
 from fqbench.backends.tensorrt.network import layer_names
 from fqbench.errors import StepError
@@ -169,15 +170,7 @@ def test_timing_cache_is_used_where_it_fits(tmp_path):
     assert _use_cache(config, None) is None
     assert config.used is None
     assert _use_cache(config, path) == config.used == b""
-    _keep(path, b"measured")
+    keep(path, b"measured")
     assert _use_cache(config, path) == config.used == b"measured"
-    _keep(path, b"of another GPU")
+    keep(path, b"of another GPU")
     assert _use_cache(config, path) == config.used == b""
-
-
-def test_timing_cache_is_written_whole(tmp_path):
-    path = tmp_path / "times.cache"
-    for content in (b"first" * 1000, b"second"):
-        _keep(path, content)
-        assert path.read_bytes() == content
-    assert [each.name for each in tmp_path.iterdir()] == ["times.cache"]

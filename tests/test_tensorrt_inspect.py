@@ -87,9 +87,9 @@ def test_inspector_tells_layers_and_types():
         "a layer of which only the name is known",
     ]
     assert from_json(listed) == (
-        Layer("CaskConvolution", "conv1 + relu1", ("conv1", "relu1"), (INT8,), (INT8,)),
-        Layer("Reformat", "Reformatting", (), (FP32,), (INT8,)),
-        Layer("kgen", "__myl_Silu", ("silu",), (FP16,), (FP16,)),
+        Layer("CaskConvolution", "conv1 + relu1", ("conv1", "relu1"), (INT8,), (INT8,), 1),
+        Layer("Reformat", "Reformatting", (), (FP32,), (INT8,), 1),
+        Layer("kgen", "__myl_Silu", ("silu",), (FP16,), (FP16,), 1),
     )
 
 
@@ -104,6 +104,33 @@ def test_inspector_tells_layers_and_types():
 def test_type_of_an_operand_is_told_by_every_version(told):
     (found,) = from_json([{"LayerType": "CaskConvolution", "Name": "conv", "Inputs": [told]}])
     assert found.reads == (INT8,)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind"),
+    [
+        (["Int8", "Half"], INT8),
+        (["Int8", "Int8"], INT8),
+        (["Int8"], INT8),
+        (["Half", "Int8"], FP16),
+        (["FP32", "Int8"], FP32),
+        ([], UNKNOWN),
+    ],
+)
+def test_summand_fused_into_a_convolution_is_not_what_it_multiplies(inputs, kind):
+    found = from_json(
+        [
+            described("CaskConvolution", "conv", inputs, ["Half"]),
+            described(
+                "CaskConvolution",
+                "other + add",
+                inputs,
+                ["Half"],
+                "[ONNX Layer: other]\x1f[ONNX Layer: add]",
+            ),
+        ]
+    )
+    assert layer_types(found, ["conv", "other"]) == {"conv": kind, "other": kind}
 
 
 def layer(kind, name, nodes, reads):

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from importlib import metadata
 
@@ -69,6 +70,24 @@ def test_library_that_cannot_be_imported_is_said_to_be_broken(installed, monkeyp
         match=r"TensorRT is installed but cannot be imported \(libnvinfer.so.10: cannot open sh",
     ):
         TENSORRT.load()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("asked", "order"), [(None, "PCI_BUS_ID"), ("FASTEST_FIRST", "FASTEST_FIRST")]
+)
+def test_cuda_counts_as_the_driver_before_a_library_is_there(
+    library, asked, order, installed, monkeypatch
+):
+    installed(**{library.modules[0]: (library.distributions[0], "1")})
+    # Set first, so that it is taken back behind the test.
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", asked or "")
+    if asked is None:
+        del os.environ["CUDA_DEVICE_ORDER"]
+    monkeypatch.setattr(
+        importlib, "import_module", lambda name: (name, os.environ.get("CUDA_DEVICE_ORDER"))
+    )
+    assert library.load() == (library.modules[0], order)
 
 
 @pytest.mark.skipif(TENSORRT_RTX.missing() is not None, reason=str(TENSORRT_RTX.missing()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -302,13 +303,13 @@ class TestEngineThatDoesNotLoad:
                 TENSORS,
                 Names(("image",), NAMES.outputs),
                 "the engine has the inputs scale, image, where the model has image: build it "
-                "again from this model",
+                "again on this machine",
             ),
             (
                 TENSORS,
                 Names(NAMES.inputs, ("boxes", "labels")),
                 "the engine has the outputs scores, boxes, where the model has boxes, labels: "
-                "build it again from this model",
+                "build it again on this machine",
             ),
             (
                 (TensorStandIn("size", (2,), np.int64, place=Place.HOST),),
@@ -404,6 +405,75 @@ class TestFailure:
             running.run([IMAGE, SCALE])
 
 
+class TestKernels:
+    """Of TensorRT for RTX, which compiles them when it makes an engine ready."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / "kernels" / "engine.cache"
+
+    def use(self, path, failures=None, compiles: bytes | None = b"kernels") -> ModuleStandIn:
+        """Run as a process does; the module tells what it compiled."""
+        cuda = CudaStandIn()
+        module = ModuleStandIn(cuda, TENSORS, function, failures or Failures(), compiles=compiles)
+        running = Session(module, "TensorRT for RTX", b"plan", cuda, names=NAMES, kernels=path)
+        for _ in range(3):
+            assert_equal(running.run([IMAGE, SCALE]), expected(IMAGE, SCALE))
+        running.close()
+        assert cuda.held == 0
+        return module
+
+    def test_they_are_compiled_once(self, path):
+        assert [self.use(path).compiled for _ in range(3)] == [1, 0, 0]
+        assert path.read_bytes() == b"kernels"
+        assert list(path.parent.iterdir()) == [path]
+
+    @pytest.mark.parametrize("stored", [b"of another driver", b""])
+    def test_those_that_do_not_fit_are_replaced(self, path, stored):
+        path.parent.mkdir()
+        path.write_bytes(stored)
+        assert [self.use(path).compiled for _ in range(2)] == [1, 0]
+        assert path.read_bytes() == b"kernels"
+
+    def test_those_that_are_there_are_not_written_again(self, path):
+        self.use(path)
+        before = path.stat()
+        self.use(path)
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (
+            before.st_ino,
+            before.st_mtime_ns,
+        )
+
+    @pytest.mark.parametrize("first", ["run", "split"])
+    def test_they_are_there_behind_the_first_run(self, path, first):
+        cuda = CudaStandIn()
+        module = ModuleStandIn(cuda, TENSORS, function, compiles=b"kernels")
+        running = Session(module, "TensorRT for RTX", b"plan", cuda, names=NAMES, kernels=path)
+        assert not path.exists()
+        getattr(running, first)([IMAGE, SCALE])
+        assert path.read_bytes() == b"kernels"
+
+    @pytest.mark.parametrize(
+        "call", ["lacking", "deserialize", "set", "arguments", "context", "serialize"]
+    )
+    def test_engine_runs_without_what_the_library_refuses(self, path, call):
+        path.parent.mkdir()
+        path.write_bytes(b"kernels of another GPU")
+        assert self.use(path, Failures(kernels=call)).compiled == 1
+        assert path.read_bytes() in (b"kernels of another GPU", b"kernels")
+
+    def test_engine_runs_where_they_cannot_be_written(self, path):
+        path.parent.write_text("a file where the folder is to be")
+        assert self.use(path).compiled == 1
+
+    def test_library_that_compiles_none_keeps_none(self, path):
+        self.use(path, compiles=None)
+        assert not path.parent.exists()
+
+    def test_nothing_is_kept_where_no_file_is_named(self, path):
+        assert [self.use(None).compiled for _ in range(2)] == [1, 1]
+
+
 class TestPrepare:
     @pytest.fixture
     def folder(self, tmp_path):
@@ -427,6 +497,47 @@ class TestPrepare:
         assert_equal(runner.run([IMAGE, SCALE]), expected(IMAGE, SCALE))
         assert runner.int8_convolutions() == 2
         assert runner.split([IMAGE, SCALE]).total == 12.0
+
+    @pytest.mark.parametrize(("name", "kept"), [("tensorrt", 0), ("tensorrt_rtx", 1)])
+    def test_kernels_are_kept_beside_the_artifacts(
+        self, name, kept, folder, cuda, monkeypatch, tmp_path_factory
+    ):
+        root = tmp_path_factory.mktemp("cache")
+        monkeypatch.setenv("FQBENCH_CACHE", str(root))
+        before = sorted(folder.iterdir())
+        module = ModuleStandIn(cuda, TENSORS, function, compiles=b"kernels")
+        monkeypatch.setattr(Library, "load", lambda self: module)
+        runner = runtime(name).prepare(folder, device="gpu", precision="int8", threads=1)
+        runner.run([IMAGE, SCALE])
+        found = [path for path in root.rglob("*") if path.is_file()]
+        assert [path.read_bytes() for path in found] == [b"kernels"] * kept
+        # Named by the engine's bytes.
+        digest = hashlib.sha256(b"plan").hexdigest()
+        assert found == [root / "kernels" / f"{digest}.cache"] * kept
+        assert sorted(folder.iterdir()) == before
+
+    @pytest.mark.parametrize(
+        "failures",
+        [
+            Failures(("expecting compute capability 8.9",), deserialize=True),
+            Failures(("Version tag does not match",), deserialize=True),
+            Failures(deserialize=True),
+            Failures(("Error Code 3: no",), run_at=0),
+        ],
+        ids=["other GPU", "other version", "damaged", "refused"],
+    )
+    def test_what_is_wrong_with_a_stored_engine_is_mended_by_deleting_it(
+        self, failures, folder, cuda, monkeypatch
+    ):
+        module = ModuleStandIn(cuda, TENSORS, function, failures)
+        monkeypatch.setattr(Library, "load", lambda self: module)
+        with pytest.raises(StepError) as caught:
+            runtime("tensorrt").prepare(folder, device="gpu", precision="int8", threads=1).run(
+                [IMAGE, SCALE]
+            )
+        advice = f": delete the folder {folder}, and the next run builds it again"
+        assert advice in str(caught.value)
+        assert cuda.held == 0
 
     def test_library_that_does_not_load_takes_no_gpu(self, folder, cuda, monkeypatch):
         def load(self):

@@ -163,7 +163,8 @@ def test_engine_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StepError) as caught:
         TensorRT().prepare(tmp_path, device="gpu", precision="fp32", threads=1)
     assert str(caught.value) == (
-        f"the engine in {tmp_path} cannot be read (No such file or directory): build it again"
+        f"the engine in {tmp_path} cannot be read (No such file or directory): "
+        f"delete the folder {tmp_path}, and the next run builds it again"
     )
 
 

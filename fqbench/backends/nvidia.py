@@ -18,6 +18,7 @@ from fqbench.errors import FqbenchError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"
+BY_BUS = "PCI_BUS_ID"
 
 
 class NoGpu(FqbenchError):  # noqa: N818
@@ -29,14 +30,14 @@ class Gpu:
     """A GPU and its driver.
 
     ``capability``: CUDA's compute capability. ``driver``: version of the driver; ``cuda``: the
-    newest CUDA that it can run. ``memory_mb``: in MiB.
+    newest CUDA that it can run. ``memory_mb``: in MiB; None where it has no memory of its own.
     """
 
     name: str
     capability: tuple[int, int]
     driver: str
     cuda: tuple[int, int]
-    memory_mb: int
+    memory_mb: int | None
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ SLOWED = {
 
 def why_no_gpu() -> str | None:
     """Why this process can use no NVIDIA GPU; None where it can."""
-    found = _found(os.environ.get(VISIBLE))
+    found = _found(*_asked_for())
     return found if isinstance(found, str) else None
 
 
 def gpu() -> Gpu:
     """The first GPU that CUDA shows this process. Raises NoGpu with the reason where none is."""
-    found = _found(os.environ.get(VISIBLE))
+    found = _found(*_asked_for())
     if isinstance(found, str):
         raise NoGpu(found)
     return found
@@ -83,21 +84,26 @@ def gpu() -> Gpu:
 
 def conditions() -> Conditions:
     """In what conditions the GPU of ``gpu`` is now. Raises NoGpu."""
-    return read_conditions(_nvml(), os.environ.get(VISIBLE))
+    return read_conditions(_nvml(), *_asked_for())
 
 
 def count_as_nvml(environment: MutableMapping[str, str] = os.environ) -> None:
     """Make CUDA, not yet used by this process, count GPUs as NVML does.
 
-    An order that the user asked for stays.
+    An order that the user asked for stays; ``gpu`` refuses it where it matters.
     """
-    environment.setdefault(ORDER, "PCI_BUS_ID")
+    environment.setdefault(ORDER, BY_BUS)
+
+
+def _asked_for() -> tuple[str | None, str | None]:
+    """Which GPUs the user shows CUDA, and in which order."""
+    return os.environ.get(VISIBLE), os.environ.get(ORDER)
 
 
 @cache
-def _found(visible: str | None) -> Gpu | str:
+def _found(visible: str | None, order: str | None) -> Gpu | str:
     try:
-        return probe(_nvml(), visible)
+        return probe(_nvml(), visible, order)
     except NoGpu as error:
         return str(error)
 
@@ -112,13 +118,14 @@ def _nvml() -> Any:
         ) from error
 
 
-def probe(nvml: Any, visible: str | None) -> Gpu:
+def probe(nvml: Any, visible: str | None, order: str | None = None) -> Gpu:
     """The first GPU that ``CUDA_VISIBLE_DEVICES`` shows, asked of ``nvml``, the module pynvml.
 
-    Raises NoGpu with the reason where there is none.
+    ``order``: what ``CUDA_DEVICE_ORDER`` says. Raises NoGpu with the reason where there is none, or
+    where CUDA would take another one.
     """
     with _asked(nvml):
-        handle = _first(nvml, visible)
+        handle = _first(nvml, visible, order)
         # A part of a GPU (MIG) does not tell this; its GPU does.
         try:
             capability = nvml.nvmlDeviceGetCudaComputeCapability(handle)
@@ -131,11 +138,18 @@ def probe(nvml: Any, visible: str | None) -> Gpu:
             capability=(int(capability[0]), int(capability[1])),
             driver=_text(nvml.nvmlSystemGetDriverVersion()),
             cuda=(cuda // 1000, cuda % 1000 // 10),
-            memory_mb=int(nvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20,
+            memory_mb=_memory_mb(nvml, handle),
         )
 
 
-def read_conditions(nvml: Any, visible: str | None) -> Conditions:
+def _memory_mb(nvml: Any, handle: Any) -> int | None:
+    """None of a GPU that shares the memory of the host, which NVML does not tell."""
+    with suppress(nvml.NVMLError):
+        return int(nvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
+    return None
+
+
+def read_conditions(nvml: Any, visible: str | None, order: str | None = None) -> Conditions:
     """As ``conditions``, asked of ``nvml``."""
 
     def told(question: str, *arguments: Any) -> Any:
@@ -145,7 +159,7 @@ def read_conditions(nvml: Any, visible: str | None) -> Conditions:
         return None
 
     with _asked(nvml):
-        handle = _first(nvml, visible)
+        handle = _first(nvml, visible, order)
         limit = told("nvmlDeviceGetEnforcedPowerLimit")
         persistence = told("nvmlDeviceGetPersistenceMode")
         slowed = told("nvmlDeviceGetCurrentClocksEventReasons") or 0
@@ -196,15 +210,18 @@ def _reason(nvml: Any, error: Any) -> str:
     return found or f"the NVIDIA driver does not answer (NVML: {error}): see what nvidia-smi says"
 
 
-def _first(nvml: Any, visible: str | None) -> Any:
+def _first(nvml: Any, visible: str | None, order: str | None) -> Any:
     """NVML's handle of the first GPU that CUDA shows."""
     count = nvml.nvmlDeviceGetCount()
     if count == 0:
         raise NoGpu("the NVIDIA driver sees no GPU")
-    if visible is None:
-        return nvml.nvmlDeviceGetHandleByIndex(0)
     # CUDA stops at the first entry that names no GPU; so only the first one matters.
-    first = visible.split(",")[0].strip()
+    first = "0" if visible is None else visible.split(",")[0].strip()
+    if order not in (None, BY_BUS) and count > 1 and first.isdecimal():
+        raise NoGpu(
+            f"{ORDER}={order!r} counts the {count} GPUs of this machine otherwise than the driver: "
+            f"unset it or set {BY_BUS}"
+        )
     handle = _named(nvml, first, count)
     if handle is None:
         raise NoGpu(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
 from importlib import metadata
 from pathlib import Path
 
+from fqbench.artifacts import default_root
 from fqbench.backends import cuda
 from fqbench.backends.base import Runner
 from fqbench.backends.nvidia import Gpu, NoGpu, gpu
@@ -54,12 +56,14 @@ class _Backend(ABC):
         from fqbench.backends.tensorrt.inspect import int8_layers, read_types
         from fqbench.backends.tensorrt.session import Session
 
+        # A stored engine is found by its key, so it is not built while it is there.
+        again = f"delete the folder {folder}, and the next run builds it again"
         try:
             plan = (folder / ENGINE).read_bytes()
             told = json.loads((folder / NAMES).read_text())
         except OSError as error:
             raise StepError(
-                f"the engine in {folder} cannot be read ({error.strerror}): build it again"
+                f"the engine in {folder} cannot be read ({error.strerror}): {again}"
             ) from error
         names = Names(tuple(told["inputs"]), tuple(told["outputs"]))
         module = self.library.load()
@@ -70,7 +74,15 @@ class _Backend(ABC):
             cuda.open_cuda(),
             names=names,
             layers=lambda: len(int8_layers(read_types(folder))),
+            kernels=self._kernels(plan),
+            again=again,
         )
+
+    def _kernels(self, plan: bytes) -> Path | None:
+        """Where compiled kernels of the engine are kept: its own folder does not change."""
+        if not self.library.ahead:
+            return None
+        return default_root() / "kernels" / f"{hashlib.sha256(plan).hexdigest()}.cache"
 
     def _too_old(self) -> str | None:
         """Why the installed version is not used; None where it is."""

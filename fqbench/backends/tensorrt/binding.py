@@ -81,10 +81,13 @@ class Binding:
             buffer.close()
 
 
-def bindings(module: Any, engine: Any, names: Names | None) -> tuple[list[Binding], list[Binding]]:
+def bindings(
+    module: Any, engine: Any, names: Names | None, again: str
+) -> tuple[list[Binding], list[Binding]]:
     """Inputs and outputs of ``engine`` in the order of ``names``; None: in its own.
 
-    Raises StepError where it has others, or some that fqbench does not give.
+    ``again`` tells how to build it anew. Raises StepError where it has others, or some that
+    fqbench does not give.
     """
     inputs: dict[str, Binding] = {}
     outputs: dict[str, Binding] = {}
@@ -95,8 +98,8 @@ def bindings(module: Any, engine: Any, names: Names | None) -> tuple[list[Bindin
     if names is None:
         return list(inputs.values()), list(outputs.values())
     return (
-        _in_order("inputs", inputs, names.inputs),
-        _in_order("outputs", outputs, names.outputs),
+        _in_order("inputs", inputs, names.inputs, again),
+        _in_order("outputs", outputs, names.outputs, again),
     )
 
 
@@ -116,11 +119,13 @@ def _binding(module: Any, engine: Any, name: str) -> Binding:
     return Binding(name, dtype, tuple(engine.get_tensor_shape(name)))
 
 
-def _in_order(what: str, found: dict[str, Binding], names: tuple[str, ...]) -> list[Binding]:
+def _in_order(
+    what: str, found: dict[str, Binding], names: tuple[str, ...], again: str
+) -> list[Binding]:
     if sorted(found) != sorted(names):
         raise StepError(
             f"the engine has the {what} {', '.join(found)}, where the model has "
-            f"{', '.join(names)}: build it again from this model"
+            f"{', '.join(names)}: {again}"
         )
     return [found[name] for name in names]
 

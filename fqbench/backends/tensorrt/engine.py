@@ -5,14 +5,12 @@ Float32 is float32: TF32, which keeps ten bits of a factor's mantissa, is off.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fqbench.backends.tensorrt import kept
 from fqbench.backends.tensorrt.library import Capability, Library
 from fqbench.backends.tensorrt.log import last_errors, listener
 from fqbench.backends.tensorrt.network import parse
@@ -69,7 +67,7 @@ def build(
             f" {last_errors(log.errors)}"
         )
     if cache is not None and timing_cache is not None:
-        _keep(timing_cache, bytes(config.get_timing_cache().serialize()))
+        kept.keep(timing_cache, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
 
 
@@ -119,20 +117,8 @@ def _use_cache(config: Any, path: Path | None) -> Any:
     """Let the builder use what the file at ``path`` holds, where that fits; None without one."""
     if path is None:
         return None
-    stored = b""
-    with suppress(OSError):
-        stored = path.read_bytes()
-    for content in (stored, b""):
+    for content in (kept.read(path), b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
             return cache
     return None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write the timing cache whole: others may read or write it now."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)

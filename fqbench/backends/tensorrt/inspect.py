@@ -46,6 +46,7 @@ class Layer:
 
     ``nodes``: names of the ONNX nodes it stands for; ``reads`` and ``writes``: the types of its
     operands in the library's order: ``int8``, ``fp16``, ``fp32``, ``unknown`` or as it calls it.
+    ``factors``: how many of ``reads``, from the first one, a product multiplies.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Layer:
     nodes: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    factors: int = 2
 
 
 def layers(library: Library, engine: bytes) -> tuple[Layer, ...]:
@@ -101,7 +103,10 @@ def inspected(library: Library, engine: bytes) -> tuple[Layer, ...]:
 
 
 def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
-    """Layers of the inspector's JSON; one that is a name only tells nothing and is left out."""
+    """Layers of the inspector's JSON; one that is a name only tells nothing and is left out.
+
+    It lists no weights among what a layer reads: what follows the data is a sum's other summand.
+    """
     return tuple(
         Layer(
             str(each.get("LayerType", "")),
@@ -109,6 +114,7 @@ def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
             tuple(_NODE.findall(str(each.get("Metadata", "")))),
             tuple(map(_told_type, each.get("Inputs", ()))),
             tuple(map(_told_type, each.get("Outputs", ()))),
+            factors=1,
         )
         for each in described
         if isinstance(each, Mapping)
@@ -136,15 +142,15 @@ def layer_types(found: Iterable[Layer], names: Iterable[str]) -> dict[str, str]:
     # A layer of its own name before one that fuses it with others, and these before one that adds
     # its bias; the first of each.
     ways = (
-        {layer.name: _multiplied(layer.reads[:2]) for layer in reversed(products)},
-        {
-            node: _multiplied(layer.reads[:2])
-            for layer in reversed(products)
-            for node in layer.nodes
-        },
+        {layer.name: _product(layer) for layer in reversed(products)},
+        {node: _product(layer) for layer in reversed(products) for node in layer.nodes},
         {node: _multiplied(layer.reads) for layer in reversed(found) for node in layer.nodes},
     )
     return {name: next((way[name] for way in ways if name in way), UNKNOWN) for name in names}
+
+
+def _product(layer: Layer) -> str:
+    return _multiplied(layer.reads[: layer.factors])
 
 
 def _multiplied(operands: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from fqbench.backends.nvidia import count_as_nvml
 from fqbench.errors import StepError
 
 Capability = tuple[int, int]
@@ -45,10 +46,14 @@ class Library:
         return None
 
     def load(self) -> Any:
-        """The module. Imports native code: call it in a child process. Raises StepError."""
+        """The module. Imports native code: call it in a child process. Raises StepError.
+
+        Its GPU is that of ``nvidia.gpu``, for which this is to be called before CUDA is used.
+        """
         name = self._module()
         if name is None:
             raise StepError(str(self.missing()))
+        count_as_nvml()
         try:
             return importlib.import_module(name)
         except (ImportError, OSError) as error:

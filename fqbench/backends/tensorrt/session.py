@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from fqbench.backends.base import Split, Tensor
 from fqbench.backends.cuda import Cuda, CudaError
 from fqbench.backends.tensorrt.binding import FREE, Binding, Names, Shape, bindings, shown
 from fqbench.backends.tensorrt.buffer import quietly
-from fqbench.backends.tensorrt.loading import execution_context, load
+from fqbench.backends.tensorrt.kernels import Kernels
+from fqbench.backends.tensorrt.loading import AGAIN, execution_context, load
 from fqbench.backends.tensorrt.log import last_errors, listener
 from fqbench.errors import StepError
 
@@ -24,9 +26,10 @@ class Session:
     """Runs one engine, in the thread that made it. See ``Runner``.
 
     ``module`` and ``name``: the library, and what messages call it. ``names``: the model's order of
-    inputs and outputs; None: the engine's. ``layers`` counts convolutions in INT8. ``graphs``:
-    whether to use a CUDA graph where that is possible; ``no_graph`` tells why none is used, None
-    where one is, or will be from the second inference on.
+    inputs and outputs; None: the engine's. ``layers`` counts convolutions in INT8. ``kernels``:
+    the file to keep compiled ones in; None: they are not kept. ``again``: how to build the engine
+    anew. ``graphs``: whether to use a CUDA graph where that is possible; ``no_graph`` tells why
+    none is used, None where one is, or will be from the second inference on.
 
     ``cuda`` is given back with all else by ``close``, and where anything but the inputs is wrong: a
     GPU that failed in a process runs nothing more there. Raises StepError.
@@ -41,11 +44,14 @@ class Session:
         *,
         names: Names | None = None,
         layers: Callable[[], int] = lambda: 0,
+        kernels: Path | None = None,
+        again: str = AGAIN,
         graphs: bool = True,
     ) -> None:
-        self._name, self._cuda, self._layers = name, cuda, layers
+        self._name, self._cuda, self._layers, self._again = name, cuda, layers, again
         self._log = listener(module)
         self._runtime = self._engine = self._context = self._graph = None
+        self._kernels: Kernels | None = None
         self._stream: int | None = None
         self._events: list[Any] = []
         self._inputs: list[Binding] = []
@@ -54,10 +60,11 @@ class Session:
         self._warm = self._closed = False
         self.no_graph: str | None = None
         with self._guarded("was made ready"):
-            self._runtime, self._engine = load(module, name, plan, self._log)
-            self._context = execution_context(name, self._engine, self._log)
+            self._runtime, self._engine = load(module, name, plan, self._log, again)
+            self._kernels = Kernels(self._engine, kernels)
+            self._context = execution_context(name, self._engine, self._log, self._kernels)
             self._stream = cuda.stream()
-            self._inputs, self._outputs = bindings(module, self._engine, names)
+            self._inputs, self._outputs = bindings(module, self._engine, names, again)
             fixed = all(binding.fixed for binding in self._inputs)
             self.no_graph = self._why_no_graph(wanted=graphs, fixed=fixed)
             if fixed:
@@ -72,7 +79,7 @@ class Session:
             self._compute()
             self._copy_out()
             self._cuda.synchronize(self._queue)
-        self._warm = True
+        self._warm_up()
         return [np.array(binding.array) for binding in self._outputs]
 
     def split(self, inputs: Sequence[Tensor]) -> Split:
@@ -90,7 +97,7 @@ class Session:
             self._cuda.synchronize(self._queue)
             pairs = zip(self._events[:-1], self._events[1:], strict=True)
             times = [self._cuda.elapsed_ms(start, end) for start, end in pairs]
-        self._warm = True
+        self._warm_up()
         return Split(*times)
 
     def int8_convolutions(self) -> int:
@@ -111,6 +118,7 @@ class Session:
             quietly(self._cuda.destroy_event, self._events.pop())
         # Each stands on the one behind it.
         self._context = None
+        self._kernels = None
         self._engine = None
         self._runtime = None
         for binding in (*self._inputs, *self._outputs):
@@ -193,6 +201,12 @@ class Session:
                 )
         self._shapes = shapes
 
+    def _warm_up(self) -> None:
+        """Note that the engine ran: all that it needs is compiled."""
+        if not self._warm and self._kernels is not None:
+            self._kernels.keep()
+        self._warm = True
+
     def _copy_in(self) -> None:
         for binding in self._inputs:
             self._cuda.to_device(binding.address, binding.bytes, self._queue)
@@ -206,8 +220,8 @@ class Session:
             self._cuda.launch(self._graph, self._queue)
         elif not self._queued():
             raise StepError(
-                f"{self._name} does not run the engine ({last_errors(self._log.errors)}): build it "
-                "again on this machine"
+                f"{self._name} does not run the engine ({last_errors(self._log.errors)}): "
+                f"{self._again}"
             )
 
     def _queued(self) -> bool:
