@@ -54,6 +54,8 @@ def session(pytester, monkeypatch):
     def run(gate: Path, times: dict[str, float], *arguments: str) -> pytest.RunResult:
         monkeypatch.setenv("TIMES", json.dumps(times))
         monkeypatch.setenv("COLUMNS", "150")
+        # Beside others, pytest-benchmark times nothing.
+        monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
         pytester.makepyfile(SESSION)
         return pytester.runpytest_inprocess(
             "-p", "fixtures.gate", "--fqbench-gate", str(gate), *arguments

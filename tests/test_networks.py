@@ -62,6 +62,7 @@ def test_parameters_and_operations_are_the_published_ones(costs, name):
     assert found["outputs"] == OUTPUTS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_synthetic_activations_neither_die_nor_explode(liveliness, name):
     found = liveliness[name]
