@@ -33,7 +33,7 @@ INSTALL_GPU = f"{UNINSTALL}, then pip install '{GPU_PACKAGE}[cuda,cudnn]'"
 parts of each."""
 
 FOR_CUDA_12 = f"pip install '{GPU_PACKAGE}[cuda,cudnn]<1.27'"
-"""The releases before 1.27 are for CUDA 12, and those from there on for CUDA 13."""
+"""1.26 is the last release whose package on PyPI is for CUDA 12; from 1.27 on they are for 13."""
 
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu(\d+)|\s*\(?[~=>]=\s*(\d+))")
 
