@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -342,6 +343,24 @@ class TestOpening:
         for name in ("_has_pycuda", "_has_cuda_python"):
             monkeypatch.setattr(opening, name, lambda name=name: name == there)
         assert missing() is None
+
+    @pytest.mark.parametrize(
+        ("graphs", "both", "way"),
+        [
+            (True, True, PyCuda),
+            (True, False, PyCuda),
+            (False, True, CudaPython),
+            (False, False, PyCuda),
+        ],
+    )
+    def test_the_one_that_records_graphs_is_taken(self, graphs, both, way, monkeypatch):
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        for name in ("pycuda", "pycuda.driver"):
+            monkeypatch.setitem(sys.modules, name, PyCudaStandIn(graphs=graphs))
+        monkeypatch.setattr(opening, "_has_pycuda", lambda: True)
+        monkeypatch.setattr(opening, "_has_cuda_python", lambda: both)
+        monkeypatch.setattr(through_cuda_python, "bindings", DriverStandIn)
+        assert type(open_cuda()) is way
 
     def test_package_that_does_not_load_is_told(self, monkeypatch):
         if importlib.util.find_spec("pycuda") is not None:

@@ -168,35 +168,68 @@ def test_engine_that_is_not_there_is_told(tmp_path):
     )
 
 
+GPU_PACKAGES = {
+    "onnxruntime-gpu 1.31.1": ["numpy>=1.21.6", 'nvidia-cuda-runtime~=13.0; extra == "cuda"'],
+    "onnxruntime-gpu 1.27.0": ['nvidia-cuda-runtime-cu13~=13.0; extra == "cuda"'],
+    "onnxruntime-gpu 1.24.4": [
+        'nvidia-cuda-nvrtc-cu12~=12.0; extra == "cuda"',
+        'nvidia-cuda-runtime-cu12~=12.0; extra == "cuda"',
+    ],
+    "onnxruntime-gpu 1.18.0": ["numpy>=1.21.6"],
+}
+"""What releases require."""
+
+
 class TestOnnxRuntimeOnTheGpu:
     @pytest.fixture
-    def reason(self, monkeypatch):
+    def reason(self, machine, monkeypatch):
         from fqbench.backends import onnxruntime
 
-        def asked(why_not: str | None, installed: tuple[str, ...], precision: str = "fp32"):
-            def version(name: str) -> str:
-                if name not in installed:
-                    raise metadata.PackageNotFoundError(name)
-                return "1.24.0"
-
-            monkeypatch.setattr(onnxruntime, "why_no_gpu", lambda: why_not)
-            monkeypatch.setattr(metadata, "version", version)
+        def asked(here: Gpu | str, installed: str, precision: str = "fp32"):
+            machine(here, dict([installed.split(" ")]))
+            monkeypatch.setattr(onnxruntime, "gpu", backend.gpu)
+            monkeypatch.setattr(metadata, "requires", lambda name: GPU_PACKAGES[installed])
             return onnxruntime.OnnxRuntime().supports("gpu", precision)
 
         return asked
 
-    def test_float_runs_with_its_cuda_provider(self, reason):
-        assert reason(None, ("onnxruntime-gpu",)) is None
-        assert reason("no driver", ("onnxruntime-gpu",)) == "no driver"
-        assert reason(None, ("onnxruntime",)) == (
+    @pytest.mark.parametrize(
+        ("here", "installed"),
+        [
+            *((RTX, installed) for installed in GPU_PACKAGES),
+            (CUDA12, "onnxruntime-gpu 1.24.4"),
+            (CUDA11, "onnxruntime-gpu 1.18.0"),
+        ],
+    )
+    def test_float_runs_with_its_cuda_provider(self, reason, here, installed):
+        assert reason(here, installed) is None
+
+    def test_what_lacks_is_told(self, reason):
+        assert reason("no driver", "onnxruntime-gpu 1.31.1") == "no driver"
+        assert reason(RTX, "onnxruntime 1.31.1") == (
             "ONNX Runtime is installed without its CUDA provider: pip uninstall onnxruntime, then "
             "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+        )
+        assert reason(CUDA12, "onnxruntime 1.31.1").endswith("'onnxruntime-gpu[cuda,cudnn]<1.27'")
+
+    @pytest.mark.parametrize("version", ["1.31.1", "1.27.0"])
+    def test_package_for_a_newer_cuda_than_the_drivers_is_told(self, reason, version):
+        assert reason(CUDA12, f"onnxruntime-gpu {version}") == (
+            f"onnxruntime-gpu {version} is for CUDA 13, and the NVIDIA driver 550.54.15 runs CUDA "
+            "12.4 at most: install a driver for CUDA 13, or pip install "
+            "'onnxruntime-gpu[cuda,cudnn]<1.27'"
+        )
+
+    def test_driver_older_than_every_package_is_told(self, reason):
+        assert reason(CUDA11, "onnxruntime-gpu 1.24.4") == (
+            "onnxruntime-gpu 1.24.4 is for CUDA 12, and the NVIDIA driver 470.57.02 runs CUDA 11.4 "
+            "at most: install a driver for CUDA 12"
         )
 
     def test_int8_and_fp16_do_not(self, reason):
         for precision in ("int8", "int8_all", "int8_file"):
-            assert "TensorRT does" in reason(None, ("onnxruntime-gpu",), precision)
-        assert reason(None, (), "fp16") == NO_FP16
+            assert "TensorRT does" in reason(RTX, "onnxruntime-gpu 1.31.1", precision)
+        assert reason(RTX, "onnxruntime 1.31.1", "fp16") == NO_FP16
 
     def test_package_without_the_provider_is_told(self, tmp_path):
         if "CUDAExecutionProvider" in ort.get_available_providers():
@@ -210,7 +243,7 @@ class TestOnnxRuntimeOnTheGpu:
             assert str(caught.value) == (
                 "ONNX Runtime cannot use the GPU and would run on the CPU: its CUDA provider, CUDA "
                 "or cuDNN is missing or of another version; pip uninstall onnxruntime, then pip "
-                "install 'onnxruntime-gpu[cuda,cudnn]', and see what it printed"
+                "install 'onnxruntime-gpu[cuda,cudnn]'"
             )
 
     def test_falling_back_to_the_cpu_is_an_error(self):

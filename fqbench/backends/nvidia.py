@@ -82,6 +82,14 @@ def gpu() -> Gpu:
     return found
 
 
+def newer_driver(here: Gpu, major: int) -> str:
+    """What to do for a CUDA of version ``major``, which the driver of ``here`` is too old for."""
+    return (
+        f"the NVIDIA driver {here.driver} runs CUDA {here.cuda[0]}.{here.cuda[1]} at most: install "
+        f"a driver for CUDA {major}"
+    )
+
+
 def conditions() -> Conditions:
     """In what conditions the GPU of ``gpu`` is now. Raises NoGpu."""
     return read_conditions(_nvml(), *_asked_for())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from importlib import metadata
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
-from fqbench.backends.nvidia import count_as_nvml, why_no_gpu
+from fqbench.backends.nvidia import Gpu, NoGpu, count_as_nvml, gpu, newer_driver
 from fqbench.errors import StepError
 
 MODEL = "model.onnx"
@@ -26,9 +27,15 @@ CUDA_OPTIONS = {"device_id": 0, "use_tf32": 0}
 """Float32 is float32: TF32 keeps ten bits of a factor's mantissa."""
 
 GPU_PACKAGE = "onnxruntime-gpu"
-INSTALL_GPU = f"pip uninstall onnxruntime, then pip install '{GPU_PACKAGE}[cuda,cudnn]'"
+UNINSTALL = "pip uninstall onnxruntime"
+INSTALL_GPU = f"{UNINSTALL}, then pip install '{GPU_PACKAGE}[cuda,cudnn]'"
 """Both packages write into one folder: with both installed, the last one is what is imported, or
 parts of each."""
+
+FOR_CUDA_12 = f"pip install '{GPU_PACKAGE}[cuda,cudnn]<1.27'"
+"""1.26 is the last release whose package on PyPI is for CUDA 12; from 1.27 on they are for 13."""
+
+_RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu(\d+)|\s*\(?[~=>]=\s*(\d+))")
 
 
 class OnnxRuntime:
@@ -45,20 +52,37 @@ class OnnxRuntime:
                 "ONNX Runtime's CUDA provider does not run fqbench's INT8 form in integers; "
                 "TensorRT does"
             )
-        return why_no_gpu() or _no_cuda_provider()
+        try:
+            return _no_cuda_provider(gpu())
+        except NoGpu as error:
+            return str(error)
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         return _Session(folder / MODEL, device, threads, integers=precision != "fp32")
 
 
-def _no_cuda_provider() -> str | None:
-    """What to install for FP32 on a GPU; None where it is there."""
+def _no_cuda_provider(here: Gpu) -> str | None:
+    """What to install for FP32 on this GPU; None where it is there."""
     try:
-        metadata.version(GPU_PACKAGE)
+        version = metadata.version(GPU_PACKAGE)
     except metadata.PackageNotFoundError:
-        return f"ONNX Runtime is installed without its CUDA provider: {INSTALL_GPU}"
-    return None
+        install = f"{UNINSTALL}, then {FOR_CUDA_12}" if here.cuda[0] == 12 else INSTALL_GPU
+        return f"ONNX Runtime is installed without its CUDA provider: {install}"
+    built = _built_for()
+    if built is None or built <= here.cuda[0]:
+        return None
+    instead = f", or {FOR_CUDA_12}" if here.cuda[0] == 12 else ""
+    return f"{GPU_PACKAGE} {version} is for CUDA {built}, and {newer_driver(here, built)}{instead}"
+
+
+def _built_for() -> int | None:
+    """Major version of CUDA that the installed package is for, by the CUDA that its extra needs.
+
+    None where it does not tell.
+    """
+    found = map(_RUNTIME.match, metadata.requires(GPU_PACKAGE) or ())
+    return next((int(match[1] or match[2]) for match in found if match is not None), None)
 
 
 def session_options(threads: int, *, fuse_pairs: bool = True) -> Any:
@@ -103,12 +127,12 @@ def open_session(model: Path | bytes, options: Any, device: str = "cpu") -> Any:
 def _check_provider(providers: Sequence[str]) -> None:
     """Raise StepError where the CUDA provider is not among ``providers``.
 
-    ONNX Runtime itself falls back to the CPU, and only prints why.
+    ONNX Runtime itself falls back to the CPU, and only prints why, into what no user sees.
     """
     if CUDA not in providers:
         raise StepError(
             "ONNX Runtime cannot use the GPU and would run on the CPU: its CUDA provider, CUDA or "
-            f"cuDNN is missing or of another version; {INSTALL_GPU}, and see what it printed"
+            f"cuDNN is missing or of another version; {INSTALL_GPU}"
         )
 
 

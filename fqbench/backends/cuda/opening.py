@@ -1,4 +1,7 @@
-"""Which package CUDA is called through: pycuda, or cuda-python where pycuda is not installed."""
+"""Which package CUDA is called through: pycuda, or cuda-python.
+
+It is cuda-python where pycuda is not installed, or is a release, which records no graphs.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,11 @@ def open_cuda() -> Cuda:
     count_as_nvml()
     try:
         if _has_pycuda():
-            from fqbench.backends.cuda.through_pycuda import PyCuda
+            from fqbench.backends.cuda.through_pycuda import PyCuda, records_graphs
 
-            return PyCuda(importlib.import_module("pycuda.driver"))
+            driver = importlib.import_module("pycuda.driver")
+            if records_graphs(driver) or not _has_cuda_python():
+                return PyCuda(driver)
         if _has_cuda_python():
             from fqbench.backends.cuda.through_cuda_python import CudaPython, bindings
 

@@ -13,6 +13,11 @@ NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING of cuda.h, which pycuda does not name."""
 
 
+def records_graphs(driver: Any) -> bool:
+    """Whether this pycuda records graphs; releases lack that, its main branch has it."""
+    return hasattr(driver.Stream, "begin_capture")
+
+
 class PyCuda:
     """See ``Cuda``. ``driver`` is the module pycuda.driver.
 
@@ -31,8 +36,8 @@ class PyCuda:
 
     @property
     def graphs(self) -> bool:
-        """See ``Cuda.graphs``; releases of pycuda lack them, its main branch has them."""
-        return hasattr(self._driver.Stream, "begin_capture")
+        """See ``Cuda.graphs``."""
+        return records_graphs(self._driver)
 
     def allocate(self, size: int) -> int:
         """See ``Cuda.allocate``."""

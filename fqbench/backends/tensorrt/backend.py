@@ -12,7 +12,7 @@ from pathlib import Path
 from fqbench.artifacts import default_root
 from fqbench.backends import cuda
 from fqbench.backends.base import Runner
-from fqbench.backends.nvidia import Gpu, NoGpu, gpu
+from fqbench.backends.nvidia import Gpu, NoGpu, gpu, newer_driver
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
 from fqbench.errors import StepError
 
@@ -140,7 +140,7 @@ def not_installed(library: Library, here: Gpu) -> str | None:
     if why is None or here.cuda[0] > OLDEST_CUDA:
         return why
     if here.cuda[0] < OLDEST_CUDA:
-        return f"{library.name} is not installed, and {_newer_driver(here, OLDEST_CUDA)}"
+        return f"{library.name} is not installed, and {newer_driver(here, OLDEST_CUDA)}"
     return f"{library.name} is not installed: pip install {_package(library, here.cuda[0])}"
 
 
@@ -152,7 +152,7 @@ def other_cuda(library: Library, here: Gpu) -> str | None:
     instead = ""
     if here.cuda[0] >= OLDEST_CUDA:
         instead = f", or pip install {_package(library, here.cuda[0])} in place of it"
-    newer = _newer_driver(here, built)
+    newer = newer_driver(here, built)
     return f"{library.name} is installed for CUDA {built}, and {newer}{instead}"
 
 
@@ -173,13 +173,6 @@ def built_for(library: Library) -> int | None:
 def _package(library: Library, major: int) -> str:
     """The extra of fqbench for a CUDA that is not the newest."""
     return repr(f"{library.install.removesuffix(']')}-cu{major}]")
-
-
-def _newer_driver(here: Gpu, major: int) -> str:
-    return (
-        f"the NVIDIA driver {here.driver} runs CUDA {shown(here.cuda)} at most: install a driver "
-        f"for CUDA {major}"
-    )
 
 
 def shown(version: tuple[int, int]) -> str:
