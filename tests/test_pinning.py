@@ -3,6 +3,7 @@
 import os
 import random
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def unbound():
     before = os.sched_getaffinity(0)
     yield before
     for thread in Path("/proc/self/task").iterdir():
-        os.sched_setaffinity(int(thread.name), before)
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), before)
 
 
 @needs_affinity
@@ -47,6 +49,21 @@ def test_every_thread_is_bound(unbound):
 def test_a_core_that_is_not_there_binds_nothing(unbound):
     assert not pin([4095])
     assert os.sched_getaffinity(0) == unbound
+
+
+@needs_affinity
+def test_thread_that_ended_meanwhile_is_none(unbound, monkeypatch):
+    bind, core = os.sched_setaffinity, min(unbound)
+    asked = []
+
+    def bound(thread, cores):
+        asked.append(thread)
+        if len(asked) == 1:
+            raise ProcessLookupError
+        bind(thread, cores)
+
+    monkeypatch.setattr(pinning.os, "sched_setaffinity", bound)
+    assert pin([core])
 
 
 def test_no_cores_bind_nothing():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -24,7 +24,8 @@ def pin(cores: Sequence[int]) -> bool:
     threads = Path("/proc/self/task")
     try:
         for thread in [int(entry.name) for entry in threads.iterdir()] if threads.exists() else [0]:
-            os.sched_setaffinity(thread, cores)
+            with suppress(ProcessLookupError):  # It may have ended meanwhile.
+                os.sched_setaffinity(thread, cores)
     except OSError:
         return False
     return True
