@@ -315,6 +315,22 @@ class TestGpu:
         (installed,) = calls(place / "scratch/fqbench/bin")
         assert installed[-2:] == ["-e", f".[{extra}]"]
 
+    @pytest.mark.parametrize(
+        ("told", "package"),
+        [
+            ("CUDA Version: 12.4 ", "onnxruntime-gpu[cuda,cudnn]<1.27"),
+            ("CUDA Version: 13.0 ", "onnxruntime-gpu[cuda,cudnn]"),
+        ],
+    )
+    def test_onnx_runtime_for_the_gpu_takes_the_place_of_the_other(self, place, told, package):
+        tool(place / "tools", "python", RECORDING)
+        tool(place / "tools", "nvidia-smi", f"print({told!r})")
+        assert runner(place, "gpu").run("gpu", "FP32 by ONNX Runtime").code == 0
+        gone, come, ran = calls(place / "tools")
+        assert gone == ["-m", "pip", "uninstall", "--yes", "onnxruntime"]
+        assert come == ["-m", "pip", "install", package, "numpy<2"]
+        assert ran[-3:] == ["--backends", "onnxruntime", "--benchmark-json=gpu/onnxruntime.json"]
+
     def test_runs_what_is_marked(self, place):
         tool(place / "tools", "python", RECORDING)
         assert runner(place, "gpu").run("gpu", "Benchmarks and conformance").code == 0
