@@ -36,8 +36,7 @@ def test_engine_computes_in_the_planned_types(
 ) -> None:
     build = workshop.pipeline(model).build
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
-    # Whether INT8 pays is told on the GPU, and its form is looked at here in any case.
-    network = build.lowered(cell) if precision == "int8" else build.network(cell)
+    network = build.network(cell)
     planned = _codes(network)
     types = inspect.read_types(build.engine(cell, capability).path)
     assert inspect.UNKNOWN not in types.values()

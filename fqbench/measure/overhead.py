@@ -41,9 +41,6 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
 
 def _bare_call(backend: str, runner: Runner, feed: list[Any]) -> Callable[[], object]:
     """The runtime's own calls, as its documentation shows them."""
-    if backend.startswith("tensorrt"):
-        # TensorRT's documentation shows no call that takes an image: fqbench's own is the bare one.
-        return lambda: runner.run(feed)
     native: Any = runner
     if backend == "onnxruntime":
         named = dict(zip((v.name for v in native.session.get_inputs()), feed, strict=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.backends import form_of
-from fqbench.backends.tensorrt.library import Capability
+from fqbench.backends.tensorrt.library import LIBRARIES, Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
 from fqbench.errors import StepError
@@ -44,7 +44,7 @@ BRIEF = Patience(fewest=3, most=8, longest=8.0)
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
 
-TENSORRT = ("tensorrt", "tensorrt_rtx")
+TENSORRT = tuple(LIBRARIES)
 """Backends that share one INT8 form of a model."""
 
 RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
@@ -102,23 +102,19 @@ class Build:
 
         Of TensorRT it is an engine for the GPU of this machine. Raises NoGpu where there is none.
         """
-        made = self.network(cell)
-        if batch > 1:
-            made = self._batched(made, batch)
-        return self._loadable(cell.backend, made)
+        return self._loadable(cell.backend, self._of(cell, batch))
+
+    def _of(self, cell: Cell, batch: int) -> Artifact:
+        """The model of ``cell`` for ``batch`` images at once."""
+        one = self.network(cell)
+        return one if batch == 1 else self._batched(one, batch)
 
     def _loadable(self, backend: str, network: Artifact) -> Artifact:
         return self._engines.here(backend, network) if backend in TENSORRT else network
 
     def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Artifact:
-        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one.
-
-        That of an INT8 cell is in INT8: whether it pays is told on that GPU.
-        """
-        made = self.lowered(cell) if cell.precision == "int8" else self.network(cell)
-        if batch > 1:
-            made = self._batched(made, batch)
-        return self._engines.ahead(cell.backend, made, capability)
+        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
+        return self._engines.ahead(cell.backend, self._of(cell, batch), capability)
 
     def network(self, cell: Cell) -> Artifact:
         """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
