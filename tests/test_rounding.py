@@ -14,7 +14,7 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments, Reading
 from fqbench.quantize.observe import Watched
 from fqbench.quantize.record import Quantization, Rounded
-from fqbench.quantize.rounding import compensated
+from fqbench.quantize.rounding import DAMPING, Factor, compensated
 from tests.onnx_graphs import Net
 from tests.qdq_reference import evaluate
 
@@ -22,13 +22,32 @@ from tests.qdq_reference import evaluate
 def test_inputs_that_have_nothing_in_common_leave_the_nearest_codes():
     weight = np.array([[[0.4, 1.6, -2.5, 127.9]]])
     covariance = np.diag([1.0, 2.0, 3.0, 4.0])[None]
-    assert compensated(weight, np.ones((1, 1)), covariance).tolist() == [[[0, 2, -2, 127]]]
+    assert compensated(weight, np.ones((1, 1)), Factor.of(covariance)).tolist() == [
+        [[0, 2, -2, 127]]
+    ]
 
 
 def test_what_two_equal_inputs_lose_is_made_up_for():
     """0.4 + 0.4 + 0.4 of one and the same value are 1.2: nearest codes give 0."""
-    codes = compensated(np.full((1, 1, 3), 0.4), np.ones((1, 1)), np.ones((1, 3, 3)))
+    codes = compensated(np.full((1, 1, 3), 0.4), np.ones((1, 1)), Factor.of(np.ones((1, 3, 3))))
     assert codes.sum() == 1
+
+
+def test_each_column_is_rounded_from_where_it_compensates_best():
+    """The least error for the columns that are left, solved for again after each rounding."""
+    random = np.random.default_rng(4)
+    read = random.normal(size=(300, 6)) @ random.normal(size=(6, 100))
+    covariance = read.T @ read / 300
+    weight = random.normal(0, 20, 100)
+    damped = covariance + DAMPING * np.trace(covariance) / 100 * np.eye(100)
+    errors = np.zeros(100)
+    order = np.argsort(-np.diagonal(covariance), kind="stable")
+    for place, column in enumerate(order):
+        past, left = order[:place], order[place:]
+        moved = np.linalg.solve(damped[np.ix_(left, left)], damped[np.ix_(left, past)])
+        errors[column] = weight[column] - np.rint(weight[column] + moved[0] @ errors[past])
+    codes = compensated(weight[None, None], np.ones((1, 1)), Factor.of(covariance[None]))
+    assert codes[0, 0].tolist() == (weight - errors).tolist()
 
 
 def test_groups_are_rounded_by_themselves():
@@ -36,10 +55,10 @@ def test_groups_are_rounded_by_themselves():
     read = np.random.default_rng(1).normal(size=(3, 40, 5)) @ np.ones((5, 5))
     covariance = read.swapaxes(1, 2) @ read
     units = np.ones((3, 2))
-    together = compensated(weight, units, covariance)
+    together = compensated(weight, units, Factor.of(covariance))
     for group in range(3):
         part = slice(group, group + 1)
-        alone = compensated(weight[part], units[part], covariance[part])
+        alone = compensated(weight[part], units[part], Factor.of(covariance[part]))
         np.testing.assert_array_equal(together[part], alone)
 
 
@@ -54,7 +73,7 @@ def test_results_are_nearer_than_with_nearest_codes_where_inputs_go_together(see
     def error(codes):
         return np.square((weight[0] - codes[0]) @ read.T).sum()
 
-    codes = compensated(weight, np.ones((1, 32)), covariance)
+    codes = compensated(weight, np.ones((1, 32)), Factor.of(covariance))
     nearest = np.clip(np.rint(weight), -127, 127)
     assert np.abs(codes.astype(int)).max() <= 127
     assert error(codes) <= 1.1 * error(nearest)
@@ -88,9 +107,10 @@ def test_wide_layers_are_read_in_parts(monkeypatch):
     moments.add(net.image(), np.random.default_rng(0))
     assert moments.mean.shape == (4, 18)
     weight = Graph(model).weight(Graph(model).layers()[0])
-    found = rounded_layer(weight, np.abs(weight).reshape(6, -1).max(axis=1), moments)
+    amax = np.abs(weight).reshape(6, -1).max(axis=1)
+    found = rounded_layer(weight, amax, moments, Factor.of(moments.covariance))
     codes = np.frombuffer(found.codes, np.int8).reshape(weight.shape)
-    nearest, _ = int8_weight(weight, np.abs(weight).reshape(6, -1).max(axis=1))
+    nearest, _ = int8_weight(weight, amax)
     assert np.abs(codes - nearest.astype(int)).max() <= 3
 
 
@@ -148,5 +168,5 @@ def test_largest_weight_of_each_output_tells_the_unit():
     read = random.normal(size=(200, 3)) @ random.normal(size=(3, 40))
     weight = random.normal(size=(1, 30, 40))
     units = np.abs(weight).max(axis=2) / 127
-    codes = compensated(weight, units, (read.T @ read)[None])
+    codes = compensated(weight, units, Factor.of((read.T @ read)[None]))
     assert (np.abs(codes.astype(int)).max(axis=2) == 127).all()

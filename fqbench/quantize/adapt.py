@@ -13,7 +13,7 @@ from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments
 from fqbench.quantize.record import Quantization, Rounded
-from fqbench.quantize.rounding import compensated
+from fqbench.quantize.rounding import Factor, compensated
 
 
 def rounded_layers(
@@ -22,23 +22,28 @@ def rounded_layers(
     weight_amax: Mapping[str, Sequence[float]],
 ) -> dict[str, Rounded]:
     """How to round each layer whose ``moments`` are known. A weight that layers share is not."""
-    return {
-        layer.name: rounded_layer(
-            graph.weight(layer), weight_amax[layer.input[1]], moments[layer.name]
-        )
-        for layer in graph.layers()
-        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1
-    }
+    found = {}
+    for layer in graph.layers():
+        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1:
+            weight, seen = graph.weight(layer), moments[layer.name]
+            factor = Factor.of(seen.covariance)
+            found[layer.name] = rounded_layer(weight, weight_amax[layer.input[1]], seen, factor)
+    return found
 
 
-def rounded_layer(weight: NDArray[np.float32], amax: Sequence[float], moments: Moments) -> Rounded:
-    """Codes of a weight, and what keeps the mean of the layer's result in spite of them."""
+def rounded_layer(
+    weight: NDArray[np.float32], amax: Sequence[float], moments: Moments, factor: Factor
+) -> Rounded:
+    """Codes of a weight, and what keeps the mean of the layer's result in spite of them.
+
+    ``factor`` is that of the covariance of ``moments``.
+    """
     outputs, groups, parts = len(weight), moments.reading.groups, moments.reading.parts
     _, scales = int8_weight(weight, amax)
     units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
     real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
     real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
-    codes = compensated(real, units, moments.covariance)
+    codes = compensated(real, units, factor)
     lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
     bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
     stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)

@@ -1,7 +1,7 @@
 """Rounding a layer's weights so that their errors make up for each other in its results.
 
 Frantar et al. 2022, GPTQ: accurate post-training quantization (arXiv:2210.17323): one weight
-after the other is rounded, and those that are left move so as to make up for its error as far as
+after the other is rounded, and those that are left move so as to compensate its error as far as
 what they multiply is alike. The mean of what the layer reads is left to the bias, as in Nagel et
 al. 2019, Data-free quantization through weight equalization and bias correction
 (arXiv:1906.04721), section 4.2.
@@ -9,9 +9,10 @@ al. 2019, Data-free quantization through weight equalization and bias correction
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtri
 
 from fqbench.quantize.affine import INT8_MAX
 
@@ -19,52 +20,66 @@ DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
 
 TOGETHER = 64
-"""Columns whose effect on all later ones is worked out at once: one large product is fast."""
+"""Columns that take over the errors of all earlier ones at once: one large product is fast."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """How much of the rounding errors of earlier columns each column compensates.
+
+    ``order`` [groups, columns]: the columns in the order in which they are rounded. ``shares``
+    [groups, columns, columns], in that order: row k, column j is how much of the error of j is
+    added to k before that is rounded; only entries with j < k count. It depends on the covariance
+    alone, so one factor serves any number of grids.
+    """
+
+    order: NDArray[np.intp]
+    shares: NDArray[np.float64]
+
+    @staticmethod
+    def of(covariance: NDArray[np.float64]) -> Factor:
+        """The factor for columns that multiply what has ``covariance`` [groups, columns, columns].
+
+        Chee et al. 2023, QuIP (arXiv:2307.13304): with H = (U + I) D (U + I)^T, U strictly upper,
+        adding U^T's share of the errors gives the codes that GPTQ finds by the inverse of H.
+        """
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        # The columns that matter most come first, while many are left to compensate.
+        order = np.argsort(-variance, axis=1, kind="stable")
+        each = np.arange(len(order))[:, None, None]
+        turned = order[:, ::-1]
+        ordered = covariance[each, turned[:, :, None], turned[:, None, :]]
+        damping = DAMPING * variance.mean(axis=1) + np.finfo(np.float32).tiny
+        columns = np.arange(order.shape[1])
+        ordered[:, columns, columns] += damping[:, None]
+        # With rows and columns turned round, the lower factor is the upper one.
+        root = np.linalg.cholesky(ordered)
+        root /= np.diagonal(root, axis1=1, axis2=2)[:, None, :]
+        return Factor(order, np.ascontiguousarray(root[:, ::-1, ::-1].swapaxes(1, 2)))
 
 
 def compensated(
-    weight: NDArray[np.float64], scales: NDArray[np.float64], covariance: NDArray[np.float64]
+    weight: NDArray[np.float64], scales: NDArray[np.float64], factor: Factor
 ) -> NDArray[np.int8]:
     """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
 
-    ``covariance`` [groups, columns, columns] is that of what the columns multiply. A weight at the
-    limit of its output's codes keeps that code, so that the codes tell the unit.
+    ``factor`` is that of what the columns multiply. A weight at the limit of its output's codes
+    keeps that code, so that the codes tell the unit.
     """
-    groups, _, columns = weight.shape
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    # The columns that matter most come first, while many are left to make up for them.
-    order = np.argsort(-variance, axis=1, kind="stable")
-    back = np.argsort(order, axis=1)
-    each = np.arange(groups)[:, None]
-    units = scales[:, :, None]
-    left = np.take_along_axis(weight / units, order[:, None, :], axis=2)
-    ordered = covariance[each[:, :, None], order[:, :, None], order[:, None, :]]
-    fixed = np.where(np.abs(left) > INT8_MAX - 0.5, INT8_MAX * np.sign(left), np.nan)
-    factor = _inverse_factor(ordered)
-    codes = np.empty_like(left)
+    real = np.take_along_axis(weight / scales[:, :, None], factor.order[:, None, :], axis=2)
+    real = np.ascontiguousarray(real.swapaxes(1, 2))
+    lowest = np.where(real > INT8_MAX - 0.5, INT8_MAX, -INT8_MAX)
+    highest = np.where(real < -(INT8_MAX - 0.5), -INT8_MAX, INT8_MAX)
+    codes, errors = np.empty_like(real), np.empty_like(real)
+    columns = real.shape[1]
     for start in range(0, columns, TOGETHER):
         block = slice(start, min(start + TOGETHER, columns))
-        errors = np.empty_like(left[:, :, block])
+        moved = real[:, block] + factor.shares[:, block, :start] @ errors[:, :start]
         for column in range(block.start, block.stop):
-            limit = fixed[:, :, column]
-            found = np.clip(np.rint(left[:, :, column]), -INT8_MAX, INT8_MAX)
-            found = np.where(np.isnan(limit), found, limit)
-            error = (left[:, :, column] - found) / factor[:, None, column, column]
-            rest = slice(column, block.stop)
-            left[:, :, rest] -= error[:, :, None] * factor[:, None, column, rest]
-            codes[:, :, column], errors[:, :, column - start] = found, error
-        left[:, :, block.stop :] -= errors @ factor[:, block, block.stop :]
-    return np.take_along_axis(codes, back[:, None, :], axis=2).astype(np.int8)
-
-
-def _inverse_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Upper U with U.T @ U the inverse of each covariance, damped."""
-    columns = covariance.shape[-1]
-    spread = np.trace(covariance, axis1=1, axis2=2) / columns
-    damped = covariance + (DAMPING * spread + np.finfo(np.float32).tiny)[:, None, None] * np.eye(
-        columns
-    )
-    # With rows and columns turned round, the factor of the inverse is the inverse of the factor.
-    factors = np.linalg.cholesky(damped[:, ::-1, ::-1])
-    inverses = np.stack([dtrtri(factor, lower=1)[0] for factor in factors])
-    return np.asarray(inverses[:, ::-1, ::-1])
+            inner, row = slice(start, column), slice(column, column + 1)
+            wanted = moved[:, column - start]
+            wanted += (factor.shares[:, row, inner] @ errors[:, inner])[:, 0]
+            found = np.clip(np.rint(wanted), lowest[:, column], highest[:, column])
+            codes[:, column], errors[:, column] = found, real[:, column] - found
+    back = np.argsort(factor.order, axis=1)
+    return np.take_along_axis(codes, back[:, :, None], axis=1).swapaxes(1, 2).astype(np.int8)
