@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from fqbench.quantize.affine import INT8_MAX
 
@@ -27,8 +27,9 @@ def compensated(
 ) -> NDArray[np.int8]:
     """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
 
-    ``covariance`` [groups, columns, columns] is that of what the columns multiply. A weight at the
-    limit of its output's codes keeps that code, so that the codes tell the unit.
+    ``covariance`` [groups, columns, columns] is that of what the columns multiply; where it is
+    zero, or noise that is none, codes are the nearest ones. A weight at the limit of its output's
+    codes keeps that code, so that the codes tell the unit.
     """
     groups, _, columns = weight.shape
     variance = np.diagonal(covariance, axis1=1, axis2=2)
@@ -58,13 +59,25 @@ def compensated(
 
 
 def _inverse_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Upper U with U.T @ U the inverse of each covariance, damped."""
+    """Upper U with U.T @ U the inverse of each covariance, damped; identity where it is none."""
     columns = covariance.shape[-1]
     spread = np.trace(covariance, axis1=1, axis2=2) / columns
-    damped = covariance + (DAMPING * spread + np.finfo(np.float32).tiny)[:, None, None] * np.eye(
-        columns
-    )
+    damping = DAMPING * np.maximum(spread, 0.0) + np.finfo(np.float32).tiny
+    damped = covariance + damping[:, None, None] * np.eye(columns)
     # With rows and columns turned round, the factor of the inverse is the inverse of the factor.
-    factors = np.linalg.cholesky(damped[:, ::-1, ::-1])
-    inverses = np.stack([dtrtri(factor, lower=1)[0] for factor in factors])
+    turned = damped[:, ::-1, ::-1]
+    inverses = np.stack([_inverted(*each) for each in zip(turned, damping, strict=True)])
     return np.asarray(inverses[:, ::-1, ::-1])
+
+
+def _inverted(damped: NDArray[np.float64], damping: float) -> NDArray[np.float64]:
+    """The inverse of the lower Cholesky factor of ``damped``.
+
+    No square of the factor's diagonal is below what was added to a covariance. Where one is, what
+    was given is no covariance but noise, which knows of no weight that could make up for another:
+    identity leaves the nearest codes.
+    """
+    factor, failed = dpotrf(damped, lower=1, clean=1)
+    if failed or not (np.square(np.diagonal(factor)) >= damping / 2).all():
+        return np.eye(len(damped))
+    return np.asarray(dtrtri(factor, lower=1)[0])
