@@ -101,17 +101,30 @@ class Moments:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._count = 0
-        self._sum: NDArray[np.float64] = np.zeros(())
+        shape = (reading.groups * reading.parts, reading.columns)
+        self._sum: NDArray[np.float64] = np.zeros(shape)
+        self._shift: NDArray[np.float32] = np.zeros(shape, np.float32)
         self._products: NDArray[np.float32] = np.zeros((), np.float32)
 
     def add(self, values: NDArray[np.float32], random: np.random.Generator) -> None:
-        """Count some places of the layer's input for one image, unless they are not finite."""
+        """Count some places of the layer's input for one image, unless they are not finite.
+
+        Nor are they counted where their squares are not.
+        """
         read = self.reading.at(values, self.reading.sampled, random)
         if not np.isfinite(read).all():
             return
+        total = read.sum(axis=1, dtype=np.float64)
+        if self._count == 0:
+            self._shift = (total / self.reading.sampled).astype(np.float32)
+        # Shifted by about the mean, so that subtracting its square cancels few digits.
+        with np.errstate(over="ignore", invalid="ignore"):
+            near = read - self._shift[:, None, :]
+            products = self._products + near.swapaxes(1, 2) @ near
+        if not np.isfinite(np.diagonal(products, axis1=1, axis2=2)).all():
+            return
         self._count += self.reading.sampled
-        self._sum = self._sum + read.sum(axis=1, dtype=np.float64)
-        self._products = self._products + read.swapaxes(1, 2) @ read
+        self._sum, self._products = self._sum + total, products
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -120,9 +133,12 @@ class Moments:
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """Of each two columns of a group."""
+        """Of each two columns of a group, and on the diagonal what float32 does not tell apart."""
         mean = self.mean
-        return self._products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
+        shifted = mean - self._shift
+        found = self._products / max(self._count, 1) - shifted[:, :, None] * shifted[:, None, :]
+        unknown = np.finfo(np.float32).eps * np.square(mean).mean(axis=1)
+        return np.asarray(found + unknown[:, None, None] * np.eye(mean.shape[-1]))
 
 
 def _parts(channels: int, taps: int) -> int:
