@@ -79,6 +79,17 @@ def cpu() -> dict[str, str | int | list[str]]:
     }
 
 
+HIDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "LD_PRELOAD")
+"""Environment variables by which instruction sets are hidden from a runtime."""
+
+
+def kernels_of() -> dict[str, object]:
+    """What decides which kernels runtimes choose here, and so what they compute."""
+    hidden = {name: os.environ[name] for name in HIDING if name in os.environ}
+    found = cpu()
+    return {"model": found["model"], "arch": found["arch"], "isa": found["isa"], "hidden": hidden}
+
+
 def usable_cores() -> int:
     """Logical cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -82,6 +82,9 @@ def runtime(name: str) -> Runtime:
     return made
 
 
+PROBED = ("onnxruntime", "paddle")
+"""Backends whose integer kernels depend on the CPU, see ``fqbench.saturation.probe``."""
+
 NO_FP16 = "FP16 is measured with TensorRT only"
 
 

@@ -59,7 +59,13 @@ class OnnxRuntime:
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Session(folder / MODEL, device, threads, integers=precision != "fp32")
+        return _Session(
+            folder / MODEL,
+            device,
+            threads,
+            integers=precision != "fp32",
+            exact=precision == "int8_file_exact",
+        )
 
 
 def _no_cuda_provider(here: Gpu) -> str | None:
@@ -85,11 +91,16 @@ def _built_for() -> int | None:
     return next((int(match[1] or match[2]) for match in found if match is not None), None)
 
 
-def session_options(threads: int, *, fuse_pairs: bool = True) -> Any:
+EXACT = "session.x64quantprecision"
+"""Session option: int8 weights become uint8 ones where the CPU's kernels for int8 saturate."""
+
+
+def session_options(threads: int, *, fuse_pairs: bool = True, exact: bool = False) -> Any:
     """Options of a session as it is measured, with ``threads`` threads.
 
     ``fuse_pairs``: whether quantize pairs and what lies between them become integer kernels. Those
-    of a graph that was made for another runtime only round.
+    of a graph that was made for another runtime only round. ``exact``: whether kernels that
+    saturate are replaced by slower ones that do not.
     """
     import onnxruntime as ort
 
@@ -99,6 +110,8 @@ def session_options(threads: int, *, fuse_pairs: bool = True) -> Any:
     options.log_severity_level = 3
     if not fuse_pairs:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
+    if exact:
+        options.add_session_config_entry(EXACT, "1")
     return options
 
 
@@ -137,9 +150,11 @@ def _check_provider(providers: Sequence[str]) -> None:
 
 
 class _Session:
-    def __init__(self, path: Path, device: str, threads: int, *, integers: bool) -> None:
+    def __init__(
+        self, path: Path, device: str, threads: int, *, integers: bool, exact: bool = False
+    ) -> None:
         self._path, self._device = path, device
-        self._threads, self._integers = threads, integers
+        self._threads, self._integers, self._exact = threads, integers, exact
         self.session = open_session(path, self._options(), device)
         self._inputs = [value.name for value in self.session.get_inputs()]
 
@@ -148,7 +163,7 @@ class _Session:
         return outputs
 
     def _options(self) -> Any:
-        return session_options(self._threads, fuse_pairs=self._integers)
+        return session_options(self._threads, fuse_pairs=self._integers, exact=self._exact)
 
     def int8_convolutions(self) -> int:
         import onnx

@@ -56,7 +56,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
     try:
         build = _leaving_int8(job, cell)
         choice, lowered = build.choice(cell), build.lowered(cell)
-        ratio = 1 / build.slowdown(cell) if cell.unsupported is None else None
+        ratio = 1 / choice.slowdown if choice.slowdown is not None else None
         fp32 = build.network(replace(cell, precision="fp32"))
     except StepError as error:
         withdraw(backend, folder)

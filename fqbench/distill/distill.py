@@ -28,9 +28,10 @@ from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
-from fqbench.tune.choose import variant_of
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.search import Judge, OutputsJudge
+from fqbench.tune.judge import Judge, OutputsJudge
+from fqbench.tune.setting import Setting
+from fqbench.tune.variants import execute, variants
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
@@ -83,13 +84,21 @@ def distill(
     record = task.choice.applied(task.record)
     float_silu = task.choice.float_silu
     where = roundings(task.backend, teacher, record, float_silu=float_silu)
+    where = replace(where, narrow=frozenset(task.choice.narrow))
     start = undecided(teacher, adapted(teacher, record, where.layers), record)
     held = [number for number in range(images) if is_held_out(number, images)]
 
+    setting = Setting(
+        narrow=frozenset(task.choice.narrow) | frozenset(task.choice.unsigned),
+        unsigned=bool(task.choice.unsigned),
+        float_silu=float_silu,
+    )
+
     def error(weights: Arrays) -> float:
         model = _with(start, weights)
-        lowered = variant_of(task.backend, model, _of_student(record, model), float_silu)
-        return judge.error(lowered(()))
+        made = variants(task.backend, model, _of_student(record, model), scratch)
+        graph, integers = made.emulated(setting), task.backend == "onnxruntime"
+        return judge.error(execute(graph, judge.names, fuse_pairs=integers))
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder), _places(task, nodes))
@@ -180,5 +189,6 @@ def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
             for name, why in record.float_layers.items()
         },
         rounded={},
+        narrow={},
         wide={},
     )

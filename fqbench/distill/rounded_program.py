@@ -27,7 +27,7 @@ WEIGHT = {"conv2d": "Filter", "depthwise_conv2d": "Filter", "matmul_v2": "Y"}
 RESULT = {"conv2d": "Output", "depthwise_conv2d": "Output", "matmul_v2": "Out"}
 """Operators of layers, and what they call their weight and their result."""
 
-WEIGHT_BITS = 8
+WEIGHT_BITS, NARROW_BITS = 8, 7
 TENSOR_BITS = 9
 """Paddle rounds to 2^(bits - 1) - 1 steps between 0 and the end of a range: these are 255."""
 
@@ -95,7 +95,8 @@ class RoundedProgram:
                 # Forward and back half as fast again as Paddle's own kernels.
                 op._set_attr("use_mkldnn", True)
             weight = found[node.input[1]] = op.input(WEIGHT[op.type])[0]
-            largest = self._round_weight(op, weight)
+            bits = NARROW_BITS if node.name in roundings.narrow else WEIGHT_BITS
+            largest = self._round_weight(op, weight, bits)
             add = self._addition(op)
             if add is not None and len(node.input) > 2:
                 bias = found[node.input[2]] = add.input("Y")[0]
@@ -137,7 +138,7 @@ class RoundedProgram:
                 return other if self._block.var(other.input("Y")[0]).persistable else None
         return None
 
-    def _round_weight(self, op: Any, name: str) -> Array:
+    def _round_weight(self, op: Any, name: str, bits: int) -> Array:
         """Let ``op`` read its weight rounded; the largest magnitude of each output channel."""
         axis = 1 if op.type == "matmul_v2" and not op.attr("trans_y") else 0
         weight = self.value(name) * self.units.get(name, np.float32(1.0))
@@ -155,7 +156,7 @@ class RoundedProgram:
                 scale_to=self._block.create_var(
                     name=f"{name}.scale", shape=[weight.shape[axis]], dtype="float32"
                 ),
-                bit_length=WEIGHT_BITS,
+                bit_length=bits,
                 quant_axis=axis,
             )
         op._rename_input(_real(name), rounded)

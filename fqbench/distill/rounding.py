@@ -34,10 +34,14 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Roundings:
-    """All tensors that are rounded, and the layers (by name) whose weights are."""
+    """All tensors that are rounded, and the layers (by name) whose weights are.
+
+    ``narrow``: the layers whose weights are rounded to seven bits.
+    """
 
     tensors: tuple[Rounding, ...]
     layers: frozenset[str]
+    narrow: frozenset[str] = frozenset()
 
 
 def roundings(

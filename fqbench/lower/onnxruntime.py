@@ -7,6 +7,7 @@ convolution, bias and activation into one QLinearConv.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -24,13 +25,21 @@ from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representab
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 
+UNSIGNED_ZERO = 128
+"""Zero point of uint8 weights, by which they hold all int8 codes."""
+
 
 def lower(
-    model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool = False
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    *,
+    float_silu: bool = False,
+    unsigned: Container[str] = (),
 ) -> onnx.ModelProto:
     """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is.
 
-    ``float_silu``: whether SiLU is computed in float between integers, see ``silu``.
+    ``float_silu``: whether SiLU is computed in float between integers, see ``silu``. ``unsigned``:
+    layers whose weights are written as uint8: their kernels are slower, and saturate on no CPU.
     """
     # Once shuffles are gone, nothing tells any more whose ranges are one.
     quantization = replace(quantization, ranges=leveled(Graph(model), quantization.ranges))
@@ -41,7 +50,7 @@ def lower(
     graph, affines, plan = planned(
         rewrite(source, plan.integers, float_silu=float_silu), quantization
     )
-    return _Writer(graph, affines, plan, quantization).write()
+    return _Writer(graph, affines, plan, quantization, unsigned).write()
 
 
 def planned(
@@ -57,10 +66,15 @@ class _Writer:
     """Writes the planned pairs into a copy of the graph."""
 
     def __init__(
-        self, graph: Graph, affines: dict[str, Affine], plan: Plan, quantization: Quantization
+        self,
+        graph: Graph,
+        affines: dict[str, Affine],
+        plan: Plan,
+        quantization: Quantization,
+        unsigned: Container[str],
     ) -> None:
         self._graph, self._affines, self._plan = graph, affines, plan
-        self._quantization = quantization
+        self._quantization, self._unsigned = quantization, unsigned
         self._initializers: dict[str, onnx.TensorProto] = {}
         self._nodes: list[onnx.NodeProto] = []
 
@@ -193,7 +207,10 @@ class _Writer:
         codes, scales = int8_weight(weight, limits)
         codes = np.ascontiguousarray(codes.T) if axis == 1 else codes
         suffix = STAND_IN_SUFFIX if stands_in(node) else "__weight"
-        names = [self._dequantized(f"{node.name}{suffix}", codes, scales, axis)]
+        stored: NDArray[np.generic] = codes
+        if node.name in self._unsigned:
+            stored = (codes.astype(np.int16) + UNSIGNED_ZERO).astype(np.uint8)
+        names = [self._dequantized(f"{node.name}{suffix}", stored, scales, axis)]
         if bias is not None:
             bias_codes, bias_scales = int32_bias(bias, input_scale, scales)
             names.append(self._dequantized(f"{node.name}__bias", bias_codes, bias_scales, 0))
@@ -206,7 +223,10 @@ class _Writer:
         inputs = [
             self._add(f"{name}__codes", codes),
             self._add(f"{name}__scale", scales),
-            self._add(f"{name}__zero_point", np.zeros(scales.shape, codes.dtype)),
+            self._add(
+                f"{name}__zero_point",
+                np.full(scales.shape, UNSIGNED_ZERO if codes.dtype == np.uint8 else 0, codes.dtype),
+            ),
         ]
         self._nodes.append(
             helper.make_node("DequantizeLinear", inputs, [name], f"{name}__dq", axis=axis)

@@ -33,6 +33,24 @@ class Layer:
     sum_amax: float | None = None
 
 
+def code_steps(model: onnx.ModelProto, quantization: Quantization) -> dict[str, int]:
+    """What seven-bit codes of each convolution are multiples of, so that oneDNN keeps them.
+
+    Without VNNI it adds two products of uint8 inputs in 16 bits, where codes within 63 fit. Int8
+    inputs, and those of depthwise convolutions, it multiplies by weights that it halved, and
+    rounded again: even codes are halved exactly.
+    """
+    graph = Graph(model)
+    quantized = rounded_inputs(graph, graph.convolutions(), quantization)
+    ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
+    return {
+        node.name: 1 if ranges[quantized[node.name]].low >= 0.0 and not graph.is_depthwise(node)
+        else 2
+        for node in graph.convolutions()
+        if node.name in quantized
+    }
+
+
 def layers(model: onnx.ModelProto, quantization: Quantization) -> tuple[Layer, ...]:
     """The convolutions to quantize: all that have ranges and are not to stay in float."""
     graph = Graph(model)

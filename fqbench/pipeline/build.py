@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
 from fqbench.backends import form_of
+from fqbench.backends.base import PROBED
 from fqbench.backends.tensorrt.library import LIBRARIES, Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
-from fqbench.errors import StepError
 from fqbench.machine import cpu, versions
 from fqbench.margins import Margins
-from fqbench.measure import stats
-from fqbench.measure.launches import Patience, cell_process, narrow, record
 from fqbench.pipeline.engines import Engines
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
@@ -38,8 +35,8 @@ THREADS = 1
 PAYING = 0.98
 """INT8 must take less of FP32's time than this to be used: less is noise."""
 
-BRIEF = Patience(fewest=3, most=8, longest=8.0)
-"""Enough to tell whether INT8 is faster; less than what a reported latency takes."""
+SATURATING_IMAGES = 4
+"""Calibration images that layers which saturate are counted on."""
 
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
@@ -77,8 +74,8 @@ class Lowered:
 class Build:
     """Artifacts of one model, each made when first asked for.
 
-    ``inputs`` are the names of the model's inputs, in its order; ``method`` is how INT8 models are
-    made. Raises StepError where a step
+    ``inputs`` are the names of the model's inputs, in its order, ``file_inputs`` those of the
+    spec's own INT8 file; ``method`` is how INT8 models are made. Raises StepError where a step
     fails, and UsageError where the calibration images do not fit.
     """
 
@@ -90,8 +87,10 @@ class Build:
         steps: Steps,
         margins: Margins,
         method: Method = "offline",
+        file_inputs: tuple[str, ...] = (),
     ) -> None:
         self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
+        self._file_inputs = file_inputs or inputs
         # Random weights answer nothing that is worth learning, and take as long untaught.
         self.method: Method = "offline" if spec.weights == "synthetic" else method
         self._margins = margins
@@ -118,7 +117,7 @@ class Build:
 
     def network(self, cell: Cell) -> Artifact:
         """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
-        if cell.precision == "int8_file":
+        if cell.precision in ("int8_file", "int8_file_exact"):
             return self._given(cell.backend)
         if cell.precision == "int8_all":
             return self._lowered(cell.backend, everything=True)
@@ -137,35 +136,15 @@ class Build:
 
         On TensorRT it always is: FP16 beside it is what it has to be faster than.
         """
-        assumed = self._spec.speed == "assumed" or cell.backend in TENSORRT
-        return assumed or self.slowdown(cell) < PAYING
+        slowdown = self.slowdown(cell)
+        return self._spec.speed == "assumed" or slowdown is None or slowdown < PAYING
 
-    def slowdown(self, cell: Cell) -> float:
-        """How many times as long as FP32 the INT8 form takes, timed in turns once.
+    def slowdown(self, cell: Cell) -> float | None:
+        """How many times as long as FP32 the INT8 form takes, as timed when it was chosen.
 
-        Raises StepError where one cannot be timed.
+        None on TensorRT, which is timed on its GPU only.
         """
-        artifacts = {
-            "fp32": self.artifact(replace(cell, precision="fp32")),
-            "int8": self._loadable(cell.backend, self.lowered(cell)),
-        }
-        described = {
-            precision: {
-                "artifact": str(artifact.path),
-                "backend": cell.backend,
-                "device": cell.device,
-                "precision": precision,
-                "preprocess": self._spec.preprocess.model_dump(mode="json"),
-                "inputs": list(self._inputs),
-            }
-            for precision, artifact in artifacts.items()
-        }
-        found: float = self._steps.score(
-            "pays",
-            {**{name: a.key for name, a in artifacts.items()}, **self._here},
-            lambda: self._slowdown(cell, described),
-        )
-        return found
+        return self.choice(cell).slowdown
 
     @cached_property
     def _half(self) -> Artifact:
@@ -292,13 +271,16 @@ class Build:
         limit = None
         if margin is not None and self._spec.weights == "trained":
             limit = error_within(margin.drop, self._spec.metric)
-        measured = self._spec.speed == "measured" and backend not in TENSORRT
+        measured = backend not in TENSORRT
         described = {
             **self._reading,
             "decode": self._spec.decode.model_dump(mode="json"),
             "backend": backend,
             "limit": limit,
             "threads": THREADS if measured else None,
+            "fastest": self._spec.speed == "measured",
+            "saturates": self._saturates(backend),
+            "here": self._spec.cpu == "here",
         }
         return self._steps.make(
             "choose",
@@ -315,9 +297,33 @@ class Build:
                 "images": [str(path) for path in images],
                 **described,
             },
+            (*RUNNING, *LOWERING[backend]),
+            len(images),
+        )
+
+    def _saturates(self, backend: str) -> bool:
+        """Whether 8-bit products saturate on a CPU that the INT8 model is made for."""
+        if backend not in PROBED:
+            return False
+        return self._spec.cpu == "any" or self._steps.saturates(backend)
+
+    def saturated_layers(self, cell: Cell) -> tuple[int, int]:
+        """How many layers of the file that ``cell`` runs saturate on calibration images; of how
+        many that multiply integers."""
+        network, images = self.network(cell), spread(self._images.calibration, SATURATING_IMAGES)
+        described = {
+            "preprocess": self._spec.preprocess.model_dump(mode="json"),
+            "inputs": list(self._file_inputs),
+        }
+        made = self._steps.make(
+            "saturation",
+            {"model": network.key, "images": calibration_hash(images), **described},
+            {"model": str(network.path), "images": [str(p) for p in images], **described},
             RUNNING,
             len(images),
         )
+        counts = json.loads(made.file("saturation.json").read_text())
+        return sum(count > 0 for count in counts.values()), len(counts)
 
     @property
     def _reading(self) -> dict[str, Any]:
@@ -338,19 +344,6 @@ class Build:
     def _here(self) -> dict[str, Any]:
         """What a choice by speed depends on beside the model."""
         return {"cpu": dict(cpu()), "libraries": versions()}
-
-    def _slowdown(self, cell: Cell, described: Mapping[str, Mapping[str, Any]]) -> float:
-        image = self._images.calibration[0]
-        processes = [
-            cell_process(f"{precision} of {cell.id}", precision, loaded, image, THREADS)
-            for precision, loaded in described.items()
-        ]
-        recorded = record(
-            processes, BRIEF, lambda times: narrow([times[p] for p in described if p in times])
-        )
-        for reason in recorded.failures.values():
-            raise StepError(reason)
-        return 1 / stats.ratio(recorded.times["fp32"], recorded.times["int8"]).value
 
     def lowering(self, cell: Cell) -> Lowered:
         """How many convolutions the artifact of an INT8 cell has, and how many are quantized."""

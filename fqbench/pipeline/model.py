@@ -98,7 +98,9 @@ class ModelPipeline:
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
         known = load_margins(default_margins_path()) if margins is None else margins
-        self.build = Build(spec, facts.inputs, self.images, self._steps, known, method)
+        self.build = Build(
+            spec, facts.inputs, self.images, self._steps, known, method, facts.int8_inputs or ()
+        )
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
@@ -142,6 +144,10 @@ class ModelPipeline:
         facts = json.loads(made.file("facts.json").read_text())
         predictions = read_predictions(made.path)
         return Answers(made.key, predictions, facts["int8_convolutions"])
+
+    def saturates(self, backend: str) -> bool:
+        """Whether 8-bit products saturate in the kernels that ``backend`` runs on this CPU."""
+        return self._steps.saturates(backend)
 
     def accuracy(self, answers: Answers) -> float:
         """mAP or top-1 of the data set, in points of 0 to 100."""
@@ -298,7 +304,7 @@ class ModelPipeline:
 
     def _fed(self, cell: Cell) -> dict[str, Any]:
         """How an image is fed to ``cell``, and what runs it."""
-        given = cell.precision == "int8_file"
+        given = cell.precision in ("int8_file", "int8_file_exact")
         precision = "int8" if cell.precision == "int8_all" else cell.precision
         if cell.precision == "int8" and not self.build.pays(cell):
             precision = "fp32"

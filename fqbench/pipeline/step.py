@@ -11,11 +11,12 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
-from fqbench.machine import MEMORY_SHARE, memory_mb, usable_cores, versions
+from fqbench.backends.base import PROBED
+from fqbench.machine import MEMORY_SHARE, kernels_of, memory_mb, usable_cores, versions
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 16
+STEPS_VERSION = 17
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 STEP_S = 1800.0
@@ -46,15 +47,17 @@ class Steps:
     ) -> Artifact:
         """The artifact of step ``name`` of ``fqbench.pipeline.steps``.
 
-        ``inputs`` are all that its files depend on, beside the versions of ``libraries``;
-        ``arguments`` is what it is called with, beside its folder and, where it ``resumes`` after
-        it was stopped, the folder ``scratch`` that is kept until it is done. What it returns is a
-        warning for the user. Raises StepError.
+        ``inputs`` are all that its files depend on, beside the CPU and the versions of
+        ``libraries``; ``arguments`` is what it is called with, beside its folder and, where it
+        ``resumes`` after it was stopped, the folder ``scratch`` that is kept until it is done. What
+        it returns is a warning for the user. Raises StepError.
         """
         installed = versions()
         key = {
             **inputs,
             "version": STEPS_VERSION,
+            # Every step, since any may run a runtime whose kernels the CPU decides.
+            "cpu": kernels_of(),
             "libraries": {lib: installed[lib] for lib in libraries if lib in installed},
         }
 
@@ -72,6 +75,14 @@ class Steps:
 
         self.progress(name, 0, 0)
         return self.store.get_or_make(name, key, write)
+
+    def saturates(self, backend: str) -> bool:
+        """Whether 8-bit products saturate in the kernels that ``backend`` runs on this CPU."""
+        if backend not in PROBED:
+            return False
+        libraries = ("onnx", "onnxruntime", "paddlepaddle", "x2paddle")
+        made = self.make("probe", {"backend": backend}, {"backend": backend}, libraries)
+        return bool(json.loads(made.file("kernels.json").read_text())["saturates"])
 
     def call(
         self,

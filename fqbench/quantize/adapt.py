@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fqbench.quantize.affine import int8_weight
+from fqbench.quantize.affine import INT8_MAX, NARROW_MAX, int8_weight
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments
 from fqbench.quantize.record import Quantization, Rounded
@@ -20,30 +20,39 @@ def rounded_layers(
     graph: Graph,
     moments: Mapping[str, Moments],
     weight_amax: Mapping[str, Sequence[float]],
-) -> dict[str, Rounded]:
-    """How to round each layer whose ``moments`` are known. A weight that layers share is not."""
-    found = {}
+) -> tuple[dict[str, Rounded], dict[str, Rounded]]:
+    """How to round each layer whose ``moments`` are known: to eight bits, and to seven.
+
+    A weight that layers share is not rounded.
+    """
+    full, narrow = {}, {}
     for layer in graph.layers():
         if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1:
             weight, seen = graph.weight(layer), moments[layer.name]
-            factor = Factor.of(seen.covariance)
-            found[layer.name] = rounded_layer(weight, weight_amax[layer.input[1]], seen, factor)
-    return found
+            amax, factor = weight_amax[layer.input[1]], Factor.of(seen.covariance)
+            full[layer.name] = rounded_layer(weight, amax, seen, factor)
+            narrow[layer.name] = rounded_layer(weight, amax, seen, factor, NARROW_MAX)
+    return full, narrow
 
 
 def rounded_layer(
-    weight: NDArray[np.float32], amax: Sequence[float], moments: Moments, factor: Factor
+    weight: NDArray[np.float32],
+    amax: Sequence[float],
+    moments: Moments,
+    factor: Factor,
+    limit: int = INT8_MAX,
 ) -> Rounded:
     """Codes of a weight, and what keeps the mean of the layer's result in spite of them.
 
-    ``factor`` is that of the covariance of ``moments``.
+    Codes lie within ``limit`` of 0, which stands for the channel's ``amax``. ``factor`` is that of
+    the covariance of ``moments``.
     """
     outputs, groups, parts = len(weight), moments.reading.groups, moments.reading.parts
-    _, scales = int8_weight(weight, amax)
+    _, scales = int8_weight(weight, np.asarray(amax) * (INT8_MAX / limit))
     units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
     real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
     real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
-    codes = compensated(real, units, factor)
+    codes = compensated(real, units, factor, limit)
     lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
     bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
     stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)

@@ -37,6 +37,7 @@ def calibrate(
     seen = observe(model, feeds)
     ranges = activation_ranges(graph, seen.statistics, algorithm)
     weight_amax = weight_limits(graph)
+    rounded, narrow = rounded_layers(graph, seen.moments, weight_amax)
     return Quantization(
         method="offline",
         algorithm=algorithm,
@@ -44,8 +45,10 @@ def calibrate(
         ranges=ranges,
         weight_amax=weight_amax,
         float_layers=_kept(graph, ranges, keep_float),
-        rounded=rounded_layers(graph, seen.moments, weight_amax),
+        rounded=rounded,
         wide=wide_ranges(graph, seen.statistics) if algorithm == "search" else {},
+        narrow=narrow,
+        weights={layer.name: layer.input[1] for layer in graph.layers()},
     )
 
 

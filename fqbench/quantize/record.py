@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
+from fqbench.quantize.affine import INT8_MAX, NARROW_MAX
 from fqbench.quantize.algorithms import Range
 
 
@@ -28,7 +31,8 @@ class Quantization:
     magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
     each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
     code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
-    serves a backend better is found out on images.
+    serves a backend better is found out on images. ``narrow``: as ``rounded``, in seven bits.
+    ``weights``: the weight that each layer reads.
     """
 
     method: str
@@ -39,11 +43,28 @@ class Quantization:
     float_layers: Mapping[str, str]
     rounded: Mapping[str, Rounded] = field(default_factory=dict)
     wide: Mapping[str, Range] = field(default_factory=dict)
+    narrow: Mapping[str, Rounded] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def widened(self, tensors: Collection[str]) -> Quantization:
         """With the wide ranges of ``tensors``."""
         wide = {name: self.wide[name] for name in tensors if name in self.wide}
         return replace(self, ranges={**self.ranges, **wide})
+
+    def narrowed(self, steps: Mapping[str, int]) -> Quantization:
+        """With weights of seven bits in the layers that ``steps`` names.
+
+        Their codes are multiples of the step: those within ``NARROW_MAX`` times 1, or times 2,
+        which a kernel can halve exactly.
+        """
+        amax, rounded = dict(self.weight_amax), dict(self.rounded)
+        for layer, step in steps.items():
+            name, unit = self.weights[layer], INT8_MAX / (NARROW_MAX * step)
+            amax[name] = tuple(limit * unit for limit in self.weight_amax[name])
+            if layer in self.narrow:
+                codes = np.frombuffer(self.narrow[layer].codes, np.int8) * np.int8(step)
+                rounded[layer] = replace(self.narrow[layer], codes=codes.tobytes())
+        return replace(self, weight_amax=amax, rounded=rounded)
 
     def reordered(self, orders: Mapping[str, Iterable[int]]) -> Quantization:
         """With the output channels of weights, by their names, in another order."""
@@ -53,7 +74,7 @@ class Quantization:
     def write(self, path: Path) -> None:
         """Write as JSON, codes in base 64."""
         data = asdict(self)
-        for layer in data["rounded"].values():
+        for layer in (*data["rounded"].values(), *data["narrow"].values()):
             layer["codes"] = base64.b64encode(layer["codes"]).decode()
         path.write_text(json.dumps(data, indent=1, sort_keys=True, allow_nan=False))
 
@@ -64,8 +85,9 @@ class Quantization:
         for key in ("ranges", "wide"):
             data[key] = {name: Range(**ends) for name, ends in data[key].items()}
         data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
-        data["rounded"] = {
-            name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
-            for name, layer in data["rounded"].items()
-        }
+        for key in ("rounded", "narrow"):
+            data[key] = {
+                name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
+                for name, layer in data[key].items()
+            }
         return Quantization(**data)

@@ -59,17 +59,20 @@ class Factor:
 
 
 def compensated(
-    weight: NDArray[np.float64], scales: NDArray[np.float64], factor: Factor
+    weight: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    factor: Factor,
+    limit: int = INT8_MAX,
 ) -> NDArray[np.int8]:
     """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
 
-    ``factor`` is that of what the columns multiply. A weight at the limit of its output's codes
-    keeps that code, so that the codes tell the unit.
+    Codes lie within ``limit`` of 0. ``factor`` is that of what the columns multiply. A weight at
+    the limit of its output's codes keeps that code, so that the codes tell the unit.
     """
     real = np.take_along_axis(weight / scales[:, :, None], factor.order[:, None, :], axis=2)
     real = np.ascontiguousarray(real.swapaxes(1, 2))
-    lowest = np.where(real > INT8_MAX - 0.5, INT8_MAX, -INT8_MAX)
-    highest = np.where(real < -(INT8_MAX - 0.5), -INT8_MAX, INT8_MAX)
+    lowest = np.where(real > limit - 0.5, limit, -limit)
+    highest = np.where(real < -(limit - 0.5), -limit, limit)
     codes, errors = np.empty_like(real), np.empty_like(real)
     columns = real.shape[1]
     for start in range(0, columns, TOGETHER):

@@ -66,7 +66,7 @@ def sentence(row: Row) -> str | None:
 
 def costs(row: Row) -> tuple[tuple[str, ...], ...]:
     """The columns, then the layers that cost most, the worst first. No column is empty."""
-    worst = sorted(row.layers, key=lambda layer: (-(layer.error or 0.0), -layer.own_error))
+    worst = sorted(row.layers, key=lambda layer: (-(layer.error or 0.0), -(layer.own_error or 0.0)))
     lines = [_line(layer, row) for layer in worst[:SHOWN]]
     told = [i for i in range(len(COLUMNS)) if any(line[i] != NOTHING for line in lines)]
     return tuple(tuple(line[i] for i in told) for line in (COLUMNS, *lines))
@@ -78,7 +78,7 @@ def _line(layer: LayerCost, row: Row) -> tuple[str, ...]:
     return (
         layer.name,
         f"float: {kept}" if kept else "INT8",
-        f"{layer.own_error:.4f}",
+        NOTHING if layer.own_error is None else f"{layer.own_error:.4f}",
         NOTHING if layer.error is None else f"{layer.error:.4f}",
         f"{points_lost(layer.error or 0.0, row.metric or ''):.2f}" if known else NOTHING,
         *(NOTHING if ms is None else f"{ms:.3f}" for ms in (layer.fp32_ms, layer.int8_ms)),

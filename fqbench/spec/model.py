@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Task = Literal["classification", "detection"]
 Backend = Literal["onnxruntime", "paddle", "tensorrt"]
 Method = Literal["offline", "distillation"]
+Cpu = Literal["here", "any"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
 SCALE_FACTOR_INPUT = "scale_factor"
@@ -281,7 +282,8 @@ class ModelSpec(_Record):
     """A network with its weights, its input and output, its data, metric and margins.
 
     ``speed``: whether a layer runs in INT8 only where that is faster on this machine, or always,
-    as if it were: for a model that is deployed on another one.
+    as if it were: for a model that is deployed on another one. ``cpu``: which CPUs the INT8 model
+    is made for: this machine's, or any of x86, on none of which its 8-bit products saturate.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=64)]
@@ -297,6 +299,7 @@ class ModelSpec(_Record):
     distillation: Distillation = Distillation()
     margins: tuple[Margin, ...] = ()
     speed: Literal["measured", "assumed"] = "measured"
+    cpu: Cpu = "here"
     weights: Literal["trained", "synthetic"] = "trained"
     int8: Int8File | None = None
 

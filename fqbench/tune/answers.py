@@ -7,17 +7,16 @@ rounding changes there changes no detection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.machine import usable_cores
 from fqbench.quantize.observe import Feed
 from fqbench.tune.error import LOSS
+from fqbench.tune.judge import side_by_side
+from fqbench.tune.variants import Executable, execute
 from fqbench.vision.decode import Decoder, Detections
 from fqbench.vision.geometry import Boxes, Geometry
 
@@ -49,6 +48,7 @@ def disagreement(wanted: Sequence[Detections], found: Sequence[Detections]) -> f
 class AnswersJudge:
     """Tells the error of a quantized detector: that of its detections against FP32's on images."""
 
+    names: tuple[str, ...]
     images: tuple[Image, ...]
     decode: Decoder
     reference: tuple[Detections, ...]
@@ -56,37 +56,34 @@ class AnswersJudge:
     @staticmethod
     def of(model: onnx.ModelProto, images: Sequence[Image], decode: Decoder) -> AnswersJudge | None:
         """A judge of graphs that quantize ``model``; None where it detects nothing to tell by."""
-        judge = AnswersJudge(tuple(images), decode, ())
-        reference = tuple(judge.answers(model, len(images)))
+        names = tuple(value.name for value in model.graph.output)
+        judge = AnswersJudge(names, tuple(images), decode, ())
+        fp32 = execute(model, names, fuse_pairs=False)
+        reference = tuple(judge.answers(fp32, len(images)))
         if not any(len(detections.scores) for detections in reference):
             return None
-        return AnswersJudge(judge.images, decode, reference)
+        return AnswersJudge(names, judge.images, decode, reference)
 
-    def error(self, model: onnx.ModelProto, images: int | None = None) -> float:
-        """The relative squared error of raw outputs that costs as much as what ``model`` changes.
+    def error(self, executable: Executable, images: int | None = None) -> float:
+        """The relative squared error of raw outputs that costs as much as what is changed here.
 
         Scores and boxes move both ways, so mAP falls by the square of the disagreement only: of
         YOLOX-nano disagreements of 0.14, 0.42 and 0.89 cost 0.03, 0.27 and 0.75 of the mAP.
         """
         count = len(self.images) if images is None else min(images, len(self.images))
-        found = self.answers(model, count)
+        found = self.answers(executable, count)
         return disagreement(self.reference[:count], found) ** 2 / LOSS
 
-    def answers(self, model: onnx.ModelProto, images: int) -> list[Detections]:
-        """The detections of ``model`` in the first ``images``."""
-        session = open_session(model.SerializeToString(), session_options(threads=1))
-        inputs = [value.name for value in session.get_inputs()]
+    def answers(self, executable: Executable, images: int) -> list[Detections]:
+        """The detections of ``executable`` in the first ``images``."""
 
         def answer(image: Image) -> Detections:
             feed, geometry = image
-            outputs = session.run(None, dict(zip(inputs, feed, strict=True)))
-            found = self.decode(outputs, geometry)
+            found = self.decode(list(executable.run(feed)), geometry)
             assert isinstance(found, Detections)
             return found
 
-        # Images side by side: threads that share one small image wait for each other.
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            return list(pool.map(answer, self.images[:images]))
+        return side_by_side(executable, answer, self.images[:images])
 
 
 def _overlaps(one: Boxes, other: Boxes) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
-"""``Choice``: which layers of one model stay in float on one backend, and why."""
+"""``Choice``: how one model is lowered for one backend, and why."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from fqbench.quantize.record import Quantization
@@ -12,18 +12,21 @@ from fqbench.quantize.record import Quantization
 ACCURACY = "rounding it costs too much accuracy"
 SPEED = "float is faster here"
 
+SEVEN_BITS, UNSIGNED, EIGHT_BITS = "7-bit weights", "uint8 weights", "8-bit weights"
+"""Forms of weights: int8 codes of seven bits, uint8 codes, int8 codes."""
+
 
 @dataclass(frozen=True)
 class LayerCost:
     """One layer: what rounding it costs, and how long its kernel takes.
 
     ``own_error``: relative squared error of its result when it is given FP32's input. ``error``:
-    what the judge tells of the model when it alone is quantized. Times in milliseconds. None where
-    it was not measured.
+    what the judge finds for the model when it alone is quantized. Times in milliseconds. None
+    where it was not measured.
     """
 
     name: str
-    own_error: float
+    own_error: float | None
     error: float | None
     fp32_ms: float | None
     int8_ms: float | None
@@ -35,6 +38,9 @@ class Choice:
 
     ``float_silu``: whether SiLU is computed in float between integers. ``wide``: tensors that take
     the record's wide range. ``forms``: milliseconds of each form of the graph that was timed.
+    ``narrow``: layers with weights of seven bits, and what their codes are multiples of;
+    ``unsigned``: layers with uint8 weights. ``weights``: the error with each form of weights that
+    was tried. ``slowdown``: the time of an inference as a part of FP32's, None if it was not timed.
     """
 
     float_layers: Mapping[str, str]
@@ -44,6 +50,10 @@ class Choice:
     error: float
     layers: tuple[LayerCost, ...]
     forms: Mapping[str, float]
+    narrow: Mapping[str, int] = field(default_factory=dict)
+    unsigned: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    slowdown: float | None = None
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -51,12 +61,14 @@ class Choice:
 
     def applied(self, quantization: Quantization) -> Quantization:
         """The record as this backend lowers it."""
-        return replace(quantization.widened(self.wide), float_layers=self.float_layers)
+        chosen = quantization.widened(self.wide).narrowed(self.narrow)
+        return replace(chosen, float_layers=self.float_layers)
 
     @staticmethod
     def read(path: Path) -> Choice:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
         data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
-        data["wide"] = tuple(data["wide"])
+        for key in ("wide", "unsigned"):
+            data[key] = tuple(data[key])
         return Choice(**data)

@@ -1,42 +1,51 @@
-"""Which layers one backend runs in float: what they would cost, what they would earn."""
+"""How one backend runs a quantized model: what it costs in accuracy, what it earns in time.
+
+1. Weights that saturate on the CPUs it is made for get another form.
+2. Where rounding costs more than the margin, the layers that cost most stay in float.
+3. Ranges that cut off less are tried, in parts of the graph.
+4. Whole forms of the graph are timed beside FP32; the fastest stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import onnx
 
-from fqbench.lower import tensorrt
-from fqbench.lower.onnxruntime import lower
 from fqbench.lower.pairs import affine_codes, int8_codes, symmetric_codes
-from fqbench.lower.symmetric import symmetric
 from fqbench.lower.tensorrt_plan import unsuited
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
-from fqbench.tune import paddle_speed
-from fqbench.tune.choice import ACCURACY, SPEED, Choice, LayerCost
-from fqbench.tune.error import raw_outputs
-from fqbench.tune.local import local_errors
-from fqbench.tune.search import (
-    Judge,
-    OnStep,
-    OutputsJudge,
-    Remembering,
-    Variant,
-    fewest,
-    needed,
-    sensitivities,
-    widest,
+from fqbench.tune.choice import (
+    ACCURACY,
+    EIGHT_BITS,
+    SEVEN_BITS,
+    SPEED,
+    UNSIGNED,
+    Choice,
+    LayerCost,
 )
-from fqbench.tune.speed import latencies, layer_times
+from fqbench.tune.error import raw_outputs
+from fqbench.tune.judge import Judge, OutputsJudge
+from fqbench.tune.local import local_errors
+from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
+from fqbench.tune.setting import Setting
+from fqbench.tune.speed import layer_times, medians
+from fqbench.tune.variants import FP32, Executable, Variants, execute, variants
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
-TRIED = 16
+TRIED = 12
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
+APART = 4
+"""Images that each layer is tried alone on, and that saturating sums are counted on."""
+CHEAP = 0.25
+"""Where rounding costs less than this part of what it may, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
 CODES = {"onnxruntime": affine_codes, "paddle": symmetric_codes, "tensorrt": int8_codes}
@@ -44,16 +53,24 @@ CODES = {"onnxruntime": affine_codes, "paddle": symmetric_codes, "tensorrt": int
 GAIN = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
+Times = Mapping[str, float]
+
 
 @dataclass(frozen=True)
 class Wish:
-    """``limit``: largest relative squared error of the raw outputs, None for any.
+    """What the model is made for.
 
-    ``threads`` are those of the runtime whose speed counts; None: speed does not.
+    ``limit``: largest relative squared error of the raw outputs, None for any. ``threads``: of
+    the runtime when it is timed; None: it is not. ``fastest``: whether the speed here decides.
+    ``saturates``: whether 8-bit products may saturate where the model will run; ``here``: whether
+    that is this machine only.
     """
 
     limit: float | None
     threads: int | None
+    fastest: bool = True
+    saturates: bool = False
+    here: bool = True
 
 
 def choose(
@@ -65,128 +82,242 @@ def choose(
     on_step: OnStep,
     judge: Judge | None = None,
 ) -> Choice:
-    """Decide for ``backend`` which layers of the quantized ``model`` stay in float.
+    """Decide how ``backend`` runs the quantized ``model``.
 
-    ``judge``: tells errors; None for one by the raw outputs of ``model``.
+    ``judge`` finds errors; None for one by the raw outputs of ``model``.
     """
-    graph = Graph(model)
-    fixed = {**(unsuited(graph) if backend == "tensorrt" else {}), **quantization.float_layers}
-    integers = backend == "onnxruntime"
-    forms: dict[str, float] = {}
-    float_silu = integers and any(map(graph.is_silu, model.graph.node))
-    if float_silu and wish.threads is not None:
-        forms = _silu_forms(model, quantization, feeds[0], wish.threads)
-        float_silu = forms[IN_FLOAT] <= forms[IN_INTEGERS]
-    judge = Remembering(judge or OutputsJudge.of(model, raw_outputs(graph), feeds))
-    form = partial(variant_of, backend, model, float_silu=float_silu)
-    layers = [node.name for node in graph.layers() if node.name not in fixed]
-    own = local_errors(
-        model,
-        quantization,
-        layers,
-        feeds[:LOCAL_IMAGES],
-        CODES[backend],
-        results=integers,
-    )
-    variant = form(quantization)
-    times: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    if integers and wish.threads is not None:
-        times = (
-            layer_times(model, graph, feeds[0], wish.threads),
-            layer_times(variant(()), graph, feeds[0], wish.threads),
+    by: Judge = judge or OutputsJudge.of(model, raw_outputs(Graph(model)), feeds)
+    with TemporaryDirectory() as scratch:
+        made = variants(backend, model, quantization, Path(scratch))
+        search = _Search(backend, model, quantization, feeds, wish, on_step, _Errors(made, by))
+        return search.choice()
+
+
+class _Errors:
+    """Errors of settings by a judge, each found once."""
+
+    def __init__(self, made: Variants, judge: Judge) -> None:
+        self.variants, self._judge = made, judge
+        self._known: dict[tuple[Setting, int | None], float] = {}
+
+    def of(self, setting: Setting, images: int | None = None) -> float:
+        """Of the model in ``setting`` on the first ``images``, as the runtime runs it."""
+        if (setting, images) not in self._known:
+            executable = self.variants.executable(setting, self._judge.names)
+            self._known[setting, images] = self._judge.error(executable, images)
+        return self._known[setting, images]
+
+    def emulated(self, setting: Setting) -> float:
+        """Of the model in ``setting``, on a CPU whose kernels do not saturate."""
+        graph = self.variants.emulated(setting)
+        executable: Executable = execute(graph, self._judge.names, fuse_pairs=False)
+        return self._judge.error(executable)
+
+
+@dataclass
+class _Search:
+    """The phases, each of which decides a part of ``setting``."""
+
+    backend: str
+    model: onnx.ModelProto
+    record: Quantization
+    feeds: Sequence[Feed]
+    wish: Wish
+    on_step: OnStep
+    errors: _Errors
+    forms: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    own: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    times: tuple[Times, Times] = ({}, {})
+    slowdown: float | None = None
+
+    def __post_init__(self) -> None:
+        self.graph = Graph(self.model)
+        unfit = unsuited(self.graph) if self.backend == "tensorrt" else {}
+        self.fixed = {**unfit, **self.record.float_layers}
+        self.layers = [n.name for n in self.graph.layers() if n.name not in self.fixed]
+        self.setting = Setting(float_layers=frozenset(self.fixed))
+
+    def choice(self) -> Choice:
+        """The outcome of all phases."""
+        self._choose_silu()
+        self._choose_weights()
+        before, dear = self._choose_layers()
+        self._choose_ranges(dear)
+        kept = {**self.fixed, **dict.fromkeys(dear, ACCURACY)}
+        if dear and self.wish.limit is not None:
+            left = needed(self._with_float, dear, self.wish.limit)
+            kept = {**self.fixed, **dict.fromkeys(left, ACCURACY)}
+        self.setting = replace(self.setting, float_layers=frozenset(kept))
+        kept |= dict.fromkeys(self._choose_form(), SPEED)
+        self.setting = replace(self.setting, float_layers=frozenset(kept))
+        steps = self.errors.variants.steps
+        narrow = sorted(self.setting.narrow - self.setting.float_layers)
+        return Choice(
+            float_layers=kept,
+            float_silu=self.setting.float_silu,
+            wide=tuple(name for name in self._ranged() if name in self.setting.wide),
+            error_all_int8=before,
+            error=self.errors.of(self.setting),
+            layers=tuple(map(self._cost, self.layers)),
+            forms=self.forms,
+            narrow={} if self.setting.unsigned else {name: steps[name] for name in narrow},
+            unsigned=tuple(narrow) if self.setting.unsigned else (),
+            weights=self.weights,
+            slowdown=self.slowdown,
         )
-    costs: dict[str, float] = {}
-    chosen: tuple[str, ...] = ()
-    if wish.limit is not None and judge.error(variant(())) > wish.limit:
-        order = sorted(layers, key=lambda name: -own[name])
-        costs = sensitivities(variant, layers, order[:TRIED], judge, on_step)
-        worst = sorted(costs, key=lambda name: -costs[name] / _earned(name, times))
-        chosen, _ = fewest(variant, [*worst, *order[TRIED:]], judge, wish.limit)
-    # Only now: beside the errors of layers that stay in float, ranges tell nothing.
-    wide = widest(
-        judge,
-        lambda tensors: form(quantization.widened(tensors))(chosen),
-        _with_two_ranges(graph, quantization),
-    )
-    variant = form(quantization.widened(wide))
-    if chosen and wish.limit is not None:
-        chosen = needed(variant, chosen, judge, wish.limit)
-    kept = {**fixed, **dict.fromkeys(chosen, ACCURACY)}
-    before, after = judge.error(variant(())), judge.error(variant(kept))
-    tried = {text: {*kept, *more} for text, more in _forms(graph, times).items()}
-    if wish.threads is not None and len(tried) > 1:
-        widened = quantization.widened(wide)
-        timed = _timed(backend, model, widened, variant, tried, feeds[0], wish.threads)
-        forms.update(timed)
-        faster = tried[_fastest(timed)] - kept.keys()
-        if faster:
-            kept.update(dict.fromkeys(faster, SPEED))
-            after = judge.error(variant(kept))
-    found = tuple(
-        LayerCost(name, own[name], costs.get(name), times[0].get(name), times[1].get(name))
-        for name in layers
-    )
-    return Choice(kept, float_silu, wide, before, after, found, forms)
+
+    def _choose_silu(self) -> None:
+        """SiLU in float between integers, where that is as fast, or speed is not known."""
+        if self.backend != "onnxruntime" or not any(map(self.graph.is_silu, self.model.graph.node)):
+            return
+        self.setting = replace(self.setting, float_silu=True)
+        if self.wish.fastest and self.wish.threads is not None:
+            integers = replace(self.setting, float_silu=False)
+            timed = self._timed({IN_INTEGERS: integers, IN_FLOAT: self.setting})
+            self.forms.update({text: timed[text] for text in (IN_INTEGERS, IN_FLOAT)})
+            self.setting = min(
+                (self.setting, integers),
+                key=lambda s: timed[IN_FLOAT if s.float_silu else IN_INTEGERS],
+            )
+
+    def _choose_weights(self) -> None:
+        """Weights of seven bits where eight would saturate; of those sets the better one.
+
+        Sums that saturate on no calibration image may on another, so fewer layers must be clearly
+        better.
+        """
+        made = self.errors.variants
+        seen = self.feeds[:APART] if self.wish.here else ()
+        if not self.wish.saturates:
+            return
+        if self.wish.here:
+            self.weights[EIGHT_BITS] = self.errors.of(self.setting)
+        else:
+            self.weights[EIGHT_BITS] = self.errors.emulated(self.setting)
+        chosen, *others = (
+            replace(self.setting, narrow=layers) for layers in made.unsafe(self.setting, seen)
+        )
+        for other in others:
+            if self.errors.of(other) < CLEARLY * self.errors.of(chosen):
+                chosen = other
+        self.setting = chosen
+        self.weights[SEVEN_BITS] = self.errors.of(chosen)
+        limit = self.wish.limit
+        if self.backend == "onnxruntime" and limit is not None and self.weights[SEVEN_BITS] > limit:
+            unsigned = replace(chosen, unsigned=True)
+            self.weights[UNSIGNED] = self.errors.of(unsigned)
+            if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
+                self.setting = unsigned
+
+    def _pays(self, unsigned: Setting) -> bool:
+        """Whether slower kernels for all layers beat FP32, with which some would have to run."""
+        if not self.wish.fastest or self.wish.threads is None:
+            return True
+        timed = self._timed({UNSIGNED: unsigned})
+        self.forms[UNSIGNED] = timed[UNSIGNED]
+        return timed[UNSIGNED] <= GAIN * timed[FP32]
+
+    def _choose_layers(self) -> tuple[float, tuple[str, ...]]:
+        """The error of all INT8, and the fewest layers in float that keep to the limit."""
+        before, limit = self.errors.of(self.setting), self.wish.limit
+        if limit is None or before <= limit:
+            return before, ()
+        self._time_layers()
+        self.own = local_errors(
+            self.model,
+            self.setting.applied(self.record, self.errors.variants.steps),
+            self.layers,
+            self.feeds[:LOCAL_IMAGES],
+            CODES[self.backend],
+            results=self.backend == "onnxruntime",
+        )
+        order = sorted(self.layers, key=lambda name: -self.own[name])
+        self.costs = sensitivities(
+            lambda names: self._with_float(names, APART), self.layers, order[:TRIED], self.on_step
+        )
+        worst = sorted(self.costs, key=lambda name: -self.costs[name] / self._earned(name))
+        dear, _ = fewest(self._with_float, [*worst, *order[TRIED:]], limit)
+        self.setting = replace(self.setting, float_layers=frozenset({*self.fixed, *dear}))
+        return before, dear
+
+    def _with_float(self, layers: Collection[str], images: int | None = None) -> float:
+        """The error with ``layers`` in float beside those that are in any case."""
+        kept = frozenset({*self.fixed, *layers})
+        return self.errors.of(replace(self.setting, float_layers=kept), images)
+
+    def _choose_ranges(self, dear: Sequence[str]) -> None:
+        """Only now: beside the errors of layers that stay in float, ranges show nothing."""
+        limit = self.wish.limit
+        if limit is not None and self.errors.of(self.setting) <= CHEAP * limit:
+            return
+        wide = widest(
+            lambda tensors: self.errors.of(replace(self.setting, wide=frozenset(tensors))),
+            self._ranged(),
+        )
+        self.setting = replace(self.setting, wide=frozenset(wide))
+
+    def _ranged(self) -> list[str]:
+        """The tensors, in the graph's order, whose wide range is another one."""
+        written = [name for node in self.model.graph.node for name in node.output]
+        ranges, wide = self.record.ranges, self.record.wide
+        return [
+            name
+            for name in (*self.graph.inputs, *written)
+            if name in ranges and name in wide and wide[name] != ranges[name]
+        ]
+
+    def _choose_form(self) -> frozenset[str]:
+        """Further layers in float by which the whole is faster; and how it compares with FP32."""
+        if self.wish.threads is None:
+            return frozenset()
+        settings = {AS_QUANTIZED: self.setting}
+        if self.wish.fastest:
+            self._time_layers()
+            settings = {
+                text: replace(self.setting, float_layers=self.setting.float_layers | more)
+                for text, more in forms(self.graph, self.times).items()
+            }
+        timed = self._timed(settings)
+        self.forms.update(timed)
+        best = fastest({text: timed[text] for text in settings})
+        self.slowdown = timed[best] / timed[FP32]
+        return settings[best].float_layers - self.setting.float_layers
+
+    def _time_layers(self) -> None:
+        """What each layer's kernel takes in FP32 and in INT8, once, where the runtime says it."""
+        threads = self.wish.threads if self.wish.fastest else None
+        if self.backend == "onnxruntime" and threads is not None and self.times == ({}, {}):
+            lowered = self.errors.variants.emulated(self.setting)
+            self.times = (
+                layer_times(self.model, self.graph, self.feeds[0], threads),
+                layer_times(lowered, self.graph, self.feeds[0], threads),
+            )
+
+    def _timed(self, settings: Mapping[str, Setting]) -> dict[str, float]:
+        """Milliseconds in each of ``settings`` and in FP32, timed in turns."""
+        assert self.wish.threads is not None
+        calls = self.errors.variants.calls(settings, self.feeds[0], self.wish.threads)
+        return medians(calls, self.wish.threads)
+
+    def _earned(self, layer: str) -> float:
+        """Milliseconds that INT8 saves in ``layer``; a microsecond at least.
+
+        Where it is unknown, what it saves in the median layer; 1 where it is unknown of all.
+        """
+        fp32, int8 = self.times
+        saved = {name: max(fp32[name] - int8[name], 0.001) for name in fp32.keys() & int8.keys()}
+        known = sorted(saved.values())
+        return saved.get(layer, known[len(known) // 2] if known else 1.0)
+
+    def _cost(self, name: str) -> LayerCost:
+        fp32, int8 = self.times
+        found: Any = (self.own.get(name), self.costs.get(name), fp32.get(name), int8.get(name))
+        return LayerCost(name, *found)
 
 
-def _with_two_ranges(graph: Graph, quantization: Quantization) -> list[str]:
-    """The tensors, in the graph's order, whose wide range is another one."""
-    written = [name for node in graph.model.graph.node for name in node.output]
-    ranges, wide = quantization.ranges, quantization.wide
-    return [
-        name
-        for name in (*graph.inputs, *written)
-        if name in ranges and name in wide and wide[name] != ranges[name]
-    ]
-
-
-def _earned(layer: str, times: tuple[Mapping[str, float], Mapping[str, float]]) -> float:
-    """Milliseconds that INT8 saves in ``layer``; a microsecond at least, 1 where it is unknown."""
-    fp32, int8 = times
-    if layer not in fp32 or layer not in int8:
-        return 1.0
-    return max(fp32[layer] - int8[layer], 0.001)
-
-
-def keeping(quantization: Quantization, layers: Collection[str]) -> Quantization:
-    """The record with ``layers`` in float, too."""
-    kept = {**quantization.float_layers, **dict.fromkeys(layers, "")}
-    return replace(quantization, float_layers=kept)
-
-
-def _silu_forms(
-    model: onnx.ModelProto, quantization: Quantization, feed: Feed, threads: int
-) -> dict[str, float]:
-    """Milliseconds of the graph with its SiLUs in integers, and with them in float."""
-    forms = {IN_INTEGERS: False, IN_FLOAT: True}
-    return latencies(
-        {text: lower(model, quantization, float_silu=form) for text, form in forms.items()},
-        feed,
-        threads,
-    )
-
-
-def variant_of(
-    backend: str, model: onnx.ModelProto, quantization: Quantization, float_silu: bool
-) -> Variant:
-    """Graphs that round as ``backend`` does, with more layers in float than the record's."""
-
-    def of_onnxruntime(layers: Collection[str]) -> onnx.ModelProto:
-        return lower(model, keeping(quantization, layers), float_silu=float_silu)
-
-    def of_paddle(layers: Collection[str]) -> onnx.ModelProto:
-        return symmetric(model, keeping(quantization, layers))
-
-    def of_tensorrt(layers: Collection[str]) -> onnx.ModelProto:
-        return tensorrt.lower(model, keeping(quantization, layers))
-
-    forms = {"onnxruntime": of_onnxruntime, "paddle": of_paddle, "tensorrt": of_tensorrt}
-    return forms[backend]
-
-
-def _forms(
-    graph: Graph, times: tuple[Mapping[str, float], Mapping[str, float]]
-) -> dict[str, frozenset[str]]:
+def forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]:
     """Forms that may be the fastest: further layers in float, by what is said of them.
 
     ``times`` of layers in FP32 and in INT8, as far as they are known.
@@ -200,27 +331,14 @@ def _forms(
         "layers with slower integer kernels in float": slower,
         "both of these in float": depthwise | slower if slower else slower,
     }
-    return {text: more for text, more in tried.items() if more or text == AS_QUANTIZED}
+    # Forms of the same layers are one.
+    distinct: dict[frozenset[str], str] = {}
+    for text, more in tried.items():
+        distinct.setdefault(more, text)
+    return {text: more for more, text in distinct.items() if more or text == AS_QUANTIZED}
 
 
-def _timed(
-    backend: str,
-    model: onnx.ModelProto,
-    quantization: Quantization,
-    variant: Variant,
-    tried: Mapping[str, Collection[str]],
-    feed: Feed,
-    threads: int,
-) -> dict[str, float]:
-    """Milliseconds of each form on ``backend``; ``tried``: its layers in float."""
-    if backend == "onnxruntime":
-        graphs = {text: variant(kept) for text, kept in tried.items()}
-        return latencies(graphs, feed, threads)
-    records = {text: keeping(quantization, kept) for text, kept in tried.items()}
-    return paddle_speed.latencies(model, records, feed, threads)
-
-
-def _fastest(forms: Mapping[str, float]) -> str:
+def fastest(milliseconds: Mapping[str, float]) -> str:
     """The form that takes the least time; that without further layers unless it is beaten."""
-    best = min(forms, key=lambda text: forms[text])
-    return best if forms[best] <= GAIN * forms[AS_QUANTIZED] else AS_QUANTIZED
+    best = min(milliseconds, key=lambda text: milliseconds[text])
+    return best if milliseconds[best] <= GAIN * milliseconds[AS_QUANTIZED] else AS_QUANTIZED

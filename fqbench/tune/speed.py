@@ -14,13 +14,13 @@ from typing import Any
 import onnx
 
 from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.latency import Call, Effort, time_interleaved
 from fqbench.measure.pinning import pinned
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 
 RUNS = 10
-EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, longest=2.0)
+EFFORT = Effort(warm_up=0.05, settling=0.3, block=0.02, rounds=15, fewest=6, longest=0.6)
 """Enough to tell 2 % from noise; far less than what a reported latency takes."""
 
 KERNEL = re.compile(r"(?:_token_\d+)?_kernel_time$")
@@ -56,23 +56,14 @@ def layer_times(
     return {name: median(found) for name, found in times.items()}
 
 
-def latencies(models: Mapping[str, onnx.ModelProto], feed: Feed, threads: int) -> dict[str, float]:
-    """Median milliseconds of each of ``models``, timed in turns."""
-    sessions = {
-        name: open_session(model.SerializeToString(), session_options(threads))
-        for name, model in models.items()
-    }
-    calls = {name: _call(session, _given(session, feed)) for name, session in sessions.items()}
+def medians(calls: Mapping[str, Call], threads: int) -> dict[str, float]:
+    """Median milliseconds of each of ``calls``, timed in turns on ``threads`` cores."""
     with pinned(threads):
         timing = time_interleaved(calls, EFFORT)
     return {
         name: 1000 * median(time for block in blocks for time in block)
         for name, blocks in timing.blocks.items()
     }
-
-
-def _call(session: Any, given: Mapping[str, Any]) -> Any:
-    return lambda: session.run(None, given)
 
 
 def _given(session: Any, feed: Feed) -> dict[str, Any]:

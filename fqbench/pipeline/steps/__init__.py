@@ -14,6 +14,8 @@ from fqbench.pipeline.steps.lowering import (
     lower_tensorrt,
 )
 from fqbench.pipeline.steps.quantizing import calibrate, choose, distill
+from fqbench.pipeline.steps.saturating import saturation
+from fqbench.saturation.probe import probe
 
 __all__ = [
     "agree",
@@ -30,5 +32,7 @@ __all__ = [
     "lower_tensorrt",
     "paddle_program",
     "predict",
+    "probe",
+    "saturation",
     "zoo_model",
 ]

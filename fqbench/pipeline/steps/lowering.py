@@ -21,7 +21,9 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
 
     folder = Path(arguments["folder"])
     model, quantization, choice = _quantized(arguments)
-    lowered = lower(model, quantization, float_silu=choice.float_silu)
+    lowered = lower(
+        model, quantization, float_silu=choice.float_silu, unsigned=frozenset(choice.unsigned)
+    )
     onnx.save(lowered, str(folder / "model.onnx"))
     _write_plan(folder, *layer_counts(lowered))
 

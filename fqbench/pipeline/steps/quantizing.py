@@ -11,6 +11,9 @@ from fqbench.isolate import Report
 from fqbench.pipeline.steps.common import Arguments, read_feeds, read_placed, timed, write_seconds
 from fqbench.spec import Preprocess
 
+WISH = ("limit", "threads", "fastest", "saturates", "here")
+"""What a choice is made for; see ``fqbench.tune.choose.Wish``."""
+
 
 @timed
 def calibrate(arguments: Arguments, report: Report) -> None:
@@ -39,7 +42,7 @@ def choose(arguments: Arguments, report: Report) -> None:
     folder = Path(arguments["quantization"])
     model = onnx.load(str(folder / "model.onnx"))
     record = Quantization.read(folder / "quantization.json")
-    wish = Wish(arguments["limit"], arguments["threads"])
+    wish = Wish(**{key: arguments[key] for key in WISH})
     images = [read_placed(arguments, Path(path)) for path in arguments["images"]]
     feeds = [feed for feed, _ in images]
     teacher = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
@@ -96,7 +99,7 @@ def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
     from fqbench.spec import PPYoloe, YoloV5, YoloX
     from fqbench.tune.answers import SCORE, AnswersJudge
     from fqbench.tune.error import raw_outputs
-    from fqbench.tune.search import OutputsJudge
+    from fqbench.tune.judge import OutputsJudge
     from fqbench.vision.decode import decoder
 
     kind = _decode(arguments)

@@ -1,0 +1,46 @@
+"""Which layers of a file saturate on images, were its kernels those of a CPU without VNNI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import onnx
+
+from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.machine import usable_cores
+from fqbench.quantize.observe import Feed
+from fqbench.saturation.layers import integer_layers
+from fqbench.saturation.pairs import count_saturated
+
+
+def saturated_sums(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Mapping[str, int]:
+    """Sums of two products that saturate, by the layer, over the places of images looked at.
+
+    Every layer that multiplies uint8 by int8 is there. What layers read is computed without
+    saturation, so that one layer's does not hide another's.
+    """
+    layers = integer_layers(model)
+    counts = dict.fromkeys((layer.name for layer in layers), 0)
+    exposed = [layer for layer in layers if layer.may_saturate]
+    if not exposed:
+        return counts
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    known = {value.name for value in (*model.graph.input, *model.graph.output)}
+    for name in dict.fromkeys(layer.codes for layer in exposed):
+        if name not in known:
+            watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    session = open_session(
+        watched.SerializeToString(), session_options(usable_cores(), exact=True, fuse_pairs=False)
+    )
+    names = [value.name for value in session.get_inputs()]
+    wanted = list(dict.fromkeys(layer.codes for layer in exposed if layer.codes not in names))
+    for feed in feeds:
+        given = dict(zip(names, feed, strict=True))
+        values = given | dict(zip(wanted, session.run(wanted, given), strict=True))
+        for layer in exposed:
+            read = layer.read(np.asarray(values[layer.codes]))
+            for group, weight in zip(read, layer.weight, strict=True):
+                counts[layer.name] += count_saturated(group, weight)
+    return counts

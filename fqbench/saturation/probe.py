@@ -1,0 +1,114 @@
+"""What the runtimes' integer kernels compute here, found out by running a small layer.
+
+Its activations and weights are as large as they can be, so that every sum of two products
+saturates where kernels add these in 16 bits. Flags of the CPU do not tell: which kernel runs is
+the runtime's choice.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from fqbench.isolate import Report
+
+CHANNELS, SIDE = 16, 4
+INTACT = 0.9
+"""Of a saturated layer half is left; rounding changes less than a percent."""
+
+
+def probe(arguments: dict[str, Any], report: Report) -> None:
+    """Write ``kernels.json`` into ``folder``: whether 8-bit products of ``backend`` saturate."""
+    with tempfile.TemporaryDirectory() as scratch:
+        share = _SHARES[arguments["backend"]](Path(scratch))
+    found = {"saturates": share < INTACT, "share": share}
+    Path(arguments["folder"], "kernels.json").write_text(json.dumps(found))
+
+
+def _of_onnxruntime(folder: Path) -> float:
+    from fqbench.backends.onnxruntime import MODEL, OnnxRuntime
+    from fqbench.lower.onnxruntime import lower
+
+    model, record = _bright()
+    onnx.save(lower(model, record), str(folder / MODEL))
+    runner = OnnxRuntime().prepare(folder, device="cpu", precision="int8", threads=1)
+    return _share(runner.run([_image()])[0])
+
+
+def _of_paddle(folder: Path) -> float:
+    from fqbench.backends.paddle import PaddleInference
+    from fqbench.convert.paddle_program import onnx_to_paddle
+    from fqbench.lower.paddle import write
+    from fqbench.lower.paddle_layers import layers
+
+    model, record = _bright()
+    source, lowered = folder / "source.onnx", folder / "lowered"
+    onnx.save(model, str(source))
+    lowered.mkdir()
+    onnx_to_paddle(source, folder)
+    write(folder, layers(model, record), lowered)
+    runner = PaddleInference().prepare(lowered, device="cpu", precision="int8", threads=1)
+    return _share(runner.run([_image()])[0])
+
+
+_SHARES = {"onnxruntime": _of_onnxruntime, "paddle": _of_paddle}
+
+
+def _image() -> Any:
+    return np.ones((1, CHANNELS, SIDE, SIDE), np.float32)
+
+
+def _share(found: Any) -> float:
+    """The part of the right result that was computed; every value is ``CHANNELS``."""
+    return float(np.mean(found)) / CHANNELS
+
+
+def _bright() -> tuple[onnx.ModelProto, Any]:
+    """Three layers, and their quantization: the second adds up ``CHANNELS`` ones."""
+    from fqbench.quantize.calibrate import calibrate
+
+    identity = np.eye(CHANNELS, dtype=np.float32)[:, :, None, None]
+    nodes = [
+        *_layer("first", "x", "a", identity),
+        *_layer("sum", "a", "b", np.ones_like(identity)),
+        *_layer("last", "b", "y", identity),
+    ]
+    shape = [1, CHANNELS, SIDE, SIDE]
+    graph = helper.make_graph(
+        [node for node, _ in nodes],
+        "bright",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [weight for _, weight in nodes if weight is not None],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    model = onnx.shape_inference.infer_shapes(model)
+    return model, calibrate(model, [[_image()]], "abs_max")
+
+
+def _layer(
+    name: str, source: str, target: str, weight: Any
+) -> Iterator[tuple[onnx.NodeProto, onnx.TensorProto | None]]:
+    """A convolution of 1 x 1 and a Relu, which makes what the next one reads unsigned."""
+    yield (
+        helper.make_node(
+            "Conv",
+            [source, f"{name}_weight"],
+            [f"{name}_sum"],
+            name,
+            kernel_shape=[1, 1],
+            pads=[0, 0, 0, 0],
+            strides=[1, 1],
+            dilations=[1, 1],
+            group=1,
+        ),
+        numpy_helper.from_array(weight, f"{name}_weight"),
+    )
+    yield helper.make_node("Relu", [f"{name}_sum"], [target], f"{name}_relu"), None
