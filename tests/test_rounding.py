@@ -91,7 +91,7 @@ def test_what_a_convolution_reads_is_what_it_multiplies(groups, attributes):
     random = np.random.default_rng(0)
     rows, columns = (random.integers(size, size=300) for size in reading.places)
     weight = graph.weight(layer).reshape(groups, 8 // groups, -1)
-    result = np.einsum("gok,gpk->gop", weight, read).reshape(8, -1)
+    result = np.einsum("gok,gkp->gop", weight, read).reshape(8, -1)
     wanted = Watched(model).run([image])["conv0"][0][:, rows, columns]
     bias = graph.bias(layer)[:, None]
     np.testing.assert_allclose(result + bias, wanted, atol=1e-4)
@@ -104,7 +104,7 @@ def test_wide_layers_are_read_in_parts(monkeypatch):
     reading = Reading.of(Graph(model), Graph(model).layers()[0])
     assert (reading.parts, reading.columns) == (4, 18)
     moments = Moments(reading)
-    moments.add(net.image(), np.random.default_rng(0))
+    moments.add(net.image())
     assert moments.mean.shape == (4, 18)
     weight = Graph(model).weight(Graph(model).layers()[0])
     amax = np.abs(weight).reshape(6, -1).max(axis=1)

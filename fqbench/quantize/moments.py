@@ -15,6 +15,9 @@ FEWEST_PLACES, MOST_PLACES = 16, 128
 """Places of one image that the moments of a layer are taken over: more for more columns, which
 take more to be told apart."""
 
+TOGETHER = 1024
+"""Places whose products are computed at once."""
+
 COLUMNS = 1152
 """Weights of one output channel whose products are kept: of a wider layer, those of neighbouring
 input channels only. Time and memory grow with their square."""
@@ -76,46 +79,65 @@ class Reading:
         self, values: NDArray[np.float32], count: int, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """What is read of ``values`` [1, channels, h, w] at ``count`` places by chance
-        [groups * parts, count, columns]."""
+        [groups * parts, columns, count]."""
         rows, columns = (random.integers(size, size=count) for size in self.places)
         image = values.T[:, :, None] if values.ndim == 2 else values[0]
-        y, inside_y = self._along(0, rows, image.shape[1])
-        x, inside_x = self._along(1, columns, image.shape[2])
-        read = image[:, y[:, :, None], x[:, None, :]]
-        read = read * (inside_y[:, :, None] & inside_x[:, None, :])
-        by_place = read.reshape(self.groups * self.parts, -1, *read.shape[1:]).swapaxes(1, 2)
-        return np.ascontiguousarray(by_place).reshape(self.groups * self.parts, count, -1)
+        _, height, width = image.shape
+        y, inside_y = self._along(0, rows, height)
+        x, inside_x = self._along(1, columns, width)
+        taps = (y[:, None, :] * width + x[None, :, :]).ravel()
+        read = np.take(image.reshape(len(image), -1), taps, axis=1)
+        inside = (inside_y[:, None, :] & inside_x[None, :, :]).ravel()
+        if not inside.all():
+            read[:, ~inside] = 0.0
+        return read.reshape(self.groups * self.parts, -1, count)
 
     def _along(
         self, axis: int, starts: NDArray[np.int64], size: int
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Positions [places, taps] along an axis of the input, and which are no padding."""
+        """Positions [taps, places] along an axis of the input, and which are no padding."""
         taps = np.arange(self.kernel[axis]) * self.dilations[axis]
-        positions = (starts * self.strides[axis] - self.pads[axis])[:, None] + taps
+        positions = taps[:, None] + (starts * self.strides[axis] - self.pads[axis])
         return np.clip(positions, 0, size - 1), (positions >= 0) & (positions < size)
 
 
 class Moments:
-    """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads."""
+    """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads.
 
-    def __init__(self, reading: Reading) -> None:
+    Which places it looks at, ``seed`` decides.
+    """
+
+    def __init__(self, reading: Reading, seed: int = 0) -> None:
         self.reading = reading
+        self._random = np.random.default_rng(seed)
         self._count = 0
         self._sum: NDArray[np.float64] = np.zeros(())
         self._products: NDArray[np.float32] = np.zeros((), np.float32)
+        self._waiting: list[NDArray[np.float32]] = []
 
-    def add(self, values: NDArray[np.float32], random: np.random.Generator) -> None:
+    def add(self, values: NDArray[np.float32]) -> None:
         """Count some places of the layer's input for one image, unless they are not finite."""
-        read = self.reading.at(values, self.reading.sampled, random)
+        read = self.reading.at(values, self.reading.sampled, self._random)
         if not np.isfinite(read).all():
             return
-        self._count += self.reading.sampled
-        self._sum = self._sum + read.sum(axis=1, dtype=np.float64)
-        self._products = self._products + read.swapaxes(1, 2) @ read
+        self._waiting.append(read)
+        if len(self._waiting) * self.reading.sampled >= TOGETHER:
+            self._multiply()
+
+    def _multiply(self) -> None:
+        """Count what waits: one large product is faster than many small ones."""
+        if not self._waiting:
+            return
+        read = np.concatenate(self._waiting, axis=2)
+        self._waiting.clear()
+        self._count += read.shape[2]
+        self._sum = self._sum + read.sum(axis=2, dtype=np.float64)
+        self._products = self._products + read @ read.swapaxes(1, 2)
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Of each column."""
+        self._multiply()
         return self._sum / max(self._count, 1)
 
     @property
