@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from fqbench.machine import usable_cores
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments
@@ -22,13 +24,20 @@ def rounded_layers(
     weight_amax: Mapping[str, Sequence[float]],
 ) -> dict[str, Rounded]:
     """How to round each layer whose ``moments`` are known. A weight that layers share is not."""
-    found = {}
-    for layer in graph.layers():
-        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1:
-            weight, seen = graph.weight(layer), moments[layer.name]
-            factor = Factor.of(seen.covariance)
-            found[layer.name] = rounded_layer(weight, weight_amax[layer.input[1]], seen, factor)
-    return found
+
+    def rounded(layer: onnx.NodeProto) -> Rounded:
+        weight, seen = graph.weight(layer), moments[layer.name]
+        factor = Factor.of(seen.covariance)
+        return rounded_layer(weight, weight_amax[layer.input[1]], seen, factor)
+
+    layers = [
+        layer
+        for layer in graph.layers()
+        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1
+    ]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = pool.map(rounded, layers)
+        return {layer.name: one for layer, one in zip(layers, found, strict=True)}
 
 
 def rounded_layer(

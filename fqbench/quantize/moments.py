@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from fqbench.quantize.blas import add_squares
 from fqbench.quantize.graph import Graph
 
 FEWEST_PLACES, MOST_PLACES = 16, 128
@@ -112,7 +113,8 @@ class Moments:
         self._random = np.random.default_rng(seed)
         self._count = 0
         self._sum: NDArray[np.float64] = np.zeros(())
-        self._products: NDArray[np.float32] = np.zeros((), np.float32)
+        groups, columns = reading.groups * reading.parts, reading.columns
+        self._products = np.zeros((groups, columns, columns), np.float32)
         self._waiting: list[NDArray[np.float32]] = []
 
     def add(self, values: NDArray[np.float32]) -> None:
@@ -132,7 +134,7 @@ class Moments:
         self._waiting.clear()
         self._count += read.shape[2]
         self._sum = self._sum + read.sum(axis=2, dtype=np.float64)
-        self._products = self._products + read @ read.swapaxes(1, 2)
+        add_squares(self._products, read)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -144,7 +146,9 @@ class Moments:
     def covariance(self) -> NDArray[np.float64]:
         """Of each two columns of a group."""
         mean = self.mean
-        return self._products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
+        lower = np.tril(self._products)
+        products = lower + np.tril(lower, -1).swapaxes(1, 2)
+        return products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
 
 
 def _parts(channels: int, taps: int) -> int:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.quantize.affine import INT8_MAX
+from fqbench.quantize.blas import lower_root, product
 
 DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
 
-TOGETHER = 64
+TOGETHER = 32
 """Columns that take over the errors of all earlier ones at once: one large product is fast."""
 
 
@@ -34,7 +35,7 @@ class Factor:
     """
 
     order: NDArray[np.intp]
-    shares: NDArray[np.float64]
+    shares: NDArray[np.float32]
 
     @staticmethod
     def of(covariance: NDArray[np.float64]) -> Factor:
@@ -53,9 +54,10 @@ class Factor:
         columns = np.arange(order.shape[1])
         ordered[:, columns, columns] += damping[:, None]
         # With rows and columns turned round, the lower factor is the upper one.
-        root = np.linalg.cholesky(ordered)
+        root = lower_root(ordered)
         root /= np.diagonal(root, axis1=1, axis2=2)[:, None, :]
-        return Factor(order, np.ascontiguousarray(root[:, ::-1, ::-1].swapaxes(1, 2)))
+        shares = root[:, ::-1, ::-1].swapaxes(1, 2).astype(np.float32, order="C")
+        return Factor(order, shares)
 
 
 def compensated(
@@ -67,14 +69,15 @@ def compensated(
     keeps that code, so that the codes tell the unit.
     """
     real = np.take_along_axis(weight / scales[:, :, None], factor.order[:, None, :], axis=2)
-    real = np.ascontiguousarray(real.swapaxes(1, 2))
-    lowest = np.where(real > INT8_MAX - 0.5, INT8_MAX, -INT8_MAX)
-    highest = np.where(real < -(INT8_MAX - 0.5), -INT8_MAX, INT8_MAX)
+    real = real.swapaxes(1, 2).astype(np.float32, order="C")
+    limit = np.float32(INT8_MAX)
+    lowest = np.where(real > INT8_MAX - 0.5, limit, -limit)
+    highest = np.where(real < -(INT8_MAX - 0.5), -limit, limit)
     codes, errors = np.empty_like(real), np.empty_like(real)
     columns = real.shape[1]
     for start in range(0, columns, TOGETHER):
         block = slice(start, min(start + TOGETHER, columns))
-        moved = real[:, block] + factor.shares[:, block, :start] @ errors[:, :start]
+        moved = real[:, block] + product(factor.shares[:, block, :start], errors[:, :start])
         for column in range(block.start, block.stop):
             inner, row = slice(start, column), slice(column, column + 1)
             wanted = moved[:, column - start]

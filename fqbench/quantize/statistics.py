@@ -14,7 +14,7 @@ times beyond the rest."""
 SMALLEST_LIMIT = 2.0**-100
 """Of smaller values only least and largest are told apart."""
 
-VIEWED = 2**18
+VIEWED = 2**16
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
 ones. Least and largest value are of all."""
 
