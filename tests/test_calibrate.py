@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.errors import StepError
+from fqbench.quantize.adapt import adapted
+from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import LEVELS, Range, identity, silu
 from fqbench.quantize.calibrate import (
     ASKED,
@@ -32,6 +34,27 @@ def small():
     second = net.node("Relu", net.conv(first, 6))
     model = net.model(net.conv(second, 5, 1), second)
     return model, [[net.image()] for _ in range(3)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+@pytest.mark.parametrize("image", ["noise", "one value"])
+def test_equal_images_round_a_layer_that_reads_one_place_to_the_nearest(count, image):
+    """What a fully connected layer reads has no variance: nothing can make up for anything."""
+    net = Net(0, shape=(1, 8, 16, 16))
+    first = net.node("Relu", net.conv("x", 64))
+    flat = net.node("Flatten", net.node("GlobalAveragePool", first))
+    model = net.model(net.gemm(flat, 10))
+    given = net.image() if image == "noise" else np.full((1, 8, 16, 16), 0.3, np.float32)
+    record = calibrate(model, [[given]] * count, "search")
+    graph = Graph(model)
+    layer = graph.layers()[1]
+    nearest, _ = int8_weight(graph.weight(layer), record.weight_amax[layer.input[1]])
+    found = record.rounded[layer.name]
+    assert np.frombuffer(found.codes, np.int8).reshape(nearest.shape).tolist() == nearest.tolist()
+    # The mean is known from one image, too.
+    wanted = evaluate(model, {"x": given})[layer.output[0]]
+    kept = evaluate(adapted(model, record, {layer.name}), {"x": given})[layer.output[0]]
+    np.testing.assert_allclose(kept, wanted, atol=1e-4)
 
 
 class Once:

@@ -79,6 +79,41 @@ def test_results_are_nearer_than_with_nearest_codes_where_inputs_go_together(see
     assert error(codes) <= 1.1 * error(nearest)
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 80),
+    st.integers(0, 3),
+    st.sampled_from([0.0, 1.0, 1e4]),
+    st.sampled_from([1e-18, 1.0, 1e12]),
+)
+def test_covariances_of_little_rank_and_noise_leave_codes_no_worse(seed, columns, rank, mean, unit):
+    """Second moments in float32, less the square of the mean: noise where ``rank`` is 0."""
+    random = np.random.default_rng(seed)
+    causes = random.normal(size=(50, rank)) @ random.normal(size=(rank, columns))
+    read = (unit * (causes + mean)).astype(np.float32)
+    means = read.mean(axis=0, dtype=np.float64)
+    noisy = (read.T @ read / np.float32(len(read))) - np.outer(means, means)
+    weight = random.normal(0, 15, (1, 8, columns))
+    codes = compensated(weight, np.ones((1, 8)), Factor.of(noisy[None].astype(np.float64)))
+    nearest = np.clip(np.rint(weight), -127, 127)
+    if rank == 0:
+        assert np.abs(codes - nearest).max() <= 1
+    if mean == 0.0:
+        lost = [
+            np.square((weight[0] - c[0]) @ read.T.astype(np.float64)).sum()
+            for c in (codes, nearest)
+        ]
+        assert lost[0] <= 1.1 * lost[1]
+
+
+def test_what_is_no_covariance_leaves_the_nearest_codes():
+    weight = np.random.default_rng(0).normal(0, 20, (3, 4, 6))
+    broken = np.stack([np.zeros((6, 6)), -np.eye(6), np.full((6, 6), np.nan)])
+    codes = compensated(weight, np.ones((3, 4)), Factor.of(broken))
+    np.testing.assert_array_equal(codes, np.rint(weight))
+
+
 @pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("attributes", [{}, {"strides": [2, 2]}, {"dilations": [2, 2]}])
 def test_what_a_convolution_reads_is_what_it_multiplies(groups, attributes):
@@ -112,6 +147,38 @@ def test_wide_layers_are_read_in_parts(monkeypatch):
     codes = np.frombuffer(found.codes, np.int8).reshape(weight.shape)
     nearest, _ = int8_weight(weight, amax)
     assert np.abs(codes - nearest.astype(int)).max() <= 3
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_covariance_does_not_suffer_from_a_large_mean(offset):
+    reading = Reading(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (40, 40))
+    moments, images = Moments(reading, 1), []
+    again = np.random.default_rng(1)
+    for _ in range(30):
+        image = np.random.default_rng(len(images)).normal(offset, 1, (1, 3, 40, 40))
+        images.append(image.astype(np.float32))
+        moments.add(images[-1])
+    read = np.concatenate([reading.at(i, reading.sampled, again)[0] for i in images], axis=1)
+    wanted = np.cov(read.astype(np.float64), bias=True)
+    unknown = np.finfo(np.float32).eps * np.square(moments.mean).mean() * np.eye(3)
+    np.testing.assert_allclose(moments.covariance[0] - unknown, wanted, atol=2e-3 * wanted.max())
+
+
+def test_values_whose_squares_are_beyond_float32_are_left_out():
+    moments = Moments(Reading(1, 1, 2, (1, 1), (1, 1), (1, 1), (0, 0), (2, 1)))
+    moments.add(np.array([[1.0, 2.0], [1.0, 2.0]], np.float32))
+    moments.add(np.array([[1e30, 1.0], [-1e30, 1.0]], np.float32))
+    assert moments.mean.tolist() == [[1.0, 2.0]]
+    assert np.isfinite(moments.covariance).all()
+
+
+def test_a_layer_that_saw_nothing_gets_the_nearest_codes():
+    moments = Moments(Reading(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)))
+    moments.add(np.full((1, 3), np.nan, np.float32))
+    weight = np.array([[127.0, 2.4, -3.6]], np.float32)
+    found = rounded_layer(weight, (127.0,), moments, Factor.of(moments.covariance))
+    assert np.frombuffer(found.codes, np.int8).tolist() == [127, 2, -4]
+    assert found.bias == (0.0,)
 
 
 @pytest.mark.parametrize("transposed", [0, 1])

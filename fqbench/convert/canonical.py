@@ -18,6 +18,7 @@ import onnxruntime as ort
 from onnx import version_converter
 from onnx.numpy_helper import from_array, to_array
 
+from fqbench.convert.gemm import plain_gemms
 from fqbench.convert.plain import plain
 from fqbench.errors import StepError
 
@@ -36,6 +37,8 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     folded, changed = plain(folded)
     if changed:
         folded = _fold(folded)
+    # After the optimizer, which would fold a Transpose into transA again.
+    folded = plain_gemms(_without_empty_ends(folded))
     sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
     named = _with_plain_names(_as_x2paddle_expects(sliced))
     return onnx.shape_inference.infer_shapes(named)
@@ -78,6 +81,14 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
             first_line = str(error).strip().splitlines()[0]
             raise StepError(f"ONNX Runtime cannot load the model: {first_line}") from error
         return onnx.load(str(target))
+
+
+def _without_empty_ends(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop the empty names of optional inputs, as of a bias, that no input follows."""
+    for node in model.graph.node:
+        while node.input and not node.input[-1]:
+            del node.input[-1]
+    return model
 
 
 def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -59,10 +59,9 @@ def make_plan(graph: Graph, affines: Mapping[str, Affine], float_layers: Contain
 
 def is_product(graph: Graph, node: onnx.NodeProto) -> bool:
     """Whether ``node`` is one matrix product: fully connected, or a 1 x 1 convolution."""
-    found = attributes(node)
     if node.op_type == "Gemm":
-        plain = found.get("alpha", 1.0) == found.get("beta", 1.0) == 1.0
-        return plain and not found.get("transA", 0)
+        return True
+    found = attributes(node)
     return (
         list(graph.weights[node.input[1]].dims[2:]) == [1, 1]
         and found.get("group", 1) == 1

@@ -15,7 +15,7 @@ from fqbench.machine import MEMORY_SHARE, memory_mb, usable_cores, versions
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 16
+STEPS_VERSION = 17
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 STEP_S = 1800.0

@@ -1,4 +1,4 @@
-"""Products and factors of large matrices, by the BLAS that comes with scipy.
+"""Products of large matrices, by the BLAS that comes with scipy.
 
 The one that comes with numpy 1.26 has no kernels for AVX-512: it took three to five times as long.
 Many small matrices are left to numpy, which loops over them without Python.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import sgemm, ssyrk
-from scipy.linalg.lapack import dpotrf
 
 SMALL = 64
 """Columns below which a matrix is small."""
@@ -34,18 +33,7 @@ def product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np
     return np.stack([sgemm(1.0, second.T, first.T).T for first, second in pairs])
 
 
-def lower_root(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower L with L @ L.T each of ``matrices`` [groups, columns, columns].
-
-    Raises LinAlgError where one is not positive definite.
-    """
-    if matrices.shape[1] < SMALL:
-        return np.linalg.cholesky(matrices)
-    roots = np.empty_like(matrices)
-    for root, matrix in zip(roots, matrices, strict=True):
-        # The lower factor in Fortran's order is the transposed upper one in C's.
-        upper, info = dpotrf(matrix.T, lower=0, clean=1)
-        if info:
-            raise np.linalg.LinAlgError("a matrix is not positive definite")
-        root[:] = upper.T
-    return roots
+def lower_mirrored(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The symmetric matrices of which ``matrices`` [groups, n, n] hold the lower triangles."""
+    lower = np.tril(matrices)
+    return np.asarray(lower + np.tril(lower, -1).swapaxes(1, 2))

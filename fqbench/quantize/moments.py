@@ -9,14 +9,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from fqbench.quantize.blas import add_squares
+from fqbench.quantize.blas import add_squares, lower_mirrored
 from fqbench.quantize.graph import Graph
 
 FEWEST_PLACES, MOST_PLACES = 16, 128
 """Places of one image that the moments of a layer are taken over: more for more columns, which
 take more to be told apart."""
 
-TOGETHER = 1024
+TOGETHER = 512
 """Places whose products are computed at once."""
 
 COLUMNS = 1152
@@ -91,7 +91,7 @@ class Reading:
         inside = (inside_y[:, None, :] & inside_x[None, :, :]).ravel()
         if not inside.all():
             read[:, ~inside] = 0.0
-        return read.reshape(self.groups * self.parts, -1, count)
+        return np.asarray(read.reshape(self.groups * self.parts, -1, count))
 
     def _along(
         self, axis: int, starts: NDArray[np.int64], size: int
@@ -112,43 +112,57 @@ class Moments:
         self.reading = reading
         self._random = np.random.default_rng(seed)
         self._count = 0
-        self._sum: NDArray[np.float64] = np.zeros(())
-        groups, columns = reading.groups * reading.parts, reading.columns
-        self._products = np.zeros((groups, columns, columns), np.float32)
+        shape = (reading.groups * reading.parts, reading.columns)
+        self._sum: NDArray[np.float64] = np.zeros(shape)
+        self._squares: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self._shift: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self._products: NDArray[np.float32] = np.zeros((*shape, shape[1]), np.float32)
         self._waiting: list[NDArray[np.float32]] = []
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Count some places of the layer's input for one image, unless they are not finite."""
-        read = self.reading.at(values, self.reading.sampled, self._random)
-        if not np.isfinite(read).all():
+        """Count some places of the layer's input for one image, unless they are not finite.
+
+        Nor are they counted where their squares are not.
+        """
+        near = self.reading.at(values, self.reading.sampled, self._random)
+        total = near.sum(axis=2, dtype=np.float64)
+        if not np.isfinite(total).all():
             return
-        self._waiting.append(read)
+        if self._count == 0:
+            self._shift = (total / self.reading.sampled).astype(np.float32)
+        # Shifted by about the mean, so that subtracting its square cancels few digits.
+        with np.errstate(over="ignore", invalid="ignore"):
+            near -= self._shift[:, :, None]
+            squares = self._squares + np.einsum("gkp,gkp->gk", near, near)
+        if not np.isfinite(squares).all():
+            return
+        self._count += self.reading.sampled
+        self._sum, self._squares = self._sum + total, squares
+        self._waiting.append(near)
         if len(self._waiting) * self.reading.sampled >= TOGETHER:
             self._multiply()
 
     def _multiply(self) -> None:
-        """Count what waits: one large product is faster than many small ones."""
-        if not self._waiting:
-            return
-        read = np.concatenate(self._waiting, axis=2)
-        self._waiting.clear()
-        self._count += read.shape[2]
-        self._sum = self._sum + read.sum(axis=2, dtype=np.float64)
-        add_squares(self._products, read)
+        """Multiply what waits: one large product is faster than many small ones."""
+        if self._waiting:
+            add_squares(self._products, np.concatenate(self._waiting, axis=2))
+            self._waiting.clear()
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Of each column."""
-        self._multiply()
         return self._sum / max(self._count, 1)
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """Of each two columns of a group."""
+        """Of each two columns of a group, and on the diagonal what float32 does not tell apart."""
         mean = self.mean
-        lower = np.tril(self._products)
-        products = lower + np.tril(lower, -1).swapaxes(1, 2)
-        return products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
+        self._multiply()
+        shifted = mean - self._shift
+        found = lower_mirrored(self._products) / max(self._count, 1)
+        found = found - shifted[:, :, None] * shifted[:, None, :]
+        unknown = np.finfo(np.float32).eps * np.square(mean).mean(axis=1)
+        return np.asarray(found + unknown[:, None, None] * np.eye(mean.shape[-1]))
 
 
 def _parts(channels: int, taps: int) -> int:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf
 
 from fqbench.quantize.affine import INT8_MAX
-from fqbench.quantize.blas import lower_root, product
+from fqbench.quantize.blas import product
 
 DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
@@ -50,12 +51,11 @@ class Factor:
         each = np.arange(len(order))[:, None, None]
         turned = order[:, ::-1]
         ordered = covariance[each, turned[:, :, None], turned[:, None, :]]
-        damping = DAMPING * variance.mean(axis=1) + np.finfo(np.float32).tiny
+        damping = DAMPING * np.maximum(variance.mean(axis=1), 0.0) + np.finfo(np.float32).tiny
         columns = np.arange(order.shape[1])
         ordered[:, columns, columns] += damping[:, None]
         # With rows and columns turned round, the lower factor is the upper one.
-        root = lower_root(ordered)
-        root /= np.diagonal(root, axis1=1, axis2=2)[:, None, :]
+        root = np.stack([_unit_factor(*each) for each in zip(ordered, damping, strict=True)])
         shares = root[:, ::-1, ::-1].swapaxes(1, 2).astype(np.float32, order="C")
         return Factor(order, shares)
 
@@ -86,3 +86,17 @@ def compensated(
             codes[:, column], errors[:, column] = found, real[:, column] - found
     back = np.argsort(factor.order, axis=1)
     return np.take_along_axis(codes, back[:, :, None], axis=1).swapaxes(1, 2).astype(np.int8)
+
+
+def _unit_factor(damped: NDArray[np.float64], damping: float) -> NDArray[np.float64]:
+    """The lower Cholesky factor of ``damped``, each column divided by its diagonal.
+
+    No square of the factor's diagonal is below what was added to a covariance. Where one is, what
+    was given is no covariance but noise, which knows of no weight that could compensate another:
+    identity leaves the nearest codes.
+    """
+    factor, failed = dpotrf(damped, lower=1, clean=1)
+    diagonal = np.diagonal(factor)
+    if failed or not (np.square(diagonal) >= damping / 2).all():
+        return np.eye(len(damped))
+    return np.asarray(factor / diagonal)

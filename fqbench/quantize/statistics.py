@@ -14,7 +14,7 @@ times beyond the rest."""
 SMALLEST_LIMIT = 2.0**-100
 """Of smaller values only least and largest are told apart."""
 
-VIEWED = 2**16
+VIEWED = 2**17
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
 ones. Least and largest value are of all."""
 
@@ -142,9 +142,10 @@ def _step(size: int) -> int:
 def _places(values: ArrayLike, limit: float) -> NDArray[np.int64]:
     """The bin of each value."""
     # Exact, the limit being a power of two: a value falls into one bin whatever the limit was.
+    # Only where values become less can float32 underflow.
     factor = BINS / (2.0 * limit) if limit > 0.0 else 0.0
-    scaled = np.array(values, np.float64)
-    scaled *= factor
+    scaled = np.array(values, np.float32 if factor >= 1.0 else np.float64)
+    scaled *= scaled.dtype.type(factor)
     np.floor(scaled, out=scaled)
     scaled += BINS // 2
     return scaled.astype(np.intp)
