@@ -14,7 +14,7 @@ times beyond the rest."""
 SMALLEST_LIMIT = 2.0**-100
 """Of smaller values only least and largest are told apart."""
 
-VIEWED = 2**17
+VIEWED = 2**16
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
 ones. Least and largest value are of all."""
 
@@ -144,8 +144,6 @@ def _places(values: ArrayLike, limit: float) -> NDArray[np.int64]:
     # Exact, the limit being a power of two: a value falls into one bin whatever the limit was.
     # Only where values become less can float32 underflow.
     factor = BINS / (2.0 * limit) if limit > 0.0 else 0.0
-    scaled = np.array(values, np.float32 if factor >= 1.0 else np.float64)
-    scaled *= scaled.dtype.type(factor)
-    np.floor(scaled, out=scaled)
-    scaled += BINS // 2
-    return scaled.astype(np.intp)
+    kind = np.float32 if factor >= 1.0 else np.float64
+    scaled = np.multiply(values, factor, dtype=kind)
+    return np.asarray(np.floor(scaled) + kind(BINS // 2)).astype(np.intp)
