@@ -16,7 +16,7 @@ from fqbench.machine import MEMORY_SHARE, kernels_of, memory_mb, usable_cores, v
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 17
+STEPS_VERSION = 18
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 STEP_S = 1800.0
@@ -97,8 +97,13 @@ class Steps:
         return isolate.call(
             function,
             arguments,
-            # Some libraries read their number of threads from the environment only.
-            env={"OMP_NUM_THREADS": str(threads), "GLOG_minloglevel": "2"},
+            # Some libraries read their number of threads from the environment only. OpenBLAS is
+            # called from threads side by side, and adds up alike whatever the cores.
+            env={
+                "OMP_NUM_THREADS": str(threads),
+                "OPENBLAS_NUM_THREADS": "1",
+                "GLOG_minloglevel": "2",
+            },
             timeout_s=timeout_s,
             memory_mb=int(MEMORY_SHARE * memory_mb()),
             on_progress=lambda done, total, told="": self.progress(

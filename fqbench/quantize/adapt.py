@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from fqbench.machine import usable_cores
 from fqbench.quantize.affine import INT8_MAX, NARROW_MAX, int8_weight
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments
@@ -25,14 +27,25 @@ def rounded_layers(
 
     A weight that layers share is not rounded.
     """
-    full, narrow = {}, {}
-    for layer in graph.layers():
-        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1:
-            weight, seen = graph.weight(layer), moments[layer.name]
-            amax, factor = weight_amax[layer.input[1]], Factor.of(seen.covariance)
-            full[layer.name] = rounded_layer(weight, amax, seen, factor)
-            narrow[layer.name] = rounded_layer(weight, amax, seen, factor, NARROW_MAX)
-    return full, narrow
+
+    def rounded(layer: onnx.NodeProto) -> tuple[Rounded, Rounded]:
+        weight, seen = graph.weight(layer), moments[layer.name]
+        amax, factor = weight_amax[layer.input[1]], Factor.of(seen.covariance)
+        return (
+            rounded_layer(weight, amax, seen, factor),
+            rounded_layer(weight, amax, seen, factor, NARROW_MAX),
+        )
+
+    layers = [
+        layer
+        for layer in graph.layers()
+        if layer.name in moments and len(graph.consumers[layer.input[1]]) == 1
+    ]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = list(pool.map(rounded, layers))
+    names = [layer.name for layer in layers]
+    full, narrow = zip(*found, strict=True) if found else ((), ())
+    return dict(zip(names, full, strict=True)), dict(zip(names, narrow, strict=True))
 
 
 def rounded_layer(

@@ -9,11 +9,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from fqbench.quantize.blas import add_squares, lower_mirrored
 from fqbench.quantize.graph import Graph
 
 FEWEST_PLACES, MOST_PLACES = 16, 128
 """Places of one image that the moments of a layer are taken over: more for more columns, which
 take more to be told apart."""
+
+TOGETHER = 512
+"""Places whose products are computed at once."""
 
 COLUMNS = 1152
 """Weights of one output channel whose products are kept: of a wider layer, those of neighbouring
@@ -76,55 +80,73 @@ class Reading:
         self, values: NDArray[np.float32], count: int, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """What is read of ``values`` [1, channels, h, w] at ``count`` places by chance
-        [groups * parts, count, columns]."""
+        [groups * parts, columns, count]."""
         rows, columns = (random.integers(size, size=count) for size in self.places)
         image = values.T[:, :, None] if values.ndim == 2 else values[0]
-        y, inside_y = self._along(0, rows, image.shape[1])
-        x, inside_x = self._along(1, columns, image.shape[2])
-        read = image[:, y[:, :, None], x[:, None, :]]
-        read = read * (inside_y[:, :, None] & inside_x[:, None, :])
-        by_place = read.reshape(self.groups * self.parts, -1, *read.shape[1:]).swapaxes(1, 2)
-        return np.ascontiguousarray(by_place).reshape(self.groups * self.parts, count, -1)
+        _, height, width = image.shape
+        y, inside_y = self._along(0, rows, height)
+        x, inside_x = self._along(1, columns, width)
+        taps = (y[:, None, :] * width + x[None, :, :]).ravel()
+        read = np.take(image.reshape(len(image), -1), taps, axis=1)
+        inside = (inside_y[:, None, :] & inside_x[None, :, :]).ravel()
+        if not inside.all():
+            read[:, ~inside] = 0.0
+        return np.asarray(read.reshape(self.groups * self.parts, -1, count))
 
     def _along(
         self, axis: int, starts: NDArray[np.int64], size: int
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Positions [places, taps] along an axis of the input, and which are no padding."""
+        """Positions [taps, places] along an axis of the input, and which are no padding."""
         taps = np.arange(self.kernel[axis]) * self.dilations[axis]
-        positions = (starts * self.strides[axis] - self.pads[axis])[:, None] + taps
+        positions = taps[:, None] + (starts * self.strides[axis] - self.pads[axis])
         return np.clip(positions, 0, size - 1), (positions >= 0) & (positions < size)
 
 
 class Moments:
-    """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads."""
+    """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads.
 
-    def __init__(self, reading: Reading) -> None:
+    Which places it looks at, ``seed`` decides.
+    """
+
+    def __init__(self, reading: Reading, seed: int = 0) -> None:
         self.reading = reading
+        self._random = np.random.default_rng(seed)
         self._count = 0
         shape = (reading.groups * reading.parts, reading.columns)
         self._sum: NDArray[np.float64] = np.zeros(shape)
+        self._squares: NDArray[np.float32] = np.zeros(shape, np.float32)
         self._shift: NDArray[np.float32] = np.zeros(shape, np.float32)
-        self._products: NDArray[np.float32] = np.zeros((), np.float32)
+        self._products: NDArray[np.float32] = np.zeros((*shape, shape[1]), np.float32)
+        self._waiting: list[NDArray[np.float32]] = []
 
-    def add(self, values: NDArray[np.float32], random: np.random.Generator) -> None:
+    def add(self, values: NDArray[np.float32]) -> None:
         """Count some places of the layer's input for one image, unless they are not finite.
 
         Nor are they counted where their squares are not.
         """
-        read = self.reading.at(values, self.reading.sampled, random)
-        if not np.isfinite(read).all():
+        near = self.reading.at(values, self.reading.sampled, self._random)
+        total = near.sum(axis=2, dtype=np.float64)
+        if not np.isfinite(total).all():
             return
-        total = read.sum(axis=1, dtype=np.float64)
         if self._count == 0:
             self._shift = (total / self.reading.sampled).astype(np.float32)
         # Shifted by about the mean, so that subtracting its square cancels few digits.
         with np.errstate(over="ignore", invalid="ignore"):
-            near = read - self._shift[:, None, :]
-            products = self._products + near.swapaxes(1, 2) @ near
-        if not np.isfinite(np.diagonal(products, axis1=1, axis2=2)).all():
+            near -= self._shift[:, :, None]
+            squares = self._squares + np.einsum("gkp,gkp->gk", near, near)
+        if not np.isfinite(squares).all():
             return
         self._count += self.reading.sampled
-        self._sum, self._products = self._sum + total, products
+        self._sum, self._squares = self._sum + total, squares
+        self._waiting.append(near)
+        if len(self._waiting) * self.reading.sampled >= TOGETHER:
+            self._multiply()
+
+    def _multiply(self) -> None:
+        """Multiply what waits: one large product is faster than many small ones."""
+        if self._waiting:
+            add_squares(self._products, np.concatenate(self._waiting, axis=2))
+            self._waiting.clear()
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -135,8 +157,10 @@ class Moments:
     def covariance(self) -> NDArray[np.float64]:
         """Of each two columns of a group, and on the diagonal what float32 does not tell apart."""
         mean = self.mean
+        self._multiply()
         shifted = mean - self._shift
-        found = self._products / max(self._count, 1) - shifted[:, :, None] * shifted[:, None, :]
+        found = lower_mirrored(self._products) / max(self._count, 1)
+        found = found - shifted[:, :, None] * shifted[:, None, :]
         unknown = np.finfo(np.float32).eps * np.square(mean).mean(axis=1)
         return np.asarray(found + unknown[:, None, None] * np.eye(mean.shape[-1]))
 

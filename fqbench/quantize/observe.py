@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fqbench.backends.onnxruntime import open_session, session_options
@@ -32,9 +31,10 @@ class Watched:
         for name in dict.fromkeys(produced if tensors is None else tensors):
             if name not in known:
                 watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-        options = session_options(usable_cores())
-        # Fused operators would hide the tensors between them.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        # What is asked for is an output, which no optimization takes away. Pairs only round.
+        options = session_options(usable_cores(), fuse_pairs=False)
+        # Threads that wait for the next image leave the cores to what is done with this one.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = open_session(watched.SerializeToString(), options)
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._outputs = [
@@ -64,16 +64,19 @@ class Observed:
 def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
     """What there is to know of every float tensor of the graph, its inputs included.
 
-    But for the sigmoids of SiLUs: their results lie between 0 and 1, and no backend asks for more.
+    But for what no backend rounds: the sigmoids of SiLUs, whose results lie between 0 and 1, and
+    what lies between a layer and the activation that is folded into it.
     """
     graph = Graph(model)
     watched = Watched(model, _asked_for(graph))
-    readings = {layer.name: Reading.of(graph, layer) for layer in graph.layers()}
-    moments = {name: Moments(reading) for name, reading in readings.items() if reading is not None}
-    read = {layer.name: layer.input[0] for layer in graph.layers() if layer.name in moments}
     statistics: dict[str, Statistics] = {}
-    # The same places at every calibration.
-    random = np.random.default_rng(0)
+    moments: dict[str, Moments] = {}
+    for number, layer in enumerate(graph.layers()):
+        reading = Reading.of(graph, layer)
+        if reading is not None:
+            # The same places at every calibration, whichever layer is counted first.
+            moments[layer.name] = Moments(reading, number)
+    read = {layer.name: layer.input[0] for layer in graph.layers() if layer.name in moments}
     with ThreadPoolExecutor(usable_cores()) as pool:
         for feed in feeds:
             values = watched.run(feed)
@@ -81,8 +84,9 @@ def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
                 pool.submit(statistics.setdefault(name, Statistics()).add, tensor)
                 for name, tensor in values.items()
             ]
-            for name, seen in moments.items():
-                seen.add(values[read[name]], random)
+            counting += [
+                pool.submit(seen.add, values[read[name]]) for name, seen in moments.items()
+            ]
             for counted in counting:
                 counted.result()
     return Observed(statistics, moments)
@@ -91,4 +95,5 @@ def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
 def _asked_for(graph: Graph) -> list[str]:
     gates = {gate.output[0] for n in graph.model.graph.node if (gate := graph.gate(n)) is not None}
     alone = {n for n in gates if len(graph.consumers[n]) == 1 and n not in graph.outputs}
-    return [name for name in graph.producer if name and name not in alone]
+    inner = {n.output[0] for n in graph.layers() if graph.result(n) != n.output[0]}
+    return [name for name in graph.producer if name and name not in alone | inner]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf
 
 from fqbench.quantize.affine import INT8_MAX
+from fqbench.quantize.blas import product
 
 DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
 
-TOGETHER = 64
+TOGETHER = 32
 """Columns that take over the errors of all earlier ones at once: one large product is fast."""
 
 
@@ -35,7 +36,7 @@ class Factor:
     """
 
     order: NDArray[np.intp]
-    shares: NDArray[np.float64]
+    shares: NDArray[np.float32]
 
     @staticmethod
     def of(covariance: NDArray[np.float64]) -> Factor:
@@ -55,7 +56,8 @@ class Factor:
         ordered[:, columns, columns] += damping[:, None]
         # With rows and columns turned round, the lower factor is the upper one.
         root = np.stack([_unit_factor(*each) for each in zip(ordered, damping, strict=True)])
-        return Factor(order, np.ascontiguousarray(root[:, ::-1, ::-1].swapaxes(1, 2)))
+        shares = root[:, ::-1, ::-1].swapaxes(1, 2).astype(np.float32, order="C")
+        return Factor(order, shares)
 
 
 def compensated(
@@ -70,14 +72,15 @@ def compensated(
     the limit of its output's codes keeps that code, so that the codes tell the unit.
     """
     real = np.take_along_axis(weight / scales[:, :, None], factor.order[:, None, :], axis=2)
-    real = np.ascontiguousarray(real.swapaxes(1, 2))
-    lowest = np.where(real > limit - 0.5, limit, -limit)
-    highest = np.where(real < -(limit - 0.5), -limit, limit)
+    real = real.swapaxes(1, 2).astype(np.float32, order="C")
+    most = np.float32(limit)
+    lowest = np.where(real > limit - 0.5, most, -most)
+    highest = np.where(real < -(limit - 0.5), -most, most)
     codes, errors = np.empty_like(real), np.empty_like(real)
     columns = real.shape[1]
     for start in range(0, columns, TOGETHER):
         block = slice(start, min(start + TOGETHER, columns))
-        moved = real[:, block] + factor.shares[:, block, :start] @ errors[:, :start]
+        moved = real[:, block] + product(factor.shares[:, block, :start], errors[:, :start])
         for column in range(block.start, block.stop):
             inner, row = slice(start, column), slice(column, column + 1)
             wanted = moved[:, column - start]

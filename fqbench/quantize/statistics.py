@@ -14,12 +14,13 @@ times beyond the rest."""
 SMALLEST_LIMIT = 2.0**-100
 """Of smaller values only least and largest are told apart."""
 
-VIEWED = 2**18
+VIEWED = 2**16
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
 ones. Least and largest value are of all."""
 
 CHUNK = 2**16
-"""Values that are counted at once: what is made of them stays in the cache."""
+"""Values that are counted at once: enough to be worth a pass over the bins, and what is made of
+them stays in the cache."""
 
 
 class Statistics:
@@ -32,9 +33,10 @@ class Statistics:
 
     def __init__(self) -> None:
         self.low, self.high = math.inf, -math.inf
-        self.limit = 0.0
-        self.counts: NDArray[np.int64] = np.zeros(BINS, np.int64)
         self.image_amax: list[float] = []
+        self._counts: NDArray[np.int64] = np.zeros(BINS, np.int64)
+        self._counted_limit = 0.0
+        self._waiting: list[NDArray[np.float32]] = []
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Count the tensor of one image, of any shape. Values that are not finite are left out."""
@@ -45,14 +47,26 @@ class Statistics:
             if not flat.size:
                 return
             low, high = float(flat.min()), float(flat.max())
-        amax = max(abs(low), abs(high))
         self.low, self.high = min(self.low, low), max(self.high, high)
-        self.image_amax.append(amax)
-        self._widen(amax)
-        viewed = flat[:: _step(flat.size)]
-        for start in range(0, viewed.size, CHUNK):
-            places = _places(viewed[start : start + CHUNK], self.limit)
-            self.counts += np.bincount(places, minlength=BINS)
+        self.image_amax.append(max(abs(low), abs(high)))
+        # A copy: a view would keep the whole tensor.
+        self._waiting.append(flat[:: _step(flat.size)].copy())
+        if sum(part.size for part in self._waiting) >= CHUNK:
+            self._count()
+
+    @property
+    def limit(self) -> float:
+        """The power of two above every magnitude."""
+        if self.amax == 0.0:
+            return 0.0
+        # The power of two next above, also of a power of two.
+        return max(2.0 ** math.frexp(self.amax)[1], SMALLEST_LIMIT)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many values lie in each bin."""
+        self._count()
+        return self._counts
 
     @property
     def amax(self) -> float:
@@ -91,19 +105,27 @@ class Statistics:
         edges = np.minimum(np.arange(BINS // 2 + 1) * self.width, self.amax)
         return np.diff(np.interp(np.linspace(0.0, self.amax, bins + 1), edges, below))
 
-    def _widen(self, amax: float) -> None:
-        """Double the limit until ``amax`` lies below, two bins of the old becoming one."""
-        if amax == 0.0:
+    def _count(self) -> None:
+        """Count what waits: many small tensors at once."""
+        if not self._waiting:
             return
-        # The power of two next above, also of a power of two.
-        wanted = max(2.0 ** math.frexp(amax)[1], SMALLEST_LIMIT)
-        if self.limit == 0.0:
-            self.limit = wanted
-        while self.limit < wanted:
-            inner = self.counts.reshape(BINS // 2, 2).sum(axis=1)
-            self.counts = np.zeros(BINS, np.int64)
-            self.counts[BINS // 4 : BINS // 4 + BINS // 2] = inner
-            self.limit *= 2.0
+        limit = self.limit
+        self._widen(limit)
+        values = np.concatenate(self._waiting)
+        self._waiting.clear()
+        for start in range(0, values.size, CHUNK):
+            places = _places(values[start : start + CHUNK], limit)
+            self._counts += np.bincount(places, minlength=BINS)
+
+    def _widen(self, limit: float) -> None:
+        """Double the counts' limit until it is ``limit``, two bins of the old becoming one."""
+        if self._counted_limit == 0.0:
+            self._counted_limit = limit
+        while self._counted_limit < limit:
+            inner = self._counts.reshape(BINS // 2, 2).sum(axis=1)
+            self._counts = np.zeros(BINS, np.int64)
+            self._counts[BINS // 4 : BINS // 4 + BINS // 2] = inner
+            self._counted_limit *= 2.0
 
 
 def _step(size: int) -> int:
@@ -120,9 +142,8 @@ def _step(size: int) -> int:
 def _places(values: ArrayLike, limit: float) -> NDArray[np.int64]:
     """The bin of each value."""
     # Exact, the limit being a power of two: a value falls into one bin whatever the limit was.
+    # Only where values become less can float32 underflow.
     factor = BINS / (2.0 * limit) if limit > 0.0 else 0.0
-    scaled = np.array(values, np.float64)
-    scaled *= factor
-    np.floor(scaled, out=scaled)
-    scaled += BINS // 2
-    return scaled.astype(np.intp)
+    kind = np.float32 if factor >= 1.0 else np.float64
+    scaled = np.multiply(values, factor, dtype=kind)
+    return np.asarray(np.floor(scaled) + kind(BINS // 2)).astype(np.intp)
