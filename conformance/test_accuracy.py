@@ -1,4 +1,8 @@
-"""INT8 is right: within its documented margin of FP32, on the same images, in the same run."""
+"""INT8 is accurate: within its documented margin of FP32, on the same images, in the same run.
+
+Passed: the drop's whole interval is inside of the margin. Failed: it is outside. Where the images
+cannot tell, the test is an expected failure (``xfailed``) whose reason says how many would.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import pytest
 from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
 from fqbench.margins import Margins
+from fqbench.measure.margin import sentence, standing
 from fqbench.pipeline.model import Answers
 
 Answer = Callable[[Cell], Answers]
@@ -30,7 +35,10 @@ def test_int8_accuracy_is_within_its_margin(
     fp32, int8 = answered(pair.fp32), answered(pair.int8)
     assert pipeline.accuracy(fp32) > CHANCE
     lost = pipeline.drop(fp32, int8)
-    assert lost.value <= margin.drop, (
-        f"INT8 loses {lost.value:.2f} points (95 % interval {lost.low:.2f} to {lost.high:.2f}),"
-        f" the margin is {margin.drop:g} ({margin.source}: {margin.reason})"
-    )
+    found = sentence(lost, margin.drop, len(pipeline.images.data.samples))
+    judged = standing(lost, margin.drop)
+    if judged == "outside":
+        pytest.fail(f"{found} ({margin.source}: {margin.reason})")
+    if judged == "not known":
+        # Nothing is proven against INT8, and nothing for it: neither failed nor passed.
+        pytest.xfail(found)

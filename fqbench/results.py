@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
 from fqbench.measure.launches import Stopped
+from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Interval, Latency
 from fqbench.tune.choice import LayerCost
@@ -72,10 +73,29 @@ class Row:
 
     @property
     def within_margin(self) -> bool | None:
-        """Whether the measured drop is at most the margin; None where either is missing."""
+        """Whether the drop as measured is at most the margin; None where either is missing.
+
+        What its images tell of the true one says ``against_margin``.
+        """
         if self.drop is None or self.margin is None:
             return None
         return self.drop.value <= self.margin
+
+    @property
+    def against_margin(self) -> Standing | None:
+        """Whether the drop is inside of the margin or outside; None as ``within_margin``."""
+        if self.drop is None or self.margin is None:
+            return None
+        return standing(self.drop, self.margin)
+
+    @property
+    def images_needed(self) -> int | None:
+        """About how many images would tell where the drop is; None where it is known or none do."""
+        if self.drop is None or self.margin is None or self.images is None:
+            return None
+        if self.against_margin != "not known":
+            return None
+        return images_needed(self.drop, self.margin, self.images)
 
     def to_json(self) -> dict[str, Any]:
         """The row as a JSON object."""
@@ -106,6 +126,8 @@ class Row:
             "drop": _interval(self.drop),
             "margin": self.margin,
             "within_margin": self.within_margin,
+            "against_margin": self.against_margin,
+            "images_needed": self.images_needed,
             "agreement": self.agreement,
             "needs": self.needs,
             "calibration": self.calibration,

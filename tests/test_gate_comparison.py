@@ -172,11 +172,13 @@ def test_margin_that_only_base_kept(tmp_path):
         return {"drop": {"value": drop, "ci95": [drop - 1, drop + 1]}, "margin": 1.0}
 
     base = write(tmp_path / "base", row(**margins(0.9)))
-    head = write(tmp_path / "head", row(**margins(1.1)))
+    head = write(tmp_path / "head", row(**margins(2.1)))
     found = verdict(account(base, head))
     assert (found.status, found.reason) == ("less accurate", "its accuracy left its margin")
     assert verdict(account(head, head)).status == "same"
     assert verdict(account(head, base)).status == "same"
+    near = write(tmp_path / "near", row(**margins(1.1)))
+    assert verdict(account(base, near)).status == "same"
 
 
 def test_ratio_of_each_side_is_a_second_figure(tmp_path):

@@ -151,7 +151,7 @@ def test_status_of_one_measurement(head: float, spread: float, status: str, code
 def test_unclear_says_how_wide() -> None:
     verdict, _ = only(speed=speed("a", 5.0, 5.0, 30.0))
     assert verdict.reason == (
-        "time changed by +0.0 % (-2.9 to +3.0), 5.9 % wide, too wide to tell 2.0 % from none"
+        "time changed by +0.0 % (-3.4 to +3.4), 6.8 % wide, too wide to tell 2.0 % from none"
     )
     # Measured again it takes 2 % more, and on which side of 2 % that is, is not known.
     slow = speed("a", 5.0, 5.5)

@@ -108,11 +108,27 @@ def test_int8_alone_has_no_fp32_figures():
 
 
 @pytest.mark.parametrize(
-    ("drop", "margin", "shown"), [(0.5, 0.5, "0.5 ok"), (0.51, 0.5, "0.5 over"), (9, None, "-")]
+    ("ends", "margin", "shown"),
+    [
+        ((0.0, 0.5), 0.5, "0.5 ok"),
+        ((0.51, 1.0), 0.5, "0.5 over"),
+        ((0.0, 1.0), 0.5, "0.5 ?"),
+        ((0.0, 1.0), None, "-"),
+    ],
 )
-def test_margin_says_whether_it_holds(drop, margin, shown):
-    found = texts(FP32, replace(INT8, drop=Interval(drop, 0, 10), margin=margin))
+def test_margin_says_whether_it_holds(ends, margin, shown):
+    found = texts(FP32, replace(INT8, drop=Interval(0.4, *ends), margin=margin))
     assert found["Margin"] == shown
+
+
+def test_margin_that_is_not_known_says_what_would_tell():
+    row = replace(INT8, drop=Interval(0.5, -0.5, 1.5), margin=1.0)
+    text = markdown.markdown(results(FP32, row))
+    assert (
+        "\n- net-onnxruntime-cpu-int8: INT8 loses 0.50 points (95 % interval -0.50 to 1.50);"
+        " whether that is within its margin of 1 is not known: about 520 images instead of 128"
+        " would tell, were the drop the same\n"
+    ) in text
 
 
 def test_unsupported_cells_keep_their_line_and_reason():

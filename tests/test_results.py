@@ -31,6 +31,8 @@ DOCUMENTED = {
     "drop",
     "margin",
     "within_margin",
+    "against_margin",
+    "images_needed",
     "size_mb",
     "quantize_s",
 }
@@ -90,6 +92,8 @@ def test_row_in_json():
         "drop": {"value": 0.5, "ci95": [-0.25, 1.25]},
         "margin": 1.0,
         "within_margin": True,
+        "against_margin": "not known",
+        "images_needed": 27,
         "size_mb": 1.25,
         "quantize_s": 3.5,
     }
@@ -98,7 +102,8 @@ def test_row_in_json():
 def test_failed_row_has_no_figures():
     found = Row(CELL, "failed", "it crashed").to_json()
     assert (found["status"], found["reason"]) == ("failed", "it crashed")
-    figures = ("latency_ms", "ratio", "accuracy", "images", "drop", "margin", "within_margin")
+    figures = ("latency_ms", "ratio", "accuracy", "images", "drop", "margin")
+    figures += ("within_margin", "against_margin", "images_needed")
     assert [found[key] for key in figures] == [None] * len(figures)
 
 
@@ -115,7 +120,10 @@ def test_failed_row_has_no_figures():
 )
 def test_drop_up_to_the_margin_is_within(drop, margin, within):
     interval = None if drop is None else Interval(drop, drop, drop)
-    assert replace(ROW, drop=interval, margin=margin).within_margin is within
+    row = replace(ROW, drop=interval, margin=margin)
+    assert row.within_margin is within
+    assert row.against_margin == {True: "inside", False: "outside", None: None}[within]
+    assert row.images_needed is None
 
 
 def test_file_holds_schema_machine_and_rows_in_order(tmp_path):

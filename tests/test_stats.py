@@ -20,6 +20,8 @@ seeds = st.integers(0, 2**32 - 1)
 sizes = st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 6))
 T2 = 4.302652729749464
 """Student's t of two degrees of freedom: 2.5 % are above it."""
+STOPPING = 1.15
+"""Errors are taken so much larger, since timing ends where they look small."""
 
 
 def noisy(seed: int, size: tuple[int, int, int], spread: float = 0.1) -> list[list[list[float]]]:
@@ -60,9 +62,9 @@ def test_median_of_like_launches_is_sharp():
     launches = [[(0.001 * (times + shift)).tolist()] for shift in (0.2, 0.0, -0.2)]
     found = latency(launches).p50
     everything = 1e3 * np.concatenate([launch[0] for launch in launches])
-    reach = T2 * 0.1 / math.sqrt(3)
+    reach = STOPPING * T2 * 0.1 / math.sqrt(3)
     expected = np.quantile(everything, (0.5 - reach, 0.5 + reach))
-    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=0.005)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.02)
 
 
 def test_one_round_gives_the_extremes():
@@ -89,7 +91,7 @@ def test_hodges_lehmann_is_the_median_of_pairwise_means(values, expected):
 def test_ratio_is_the_geometric_mean_of_launches_with_students_t():
     found = ratio(constant(2.0, 4.0, 8.0), constant(1.0, 1.0, 1.0))
     # Logarithms log 2 times 1, 2, 3: a standard error of log 2 / sqrt 3.
-    reach = 2 ** (T2 / math.sqrt(3))
+    reach = 2 ** (STOPPING * T2 / math.sqrt(3))
     expected = Interval(*(pytest.approx(x) for x in (4.0, 4 / reach, 4 * reach)))
     assert found == expected
 
@@ -98,7 +100,7 @@ def test_confidence_widens_the_interval():
     sides = constant(2.0, 4.0, 8.0), constant(1.0, 1.0, 1.0)
     # Student's t of two degrees of freedom and 25 % above is 0.8165 = sqrt(2 / 3).
     found = ratio(*sides, confidence=0.5)
-    assert found.high / found.value == pytest.approx(2 ** (math.sqrt(2) / 3))
+    assert found.high / found.value == pytest.approx(2 ** (STOPPING * math.sqrt(2) / 3))
 
 
 def test_few_launches_are_cut_into_batches_of_rounds():
@@ -122,11 +124,11 @@ def test_what_slows_a_round_slows_both_sides():
 
 
 def test_p_value_is_of_students_t():
-    # The logarithms of the ratio are log 2 times 1, 2, 3; t is 2 sqrt 3 against no excess.
+    # The logarithms of the ratio are log 2 times 1, 2, 3; t is 2 sqrt 3 / 1.15 against no excess.
     sides = constant(1.0, 1.0, 1.0), constant(2.0, 4.0, 8.0)
-    assert excess_p(*sides, 0.0) == pytest.approx(0.0370900, abs=1e-6)
+    assert excess_p(*sides, 0.0) == pytest.approx(0.0473986, abs=1e-6)
     assert excess_p(*sides, 3.0) == pytest.approx(0.5)
-    assert excess_p(*sides[::-1], 0.0) == pytest.approx(1 - 0.0370900, abs=1e-6)
+    assert excess_p(*sides[::-1], 0.0) == pytest.approx(1 - 0.0473986, abs=1e-6)
 
 
 def test_p_value_without_any_spread_is_certain():

@@ -36,7 +36,7 @@ def broken(row: Row) -> Iterator[str]:
         return
     if row.metric is not None and row.accuracy is None and row.needs is None:
         yield "it has no accuracy"
-    if row.drop is not None and row.margin is not None and row.drop.value > row.margin:
+    if row.drop is not None and row.against_margin == "outside":
         yield f"its accuracy drops by {row.drop.value:.2f} points, its margin is {row.margin:g}"
     if row.drop is not None and row.margin is None and row.drop.interval.low > LARGEST_DROP:
         yield f"its accuracy drops by {row.drop.value:.2f} points"

@@ -81,11 +81,11 @@ def accuracy(base: Stored, head: Stored, cell: str) -> AccuracyEvidence | None:
 
 
 def left_margin(base: Stored, head: Stored, cell: str) -> bool:
-    """Whether HEAD is outside of the margin that BASE kept."""
+    """Whether HEAD is outside of the margin, and BASE was not, or not known to be."""
     ours, theirs = row(base, cell), row(head, cell)
     if ours is None or theirs is None:
         return False
-    return ours.within_margin is True and theirs.within_margin is False
+    return ours.against_margin in ("inside", "not known") and theirs.against_margin == "outside"
 
 
 def launches(side: Stored, cell: str) -> int:

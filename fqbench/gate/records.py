@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from fqbench.measure.margin import Standing, standing
 from fqbench.measure.stats import Interval
 
 NAME_LENGTH = 500
@@ -148,11 +149,11 @@ class Row(Record):
     hashes: dict[Name, Text] = {}
 
     @property
-    def within_margin(self) -> bool | None:
-        """Whether INT8's drop is at most its margin; None where either is missing."""
+    def against_margin(self) -> Standing | None:
+        """Whether INT8's drop is inside of its margin; None where either is missing."""
         if self.drop is None or self.margin is None:
             return None
-        return self.drop.value <= self.margin
+        return standing(self.drop.interval, self.margin)
 
 
 class Group(Record):

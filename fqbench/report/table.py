@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
+from fqbench.measure.margin import Standing, sentence
 from fqbench.measure.stats import Interval
 from fqbench.results import Row
 
@@ -41,18 +42,21 @@ METHODS = {
     "half": "FP16, nothing quantized",
 }
 NOTHING = "-"
+MARKS: dict[Standing, str] = {"inside": " ok", "outside": " over", "not known": " ?"}
+"""What stands beside a margin."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Texts of one line, by column; ``notes``: reasons of cells that have no figures.
+    """Texts of one line, by column; ``notes``: reasons of cells that have no figures, and what is
+    not known of a margin.
 
     ``needs``: what accuracy needs that is not there; the accuracy's texts say the same.
     ``given``: whether INT8 is a file of the user's own.
     """
 
     texts: tuple[str, ...]
-    within_margin: bool | None
+    against_margin: Standing | None
     notes: tuple[str, ...]
     needs: str | None = None
     given: bool = False
@@ -100,11 +104,18 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
         "Metric": METRICS.get(metric or "", NOTHING),
         **figures(fp32, int8),
     }
-    notes = tuple(f"{r.cell.id}: {r.status}: {r.reason}" for r in rows if r.reason)
+    notes = tuple(chain.from_iterable(map(_notes, rows)))
     needs = next((row.needs for row in rows if row.needs), None)
-    held = int8.within_margin if int8 else None
+    held = int8.against_margin if int8 else None
     given = int8 is not None and int8.cell.precision == "int8_file"
     return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs, given)
+
+
+def _notes(row: Row) -> Iterator[str]:
+    if row.reason:
+        yield f"{row.cell.id}: {row.status}: {row.reason}"
+    if row.drop is not None and row.margin is not None and row.against_margin == "not known":
+        yield f"{row.cell.id}: {sentence(row.drop, row.margin, row.images)}"
 
 
 def _latency(row: Row | None) -> str:
@@ -149,7 +160,7 @@ def _margin(row: Row | None) -> str:
     # Where accuracy cannot be measured, a margin would only look as if it held.
     if row is None or row.margin is None or row.needs is not None:
         return NOTHING
-    mark = {True: " ok", False: " over", None: ""}[row.within_margin]
+    mark = MARKS[row.against_margin] if row.against_margin else ""
     return f"{row.margin:g}{mark}"
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fqbench.measure.margin import Standing
 from fqbench.report import comparison, gpu
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, NOTHING, Line, lines
@@ -27,6 +28,9 @@ COMPARED_BY = frozenset(
 )
 """Columns that a narrow terminal does without, and those of the published table that it keeps;
 ``report.md`` has them all."""
+
+
+COLOURS: Mapping[Standing, str] = {"inside": "green", "outside": "red", "not known": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,8 @@ def _main(shown: Sequence[Line], form: _Form) -> Table:
     table, columns = _table(COLUMNS, rows, form)
     for line, texts in zip(shown, rows, strict=True):
         cells = _cells(texts, columns, form)
-        if line.within_margin is not None and "Margin" in cells:
-            cells["Margin"].stylize("green" if line.within_margin else "red")
+        if line.against_margin is not None and "Margin" in cells:
+            cells["Margin"].stylize(COLOURS[line.against_margin])
         table.add_row(*cells.values())
     return table
 
