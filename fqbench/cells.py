@@ -10,14 +10,15 @@ from fqbench.backends import BACKENDS, runtime
 from fqbench.errors import UsageError
 
 Device = Literal["cpu", "gpu"]
-Precision = Literal["fp32", "fp16", "int8", "int8_all", "int8_file"]
+Precision = Literal["fp32", "fp16", "int8", "int8_all", "int8_file", "int8_file_exact"]
 
 DEVICES: tuple[Device, ...] = get_args(Device)
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 """What every model has, where the backend runs it.
 
 ``int8_all`` is INT8 with no layer left in float that the spec does not name; ``int8_file`` is INT8
-as a file of the user's own holds it.
+as a file of the user's own holds it, and ``int8_file_exact`` that file by kernels that do not
+saturate.
 """
 
 

@@ -17,6 +17,7 @@ from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Interval, Latency
+from fqbench.spec.model import Cpu
 from fqbench.tune.choice import LayerCost
 
 SCHEMA = 1
@@ -34,6 +35,11 @@ class Row:
     the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
     since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
+    ``cpu``: which CPUs INT8 was made for; ``saturates``: whether 8-bit products saturate in the
+    backend's kernels here; ``narrow_layers``, ``unsigned_layers``: how many layers have weights of
+    seven bits, or uint8 ones, for that reason; ``weight_errors``: the estimated error with each
+    form of weights. Of a given INT8 file ``saturating_layers`` of ``integer_layers`` saturate, and
+    without that it would score ``accuracy_exact``.
     ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
@@ -69,6 +75,14 @@ class Row:
     drop_all_int8: float | None = None
     slowdown: float | None = None
     layers: tuple[LayerCost, ...] = ()
+    cpu: Cpu | None = None
+    saturates: bool | None = None
+    narrow_layers: int | None = None
+    unsigned_layers: int | None = None
+    weight_errors: dict[str, float] = field(default_factory=dict)
+    saturating_layers: int | None = None
+    integer_layers: int | None = None
+    accuracy_exact: float | None = None
     hashes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -140,6 +154,14 @@ class Row:
             "drop_all_int8": self.drop_all_int8,
             "slowdown": self.slowdown,
             "layers": [asdict(layer) for layer in self.layers],
+            "cpu": self.cpu,
+            "saturates": self.saturates,
+            "narrow_layers": self.narrow_layers,
+            "unsigned_layers": self.unsigned_layers,
+            "weight_errors": self.weight_errors,
+            "saturating_layers": self.saturating_layers,
+            "integer_layers": self.integer_layers,
+            "accuracy_exact": self.accuracy_exact,
             "hashes": self.hashes,
         }
 
@@ -154,9 +176,13 @@ class Results:
 
     @staticmethod
     def now(machine: dict[str, Any], rows: Sequence[Row]) -> Results:
-        """Results of this moment, in UTC."""
+        """Results of this moment, in UTC.
+
+        Of the machine it is added whose kernels saturate, as probed for the rows.
+        """
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return Results(machine, tuple(rows), created)
+        probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}
+        return Results({**machine, "saturates": probed}, tuple(rows), created)
 
     def to_json(self) -> dict[str, Any]:
         """The whole as a JSON object of schema 1."""

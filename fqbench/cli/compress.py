@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
@@ -18,6 +19,7 @@ from fqbench.compress.job import backends_on, prepare
 from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
+from fqbench.spec.model import Cpu
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,6 +53,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--devices", choices=DEVICES, default="cpu", help="what the models run on (default: cpu)"
     )
     parser.add_argument(
+        "--cpu",
+        choices=get_args(Cpu),
+        default="any",
+        help="the CPUs that the models are made for: any of x86, on none of which their 8-bit"
+        " products saturate, or the one here (default: any)",
+    )
+    parser.add_argument(
         "--data-root",
         type=Path,
         default=os.environ.get("FQBENCH_DATA") or None,
@@ -66,7 +75,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     backends = backends_on(options.devices)
     base = _base(options.data_root)
     with progress(errors) as report:
-        job = prepare(given, options.method, base, Store(default_root()), report)
+        store = Store(default_root())
+        job = prepare(given, options.method, base, store, report, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
             made = tuple(make(job, backend, folder) for backend in backends)

@@ -25,6 +25,7 @@ from fqbench.pipeline.step import Progress, Steps
 from fqbench.quantize import AVAILABLE
 from fqbench.spec import ModelSpec, PPYoloe
 from fqbench.spec.check import facts_of, read_file
+from fqbench.spec.model import Cpu
 from fqbench.vision.image import read_image
 
 SHOWN = 5
@@ -72,15 +73,20 @@ def backends_on(device: Device) -> tuple[str, ...]:
     return ("tensorrt",) if device == "gpu" else ("onnxruntime", "paddle")
 
 
-def prepare(given: Given, way: Way, base: Path, store: Store, progress: Progress) -> Job:
-    """Compare config, model and images before anything is quantized. Raises UsageError."""
+def prepare(
+    given: Given, way: Way, base: Path, store: Store, progress: Progress, cpu: Cpu = "any"
+) -> Job:
+    """Compare config, model and images before anything is quantized. Raises UsageError.
+
+    ``cpu``: which CPUs the model is made for.
+    """
     if METHODS[way] not in AVAILABLE:
         raise UsageError(f"--method {way}: this version of fqbench has no distillation training")
     config = given.config
     progress("read the model", 0, 0)
     files = source(config.general, base)
     contents = read_file(files.model, files.params)
-    spec = translated(config, way, files, contents, base)
+    spec = translated(config, way, files, contents, base).model_copy(update={"cpu": cpu})
     facts = facts_of(spec, contents)
     counts = _check_images(spec, way, progress)
     steps = Steps(spec.name, store, progress)

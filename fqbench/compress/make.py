@@ -24,7 +24,9 @@ class Made:
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
     times as fast as FP32 it is here, None where it cannot run here. ``seconds``: what quantizing
-    took, training included. ``reason``: why there is none.
+    took, training included. ``reason``: why there is none. ``narrow_layers`` and
+    ``unsigned_layers`` have other weights, so that none saturates; ``weight_errors`` are the
+    estimated errors with each form of weights.
     """
 
     backend: str
@@ -37,6 +39,9 @@ class Made:
     fp32_mb: float | None = None
     int8_mb: float | None = None
     ratio: float | None = None
+    narrow_layers: int = 0
+    unsigned_layers: int = 0
+    weight_errors: Mapping[str, float] | None = None
     seconds: float | None = None
     training: History | None = None
     files: tuple[Path, ...] = ()
@@ -76,6 +81,9 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
         int8_mb=_megabytes(files),
         ratio=ratio,
+        narrow_layers=len(choice.narrow),
+        unsigned_layers=len(choice.unsigned),
+        weight_errors=dict(choice.weights),
         seconds=quantized.seconds,
         training=_history(quantized.path) if job.way == "QAT" else None,
         files=files,

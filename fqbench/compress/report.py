@@ -24,8 +24,10 @@ from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
 from fqbench.distill.history import History
 from fqbench.report.markdown import table
+from fqbench.report.saturation import weight_costs, weight_forms
 from fqbench.report.table import BACKENDS, METHODS, NOTHING
 from fqbench.results import write_text
+from fqbench.spec.model import Cpu
 
 SCHEMA = 1
 
@@ -121,9 +123,9 @@ class Report:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the table does not tell."""
         limit = self.job.spec.margins[0].drop
-        return tuple(text for made in self.made for text in _notes(made, limit)) + tuple(
-            self._of_model()
-        )
+        spec = self.job.spec
+        told = (text for made in self.made for text in _notes(made, limit, spec.metric, spec.cpu))
+        return (*told, *self._of_model())
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
@@ -161,7 +163,7 @@ def _line(made: Made) -> tuple[str, ...]:
     )
 
 
-def _notes(made: Made, limit: float) -> Iterable[str]:
+def _notes(made: Made, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
     name = BACKENDS[made.backend]
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
@@ -179,6 +181,11 @@ def _notes(made: Made, limit: float) -> Iterable[str]:
         )
         kept = made.layers - made.int8_layers
         yield f"{name}: {kept} of {made.layers} layers in float ({listed})."
+    forms = weight_forms(made.narrow_layers, made.unsigned_layers)
+    if forms:
+        cpus = "no CPU of x86 is to saturate" if cpu == "any" else "8-bit products saturate here"
+        costs = weight_costs(made.weight_errors or {}, metric, any_cpu=cpu == "any")
+        yield f"{name}: {forms}, since {cpus}{costs}."
     if made.points is not None and made.points > limit:
         yield (
             f"{name}: no form of it with a layer in INT8 loses at most {_points(limit)}, as"

@@ -44,7 +44,8 @@ def code_steps(model: onnx.ModelProto, quantization: Quantization) -> dict[str, 
     quantized = rounded_inputs(graph, graph.convolutions(), quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     return {
-        node.name: 1 if ranges[quantized[node.name]].low >= 0.0 and not graph.is_depthwise(node)
+        node.name: 1
+        if ranges[quantized[node.name]].low >= 0.0 and not graph.is_depthwise(node)
         else 2
         for node in graph.convolutions()
         if node.name in quantized

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from fqbench.artifacts import Artifact, file_digest
+from fqbench.backends.base import PROBED
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
@@ -150,6 +151,7 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
             int8_convolutions=answers.int8_convolutions,
             hashes={**hashes, "truth": pipeline.images.truth},
         )
+        row = _without_saturation(pipeline, row)
     except FqbenchError as error:
         return _Measured(replace(row, status="failed", reason=str(error)))
     return _Measured(row, answers)
@@ -193,13 +195,40 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         slowdown=None if build.pays(row.cell) else build.slowdown(row.cell),
         layers=choice.layers,
         calibration=pipeline.images.calibration_name,
+        cpu=pipeline.spec.cpu,
+        saturates=_saturates(pipeline, row.cell),
+        narrow_layers=len(choice.narrow),
+        unsigned_layers=len(choice.unsigned),
+        weight_errors=dict(choice.weights),
         hashes={"quantization": quantization.key, "calibration": quantization.calibration},
     )
 
 
 def _of_given_file(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
     margin = plan.margins.for_cell(pipeline.spec, row.cell.backend, GIVEN)
-    return replace(row, method=GIVEN, margin=margin.drop if margin is not None else None)
+    row = replace(
+        row,
+        method=GIVEN,
+        margin=margin.drop if margin is not None else None,
+        saturates=_saturates(pipeline, row.cell),
+    )
+    if not row.saturates or row.cell.backend != "onnxruntime":
+        return row
+    saturating, integer = pipeline.build.saturated_layers(row.cell)
+    return replace(row, saturating_layers=saturating, integer_layers=integer)
+
+
+def _without_saturation(pipeline: ModelPipeline, row: Row) -> Row:
+    """The row of a given file with what it would score, if none of its layers saturated."""
+    if not row.saturating_layers:
+        return row
+    exact = pipeline.answers(replace(row.cell, precision="int8_file_exact"))
+    return replace(row, accuracy_exact=pipeline.accuracy(exact))
+
+
+def _saturates(pipeline: ModelPipeline, cell: Cell) -> bool | None:
+    """Whether 8-bit products saturate where ``cell`` runs; None where nothing is probed."""
+    return pipeline.saturates(cell.backend) if cell.backend in PROBED else None
 
 
 def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _Measured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fqbench.report import layers, timing
+from fqbench.report import layers, saturation, timing
 from fqbench.report.table import METRICS, lines
 from fqbench.results import Results, Row
 
@@ -26,6 +26,7 @@ def notes(results: Results) -> tuple[str, ...]:
         *_unlabelled(results.rows),
         _data(results.rows),
         *layers.sentences(results.rows),
+        *saturation.sentences(results.rows),
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}), {cpu['cores']} cores; the number of fixed"
         f" threads is {threads}.",
         *_gpu(machine.get("gpu")),

@@ -1,0 +1,78 @@
+"""What the CPU's 8-bit products do to INT8, and what was done about it, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fqbench.report.table import BACKENDS
+from fqbench.results import Row
+from fqbench.tune.choice import EIGHT_BITS, SEVEN_BITS, UNSIGNED
+from fqbench.tune.error import points_lost
+
+
+def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Whose products saturate here, then what each INT8 cell has instead."""
+    probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}
+    saturating = [BACKENDS[backend] for backend, found in probed.items() if found]
+    told = [text for row in rows for text in (*_made(row), *_given(row))]
+    if saturating:
+        told.insert(
+            0,
+            f"8-bit products saturate here in {' and '.join(saturating)}: this CPU adds two of them"
+            " in 16 bits, as CPUs without VNNI do.",
+        )
+    return tuple(told)
+
+
+def _made(row: Row) -> Iterator[str]:
+    """Which layers have other weights, so that none saturates."""
+    forms = weight_forms(row.narrow_layers or 0, row.unsigned_layers or 0)
+    if row.slowdown is not None or not forms or row.metric is None:
+        return
+    why = "their 8-bit products would saturate here"
+    if row.cpu == "any":
+        why = "no CPU of x86 is to saturate"
+    needless = row.cpu == "any" and not row.saturates
+    costs = weight_costs(row.weight_errors, row.metric, any_cpu=needless)
+    yield f"{_where(row)}: {forms}, since {why}{costs}."
+
+
+def weight_forms(narrow: int, unsigned: int) -> str:
+    """How many layers have which other form of weights; empty where none has."""
+    counts = ((narrow, SEVEN_BITS), (unsigned, UNSIGNED))
+    return " and ".join(f"{count} layers have {form}" for count, form in counts if count)
+
+
+def weight_costs(errors: Mapping[str, float], metric: str, *, any_cpu: bool) -> str:
+    """What other weights cost, as far as it was estimated, to follow a sentence.
+
+    ``any_cpu``: whether 8-bit weights would do here, and others are for other CPUs only.
+    """
+    if EIGHT_BITS not in errors or SEVEN_BITS not in errors:
+        return ""
+    before, after = (points_lost(errors[form], metric) for form in (EIGHT_BITS, SEVEN_BITS))
+    if any_cpu:
+        lost = max(after - before, 0.0)
+        return f"; that costs about {lost:.2f} points where 8-bit weights would do, as estimated"
+    return f"; as estimated, they lose about {after:.2f} points, 8-bit weights {before:.2f}"
+
+
+def _given(row: Row) -> Iterator[str]:
+    """How many layers of a file that was made elsewhere saturate here, and what that costs."""
+    if row.saturating_layers:
+        score = "" if row.accuracy is None else f" {row.accuracy:.2f}"
+        exact = "" if row.accuracy_exact is None else f", {row.accuracy_exact:.2f} without"
+        yield (
+            f"{_where(row)}, the file as given: {row.saturating_layers} of {row.integer_layers}"
+            f" integer layers saturate here, so it scores{score or ' less'}{exact} (ONNX Runtime's"
+            " session option session.x64quantprecision)."
+        )
+    elif row.cell.precision == "int8_file" and row.saturates and row.cell.backend != "onnxruntime":
+        yield (
+            f"{_where(row)}, the file as given: its 8-bit products may saturate here; fqbench"
+            " counts them in ONNX Runtime's files only."
+        )
+
+
+def _where(row: Row) -> str:
+    return f"{row.cell.model} on {BACKENDS[row.cell.backend]}"
