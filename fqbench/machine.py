@@ -79,8 +79,9 @@ def cpu() -> dict[str, str | int | list[str]]:
     }
 
 
-HIDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "LD_PRELOAD")
-"""Environment variables by which instruction sets are hidden from a runtime."""
+HIDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "CPU_MASK")
+"""Environment variables that hide instruction sets from a runtime: oneDNN's, and that of
+``tools/cpu_mask``."""
 
 
 def kernels_of() -> dict[str, object]:
