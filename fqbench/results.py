@@ -36,10 +36,10 @@ class Row:
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
     since the interval was narrow, or the time used up; ``pinned``: bound to a core each time.
     ``cpu``: which CPUs INT8 was made for; ``saturates``: whether 8-bit products saturate in the
-    backend's kernels here; ``narrow_layers``, ``unsigned_layers``: how many layers have weights of
-    seven bits, or uint8 ones, for that reason; ``weight_errors``: the estimated error with each
-    form of weights. Of a given INT8 file ``saturating_layers`` of ``integer_layers`` saturate, and
-    without that it would score ``accuracy_exact``.
+    backend's kernels here; ``safe_layers``, ``unsigned_layers``: how many layers have int8
+    weights that saturate nowhere, or uint8 ones, for that reason; ``weight_errors``: the estimated
+    error with each form of weights. Of a given INT8 file ``saturating_layers`` of
+    ``integer_layers`` saturate, and without that it would score ``accuracy_exact``.
     ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
@@ -77,7 +77,7 @@ class Row:
     layers: tuple[LayerCost, ...] = ()
     cpu: Cpu | None = None
     saturates: bool | None = None
-    narrow_layers: int | None = None
+    safe_layers: int | None = None
     unsigned_layers: int | None = None
     weight_errors: dict[str, float] = field(default_factory=dict)
     saturating_layers: int | None = None
@@ -156,7 +156,7 @@ class Row:
             "layers": [asdict(layer) for layer in self.layers],
             "cpu": self.cpu,
             "saturates": self.saturates,
-            "narrow_layers": self.narrow_layers,
+            "safe_layers": self.safe_layers,
             "unsigned_layers": self.unsigned_layers,
             "weight_errors": self.weight_errors,
             "saturating_layers": self.saturating_layers,

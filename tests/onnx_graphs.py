@@ -143,6 +143,19 @@ def anchors(net: Net, head: str, count: int, side: int) -> str:
     return net.node("Sigmoid", net.node("Reshape", turned, names["rows"]))
 
 
+def bright(channels: int = 16) -> tuple[Net, onnx.ModelProto]:
+    """Three convolutions whose weights and results are all positive, and their graph."""
+    net = Net(5, (1, channels, 12, 12))
+    name = "x"
+    for _ in range(2):
+        name = net.node("Relu", net.conv(name, channels))
+    last = net.conv(name, channels)
+    for key, weight in net.weights.items():
+        if key.startswith("w"):
+            weight[:] = np.abs(weight) + 0.5 * np.abs(weight).max()
+    return net, net.model(net.node("Relu", last))
+
+
 def record(
     model: onnx.ModelProto,
     image: np.ndarray,
@@ -159,6 +172,7 @@ def record(
         ranges={name: range_of(v) for name, v in values.items() if name not in set(unknown)},
         weight_amax=weight_limits(Graph(model)),
         float_layers=dict.fromkeys(float_layers, "a reason"),
+        weights={layer.name: layer.input[1] for layer in Graph(model).layers()},
     )
 
 

@@ -92,15 +92,19 @@ def time_forms(arguments, report):
     """Time the forms of ``model.onnx`` with ``record.json`` that are tried for their speed."""
     from fqbench.quantize.graph import Graph
     from fqbench.quantize.record import Quantization
-    from fqbench.tune.choose import _forms, keeping
-    from fqbench.tune.paddle_speed import latencies
+    from fqbench.tune.choose import forms
+    from fqbench.tune.setting import Setting
+    from fqbench.tune.speed import medians
+    from fqbench.tune.variants import variants
 
     folder = Path(arguments["folder"])
     model = onnx.load(str(folder / "model.onnx"))
     quantization = Quantization.read(folder / "record.json")
-    forms = _forms(Graph(model), ({}, {}))
-    records = {text: keeping(quantization, kept) for text, kept in forms.items()}
-    return latencies(model, records, [np.ones(arguments["shape"], np.float32)], threads=1)
+    settings = {
+        text: Setting(float_layers=kept) for text, kept in forms(Graph(model), ({}, {})).items()
+    }
+    made = variants("paddle", model, quantization, folder)
+    return medians(made.calls(settings, [np.ones(arguments["shape"], np.float32)], 1), 1)
 
 
 def operators_of(data):

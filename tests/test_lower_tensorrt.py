@@ -18,8 +18,10 @@ from fqbench.quantize.affine import as_half
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Watched
-from fqbench.tune.choose import Wish, choose, keeping, variant_of
-from fqbench.tune.search import OutputsJudge
+from fqbench.tune.choose import Wish, choose
+from fqbench.tune.judge import OutputsJudge
+from fqbench.tune.setting import Setting
+from fqbench.tune.variants import execute, variants
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import evaluate
 
@@ -501,12 +503,13 @@ def test_any_graph_computes_with_its_scales(steps, seed, places):
 # The choice
 
 
-def test_what_is_judged_is_what_is_lowered():
+def test_what_is_judged_is_what_is_lowered(tmp_path):
     net, model = chain(0)
     quantization = record(model, net.image())
-    variant = variant_of("tensorrt", model, quantization, float_silu=False)
-    kept = ["n_conv0"]
-    assert variant(kept) == lower(model, keeping(quantization, kept))
+    setting = Setting(float_layers=frozenset({"n_conv0"}))
+    found = variants("tensorrt", model, quantization, tmp_path).emulated(setting)
+    assert found == lower(model, setting.applied(quantization, {}))
+    assert "n_conv0" in setting.applied(quantization, {}).float_layers
 
 
 def test_choice_keeps_the_fewest_layers_in_float_and_says_why():
@@ -514,7 +517,11 @@ def test_choice_keeps_the_fewest_layers_in_float_and_says_why():
     image = net.image()
     quantization = record(model, image)
     judge = OutputsJudge.of(model, [value.name for value in model.graph.output], [[image]])
-    whole = judge.error(lower(model, quantization))
+
+    def error(graph):
+        return judge.error(execute(graph, judge.names, fuse_pairs=False))
+
+    whole = error(lower(model, quantization))
     asked = []
     wish = Wish(whole / 2, None)
     found = choose(
@@ -525,7 +532,7 @@ def test_choice_keeps_the_fewest_layers_in_float_and_says_why():
     assert counted["rounding it costs too much accuracy"] >= 1
     assert found.error_all_int8 == pytest.approx(whole)
     assert found.error <= whole / 2
-    assert found.error == pytest.approx(judge.error(lower(model, found.applied(quantization))))
+    assert found.error == pytest.approx(error(lower(model, found.applied(quantization))))
     assert (found.forms, found.float_silu) == ({}, False)
 
 

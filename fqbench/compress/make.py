@@ -24,7 +24,7 @@ class Made:
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
     times as fast as FP32 it is here, None where it cannot run here. ``seconds``: what quantizing
-    took, training included. ``reason``: why there is none. ``narrow_layers`` and
+    took, training included. ``reason``: why there is none. ``safe_layers`` and
     ``unsigned_layers`` have other weights, so that none saturates; ``weight_errors`` are the
     estimated errors with each form of weights.
     """
@@ -39,7 +39,7 @@ class Made:
     fp32_mb: float | None = None
     int8_mb: float | None = None
     ratio: float | None = None
-    narrow_layers: int = 0
+    safe_layers: int = 0
     unsigned_layers: int = 0
     weight_errors: Mapping[str, float] | None = None
     seconds: float | None = None
@@ -81,7 +81,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
         int8_mb=_megabytes(files),
         ratio=ratio,
-        narrow_layers=len(choice.narrow),
+        safe_layers=len(choice.safe),
         unsigned_layers=len(choice.unsigned),
         weight_errors=dict(choice.weights),
         seconds=quantized.seconds,

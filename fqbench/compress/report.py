@@ -181,7 +181,7 @@ def _notes(made: Made, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
         )
         kept = made.layers - made.int8_layers
         yield f"{name}: {kept} of {made.layers} layers in float ({listed})."
-    forms = weight_forms(made.narrow_layers, made.unsigned_layers)
+    forms = weight_forms(made.safe_layers, made.unsigned_layers)
     if forms:
         cpus = "no CPU of x86 is to saturate" if cpu == "any" else "8-bit products saturate here"
         costs = weight_costs(made.weight_errors or {}, metric, any_cpu=cpu == "any")

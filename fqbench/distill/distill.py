@@ -84,12 +84,12 @@ def distill(
     record = task.choice.applied(task.record)
     float_silu = task.choice.float_silu
     where = roundings(task.backend, teacher, record, float_silu=float_silu)
-    where = replace(where, narrow=frozenset(task.choice.narrow))
+    where = replace(where, narrow=frozenset(task.choice.safe))
     start = undecided(teacher, adapted(teacher, record, where.layers), record)
     held = [number for number in range(images) if is_held_out(number, images)]
 
     setting = Setting(
-        narrow=frozenset(task.choice.narrow) | frozenset(task.choice.unsigned),
+        safe=frozenset(task.choice.safe) | frozenset(task.choice.unsigned),
         unsigned=bool(task.choice.unsigned),
         float_silu=float_silu,
     )
@@ -189,6 +189,6 @@ def _of_student(record: Quantization, model: onnx.ModelProto) -> Quantization:
             for name, why in record.float_layers.items()
         },
         rounded={},
-        narrow={},
+        safe={},
         wide={},
     )

@@ -12,6 +12,7 @@ from fqbench.convert.program import digest
 from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize.affine import UINT8_LEVELS, representable_weight_amax
 from fqbench.quantize.graph import Graph
+from fqbench.quantize.grids import GridName
 from fqbench.quantize.record import Quantization
 
 
@@ -33,20 +34,20 @@ class Layer:
     sum_amax: float | None = None
 
 
-def code_steps(model: onnx.ModelProto, quantization: Quantization) -> dict[str, int]:
-    """What seven-bit codes of each convolution are multiples of, so that oneDNN keeps them.
+def safe_grids(model: onnx.ModelProto, quantization: Quantization) -> dict[str, GridName]:
+    """The grid of weights by which each convolution is computed rightly without VNNI, too.
 
-    Without VNNI it adds two products of uint8 inputs in 16 bits, where codes within 63 fit. Int8
-    inputs, and those of depthwise convolutions, it multiplies by weights that it halved, and
-    rounded again: even codes are halved exactly.
+    oneDNN adds two products of uint8 inputs in 16 bits then. Int8 inputs, and those of depthwise
+    convolutions, it multiplies by weights that it halved. Paddle scales weights by itself, so that
+    the largest code of each channel is 127.
     """
     graph = Graph(model)
     quantized = rounded_inputs(graph, graph.convolutions(), quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     return {
-        node.name: 1
-        if ranges[quantized[node.name]].low >= 0.0 and not graph.is_depthwise(node)
-        else 2
+        node.name: "halved"
+        if ranges[quantized[node.name]].low < 0.0 or graph.is_depthwise(node)
+        else "paired"
         for node in graph.convolutions()
         if node.name in quantized
     }

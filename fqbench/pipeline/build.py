@@ -216,7 +216,11 @@ class Build:
     def _ranges(self) -> Artifact:
         """Ranges, from the calibration images."""
         images = self._images.calibration
-        recipe = {**self._reading, "offline": self._spec.offline.model_dump(mode="json")}
+        recipe = {
+            **self._reading,
+            "offline": self._spec.offline.model_dump(mode="json"),
+            "saturates": any(map(self._saturates, PROBED)),
+        }
         return self._steps.make(
             "calibrate",
             {"canonical": self.canonical.key, "images": calibration_hash(images), **recipe},

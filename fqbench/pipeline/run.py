@@ -197,7 +197,7 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         calibration=pipeline.images.calibration_name,
         cpu=pipeline.spec.cpu,
         saturates=_saturates(pipeline, row.cell),
-        narrow_layers=len(choice.narrow),
+        safe_layers=len(choice.safe),
         unsigned_layers=len(choice.unsigned),
         weight_errors=dict(choice.weights),
         hashes={"quantization": quantization.key, "calibration": quantization.calibration},

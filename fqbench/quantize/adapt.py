@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from fqbench.machine import usable_cores
-from fqbench.quantize.affine import INT8_MAX, NARROW_MAX, int8_weight
+from fqbench.quantize.affine import INT8_MAX, int8_weight
 from fqbench.quantize.graph import Graph
+from fqbench.quantize.grids import FULL, Grid, GridName
 from fqbench.quantize.moments import Moments
 from fqbench.quantize.record import Quantization, Rounded
 from fqbench.quantize.rounding import Factor, compensated
@@ -22,19 +23,17 @@ def rounded_layers(
     graph: Graph,
     moments: Mapping[str, Moments],
     weight_amax: Mapping[str, Sequence[float]],
-) -> tuple[dict[str, Rounded], dict[str, Rounded]]:
-    """How to round each layer whose ``moments`` are known: to eight bits, and to seven.
+    grids: Mapping[GridName, Grid],
+) -> tuple[dict[str, Rounded], dict[GridName, dict[str, Rounded]]]:
+    """How to round each layer whose ``moments`` are known: to all codes, and to each of ``grids``.
 
     A weight that layers share is not rounded.
     """
 
-    def rounded(layer: onnx.NodeProto) -> tuple[Rounded, Rounded]:
+    def rounded(layer: onnx.NodeProto) -> list[Rounded]:
         weight, seen = graph.weight(layer), moments[layer.name]
         amax, factor = weight_amax[layer.input[1]], Factor.of(seen.covariance)
-        return (
-            rounded_layer(weight, amax, seen, factor),
-            rounded_layer(weight, amax, seen, factor, NARROW_MAX),
-        )
+        return [rounded_layer(weight, amax, seen, factor, grid) for grid in (FULL, *grids.values())]
 
     layers = [
         layer
@@ -44,8 +43,11 @@ def rounded_layers(
     with ThreadPoolExecutor(usable_cores()) as pool:
         found = list(pool.map(rounded, layers))
     names = [layer.name for layer in layers]
-    full, narrow = zip(*found, strict=True) if found else ((), ())
-    return dict(zip(names, full, strict=True)), dict(zip(names, narrow, strict=True))
+    full = {name: first for name, (first, *_) in zip(names, found, strict=True)}
+    return full, {
+        grid: {name: others[number] for name, others in zip(names, found, strict=True)}
+        for number, grid in enumerate(grids, start=1)
+    }
 
 
 def rounded_layer(
@@ -53,23 +55,37 @@ def rounded_layer(
     amax: Sequence[float],
     moments: Moments,
     factor: Factor,
-    limit: int = INT8_MAX,
+    grid: Grid = FULL,
 ) -> Rounded:
     """Codes of a weight, and what keeps the mean of the layer's result in spite of them.
 
-    Codes lie within ``limit`` of 0, which stands for the channel's ``amax``. ``factor`` is that of
-    the covariance of ``moments``.
+    Codes are of ``grid``, whose limit stands for the channel's ``amax``. ``factor`` is that of the
+    covariance of ``moments``.
     """
     outputs, groups, parts = len(weight), moments.reading.groups, moments.reading.parts
-    _, scales = int8_weight(weight, np.asarray(amax) * (INT8_MAX / limit))
+    _, scales = int8_weight(weight, np.asarray(amax) * (INT8_MAX / grid.limit))
     units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
     real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
     real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
-    codes = compensated(real, units, factor, limit)
+    codes = compensated(real, units, factor, grid, _partners(moments) if grid.paired else None)
     lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
     bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
     stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)
     return Rounded(stored.tobytes(), tuple(bias.tolist()))
+
+
+def _partners(moments: Moments) -> NDArray[np.intp]:
+    """By the column, that of the neighbouring input channel (0 and 1, 2 and 3, ...); see
+    ``compensated``."""
+    reading = moments.reading
+    taps = reading.kernel[0] * reading.kernel[1]
+    channels = np.arange(reading.columns // taps)
+    neighbours = channels ^ 1
+    last = neighbours >= len(channels)
+    found = np.where(last, channels, neighbours)[:, None] * taps + np.arange(taps)
+    if reading.parts > 1 and last.any():
+        found[last] = -1
+    return np.asarray(found.ravel(), np.intp)
 
 
 def adapted(

@@ -12,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 UINT8_LEVELS = 255
 INT8_MAX = 127
-NARROW_MAX = 63
-"""Largest magnitude of seven-bit weights. Two products of a uint8 activation and such a weight,
-255 * 63 * 2 = 32130, fit the 16 bits in which kernels of CPUs without VNNI add them."""
 INT32_MAX = 2**31 - 1
 BIAS_LIMIT = 2.0**30
 NEGLIGIBLE = 2.0**-20

@@ -13,6 +13,7 @@ from fqbench.quantize.adapt import rounded_layers
 from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, searched, silu
 from fqbench.quantize.code_errors import Function
 from fqbench.quantize.graph import Graph
+from fqbench.quantize.grids import SAFE
 from fqbench.quantize.observe import Feed, observe
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.statistics import Statistics
@@ -27,8 +28,12 @@ def calibrate(
     feeds: Iterable[Feed],
     algorithm: Algorithm,
     keep_float: Collection[str] = (),
+    *,
+    saturates: bool = True,
 ) -> Quantization:
     """Ranges of every tensor of ``model``, from one pass over ``feeds``.
+
+    ``saturates``: whether weights are rounded for CPUs whose 8-bit products saturate, too.
 
     ``keep_float``: names of layers, or patterns with ``*``, that are not quantized. Raises
     StepError where one matches no layer, or nothing is left to quantize.
@@ -37,7 +42,7 @@ def calibrate(
     seen = observe(model, feeds)
     ranges = activation_ranges(graph, seen.statistics, algorithm)
     weight_amax = weight_limits(graph)
-    rounded, narrow = rounded_layers(graph, seen.moments, weight_amax)
+    rounded, safe = rounded_layers(graph, seen.moments, weight_amax, SAFE if saturates else {})
     return Quantization(
         method="offline",
         algorithm=algorithm,
@@ -47,7 +52,7 @@ def calibrate(
         float_layers=_kept(graph, ranges, keep_float),
         rounded=rounded,
         wide=wide_ranges(graph, seen.statistics) if algorithm == "search" else {},
-        narrow=narrow,
+        safe=safe,
         weights={layer.name: layer.input[1] for layer in graph.layers()},
     )
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from fqbench.quantize.affine import INT8_MAX, NARROW_MAX
+from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.algorithms import Range
+from fqbench.quantize.grids import SAFE, GridName
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Quantization:
     magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
     each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
     code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
-    serves a backend better is found out on images. ``narrow``: as ``rounded``, in seven bits.
-    ``weights``: the weight that each layer reads.
+    serves a backend better is found out on images. ``safe``: as ``rounded``, by the
+    grid of codes. ``weights``: the weight that each layer reads.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Quantization:
     float_layers: Mapping[str, str]
     rounded: Mapping[str, Rounded] = field(default_factory=dict)
     wide: Mapping[str, Range] = field(default_factory=dict)
-    narrow: Mapping[str, Rounded] = field(default_factory=dict)
+    safe: Mapping[GridName, Mapping[str, Rounded]] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
 
     def widened(self, tensors: Collection[str]) -> Quantization:
@@ -51,19 +51,14 @@ class Quantization:
         wide = {name: self.wide[name] for name in tensors if name in self.wide}
         return replace(self, ranges={**self.ranges, **wide})
 
-    def narrowed(self, steps: Mapping[str, int]) -> Quantization:
-        """With weights of seven bits in the layers that ``steps`` names.
-
-        Their codes are multiples of the step: those within ``NARROW_MAX`` times 1, or times 2,
-        which a kernel can halve exactly.
-        """
+    def with_codes(self, grids: Mapping[str, GridName]) -> Quantization:
+        """With weights of other grids in the layers that ``grids`` names."""
         amax, rounded = dict(self.weight_amax), dict(self.rounded)
-        for layer, step in steps.items():
-            name, unit = self.weights[layer], INT8_MAX / (NARROW_MAX * step)
+        for layer, grid in grids.items():
+            name, unit = self.weights[layer], INT8_MAX / SAFE[grid].limit
             amax[name] = tuple(limit * unit for limit in self.weight_amax[name])
-            if layer in self.narrow:
-                codes = np.frombuffer(self.narrow[layer].codes, np.int8) * np.int8(step)
-                rounded[layer] = replace(self.narrow[layer], codes=codes.tobytes())
+            if layer in self.safe.get(grid, {}):
+                rounded[layer] = self.safe[grid][layer]
         return replace(self, weight_amax=amax, rounded=rounded)
 
     def reordered(self, orders: Mapping[str, Iterable[int]]) -> Quantization:
@@ -74,8 +69,9 @@ class Quantization:
     def write(self, path: Path) -> None:
         """Write as JSON, codes in base 64."""
         data = asdict(self)
-        for layer in (*data["rounded"].values(), *data["narrow"].values()):
-            layer["codes"] = base64.b64encode(layer["codes"]).decode()
+        for layers in (data["rounded"], *data["safe"].values()):
+            for layer in layers.values():
+                layer["codes"] = base64.b64encode(layer["codes"]).decode()
         path.write_text(json.dumps(data, indent=1, sort_keys=True, allow_nan=False))
 
     @staticmethod
@@ -85,9 +81,13 @@ class Quantization:
         for key in ("ranges", "wide"):
             data[key] = {name: Range(**ends) for name, ends in data[key].items()}
         data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
-        for key in ("rounded", "narrow"):
-            data[key] = {
-                name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
-                for name, layer in data[key].items()
-            }
+        data["rounded"] = _read_codes(data["rounded"])
+        data["safe"] = {grid: _read_codes(layers) for grid, layers in data["safe"].items()}
         return Quantization(**data)
+
+
+def _read_codes(layers: Mapping[str, Any]) -> dict[str, Rounded]:
+    return {
+        name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
+        for name, layer in layers.items()
+    }

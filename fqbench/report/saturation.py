@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fqbench.report.table import BACKENDS
 from fqbench.results import Row
-from fqbench.tune.choice import EIGHT_BITS, SEVEN_BITS, UNSIGNED
+from fqbench.tune.choice import EIGHT_BITS, SAFE, UNSIGNED
 from fqbench.tune.error import points_lost
 
 
@@ -26,7 +26,7 @@ def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _made(row: Row) -> Iterator[str]:
     """Which layers have other weights, so that none saturates."""
-    forms = weight_forms(row.narrow_layers or 0, row.unsigned_layers or 0)
+    forms = weight_forms(row.safe_layers or 0, row.unsigned_layers or 0)
     if row.slowdown is not None or not forms or row.metric is None:
         return
     why = "their 8-bit products would saturate here"
@@ -37,9 +37,9 @@ def _made(row: Row) -> Iterator[str]:
     yield f"{_where(row)}: {forms}, since {why}{costs}."
 
 
-def weight_forms(narrow: int, unsigned: int) -> str:
+def weight_forms(safe: int, unsigned: int) -> str:
     """How many layers have which other form of weights; empty where none has."""
-    counts = ((narrow, SEVEN_BITS), (unsigned, UNSIGNED))
+    counts = ((safe, SAFE), (unsigned, UNSIGNED))
     return " and ".join(f"{count} layers have {form}" for count, form in counts if count)
 
 
@@ -48,9 +48,9 @@ def weight_costs(errors: Mapping[str, float], metric: str, *, any_cpu: bool) -> 
 
     ``any_cpu``: whether 8-bit weights would do here, and others are for other CPUs only.
     """
-    if EIGHT_BITS not in errors or SEVEN_BITS not in errors:
+    if EIGHT_BITS not in errors or SAFE not in errors:
         return ""
-    before, after = (points_lost(errors[form], metric) for form in (EIGHT_BITS, SEVEN_BITS))
+    before, after = (points_lost(errors[form], metric) for form in (EIGHT_BITS, SAFE))
     if any_cpu:
         lost = max(after - before, 0.0)
         return f"; that costs about {lost:.2f} points where 8-bit weights would do, as estimated"

@@ -27,7 +27,7 @@ def accumulate(read: Codes, weight: Weights) -> NDArray[np.int64]:
 
     Columns lie in the order in which the kernel reads them.
     """
-    sums = _pairs(read.astype(np.int64)) @ np.swapaxes(_pairs(weight.astype(np.int64)), 0, 1)
+    sums = _pairs(read.astype(np.int64)) @ np.swapaxes(_pairs(weight.astype(np.int64)), 1, 2)
     return np.asarray(np.clip(sums, LOWEST, HIGHEST).sum(axis=0))
 
 

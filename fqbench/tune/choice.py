@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from fqbench.quantize.grids import GridName
 from fqbench.quantize.record import Quantization
 
 ACCURACY = "rounding it costs too much accuracy"
 SPEED = "float is faster here"
 
-SEVEN_BITS, UNSIGNED, EIGHT_BITS = "7-bit weights", "uint8 weights", "8-bit weights"
-"""Forms of weights: int8 codes of seven bits, uint8 codes, int8 codes."""
+SAFE, UNSIGNED, EIGHT_BITS = "safe weights", "uint8 weights", "8-bit weights"
+"""Forms of weights: int8 codes that saturate nowhere, uint8 codes, int8 codes."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Choice:
 
     ``float_silu``: whether SiLU is computed in float between integers. ``wide``: tensors that take
     the record's wide range. ``forms``: milliseconds of each form of the graph that was timed.
-    ``narrow``: layers with weights of seven bits, and what their codes are multiples of;
-    ``unsigned``: layers with uint8 weights. ``weights``: the error with each form of weights that
+    ``safe``: layers whose weights saturate on no CPU, and the grid of their codes; ``unsigned``:
+    layers with uint8 weights. ``weights``: the error with each form of weights that
     was tried. ``slowdown``: the time of an inference as a part of FP32's, None if it was not timed.
     """
 
@@ -50,7 +51,7 @@ class Choice:
     error: float
     layers: tuple[LayerCost, ...]
     forms: Mapping[str, float]
-    narrow: Mapping[str, int] = field(default_factory=dict)
+    safe: Mapping[str, GridName] = field(default_factory=dict)
     unsigned: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
@@ -61,7 +62,7 @@ class Choice:
 
     def applied(self, quantization: Quantization) -> Quantization:
         """The record as this backend lowers it."""
-        chosen = quantization.widened(self.wide).narrowed(self.narrow)
+        chosen = quantization.widened(self.wide).with_codes(self.safe)
         return replace(chosen, float_layers=self.float_layers)
 
     @staticmethod

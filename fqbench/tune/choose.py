@@ -24,7 +24,7 @@ from fqbench.quantize.record import Quantization
 from fqbench.tune.choice import (
     ACCURACY,
     EIGHT_BITS,
-    SEVEN_BITS,
+    SAFE,
     SPEED,
     UNSIGNED,
     Choice,
@@ -152,8 +152,8 @@ class _Search:
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         kept |= dict.fromkeys(self._choose_form(), SPEED)
         self.setting = replace(self.setting, float_layers=frozenset(kept))
-        steps = self.errors.variants.steps
-        narrow = sorted(self.setting.narrow - self.setting.float_layers)
+        grids = self.errors.variants.grids
+        safe = sorted(self.setting.safe - self.setting.float_layers)
         return Choice(
             float_layers=kept,
             float_silu=self.setting.float_silu,
@@ -162,8 +162,8 @@ class _Search:
             error=self.errors.of(self.setting),
             layers=tuple(map(self._cost, self.layers)),
             forms=self.forms,
-            narrow={} if self.setting.unsigned else {name: steps[name] for name in narrow},
-            unsigned=tuple(narrow) if self.setting.unsigned else (),
+            safe={} if self.setting.unsigned else {name: grids[name] for name in safe},
+            unsigned=tuple(safe) if self.setting.unsigned else (),
             weights=self.weights,
             slowdown=self.slowdown,
         )
@@ -183,7 +183,7 @@ class _Search:
             )
 
     def _choose_weights(self) -> None:
-        """Weights of seven bits where eight would saturate; of those sets the better one.
+        """Safe weights where others would saturate, in the better one of the sets of layers.
 
         Sums that saturate on no calibration image may on another, so fewer layers must be clearly
         better.
@@ -197,15 +197,15 @@ class _Search:
         else:
             self.weights[EIGHT_BITS] = self.errors.emulated(self.setting)
         chosen, *others = (
-            replace(self.setting, narrow=layers) for layers in made.unsafe(self.setting, seen)
+            replace(self.setting, safe=layers) for layers in made.unsafe(self.setting, seen)
         )
         for other in others:
             if self.errors.of(other) < CLEARLY * self.errors.of(chosen):
                 chosen = other
         self.setting = chosen
-        self.weights[SEVEN_BITS] = self.errors.of(chosen)
+        self.weights[SAFE] = self.errors.of(chosen)
         limit = self.wish.limit
-        if self.backend == "onnxruntime" and limit is not None and self.weights[SEVEN_BITS] > limit:
+        if self.backend == "onnxruntime" and limit is not None and self.weights[SAFE] > limit:
             unsigned = replace(chosen, unsigned=True)
             self.weights[UNSIGNED] = self.errors.of(unsigned)
             if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
@@ -227,7 +227,7 @@ class _Search:
         self._time_layers()
         self.own = local_errors(
             self.model,
-            self.setting.applied(self.record, self.errors.variants.steps),
+            self.setting.applied(self.record, self.errors.variants.grids),
             self.layers,
             self.feeds[:LOCAL_IMAGES],
             CODES[self.backend],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from fqbench.quantize.grids import GridName
 from fqbench.quantize.record import Quantization
 
 
@@ -12,24 +13,24 @@ from fqbench.quantize.record import Quantization
 class Setting:
     """``float_layers`` stay in float, ``wide`` tensors take their wide range.
 
-    ``narrow`` layers have weights of seven bits, or, where ``unsigned``, of eight bits as uint8:
-    neither saturates on any CPU. ``float_silu``: whether SiLU is computed in float between
+    ``safe`` layers have weights that saturate on no CPU: of another grid of codes, or, where
+    ``unsigned``, of eight bits as uint8. ``float_silu``: whether SiLU is computed in float between
     integers. Layers and tensors by their names.
     """
 
     float_layers: frozenset[str] = frozenset()
     wide: frozenset[str] = frozenset()
-    narrow: frozenset[str] = frozenset()
+    safe: frozenset[str] = frozenset()
     unsigned: bool = False
     float_silu: bool = False
 
     @property
     def unsigned_layers(self) -> frozenset[str]:
         """The layers whose weights are uint8."""
-        return self.narrow if self.unsigned else frozenset()
+        return self.safe if self.unsigned else frozenset()
 
-    def applied(self, record: Quantization, steps: Mapping[str, int]) -> Quantization:
-        """The record as it is lowered. ``steps``: of the codes of seven bits, by the layer."""
+    def applied(self, record: Quantization, grids: Mapping[str, GridName]) -> Quantization:
+        """The record as it is lowered. ``grids``: of the codes of safe layers."""
         kept = {**dict.fromkeys(sorted(self.float_layers), ""), **record.float_layers}
-        narrow = {} if self.unsigned else {name: steps[name] for name in sorted(self.narrow)}
-        return replace(record.widened(self.wide).narrowed(narrow), float_layers=kept)
+        safe = {} if self.unsigned else {name: grids[name] for name in sorted(self.safe)}
+        return replace(record.widened(self.wide).with_codes(safe), float_layers=kept)

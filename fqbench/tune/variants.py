@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.lower import tensorrt
 from fqbench.lower.onnxruntime import lower
-from fqbench.lower.paddle_layers import code_steps
+from fqbench.lower.paddle_layers import safe_grids
 from fqbench.lower.symmetric import symmetric
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
+from fqbench.quantize.grids import GridName
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
 from fqbench.saturation.counting import saturated_sums
@@ -47,8 +48,8 @@ class Variants(Protocol):
     """One quantized model for one backend, in any setting."""
 
     @property
-    def steps(self) -> Mapping[str, int]:
-        """What codes of seven bits are multiples of, by the layer that can have them."""
+    def grids(self) -> Mapping[str, GridName]:
+        """The grid of codes that saturates nowhere, by the layer that can have it."""
 
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """What computes the tensors ``names`` in ``setting``."""
@@ -104,15 +105,15 @@ class OfOnnxRuntime:
     scratch: Path
 
     @property
-    def steps(self) -> Mapping[str, int]:
+    def grids(self) -> Mapping[str, GridName]:
         """See ``Variants``."""
-        return dict.fromkeys(self.record.weights, 1)
+        return dict.fromkeys(self.record.weights, "narrow")
 
     def emulated(self, setting: Setting) -> onnx.ModelProto:
         """See ``Variants``."""
         return lower(
             self.model,
-            setting.applied(self.record, self.steps),
+            setting.applied(self.record, self.grids),
             float_silu=setting.float_silu,
             unsigned=setting.unsigned_layers,
         )
@@ -145,7 +146,7 @@ class OfOnnxRuntime:
 class OfPaddle:
     """See ``Variants``.
 
-    The program is converted once for each set of narrow layers, its weights rounded in all of its
+    The program is converted once for each set of safe layers, its weights rounded in all of its
     layers: those that stay in float compute with rounded weights here.
     """
 
@@ -155,13 +156,13 @@ class OfPaddle:
     _programs: dict[frozenset[str], tuple[onnx.ModelProto, Path]] = field(default_factory=dict)
 
     @property
-    def steps(self) -> Mapping[str, int]:
+    def grids(self) -> Mapping[str, GridName]:
         """See ``Variants``."""
-        return code_steps(self.model, self.record)
+        return safe_grids(self.model, self.record)
 
     def emulated(self, setting: Setting) -> onnx.ModelProto:
         """See ``Variants``."""
-        return symmetric(self.model, setting.applied(self.record, self.steps))
+        return symmetric(self.model, setting.applied(self.record, self.grids))
 
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """See ``Variants``."""
@@ -172,9 +173,12 @@ class OfPaddle:
     def unsafe(self, setting: Setting, feeds: Sequence[Feed]) -> list[frozenset[str]]:
         """See ``Variants``.
 
-        Every layer: oneDNN halves int8 weights where the CPU lacks VNNI and the input is signed.
+        Every layer that is quantized; here perhaps only those whose weights oneDNN halves, which
+        it does on every image, where sums of two products saturate on some.
         """
-        return [frozenset(self.steps) - setting.float_layers]
+        grids = {n: grid for n, grid in self.grids.items() if n not in setting.float_layers}
+        halved = frozenset(name for name, grid in grids.items() if grid == "halved")
+        return [frozenset(grids), *([halved] if feeds and len(halved) < len(grids) else [])]
 
     def calls(self, settings: Mapping[str, Setting], feed: Feed, threads: int) -> Calls:
         """See ``Variants``."""
@@ -191,21 +195,21 @@ class OfPaddle:
 
         rounded, program = self._program(setting)
         folder = Path(tempfile.mkdtemp(dir=self.scratch))
-        write(program, layers(rounded, setting.applied(self.record, self.steps)), folder)
+        write(program, layers(rounded, setting.applied(self.record, self.grids)), folder)
         return _predictor(folder, "int8", threads)
 
     def _program(self, setting: Setting) -> tuple[onnx.ModelProto, Path]:
         """The graph with rounded weights, and the Paddle program that it became."""
         from fqbench.convert.paddle_program import onnx_to_paddle
 
-        if setting.narrow not in self._programs:
-            narrow = Setting(narrow=setting.narrow).applied(self.record, self.steps)
-            rounded = adapted(self.model, narrow, narrow.rounded)
+        if setting.safe not in self._programs:
+            record = Setting(safe=setting.safe).applied(self.record, self.grids)
+            rounded = adapted(self.model, record, record.rounded)
             folder = Path(tempfile.mkdtemp(dir=self.scratch))
             onnx.save(rounded, str(folder / "source.onnx"))
             onnx_to_paddle(folder / "source.onnx", folder)
-            self._programs[setting.narrow] = rounded, folder
-        return self._programs[setting.narrow]
+            self._programs[setting.safe] = rounded, folder
+        return self._programs[setting.safe]
 
 
 def _predictor(folder: Path, precision: str, threads: int) -> Run:
@@ -224,7 +228,7 @@ class OfTensorRT:
     scratch: Path
 
     @property
-    def steps(self) -> Mapping[str, int]:
+    def grids(self) -> Mapping[str, GridName]:
         """See ``Variants``. No GPU saturates."""
         return {}
 

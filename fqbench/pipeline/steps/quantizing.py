@@ -26,7 +26,13 @@ def calibrate(arguments: Arguments, report: Report) -> None:
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
     feeds = read_feeds(arguments, report)
     offline = arguments["offline"]
-    record = quantize.calibrate(model, feeds, offline["algorithm"], offline["keep_float"])
+    record = quantize.calibrate(
+        model,
+        feeds,
+        offline["algorithm"],
+        offline["keep_float"],
+        saturates=arguments["saturates"],
+    )
     record.write(folder / "quantization.json")
     onnx.save(model, str(folder / "model.onnx"))
 

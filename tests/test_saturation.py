@@ -1,0 +1,200 @@
+"""8-bit products added in 16 bits: the arithmetic, the real kernels, what is done about it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fqbench.lower.onnxruntime import lower
+from fqbench.quantize.calibrate import calibrate
+from fqbench.quantize.grids import SAFE
+from fqbench.quantize.rounding import Factor, compensated
+from fqbench.saturation.counting import saturated_sums
+from fqbench.saturation.layers import integer_layers
+from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
+from fqbench.tune.setting import Setting
+from fqbench.tune.variants import execute, variants
+from tests.onnx_graphs import bright
+from tests.saturating import ask
+
+
+def codes(*values):
+    return np.array([values], np.uint8)
+
+
+def weights(*values):
+    return np.array([values], np.int8)
+
+
+@pytest.mark.parametrize(
+    ("read", "weight", "wanted"),
+    [
+        (codes(255, 255), weights(127, 127), 32767),
+        (codes(255, 255), weights(-127, -127), -32768),
+        (codes(255, 255), weights(127, -127), 0),
+        (codes(255, 255), weights(64, 64), 32640),
+        (codes(255, 255, 255), weights(127, 127, 127), 32767 + 32385),
+        (codes(255, 0, 255, 255), weights(127, 127, 127, 127), 32385 + 32767),
+        (codes(128, 128), weights(127, 127), 32512),
+    ],
+)
+def test_sums_of_two_products_end_at_16_bits(read, weight, wanted):
+    assert accumulate(read, weight).tolist() == [[wanted]]
+
+
+@pytest.mark.parametrize(
+    ("weight", "wanted"),
+    [
+        (weights(127, 1), [[False]]),  # 255 * 128 = 32640
+        (weights(127, 2), [[True]]),
+        (weights(-127, -1), [[False]]),
+        (weights(-127, -2), [[True]]),  # -32895
+        (weights(127, -127), [[False]]),
+        (weights(0, 127, 127, 0), [[False, False]]),
+        (weights(127, 127, 127), [[True, False]]),
+    ],
+)
+def test_weights_tell_whether_any_activation_saturates(weight, wanted):
+    assert may_saturate(weight).tolist() == wanted
+
+
+@given(st.data(), st.integers(1, 9), st.integers(1, 3))
+def test_counted_is_what_differs_from_exact_sums(data, columns, outputs):
+    read = data.draw(arrays(np.uint8, (4, columns)))
+    weight = data.draw(arrays(np.int8, (outputs, columns), elements=st.integers(-127, 127)))
+    even = np.pad(read, ((0, 0), (0, columns % 2))).astype(int)
+    other = np.pad(weight, ((0, 0), (0, columns % 2))).astype(int)
+    sums = even[:, None, ::2] * other[None, :, ::2] + even[:, None, 1::2] * other[None, :, 1::2]
+    assert count_saturated(read, weight) == ((sums > 32767) | (sums < -32768)).sum()
+
+
+@given(arrays(np.uint8, (3, 8)), arrays(np.int8, (2, 8), elements=st.integers(-63, 63)))
+def test_seven_bit_weights_are_exact(read, weight):
+    exact = read.astype(int) @ weight.astype(int).T
+    assert accumulate(read, weight).tolist() == exact.tolist()
+    assert not may_saturate(weight).any()
+
+
+LAYERS = [
+    {"kind": "Conv", "inputs": 32, "outputs": 16, "kernel": 1, "groups": 1, "stride": 1, "pad": 0},
+    {"kind": "Conv", "inputs": 16, "outputs": 12, "kernel": 3, "groups": 1, "stride": 1, "pad": 1},
+    {"kind": "Conv", "inputs": 12, "outputs": 24, "kernel": 3, "groups": 1, "stride": 2, "pad": 1},
+    {"kind": "Conv", "inputs": 3, "outputs": 16, "kernel": 3, "groups": 1, "stride": 2, "pad": 1},
+    {"kind": "Conv", "inputs": 5, "outputs": 8, "kernel": 3, "groups": 1, "stride": 1, "pad": 0},
+    {"kind": "Conv", "inputs": 32, "outputs": 16, "kernel": 3, "groups": 4, "stride": 1, "pad": 1},
+    {"kind": "Conv", "inputs": 18, "outputs": 16, "kernel": 3, "groups": 2, "stride": 1, "pad": 1},
+    {"kind": "Gemm", "inputs": 40, "outputs": 24, "kernel": 1, "groups": 1, "stride": 1, "pad": 0},
+    {"kind": "Gemm", "inputs": 33, "outputs": 7, "kernel": 1, "groups": 1, "stride": 1, "pad": 0},
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: "-".join(map(str, layer.values())))
+def test_emulation_is_the_real_kernel_bit_for_bit(layer):
+    emulated, exact = ask("compare", layer)
+    assert emulated == 1.0
+    assert exact < 0.9
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_depthwise_kernels_do_not_saturate(kernel):
+    layer = {"kind": "Conv", "inputs": 32, "outputs": 32, "groups": 32, "stride": 1}
+    _, exact = ask("compare", {**layer, "kernel": kernel, "pad": 1})
+    assert exact == 1.0
+
+
+@pytest.fixture(scope="module")
+def case():
+    net, model = bright()
+    feeds = [[np.abs(net.image())] for _ in range(3)]
+    return model, calibrate(model, feeds, "abs_max"), feeds
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_codes_lie_on_their_grid(case, name):
+    _, record, _ = case
+    grid = SAFE[name]
+    found = record.with_codes(dict.fromkeys(record.weights, name))
+    for layer, weight in record.weights.items():
+        codes = np.frombuffer(found.rounded[layer].codes, np.int8).astype(int).reshape(16, 16, 9)
+        amax = np.array(found.weight_amax[weight])
+        np.testing.assert_allclose(amax * grid.limit / 127, record.weight_amax[weight])
+        assert (np.abs(codes).max(axis=(1, 2)) == grid.limit).all()
+        assert set(np.abs(codes).ravel() % grid.step) <= {0, grid.limit % grid.step}
+        if grid.paired:
+            sums = codes[:, ::2] + codes[:, 1::2]
+            assert np.abs(sums).max() <= 128
+
+
+@given(st.integers(0, 99), st.integers(2, 9))
+def test_paired_codes_never_saturate(seed, channels):
+    """Whatever the order of rounding is, and however many weights are as large as can be."""
+    random = np.random.default_rng(seed)
+    weight = random.normal(0, 60, (1, 5, channels)).clip(-127, 127)
+    weight[:, :, seed % channels] = 127.0
+    read = random.normal(0, 1, (40, channels)) * random.uniform(0.1, 3.0, channels)
+    partners = np.arange(channels) ^ 1
+    partners[partners >= channels] = channels - 1
+    codes = compensated(
+        weight, np.ones((1, 5)), Factor.of(np.cov(read.T)[None]), SAFE["paired"], partners
+    )
+    assert not may_saturate(codes[0]).any()
+    assert (np.abs(codes).max(axis=2) == 127).all()
+
+
+def outputs(graph, feeds, *, integers):
+    names = [value.name for value in graph.graph.output]
+    run = execute(graph, names, fuse_pairs=integers).run
+    return np.concatenate([run(feed)[0] for feed in feeds])
+
+
+@pytest.mark.parametrize("form", ["safe", "unsigned"])
+def test_other_weights_cannot_saturate_and_compute_the_same(case, tmp_path, form):
+    model, record, feeds = case
+    made = variants("onnxruntime", model, record, tmp_path)
+    anywhere, *here = made.unsafe(Setting(), feeds)
+    assert anywhere == frozenset(record.weights)
+    assert all(fewer < anywhere for fewer in here)
+    setting = Setting(safe=anywhere, unsigned=form == "unsigned")
+    graph = made.emulated(setting)
+    assert not any(layer.may_saturate for layer in integer_layers(graph))
+    assert sum(saturated_sums(graph, feeds).values()) == 0
+    wanted = outputs(model, feeds, integers=False)
+    found = outputs(graph, feeds, integers=True)
+    assert np.abs(found - wanted).max() < 0.03 * wanted.max()
+
+
+def test_saturating_layers_are_counted_on_images(case):
+    """The images are bright in every channel: all of the three layers saturate."""
+    model, record, feeds = case
+    lowered = lower(model, record)
+    counts = saturated_sums(lowered, feeds)
+    assert len(counts) == 3
+    assert min(counts.values()) > 0
+    dark = [[0.0 * feed[0]] for feed in feeds]
+    assert saturated_sums(lowered, dark)[next(iter(counts))] == 0
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "paddle"])
+def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
+    found = ask("choose_weights", {"backend": backend, "limit": None, "here": True})
+    assert found["safe"]
+    assert found["chosen"] < 0.001 < 0.01 < found["full"]
+    assert found["error"] == pytest.approx(found["chosen"], rel=1e-6)
+    assert found["weights"]["safe weights"] < 0.01 < found["weights"]["8-bit weights"]
+
+
+def test_uint8_weights_are_taken_where_seven_bits_cost_too_much():
+    found = ask("choose_weights", {"backend": "onnxruntime", "limit": None, "here": True})
+    limit = 0.9 * found["weights"]["safe weights"]
+    found = ask("choose_weights", {"backend": "onnxruntime", "limit": limit, "here": True})
+    assert found["weights"]["uint8 weights"] <= limit
+    assert found["unsigned"]
+    assert not found["safe"]
+
+
+def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():
+    found = ask("choose_weights", {"backend": "onnxruntime", "limit": None, "here": False})
+    assert found["safe"]
+    # Of a CPU that does not saturate: what seven bits cost there.
+    assert found["weights"]["8-bit weights"] <= found["weights"]["safe weights"] < 0.01
