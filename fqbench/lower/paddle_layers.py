@@ -12,8 +12,7 @@ from fqbench.convert.program import digest
 from fqbench.lower.sharing import rounded_inputs, shared_ranges
 from fqbench.quantize.affine import UINT8_LEVELS, representable_weight_amax
 from fqbench.quantize.graph import Graph
-from fqbench.quantize.grids import GridName
-from fqbench.quantize.record import Quantization
+from fqbench.quantize.record import Quantization, SafeForm
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,12 @@ class Layer:
     sum_amax: float | None = None
 
 
-def safe_grids(model: onnx.ModelProto, quantization: Quantization) -> dict[str, GridName]:
-    """The grid of weights by which each convolution is computed rightly without VNNI, too.
+def safe_forms(model: onnx.ModelProto, quantization: Quantization) -> dict[str, SafeForm]:
+    """By what each convolution is computed rightly on CPUs without VNNI, too.
 
-    oneDNN adds two products of uint8 inputs in 16 bits then. Int8 inputs, and those of depthwise
-    convolutions, it multiplies by weights that it halved. Paddle scales weights by itself, so that
-    the largest code of each channel is 127.
+    oneDNN adds two products of uint8 inputs in 16 bits then. Weights cannot be made smaller, since
+    Paddle scales them by itself, to a largest code of 127 in each channel; so inputs are. Int8
+    inputs, and those of depthwise convolutions, it multiplies by weights that it halved.
     """
     graph = Graph(model)
     quantized = rounded_inputs(graph, graph.convolutions(), quantization)
@@ -47,7 +46,7 @@ def safe_grids(model: onnx.ModelProto, quantization: Quantization) -> dict[str, 
     return {
         node.name: "halved"
         if ranges[quantized[node.name]].low < 0.0 or graph.is_depthwise(node)
-        else "paired"
+        else "coarse"
         for node in graph.convolutions()
         if node.name in quantized
     }

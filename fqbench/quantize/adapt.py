@@ -67,25 +67,11 @@ def rounded_layer(
     units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
     real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
     real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
-    codes = compensated(real, units, factor, grid, _partners(moments) if grid.paired else None)
+    codes = compensated(real, units, factor, grid)
     lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
     bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
     stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)
     return Rounded(stored.tobytes(), tuple(bias.tolist()))
-
-
-def _partners(moments: Moments) -> NDArray[np.intp]:
-    """By the column, that of the neighbouring input channel (0 and 1, 2 and 3, ...); see
-    ``compensated``."""
-    reading = moments.reading
-    taps = reading.kernel[0] * reading.kernel[1]
-    channels = np.arange(reading.columns // taps)
-    neighbours = channels ^ 1
-    last = neighbours >= len(channels)
-    found = np.where(last, channels, neighbours)[:, None] * taps + np.arange(taps)
-    if reading.parts > 1 and last.any():
-        found[last] = -1
-    return np.asarray(found.ravel(), np.intp)
 
 
 def adapted(

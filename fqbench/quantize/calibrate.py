@@ -54,6 +54,7 @@ def calibrate(
         wide=wide_ranges(graph, seen.statistics) if algorithm == "search" else {},
         safe=safe,
         weights={layer.name: layer.input[1] for layer in graph.layers()},
+        reads={layer.name: layer.input[0] for layer in graph.layers()},
     )
 
 

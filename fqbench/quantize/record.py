@@ -7,11 +7,15 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.grids import SAFE, GridName
+
+SafeForm = Literal[GridName, "coarse"]
+"""How a layer is computed rightly on CPUs without VNNI, too: by weights of another grid, or by
+activations of seven bits."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Quantization:
     each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
     code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
     serves a backend better is found out on images. ``safe``: as ``rounded``, by the
-    grid of codes. ``weights``: the weight that each layer reads.
+    grid of codes. ``weights``, ``reads``: the weight and the activation that each layer reads.
     """
 
     method: str
@@ -45,21 +49,30 @@ class Quantization:
     wide: Mapping[str, Range] = field(default_factory=dict)
     safe: Mapping[GridName, Mapping[str, Rounded]] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
 
     def widened(self, tensors: Collection[str]) -> Quantization:
         """With the wide ranges of ``tensors``."""
         wide = {name: self.wide[name] for name in tensors if name in self.wide}
         return replace(self, ranges={**self.ranges, **wide})
 
-    def with_codes(self, grids: Mapping[str, GridName]) -> Quantization:
-        """With weights of other grids in the layers that ``grids`` names."""
-        amax, rounded = dict(self.weight_amax), dict(self.rounded)
-        for layer, grid in grids.items():
+    def with_codes(self, forms: Mapping[str, SafeForm]) -> Quantization:
+        """With other codes of the layers that ``forms`` names.
+
+        Where a layer is ``coarse``, what it reads has seven bits: twice the range, so that what
+        was calibrated takes half of the codes. Else its weights are of another grid.
+        """
+        amax, rounded, ranges = dict(self.weight_amax), dict(self.rounded), dict(self.ranges)
+        for name in {self.reads[layer] for layer, form in forms.items() if form == "coarse"}:
+            ranges[name] = replace(ranges[name], amax=2.0 * ranges[name].amax)
+        for layer, grid in forms.items():
+            if grid == "coarse":
+                continue
             name, unit = self.weights[layer], INT8_MAX / SAFE[grid].limit
             amax[name] = tuple(limit * unit for limit in self.weight_amax[name])
             if layer in self.safe.get(grid, {}):
                 rounded[layer] = self.safe[grid][layer]
-        return replace(self, weight_amax=amax, rounded=rounded)
+        return replace(self, weight_amax=amax, rounded=rounded, ranges=ranges)
 
     def reordered(self, orders: Mapping[str, Iterable[int]]) -> Quantization:
         """With the output channels of weights, by their names, in another order."""

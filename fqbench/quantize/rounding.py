@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf
 
 from fqbench.quantize.blas import product
-from fqbench.quantize.grids import FULL, PAIR_MAX, Grid
+from fqbench.quantize.grids import FULL, Grid
 
 DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
@@ -65,14 +65,11 @@ def compensated(
     scales: NDArray[np.float64],
     factor: Factor,
     grid: Grid = FULL,
-    partners: NDArray[np.intp] | None = None,
 ) -> NDArray[np.int8]:
     """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
 
     ``grid``: the codes to choose from. ``factor`` is that of what the columns multiply. A weight at
     the limit of its output's codes keeps that code, so that the codes tell the unit.
-    ``partners`` [columns]: for a paired grid, the column that each is multiplied side by side with,
-    its own number where that is none, and -1 where it is not known.
     """
     units = scales[:, :, None] * grid.step
     real = np.take_along_axis(weight / units, factor.order[:, None, :], axis=2)
@@ -84,7 +81,6 @@ def compensated(
     lowest = np.where(real < -(limit - 0.5), -limit, lowest)
     highest = np.where(real > limit - 0.5, limit, highest)
     codes, errors = np.empty_like(real), np.empty_like(real)
-    pairs = _Pairs(factor.order, partners, lowest, highest) if partners is not None else None
     columns = real.shape[1]
     for start in range(0, columns, TOGETHER):
         block = slice(start, min(start + TOGETHER, columns))
@@ -93,48 +89,11 @@ def compensated(
             inner, row = slice(start, column), slice(column, column + 1)
             wanted = moved[:, column - start]
             wanted += (factor.shares[:, row, inner] @ errors[:, inner])[:, 0]
-            if pairs is not None:
-                pairs.narrow(column, codes)
             found = np.clip(np.rint(wanted), lowest[:, column], highest[:, column])
             codes[:, column], errors[:, column] = found, real[:, column] - found
     back = np.argsort(factor.order, axis=1)
     found = np.take_along_axis(codes, back[:, :, None], axis=1).swapaxes(1, 2)
     return np.asarray(np.rint(found * grid.step), np.int8)
-
-
-class _Pairs:
-    """Keeps the codes of two columns that are multiplied side by side within ``PAIR_MAX``.
-
-    ``lowest`` and ``highest`` [groups, columns, outputs], in the order of rounding, are narrowed in
-    place. A code that is bound already, as the limit of its output is, counts from the beginning.
-    """
-
-    def __init__(
-        self,
-        order: NDArray[np.intp],
-        partners: NDArray[np.intp],
-        lowest: NDArray[np.float32],
-        highest: NDArray[np.float32],
-    ) -> None:
-        place = np.argsort(order, axis=1)
-        self._partner = np.take_along_axis(place, np.maximum(partners, 0)[order], axis=1)
-        self._alone = (partners == -1)[order]
-        self._lowest, self._highest = lowest, highest
-        self._each = np.arange(len(order))
-
-    def narrow(self, column: int, codes: NDArray[np.float32]) -> None:
-        """Narrow what ``column`` may have, by what its partner has, or will have in any case."""
-        partner, half = self._partner[:, column], PAIR_MAX // 2
-        bound = self._lowest[self._each, partner], self._highest[self._each, partner]
-        decided = (partner < column)[:, None]
-        other = np.where(decided, codes[self._each, partner], 0.0)
-        fixed = ~decided & (bound[0] == bound[1])
-        other = np.where(fixed & (partner != column)[:, None], bound[0], other)
-        own = self._lowest[:, column], self._highest[:, column]
-        most = np.where(self._alone[:, column, None], half, PAIR_MAX - np.maximum(other, 0.0))
-        least = np.where(self._alone[:, column, None], -half, -PAIR_MAX - np.minimum(other, 0.0))
-        self._highest[:, column] = np.minimum(own[1], most)
-        self._lowest[:, column] = np.minimum(np.maximum(own[0], least), self._highest[:, column])
 
 
 def _unit_factor(damped: NDArray[np.float64], damping: float) -> NDArray[np.float64]:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from fqbench.quantize.grids import GridName
-from fqbench.quantize.record import Quantization
+from fqbench.quantize.record import Quantization, SafeForm
 
 ACCURACY = "rounding it costs too much accuracy"
 SPEED = "float is faster here"
@@ -51,7 +50,7 @@ class Choice:
     error: float
     layers: tuple[LayerCost, ...]
     forms: Mapping[str, float]
-    safe: Mapping[str, GridName] = field(default_factory=dict)
+    safe: Mapping[str, SafeForm] = field(default_factory=dict)
     unsigned: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None

@@ -152,7 +152,7 @@ class _Search:
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         kept |= dict.fromkeys(self._choose_form(), SPEED)
         self.setting = replace(self.setting, float_layers=frozenset(kept))
-        grids = self.errors.variants.grids
+        forms = self.errors.variants.safe_forms
         safe = sorted(self.setting.safe - self.setting.float_layers)
         return Choice(
             float_layers=kept,
@@ -162,7 +162,7 @@ class _Search:
             error=self.errors.of(self.setting),
             layers=tuple(map(self._cost, self.layers)),
             forms=self.forms,
-            safe={} if self.setting.unsigned else {name: grids[name] for name in safe},
+            safe={} if self.setting.unsigned else {name: forms[name] for name in safe},
             unsigned=tuple(safe) if self.setting.unsigned else (),
             weights=self.weights,
             slowdown=self.slowdown,
@@ -227,7 +227,7 @@ class _Search:
         self._time_layers()
         self.own = local_errors(
             self.model,
-            self.setting.applied(self.record, self.errors.variants.grids),
+            self.setting.applied(self.record, self.errors.variants.safe_forms),
             self.layers,
             self.feeds[:LOCAL_IMAGES],
             CODES[self.backend],

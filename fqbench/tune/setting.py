@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fqbench.quantize.grids import GridName
-from fqbench.quantize.record import Quantization
+from fqbench.quantize.record import Quantization, SafeForm
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Setting:
         """The layers whose weights are uint8."""
         return self.safe if self.unsigned else frozenset()
 
-    def applied(self, record: Quantization, grids: Mapping[str, GridName]) -> Quantization:
-        """The record as it is lowered. ``grids``: of the codes of safe layers."""
+    def applied(self, record: Quantization, forms: Mapping[str, SafeForm]) -> Quantization:
+        """The record as it is lowered. ``forms``: what makes safe layers safe."""
         kept = {**dict.fromkeys(sorted(self.float_layers), ""), **record.float_layers}
-        safe = {} if self.unsigned else {name: grids[name] for name in sorted(self.safe)}
+        safe = {} if self.unsigned else {name: forms[name] for name in sorted(self.safe)}
         return replace(record.widened(self.wide).with_codes(safe), float_layers=kept)

@@ -19,15 +19,13 @@ import onnx
 from numpy.typing import NDArray
 
 from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower import tensorrt
+from fqbench.lower import paddle_layers, tensorrt
 from fqbench.lower.onnxruntime import lower
-from fqbench.lower.paddle_layers import safe_grids
 from fqbench.lower.symmetric import symmetric
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.graph import Graph
-from fqbench.quantize.grids import GridName
 from fqbench.quantize.observe import Feed
-from fqbench.quantize.record import Quantization
+from fqbench.quantize.record import Quantization, SafeForm
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.tune.setting import Setting
@@ -48,8 +46,8 @@ class Variants(Protocol):
     """One quantized model for one backend, in any setting."""
 
     @property
-    def grids(self) -> Mapping[str, GridName]:
-        """The grid of codes that saturates nowhere, by the layer that can have it."""
+    def safe_forms(self) -> Mapping[str, SafeForm]:
+        """What makes a layer right on every CPU, by the layer that can have it."""
 
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """What computes the tensors ``names`` in ``setting``."""
@@ -105,7 +103,7 @@ class OfOnnxRuntime:
     scratch: Path
 
     @property
-    def grids(self) -> Mapping[str, GridName]:
+    def safe_forms(self) -> Mapping[str, SafeForm]:
         """See ``Variants``."""
         return dict.fromkeys(self.record.weights, "narrow")
 
@@ -113,7 +111,7 @@ class OfOnnxRuntime:
         """See ``Variants``."""
         return lower(
             self.model,
-            setting.applied(self.record, self.grids),
+            setting.applied(self.record, self.safe_forms),
             float_silu=setting.float_silu,
             unsigned=setting.unsigned_layers,
         )
@@ -156,13 +154,13 @@ class OfPaddle:
     _programs: dict[frozenset[str], tuple[onnx.ModelProto, Path]] = field(default_factory=dict)
 
     @property
-    def grids(self) -> Mapping[str, GridName]:
+    def safe_forms(self) -> Mapping[str, SafeForm]:
         """See ``Variants``."""
-        return safe_grids(self.model, self.record)
+        return paddle_layers.safe_forms(self.model, self.record)
 
     def emulated(self, setting: Setting) -> onnx.ModelProto:
         """See ``Variants``."""
-        return symmetric(self.model, setting.applied(self.record, self.grids))
+        return symmetric(self.model, setting.applied(self.record, self.safe_forms))
 
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """See ``Variants``."""
@@ -176,9 +174,9 @@ class OfPaddle:
         Every layer that is quantized; here perhaps only those whose weights oneDNN halves, which
         it does on every image, where sums of two products saturate on some.
         """
-        grids = {n: grid for n, grid in self.grids.items() if n not in setting.float_layers}
-        halved = frozenset(name for name, grid in grids.items() if grid == "halved")
-        return [frozenset(grids), *([halved] if feeds and len(halved) < len(grids) else [])]
+        forms = {n: form for n, form in self.safe_forms.items() if n not in setting.float_layers}
+        halved = frozenset(name for name, form in forms.items() if form == "halved")
+        return [frozenset(forms), *([halved] if feeds and len(halved) < len(forms) else [])]
 
     def calls(self, settings: Mapping[str, Setting], feed: Feed, threads: int) -> Calls:
         """See ``Variants``."""
@@ -195,7 +193,7 @@ class OfPaddle:
 
         rounded, program = self._program(setting)
         folder = Path(tempfile.mkdtemp(dir=self.scratch))
-        write(program, layers(rounded, setting.applied(self.record, self.grids)), folder)
+        write(program, layers(rounded, setting.applied(self.record, self.safe_forms)), folder)
         return _predictor(folder, "int8", threads)
 
     def _program(self, setting: Setting) -> tuple[onnx.ModelProto, Path]:
@@ -203,7 +201,7 @@ class OfPaddle:
         from fqbench.convert.paddle_program import onnx_to_paddle
 
         if setting.safe not in self._programs:
-            record = Setting(safe=setting.safe).applied(self.record, self.grids)
+            record = Setting(safe=setting.safe).applied(self.record, self.safe_forms)
             rounded = adapted(self.model, record, record.rounded)
             folder = Path(tempfile.mkdtemp(dir=self.scratch))
             onnx.save(rounded, str(folder / "source.onnx"))
@@ -228,7 +226,7 @@ class OfTensorRT:
     scratch: Path
 
     @property
-    def grids(self) -> Mapping[str, GridName]:
+    def safe_forms(self) -> Mapping[str, SafeForm]:
         """See ``Variants``. No GPU saturates."""
         return {}
 
