@@ -67,6 +67,7 @@ def compared(options: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     console, reports, failed = Console(width=WIDTH), [], False
     for pipeline in ready.pipelines:
+        print(f"measuring {pipeline.spec.name}", file=sys.stderr)
         try:
             report = measure(pipeline)
         except FqbenchError as error:

@@ -7,7 +7,8 @@ images, which are in memory already.
 from __future__ import annotations
 
 import contextlib
-import sys
+import io
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,9 +153,13 @@ def _by_nncf(preset: str | None, fp32: Path, feeds: Feeds, target: Path) -> floa
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Progress bars go to the standard error: the standard output is for the table."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """Without progress bars, and without advice that a form ignores on purpose."""
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 MAKERS: Mapping[Form, Maker] = {

@@ -6,11 +6,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError, StepError
@@ -19,6 +22,7 @@ from fqbench.measure import stats
 from fqbench.measure.accuracy import lost, resampled
 from fqbench.measure.agreement import agreement
 from fqbench.measure.evaluation import Evaluation, share
+from fqbench.measure.fastest import fastest_ratio
 from fqbench.measure.stats import Interval, Launches
 from fqbench.pipeline.model import ModelPipeline
 from fqbench.vision.image import read_image
@@ -38,6 +42,9 @@ FORMS = tuple(
 )
 """All forms, runtime by runtime, FP32 first."""
 
+ONE_MS = (((1e-3,),),)
+"""A launch of one inference of a millisecond: the unit of ``fastest_ratio``."""
+
 Points = NDArray[np.float64]
 """Accuracy on all images, then on resamples of them; see ``accuracy.resampled``."""
 
@@ -46,13 +53,15 @@ Points = NDArray[np.float64]
 class Row:
     """What is known of a form. Values that do not apply, or were not reached, are None.
 
-    ``seconds``: to quantize, with images in memory; ``seconds_with_images``: and to read them.
-    ``drop``: points lost against FP32 on the same runtime. ``agreement`` with that FP32, where
-    images have no labels. ``reason``: why the form, or a part of this, failed.
+    ``ms``: median; ``fastest_ms``: in the fastest rounds. ``seconds``: to quantize, with images in
+    memory; ``seconds_with_images``: and to read them. ``drop``: points lost against FP32 on the
+    same runtime; ``agreement`` with that FP32, where images have no labels. ``reason``: why the
+    form, or a part of this, failed.
     """
 
     form: Form
     ms: Interval | None = None
+    fastest_ms: float | None = None
     accuracy: float | None = None
     drop: Interval | None = None
     agreement: float | None = None
@@ -101,12 +110,10 @@ def measure(pipeline: ModelPipeline) -> ModelReport:
             fp32[OPENVINO] = models[FP32[OPENVINO]]
         found = {form: _Found(Row(form, reason=reason)) for form, reason in failures.items()}
         for form, cell in cells.items():
-            found[form] = _found(form, lambda form=form, cell=cell: _own(pipeline, form, cell))
+            found[form] = _found(form, partial(_own, pipeline, form, cell))
         for form, model in models.items():
             against = fp32.get(form.runtime)
-            found[form] = _found(
-                form, lambda model=model, against=against: _peer(pipeline, model, against, reading)
-            )
+            found[form] = _found(form, partial(_peer, pipeline, model, against, reading))
         ready = [form for form, each in found.items() if each.row.reason is None]
         times = time_all(
             {f: pipeline.process(cells[f], 1, f.name) for f in ready if f in cells},
@@ -144,10 +151,8 @@ class _Found:
 
 def _cells(model: str) -> dict[Form, Cell]:
     return {
-        form: Cell(model, BACKENDS[form.runtime], "cpu", precision)
-        for forms, precision in ((FP32, "fp32"), (OWN, "int8"))
-        for form in forms.values()
-        if form.runtime in BACKENDS
+        **{FP32[name]: Cell(model, key, "cpu", "fp32") for name, key in BACKENDS.items()},
+        **{OWN[name]: Cell(model, key, "cpu", "int8") for name, key in BACKENDS.items()},
     }
 
 
@@ -204,7 +209,9 @@ def _peer(pipeline: ModelPipeline, made: Made, fp32: Made | None, reading: float
 def _points(pipeline: ModelPipeline, made: Made) -> Points:
     """The accuracy of a peer's model, evaluated as fqbench's own cells are."""
     spec, data = pipeline.spec, pipeline.images.data
-    runners = share("onnxruntime", "cpu", usable_cores()).runners
+    count = share("onnxruntime", "cpu", usable_cores()).runners
+    # An evaluation does nothing with them but run them.
+    runners = cast("list[Runner]", [load(made) for _ in range(count)])
     evaluation = Evaluation.of(
         {
             "preprocess": spec.preprocess.model_dump(mode="json"),
@@ -212,10 +219,10 @@ def _points(pipeline: ModelPipeline, made: Made) -> Points:
             "inputs": pipeline.inputs,
             "allow_code": False,
         },
-        runners,
+        count,
     )
     samples = [(sample.image_id, sample.path) for sample in data.samples]
-    predictions = evaluation.answers([load(made) for _ in range(runners)], samples)
+    predictions = evaluation.answers(runners, samples)
     return resampled(data, list(predictions))
 
 
@@ -236,7 +243,8 @@ def _compared(found: _Found, fp32: _Found, launches: Launches | None) -> Row:
     """The row with what follows from times and from FP32 on the same runtime."""
     row = found.row
     if launches is not None:
-        row = replace(row, ms=stats.latency(launches).p50)
+        fastest = fastest_ratio(launches, ONE_MS).value
+        row = replace(row, ms=stats.latency(launches).p50, fastest_ms=fastest)
     if row.form.kind != "fp32" and found.points is not None and fp32.points is not None:
         row = replace(row, drop=lost(fp32.points, found.points))
     return row

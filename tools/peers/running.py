@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
-from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.backends.onnxruntime import session_options
 from tools.peers.forms import OPENVINO
 from tools.peers.making import Made
 
 
-def load(made: Made) -> Runner:
+class PeerRunner(Protocol):
+    """As ``backends.Runner``, without what only fqbench's own backends know."""
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Outputs, in the model's order, for inputs in the model's order."""
+        ...
+
+
+def load(made: Made) -> PeerRunner:
     """What runs a peer's model. Raises what its runtime raises."""
-    runner: Any = _OpenVino(made) if made.form.runtime == OPENVINO else _OnnxRuntime(made)
-    return runner
+    return _OpenVino(made) if made.form.runtime == OPENVINO else _OnnxRuntime(made)
 
 
 class _OnnxRuntime:
@@ -37,7 +43,7 @@ class _OnnxRuntime:
 class _OpenVino:
     """FP32 in float32; the float parts of INT8 in what OpenVINO takes by itself, bfloat16 on AMX.
 
-    Its thread is not bound by OpenVINO itself, so that it runs on the core of all others.
+    OpenVINO binds no thread to a core: nothing that is timed is.
     """
 
     def __init__(self, made: Made) -> None:

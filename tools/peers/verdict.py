@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fqbench.measure import stats
 from fqbench.measure.accuracy import lost
+from fqbench.measure.fastest import fastest_ratio
 from fqbench.measure.stats import Interval, Launches
 
 NOISE = 1.02
@@ -20,24 +21,26 @@ NOISE = 1.02
 class Comparison:
     """A form of fqbench beside a form of a peer, by their names.
 
-    ``speedup``: how many times faster the peer is. ``gain``: by how many points it is more
-    accurate; None where there are no labels to measure accuracy with.
+    ``speedup``: how many times faster the peer is; ``fastest``: in the fastest rounds of both,
+    which other processes hardly disturbed. ``gain``: by how many points it is more accurate; None
+    where there are no labels to measure accuracy with.
     """
 
     own: str
     peer: str
     speedup: Interval
+    fastest: Interval
     gain: Interval | None
 
     @property
     def faster(self) -> bool:
-        """Whether the peer is faster beyond noise."""
-        return self.speedup.low > NOISE
+        """Whether the peer is faster beyond noise, and not only because others disturb it less."""
+        return self.speedup.low > NOISE and self.fastest.value > NOISE
 
     @property
     def slower(self) -> bool:
-        """Whether the peer is slower beyond noise."""
-        return self.speedup.high < 1 / NOISE
+        """Whether the peer is slower beyond noise, and not only because others disturb it more."""
+        return self.speedup.high < 1 / NOISE and self.fastest.value < 1 / NOISE
 
     @property
     def more_accurate(self) -> bool:
@@ -69,7 +72,9 @@ def compare(own: Measured, peer: Measured) -> Comparison:
     gain = None
     if own.accuracy is not None and peer.accuracy is not None:
         gain = lost(peer.accuracy, own.accuracy)
-    return Comparison(own.name, peer.name, stats.ratio(own.times, peer.times), gain)
+    speedup = stats.ratio(own.times, peer.times)
+    fastest = fastest_ratio(own.times, peer.times)
+    return Comparison(own.name, peer.name, speedup, fastest, gain)
 
 
 def ahead_of_fqbench(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
