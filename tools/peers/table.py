@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fqbench.measure.stats import Interval
 from tools.peers.forms import OWN
-from tools.peers.measure import ModelReport, Row
+from tools.peers.report import ModelReport, Row
 from tools.peers.verdict import Comparison
 
 LEGEND = (
