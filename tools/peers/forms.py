@@ -28,3 +28,9 @@ ORT_DEFAULT = Form(ONNX_RUNTIME, "onnxruntime.quantization", "peer")
 ORT_ADVISED = Form(ONNX_RUNTIME, "onnxruntime.quantization as advised", "peer")
 NNCF_DEFAULT = Form(OPENVINO, "NNCF", "peer")
 NNCF_MIXED = Form(OPENVINO, "NNCF mixed", "peer")
+
+FORMS = (
+    *(FP32[ONNX_RUNTIME], OWN[ONNX_RUNTIME], ORT_DEFAULT, ORT_ADVISED),
+    *(FP32[PADDLE], OWN[PADDLE]),
+    *(FP32[OPENVINO], NNCF_DEFAULT, NNCF_MIXED),
+)
