@@ -28,7 +28,7 @@ def table(report: ModelReport) -> Table:
     found = Table(
         *("runtime", "INT8 by", "ms", "fastest", metric if labelled else "agreement", "drop"),
         *("made in s", "with images", "MB"),
-        *(f"beside {own.name}" for own in OWN.values()),
+        *(f"beside fqbench\non {own.runtime}" for own in OWN.values()),
         title=f"{report.model}, {report.images} images",
         caption=verdict(report),
     )
