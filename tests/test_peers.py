@@ -14,7 +14,7 @@ from tools.peers.__main__ import main
 from tools.peers.forms import NNCF_DEFAULT, OWN, PADDLE
 from tools.peers.making import Made, make, saturates
 from tools.peers.report import ModelReport, Row
-from tools.peers.table import described, verdict
+from tools.peers.table import described, table, verdict
 from tools.peers.verdict import Comparison, Measured, ahead_of_fqbench, compare
 
 NAME = "digits_mobilenet_v1"
@@ -134,6 +134,12 @@ def test_the_verdict_is_one_sentence(comparisons, told):
 def test_a_failed_form_of_fqbench_fails_the_model():
     assert report(reason="it crashed").failed
     assert not report().failed
+
+
+def test_where_fqbench_keeps_fp32_the_table_says_so():
+    rows = (Row(OWN[PADDLE], fell_back=True), Row(NNCF_DEFAULT))
+    found = table(ModelReport("model", "top1", 700, rows, ()))
+    assert [*found.columns[1].cells] == ["fqbench: FP32 †", "NNCF"]
 
 
 def test_a_report_is_json():

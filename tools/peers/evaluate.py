@@ -41,6 +41,7 @@ def own(pipeline: ModelPipeline, form: Form, cell: Cell) -> Found:
     """What fqbench itself knows of one of its cells, but its times."""
     int8 = form.kind == "fqbench"
     artifact = pipeline.build.artifact(cell)
+    fp32 = pipeline.build.artifact(replace(cell, precision="fp32"))
     row = Row(
         form,
         seconds_with_images=pipeline.build.quantization(cell).seconds if int8 else None,
@@ -50,6 +51,7 @@ def own(pipeline: ModelPipeline, form: Form, cell: Cell) -> Found:
             if file.suffix in (".onnx", ".pdmodel", ".pdiparams")
         )
         / 1e6,
+        fell_back=int8 and artifact.key == fp32.key,
     )
     if pipeline.spec.labelled:
         points = pipeline.resampled(pipeline.answers(cell))

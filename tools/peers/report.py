@@ -16,7 +16,7 @@ class Row:
     ``ms``: median; ``fastest_ms``: in the fastest rounds. ``seconds``: to quantize, with images in
     memory; ``seconds_with_images``: and to read them. ``drop``: points lost against FP32 on the
     same runtime; ``agreement`` with that FP32, where images have no labels. ``reason``: why the
-    form, or a part of this, failed.
+    form, or a part of this, failed. ``fell_back``: fqbench keeps FP32, as INT8 is not faster.
     """
 
     form: Form
@@ -29,6 +29,7 @@ class Row:
     seconds_with_images: float | None = None
     size_mb: float | None = None
     reason: str | None = None
+    fell_back: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ LEGEND = (
     "Fastest: ms in the fastest rounds, which other processes hardly disturbed. Drop: against FP32"
     " on the same runtime, with its 95 % interval. Made in s: with the images in memory, and with"
     " reading them. Beside fqbench: how many times faster the peer is, and by how many points more"
-    " accurate; * beyond noise."
+    " accurate; * beyond noise. †: INT8 is not faster here, so that fqbench keeps FP32."
 )
 
 
@@ -78,7 +78,7 @@ def _line(row: Row, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     accuracy = f"{row.agreement:.4f}" if row.agreement is not None else _number(row.accuracy)
     return (
         row.form.runtime,
-        row.form.maker,
+        f"{row.form.maker}: FP32 †" if row.fell_back else row.form.maker,
         "failed" if row.reason is not None else _number(row.ms.value if row.ms else None),
         _number(row.fastest_ms),
         accuracy,
