@@ -17,6 +17,7 @@ from fqbench import machine
 from fqbench.cells import Cell
 from fqbench.measure import stats
 from fqbench.measure.fastest import fastest_ratio
+from fqbench.measure.launches import Patience
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.model import Timed
@@ -74,7 +75,12 @@ def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: Benchmar
     if cell.precision == "int8" and fp32 in found.cells:
         ratio = stats.ratio(found.cells[fp32], launches)
         benchmark.extra_info["ratio"] = _described(ratio)
-    assert summary.n == len(times) > 0
+    assert len(launches) >= Patience().fewest
+    if not benchmark.disabled:
+        told = benchmark.stats.stats
+        assert told.rounds == summary.n
+        in_ms = [1e3 * seconds for seconds in (told.min, told.median, told.mean)]
+        assert in_ms == pytest.approx([summary.minimum, summary.p50.value, summary.mean])
 
 
 def _described(interval: Interval) -> dict[str, object]:
