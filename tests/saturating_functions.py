@@ -103,7 +103,8 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
 
     backend = arguments["backend"]
     net, model = bright()
-    feeds = [[net.image()] for _ in range(6)]
+    # Inputs that codes hold exactly: what is lost is the weights'.
+    feeds = [[np.sign(net.image()).clip(0.0)] for _ in range(6)]
     record = calibrate(model, feeds, "abs_max")
     names = [value.name for value in model.graph.output]
     wish = Wish(arguments["limit"], None, saturates=True, here=arguments["here"])

@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from fqbench.lower.onnxruntime import lower
 from fqbench.quantize.calibrate import calibrate
 from fqbench.quantize.grids import SAFE
-from fqbench.quantize.rounding import Factor, compensated
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
@@ -121,25 +120,6 @@ def test_codes_lie_on_their_grid(case, name):
         np.testing.assert_allclose(amax * grid.limit / 127, record.weight_amax[weight])
         assert (np.abs(codes).max(axis=(1, 2)) == grid.limit).all()
         assert set(np.abs(codes).ravel() % grid.step) <= {0, grid.limit % grid.step}
-        if grid.paired:
-            sums = codes[:, ::2] + codes[:, 1::2]
-            assert np.abs(sums).max() <= 128
-
-
-@given(st.integers(0, 99), st.integers(2, 9))
-def test_paired_codes_never_saturate(seed, channels):
-    """Whatever the order of rounding is, and however many weights are as large as can be."""
-    random = np.random.default_rng(seed)
-    weight = random.normal(0, 60, (1, 5, channels)).clip(-127, 127)
-    weight[:, :, seed % channels] = 127.0
-    read = random.normal(0, 1, (40, channels)) * random.uniform(0.1, 3.0, channels)
-    partners = np.arange(channels) ^ 1
-    partners[partners >= channels] = channels - 1
-    codes = compensated(
-        weight, np.ones((1, 5)), Factor.of(np.cov(read.T)[None]), SAFE["paired"], partners
-    )
-    assert not may_saturate(codes[0]).any()
-    assert (np.abs(codes).max(axis=2) == 127).all()
 
 
 def outputs(graph, feeds, *, integers):
@@ -179,18 +159,20 @@ def test_saturating_layers_are_counted_on_images(case):
 def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
     found = ask("choose_weights", {"backend": backend, "limit": None, "here": True})
     assert found["safe"]
-    assert found["chosen"] < 0.001 < 0.01 < found["full"]
+    assert 10 * found["chosen"] < found["full"]
     assert found["error"] == pytest.approx(found["chosen"], rel=1e-6)
-    assert found["weights"]["safe weights"] < 0.01 < found["weights"]["8-bit weights"]
+    assert 10 * found["weights"]["safe weights"] < found["weights"]["8-bit weights"]
 
 
-def test_uint8_weights_are_taken_where_seven_bits_cost_too_much():
-    found = ask("choose_weights", {"backend": "onnxruntime", "limit": None, "here": True})
-    limit = 0.9 * found["weights"]["safe weights"]
+def test_uint8_weights_are_taken_where_others_cost_too_much():
+    found = ask("choose_weights", {"backend": "onnxruntime", "limit": 1e-9, "here": True})
+    assert found["weights"]["uint8 weights"] > 1e-9
+    limit = 1.01 * found["weights"]["uint8 weights"]
+    assert found["weights"]["safe weights"] > limit
     found = ask("choose_weights", {"backend": "onnxruntime", "limit": limit, "here": True})
-    assert found["weights"]["uint8 weights"] <= limit
     assert found["unsigned"]
     assert not found["safe"]
+    assert found["error"] <= limit
 
 
 def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from fqbench.quantize.affine import INT8_MAX
+from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.grids import SAFE, GridName
 
@@ -59,12 +59,13 @@ class Quantization:
     def with_codes(self, forms: Mapping[str, SafeForm]) -> Quantization:
         """With other codes of the layers that ``forms`` names.
 
-        Where a layer is ``coarse``, what it reads has seven bits: twice the range, so that what
-        was calibrated takes half of the codes. Else its weights are of another grid.
+        Where a layer is ``coarse``, what it reads has seven bits: the range of its codes is twice
+        as large, and what was calibrated ends at code 127. Else its weights are of another grid.
         """
         amax, rounded, ranges = dict(self.weight_amax), dict(self.rounded), dict(self.ranges)
         for name in {self.reads[layer] for layer, form in forms.items() if form == "coarse"}:
-            ranges[name] = replace(ranges[name], amax=2.0 * ranges[name].amax)
+            amax_of_codes = ranges[name].amax * UINT8_LEVELS / INT8_MAX
+            ranges[name] = replace(ranges[name], amax=amax_of_codes)
         for layer, grid in forms.items():
             if grid == "coarse":
                 continue
