@@ -44,6 +44,9 @@ BRIEF = Patience(fewest=3, most=8, longest=8.0)
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
 
+CHECKED = 3
+"""Images on which each rewritten model is run beside its source."""
+
 TENSORRT = tuple(LIBRARIES)
 """Backends that share one INT8 form of a model."""
 
@@ -328,9 +331,16 @@ class Build:
         }
 
     @property
+    def _checked(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Images that rewritten models are checked with: key and arguments; see ``_overflow``."""
+        return self._read(self._images.checking(CHECKED))
+
+    @property
     def _overflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Images that tell what does not fit float16, and how they are read: key and arguments."""
-        images = spread(self._images.calibration, HALF_IMAGES)
+        return self._read(spread(self._images.calibration, HALF_IMAGES))
+
+    def _read(self, images: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         key = {"images": calibration_hash(images), **self._reading}
         return key, {"images": [str(path) for path in images], **self._reading}
 
@@ -381,12 +391,13 @@ class Build:
     @cached_property
     def _program(self) -> Artifact:
         """The canonical graph as a Paddle inference model."""
-        canonical = self.canonical
+        key, images = self._checked
         return self._steps.make(
             "paddle_program",
-            {"canonical": canonical.key},
-            {"canonical": str(canonical.path)},
-            ("paddlepaddle", "x2paddle"),
+            {"canonical": self.canonical.key, **key},
+            {"canonical": str(self.canonical.path), **images},
+            (*RUNNING, "paddlepaddle", "x2paddle"),
+            CHECKED,
         )
 
 

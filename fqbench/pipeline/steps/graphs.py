@@ -8,7 +8,7 @@ from typing import Any
 
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import Arguments
+from fqbench.pipeline.steps.common import Arguments, check_feeds
 from fqbench.spec import Preprocess
 
 
@@ -30,10 +30,19 @@ def canonical(arguments: Arguments, report: Report) -> None:
 
 
 def paddle_program(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``."""
-    from fqbench.convert.paddle_program import onnx_to_paddle
+    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``.
 
-    onnx_to_paddle(Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"]))
+    It is checked on ``images``.
+    """
+    import onnx
+
+    from fqbench.convert.paddle_program import onnx_to_paddle
+    from fqbench.verify.conversion import check_program
+
+    source, folder = Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"])
+    onnx_to_paddle(source, folder)
+    model = onnx.load(str(source))
+    check_program(model, folder, check_feeds(arguments, model))
 
 
 def zoo_model(arguments: Arguments, report: Report) -> None:

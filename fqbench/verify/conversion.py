@@ -1,0 +1,142 @@
+"""Rewritten models run beside their sources: what computes something else is refused.
+
+Imports native code, paddle where a Paddle program is run: call it in a child process.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fqbench import isolate
+from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.errors import FqbenchError, StepError
+from fqbench.machine import usable_cores
+from fqbench.verify.difference import TOLERANCE, Difference, Outputs, worst
+from fqbench.verify.graphs import first_operator, jumping
+
+Feed = Sequence[NDArray[Any]]
+"""The tensors of a model's inputs, in its order."""
+
+Run = Callable[[Feed], Outputs]
+
+SEARCH_S = 300.0
+"""Seconds that the search for the first operator that differs may take."""
+
+
+def graph_runner(model: onnx.ModelProto | Path, *, optimized: bool, pairs: bool = True) -> Run:
+    """What runs an ONNX graph by ONNX Runtime, as it is measured or operator by operator.
+
+    ``pairs``: whether quantize pairs become integer kernels.
+    """
+    options = session_options(usable_cores(), fuse_pairs=pairs)
+    if not optimized:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source = model if isinstance(model, Path) else model.SerializeToString()
+    session = open_session(source, options)
+    names = [value.name for value in session.get_inputs()]
+    return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
+
+
+def program_runner(folder: Path) -> Run:
+    """What runs the Paddle program in ``folder`` as its FP32 is measured."""
+    from fqbench.backends.paddle import PaddleInference
+
+    prepared = PaddleInference().prepare(
+        folder, device="cpu", precision="fp32", threads=usable_cores()
+    )
+    return prepared.run
+
+
+def compared(
+    model: onnx.ModelProto,
+    wanted: Run,
+    found: Run,
+    feeds: Sequence[Feed],
+    tolerance: float = TOLERANCE,
+) -> Difference | None:
+    """The output in which ``found`` differs most from ``wanted``; None where none does too much.
+
+    ``model``: the graph that tells the names of the outputs, and which of them jump.
+    """
+    names = [value.name for value in model.graph.output]
+    answers = [(wanted(feed), found(feed)) for feed in feeds]
+    for _, other in answers:
+        if len(other) != len(names):
+            text = f"it has {len(other)} outputs instead of {len(names)}"
+            return Difference("", float("inf"), text)
+    of_wanted, of_found = zip(*answers, strict=True)
+    return worst(names, of_wanted, of_found, jumping(model.graph), tolerance)
+
+
+def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:
+    """Raise StepError where the Paddle program in ``folder`` does not compute what ``model`` does.
+
+    ``model``: the canonical graph that it was made of.
+    """
+    different = compared(
+        model, graph_runner(model, optimized=True), program_runner(folder), feeds
+    )
+    if different is not None:
+        operator = _first_of_program(model, feeds)
+        raise StepError(
+            _refusal("the Paddle program", "the ONNX graph it was made from", different, operator)
+        )
+
+
+def _first_of_program(model: onnx.ModelProto, feeds: Sequence[Feed]) -> str | None:
+    """The first operator of ``model`` that its Paddle program computes otherwise, if found.
+
+    In a process of its own: some of the programs that are tried crash.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        onnx.save(model, f"{scratch}/model.onnx")
+        for number, feed in enumerate(feeds):
+            np.savez(f"{scratch}/{number}.npz", *feed)
+        try:
+            found: Any = isolate.call(
+                "fqbench.verify.conversion:search_program",
+                {"folder": scratch, "feeds": len(feeds)},
+                timeout_s=SEARCH_S,
+                name="the search for the operator",
+            )
+        except FqbenchError:
+            return None
+        return None if found is None else str(found)
+
+
+def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | None:
+    """The first operator of ``model.onnx`` in ``folder`` whose Paddle program differs.
+
+    The graph is cut behind fewer and fewer operators, each time converted and run again.
+    """
+    from fqbench.convert.paddle_program import onnx_to_paddle
+
+    folder = Path(arguments["folder"])
+    model = onnx.load(str(folder / "model.onnx"))
+    feeds = []
+    for number in range(arguments["feeds"]):
+        with np.load(folder / f"{number}.npz") as stored:
+            feeds.append([stored[name] for name in stored.files])
+
+    def differs(part: onnx.ModelProto) -> bool:
+        with tempfile.TemporaryDirectory() as made:
+            source = Path(made) / "source.onnx"
+            onnx.save(part, str(source))
+            onnx_to_paddle(source, Path(made))
+            wanted, found = graph_runner(part, optimized=True), program_runner(Path(made))
+            return compared(part, wanted, found, feeds) is not None
+
+    return first_operator(model, differs)
+
+
+def _refusal(made: str, source: str, different: Difference, operator: str | None) -> str:
+    first = "" if operator is None else f"; the first operator that differs is {operator}"
+    return f"{made} computes something else than {source}: {different.text}{first}"

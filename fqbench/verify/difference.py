@@ -1,0 +1,161 @@
+"""How far the outputs of a rewritten model are from those of its source: arithmetic only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Outputs = Sequence[Array]
+"""The outputs for one image."""
+
+TOLERANCE = 2e-3
+"""Of an output's deviation, what float32 arithmetic in another order may change; see ``off``."""
+
+STEADY = 1e-2
+"""What hardly varies is judged by this part of its size, instead of its deviation."""
+
+JUMP_TOLERANCE = 0.05
+"""Part of the values of an output that jumps (a label, a sorted list) that may differ: where two
+candidates are almost equal, rounding decides."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An output that differs too much; ``text`` says by how much, as the end of a sentence."""
+
+    output: str
+    off: float
+    text: str
+
+
+def worst(
+    names: Sequence[str],
+    wanted: Sequence[Outputs],
+    found: Sequence[Outputs],
+    jumping: Collection[str] = (),
+    tolerance: float = TOLERANCE,
+) -> Difference | None:
+    """The output that differs most beyond what is tolerated; None where none does.
+
+    ``wanted`` and ``found`` hold, for each image, the outputs ``names``. Of those ``jumping``, the
+    share of differing values is judged, of the others ``off``.
+    """
+    differences = [
+        _difference(name, of_wanted, of_found, name in jumping, tolerance)
+        for name, of_wanted, of_found in zip(
+            names, zip(*wanted, strict=True), zip(*found, strict=True), strict=True
+        )
+    ]
+    too_far = [difference for difference in differences if difference is not None]
+    return max(too_far, key=lambda difference: difference.off, default=None)
+
+
+def _difference(
+    name: str, wanted: Outputs, found: Outputs, jumping: bool, tolerance: float
+) -> Difference | None:
+    """How one output differs over all images, where it does too much."""
+    for one, other in zip(wanted, found, strict=True):
+        if _shape(one) != _shape(other):
+            shapes = f"has shape {list(other.shape)} instead of {list(one.shape)}"
+            return Difference(name, math.inf, f"output {name!r} {shapes}")
+        if not _alike_in_kind(one, other):
+            return Difference(name, math.inf, f"output {name!r} is infinite or NaN elsewhere")
+    one, other = _together(wanted), _together(found)
+    if jumping or not np.issubdtype(wanted[0].dtype, np.floating):
+        exact = not jumping
+        share = share_of_different(one, other)
+        if share <= (0.0 if exact else JUMP_TOLERANCE):
+            return None
+        return Difference(name, share, f"{share:.2g} of the values of output {name!r} differ")
+    part = off(one, other)
+    if part <= tolerance:
+        return None
+    if math.isinf(part):
+        return Difference(name, part, f"output {name!r} is not constant")
+    return Difference(name, part, f"output {name!r} is off by {_percent(part)} of its deviation")
+
+
+def off(wanted: Array, found: Array) -> float:
+    """The largest root mean square difference over deviation of any slice along any axis.
+
+    Slice by slice, since a detector's scores lie beside coordinates a thousand times as large, and
+    what is wrong at the border of an image is little of the whole. A slice's deviation is that from
+    its mean; where it is less than ``STEADY`` of the slice's size, or of what slices of that axis
+    typically have, that counts instead: a constant and a dead channel differ by rounding alone.
+    Infinite where the whole is zero and should stay so.
+    """
+    wanted, found = np.atleast_1d(wanted), np.atleast_1d(found)
+    if wanted.size == 0:
+        return 0.0
+    finite = np.isfinite(wanted)
+    wanted, found = np.where(finite, wanted, 0.0), np.where(finite, found, 0.0)
+    axes = [axis for axis, size in enumerate(wanted.shape) if 1 < size < wanted.size]
+    slices = [(wanted.reshape(1, -1), found.reshape(1, -1))]
+    slices += [(_along(wanted, axis), _along(found, axis)) for axis in axes]
+    return max(_off(*pair) for pair in slices)
+
+
+def share_of_different(wanted: Array, found: Array) -> float:
+    """The part of values that differ; floats by more than a hundredth of the whole's deviation."""
+    if wanted.size == 0:
+        return 0.0
+    if not np.issubdtype(wanted.dtype, np.floating):
+        return float(np.mean(wanted != found))
+    finite = np.isfinite(wanted)
+    difference = np.abs(np.where(finite, wanted, 0.0) - np.where(finite, found, 0.0))
+    return float(np.mean(difference > STEADY * float(np.std(wanted[finite] if finite.any() else 0))))
+
+
+def _off(wanted: Array, found: Array) -> float:
+    """As ``off``, of slices that are rows."""
+    difference = _rms(found - wanted)
+    if not difference.any():
+        return 0.0
+    size = _rms(wanted)
+    deviation = _rms(wanted - wanted.mean(axis=1, keepdims=True, dtype=np.float64))
+    typical = float(np.median(size[size > 0])) if size.any() else 0.0
+    unit = np.maximum(deviation, STEADY * np.maximum(size, typical))
+    if typical == 0.0:
+        return math.inf
+    return float((difference / unit).max())
+
+
+def _rms(rows: Array) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.square(rows, dtype=np.float64).mean(axis=1)))
+
+
+def _along(values: Array, axis: int) -> Array:
+    return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+
+
+def _together(images: Outputs) -> Array:
+    """One output of all images: images first, or all values in a row where shapes differ."""
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    return np.concatenate([image.ravel() for image in images])
+
+
+def _shape(values: Array) -> tuple[int, ...]:
+    """Some runtimes have no tensors without axes."""
+    return values.shape or (1,)
+
+
+def _alike_in_kind(one: Array, other: Array) -> bool:
+    """Whether both are infinite, or no number, at the same places."""
+    if not np.issubdtype(one.dtype, np.floating):
+        return True
+    one, other = one.reshape(-1), other.reshape(-1)
+    finite = np.isfinite(one)
+    if not (finite == np.isfinite(other)).all():
+        return False
+    return bool(np.array_equal(one[~finite], other[~finite], equal_nan=True))
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.2g} %" if part < 1 else f"{100 * part:.0f} %"
