@@ -203,14 +203,17 @@ class Build:
     def canonical(self) -> Artifact:
         """The canonical ONNX graph of the source."""
         spec = self._spec
-        inputs = {"source": _digests(spec), "input_shape": list(spec.input_shape)}
-        arguments = {
-            "source": str(spec.model),
-            "params": str(spec.params),
-            "input_shape": list(spec.input_shape),
-        }
+        key, images = self._checked
+        shape = {"input_shape": list(spec.input_shape)}
+        libraries = (*RUNNING, "paddle2onnx")
+        if spec.source_format == "paddle":
+            libraries = (*libraries, "paddlepaddle")
         return self._steps.make(
-            "canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx")
+            "canonical",
+            {"source": _digests(spec), **shape, **key},
+            {"source": str(spec.model), "params": str(spec.params), **shape, **images},
+            libraries,
+            CHECKED,
         )
 
     def quantization(self, cell: Cell) -> Quantized:

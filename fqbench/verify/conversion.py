@@ -19,8 +19,15 @@ from fqbench import isolate
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.errors import FqbenchError, StepError
 from fqbench.machine import usable_cores
+from fqbench.quantize.observe import Watched
 from fqbench.verify.difference import TOLERANCE, Difference, Outputs, worst
-from fqbench.verify.graphs import first_operator, jumping
+from fqbench.verify.graphs import (
+    first_of,
+    first_operator,
+    jumping,
+    shared_names,
+    with_weight,
+)
 
 Feed = Sequence[NDArray[Any]]
 """The tensors of a model's inputs, in its order."""
@@ -76,6 +83,59 @@ def compared(
     return worst(names, of_wanted, of_found, jumping(model.graph), tolerance)
 
 
+def check_canonical(
+    source: onnx.ModelProto, model: onnx.ModelProto, feeds: Sequence[Feed]
+) -> None:
+    """Raise StepError where ``model``, the canonical graph of ``source``, computes another function.
+
+    It is run as it is measured, so that ONNX Runtime's own optimizations are checked, too.
+    """
+    exact, measured = graph_runner(source, optimized=False), graph_runner(model, optimized=True)
+    different = compared(model, exact, measured, feeds)
+    if different is not None:
+        operator = first_of_graph(source, model, feeds)
+        raise StepError(_refusal("the canonical graph", "the model's file", different, operator))
+
+
+def first_of_graph(
+    source: onnx.ModelProto,
+    model: onnx.ModelProto,
+    feeds: Sequence[Feed],
+    tolerance: float = TOLERANCE,
+) -> str | None:
+    """The first operator of ``model`` that writes another value than ``source`` by the same name.
+
+    Both are run operator by operator; None where what differs has no name in common.
+    """
+    names = shared_names(source, model)
+    jumps = jumping(model.graph)
+    one, other = (Watched(m, n) for m, n in ((source, names.values()), (model, names)))
+    wrong: set[str] = set()
+    for feed in feeds:
+        wanted, found = one.computed(feed), other.computed(feed)
+        wrong.update(
+            own
+            for own, given in names.items()
+            if given in wanted
+            and own in found
+            and worst([own], [[wanted[given]]], [[found[own]]], jumps, tolerance) is not None
+        )
+    return first_of(model, wrong)
+
+
+def check_exported(
+    program: Path, params: Path, exported: onnx.ModelProto, feeds: Sequence[Feed]
+) -> None:
+    """Raise StepError where ``exported`` does not compute what the Paddle ``program`` does."""
+    from fqbench.backends.paddle import as_written
+
+    exact = as_written(program, params, usable_cores())
+    different = compared(exported, exact, graph_runner(exported, optimized=False), feeds)
+    if different is not None:
+        made, source = "the ONNX graph that paddle2onnx wrote", f"the Paddle model {program.name}"
+        raise StepError(_refusal(made, source, different, None))
+
+
 def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:
     """Raise StepError where the Paddle program in ``folder`` does not compute what ``model`` does.
 
@@ -127,6 +187,7 @@ def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | N
             feeds.append([stored[name] for name in stored.files])
 
     def differs(part: onnx.ModelProto) -> bool:
+        part = with_weight(part)
         with tempfile.TemporaryDirectory() as made:
             source = Path(made) / "source.onnx"
             onnx.save(part, str(source))

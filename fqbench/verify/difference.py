@@ -20,6 +20,10 @@ TOLERANCE = 2e-3
 STEADY = 1e-2
 """What hardly varies is judged by this part of its size, instead of its deviation."""
 
+FAINT = 1e-3
+"""What is faint beside the whole by this part of the whole (of 1 at most, since a detector's
+probabilities lie beside pixels): an exponential of float32 is not more accurate than that."""
+
 JUMP_TOLERANCE = 0.05
 """Part of the values of an output that jumps (a label, a sorted list) that may differ: where two
 candidates are almost equal, rounding decides."""
@@ -87,8 +91,8 @@ def off(wanted: Array, found: Array) -> float:
     Slice by slice, since a detector's scores lie beside coordinates a thousand times as large, and
     what is wrong at the border of an image is little of the whole. A slice's deviation is that from
     its mean; where it is less than ``STEADY`` of the slice's size, or of what slices of that axis
-    typically have, that counts instead: a constant and a dead channel differ by rounding alone.
-    Infinite where the whole is zero and should stay so.
+    typically have, or ``FAINT`` of the whole, that counts instead: a constant and a dead channel
+    differ by rounding alone. Infinite where the whole is zero and should stay so.
     """
     wanted, found = np.atleast_1d(wanted), np.atleast_1d(found)
     if wanted.size == 0:
@@ -120,9 +124,10 @@ def _off(wanted: Array, found: Array) -> float:
     size = _rms(wanted)
     deviation = _rms(wanted - wanted.mean(axis=1, keepdims=True, dtype=np.float64))
     typical = float(np.median(size[size > 0])) if size.any() else 0.0
-    unit = np.maximum(deviation, STEADY * np.maximum(size, typical))
     if typical == 0.0:
         return math.inf
+    least = max(STEADY * typical, FAINT * min(1.0, float(_rms(size[None])[0])))
+    unit = np.maximum(deviation, np.maximum(STEADY * size, least))
     return float((difference / unit).max())
 
 

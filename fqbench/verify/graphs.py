@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
+import numpy as np
 import onnx
+from onnx.helper import make_node, make_tensor_value_info
+from onnx.numpy_helper import from_array
+
+from fqbench.convert.canonical import identifier
+
+ADDED = "fqbench_added"
 
 JUMPS = frozenset(
     (
@@ -50,7 +58,7 @@ def prefix(model: onnx.ModelProto, count: int) -> onnx.ModelProto:
     result.CopyFrom(model)
     graph, later = result.graph, model.graph.node[count:]
     del graph.node[count:]
-    written = [name for node in graph.node for name in node.output if name]
+    written = _written(result)
     wanted = {name for node in later for name in node.input}
     wanted.update(value.name for value in model.graph.output)
     described = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
@@ -70,6 +78,47 @@ def prefix(model: onnx.ModelProto, count: int) -> onnx.ModelProto:
     return result
 
 
+def with_weight(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with an output of one more operator, which has a weight.
+
+    Paddle writes no parameters of a program without weights, and without that file loads none.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    source, weight, target = result.graph.input[0], f"{ADDED}_weight", f"{ADDED}_output"
+    result.graph.initializer.append(from_array(np.full(1, 0.5, np.float32), weight))
+    result.graph.node.append(make_node("Mul", [source.name, weight], [target], ADDED))
+    shape = [dim.dim_value for dim in source.type.tensor_type.shape.dim]
+    result.graph.output.append(make_tensor_value_info(target, onnx.TensorProto.FLOAT, shape))
+    return result
+
+
+def shared_names(source: onnx.ModelProto, model: onnx.ModelProto) -> dict[str, str]:
+    """Names of the tensors that ``model`` writes, and what ``source`` calls the same ones.
+
+    ``model`` was made from ``source``, and its names may have been made identifiers.
+    """
+    known: dict[str, list[str]] = {}
+    for name in _written(source):
+        known.setdefault(identifier(name), []).append(name)
+    alike = {name: known.get(identifier(name), []) for name in _written(model)}
+    return {name: of_source[0] for name, of_source in alike.items() if len(of_source) == 1}
+
+
+def first_of(model: onnx.ModelProto, names: AbstractSet[str]) -> str | None:
+    """Type and name of the first node of ``model`` that writes one of the tensors ``names``."""
+    nodes = (node for node in model.graph.node if not names.isdisjoint(node.output))
+    return next(map(_called, nodes), None)
+
+
+def _written(model: onnx.ModelProto) -> list[str]:
+    return [name for node in model.graph.node for name in node.output if name]
+
+
+def _called(node: onnx.NodeProto) -> str:
+    return f"{node.op_type} {node.name!r}"
+
+
 def first_operator(model: onnx.ModelProto, differs: Callable[[onnx.ModelProto], bool]) -> str:
     """Type and name of the first node of ``model`` whose prefix ``differs``; the whole one does.
 
@@ -82,5 +131,4 @@ def first_operator(model: onnx.ModelProto, differs: Callable[[onnx.ModelProto], 
             wrong = middle
         else:
             right = middle
-    node = model.graph.node[wrong - 1]
-    return f"{node.op_type} {node.name!r}"
+    return _called(model.graph.node[wrong - 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,45 @@ from fqbench.spec import Preprocess
 
 
 def canonical(arguments: Arguments, report: Report) -> None:
-    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``."""
+    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``.
+
+    It is checked on ``images``.
+    """
     import onnx
 
     from fqbench.convert.canonical import canonicalize
-    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_canonical
 
-    source, folder = Path(arguments["source"]), Path(arguments["folder"])
-    exported = folder / "exported.onnx"
-    if source.suffix == ".pdmodel":
-        paddle_to_onnx(source, Path(arguments["params"]), exported)
-        source = exported
-    model = canonicalize(onnx.load(str(source)), tuple(arguments["input_shape"]))
-    exported.unlink(missing_ok=True)
-    onnx.save(model, str(folder / "model.onnx"))
+    source = Path(arguments["source"])
+    if source.suffix != ".pdmodel":
+        written = onnx.load(str(source))
+        model = canonicalize(written, tuple(arguments["input_shape"]))
+        check_canonical(written, model, check_feeds(arguments, model))
+    else:
+        model = _of_paddle(arguments)
+    onnx.save(model, str(Path(arguments["folder"]) / "model.onnx"))
+
+
+def _of_paddle(arguments: Arguments) -> Any:
+    """The canonical graph of a Paddle inference model."""
+    import onnx
+
+    from fqbench.convert.canonical import canonicalize
+    from fqbench.convert.nms import without_nms
+    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_canonical, check_exported
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = without_nms(
+            Path(arguments["source"]), Path(arguments["params"]), Path(scratch)
+        )
+        paddle_to_onnx(*source, Path(scratch) / "exported.onnx")
+        written = onnx.load(f"{scratch}/exported.onnx")
+        model = canonicalize(written, tuple(arguments["input_shape"]))
+        feeds = check_feeds(arguments, model)
+        check_exported(*source, written, feeds)
+    check_canonical(written, model, feeds)
+    return model
 
 
 def paddle_program(arguments: Arguments, report: Report) -> None:
