@@ -80,9 +80,9 @@ class Lowered:
 class Build:
     """Artifacts of one model, each made when first asked for.
 
-    ``inputs`` are the names of the model's inputs, in its order; ``method`` is how INT8 models are
-    made. Raises StepError where a step
-    fails, and UsageError where the calibration images do not fit.
+    ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
+    spec's INT8 file, where they differ; ``method`` is how INT8 models are made. Raises StepError
+    where a step fails, and UsageError where the calibration images do not fit.
     """
 
     def __init__(
@@ -93,7 +93,9 @@ class Build:
         steps: Steps,
         margins: Margins,
         method: Method = "offline",
+        int8_inputs: tuple[str, ...] | None = None,
     ) -> None:
+        self._int8_inputs = int8_inputs or inputs
         self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
         # Random weights answer nothing that is worth learning, and take as long untaught.
         self.method: Method = "offline" if spec.weights == "synthetic" else method
@@ -343,9 +345,12 @@ class Build:
         """Images that tell what does not fit float16, and how they are read: key and arguments."""
         return self._read(spread(self._images.calibration, HALF_IMAGES))
 
-    def _read(self, images: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-        key = {"images": calibration_hash(images), **self._reading}
-        return key, {"images": [str(path) for path in images], **self._reading}
+    def _read(
+        self, images: tuple[Path, ...], inputs: tuple[str, ...] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        reading = {**self._reading, "inputs": list(inputs or self._inputs)}
+        key = {"images": calibration_hash(images), **reading}
+        return key, {"images": [str(path) for path in images], **reading}
 
     @property
     def _here(self) -> dict[str, Any]:
@@ -372,11 +377,13 @@ class Build:
 
     def _batched(self, model: Artifact, batch: int) -> Artifact:
         """An ONNX graph, of one image, for ``batch`` of them."""
+        key, images = self._checked
         return self._steps.make(
             "batched",
-            {"model": model.key, "batch": batch},
-            {"model": str(model.path), "batch": batch},
-            ("onnx",),
+            {"model": model.key, "batch": batch, **key},
+            {"model": str(model.path), "batch": batch, **images},
+            RUNNING,
+            batch,
         )
 
     def _given(self, backend: str) -> Artifact:
@@ -384,11 +391,18 @@ class Build:
         spec = self._spec.of_int8_file
         if spec is None:
             raise ValueError(f"the spec of {self._spec.name} names no INT8 file")
+        key, images = self._read(self._images.checking(CHECKED), self._int8_inputs)
         return self._steps.make(
             "given_int8",
-            {"source": _digests(spec), "backend": backend},
-            {"source": str(spec.model), "params": str(spec.params), "backend": backend},
-            ("onnx", "paddle2onnx"),
+            {"source": _digests(spec), "backend": backend, **key},
+            {
+                "source": str(spec.model),
+                "params": str(spec.params),
+                "backend": backend,
+                **images,
+            },
+            (*RUNNING, "paddlepaddle", "paddle2onnx"),
+            CHECKED,
         )
 
     @cached_property

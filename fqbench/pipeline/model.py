@@ -98,7 +98,9 @@ class ModelPipeline:
         self._facts, self._allow_code = facts, allow_code
         self._steps = Steps(spec.name, store, progress)
         known = load_margins(default_margins_path()) if margins is None else margins
-        self.build = Build(spec, facts.inputs, self.images, self._steps, known, method)
+        self.build = Build(
+            spec, facts.inputs, self.images, self._steps, known, method, facts.int8_inputs
+        )
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""

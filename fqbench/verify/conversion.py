@@ -19,13 +19,13 @@ from fqbench import isolate
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.errors import FqbenchError, StepError
 from fqbench.machine import usable_cores
-from fqbench.quantize.observe import Watched
-from fqbench.verify.difference import TOLERANCE, Difference, Outputs, worst
+from fqbench.verify.difference import EXACT, HALF, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
     first_of,
     first_operator,
     jumping,
     shared_names,
+    showing,
     with_weight,
 )
 
@@ -67,7 +67,7 @@ def compared(
     wanted: Run,
     found: Run,
     feeds: Sequence[Feed],
-    tolerance: float = TOLERANCE,
+    bound: Bound = EXACT,
 ) -> Difference | None:
     """The output in which ``found`` differs most from ``wanted``; None where none does too much.
 
@@ -80,7 +80,7 @@ def compared(
             text = f"it has {len(other)} outputs instead of {len(names)}"
             return Difference("", float("inf"), text)
     of_wanted, of_found = zip(*answers, strict=True)
-    return worst(names, of_wanted, of_found, jumping(model.graph), tolerance)
+    return worst(names, of_wanted, of_found, jumping(model.graph), bound)
 
 
 def check_canonical(
@@ -101,7 +101,7 @@ def first_of_graph(
     source: onnx.ModelProto,
     model: onnx.ModelProto,
     feeds: Sequence[Feed],
-    tolerance: float = TOLERANCE,
+    bound: Bound = EXACT,
 ) -> str | None:
     """The first operator of ``model`` that writes another value than ``source`` by the same name.
 
@@ -109,31 +109,46 @@ def first_of_graph(
     """
     names = shared_names(source, model)
     jumps = jumping(model.graph)
-    one, other = (Watched(m, n) for m, n in ((source, names.values()), (model, names)))
+    one = graph_runner(showing(source, list(names.values())), optimized=False)
+    other = graph_runner(showing(model, list(names)), optimized=False)
     wrong: set[str] = set()
     for feed in feeds:
-        wanted, found = one.computed(feed), other.computed(feed)
-        wrong.update(
-            own
-            for own, given in names.items()
-            if given in wanted
-            and own in found
-            and worst([own], [[wanted[given]]], [[found[own]]], jumps, tolerance) is not None
-        )
+        for name, wanted, found in zip(names, one(feed), other(feed), strict=True):
+            if worst([name], [[wanted]], [[found]], jumps, bound) is not None:
+                wrong.add(name)
     return first_of(model, wrong)
 
 
 def check_exported(
-    program: Path, params: Path, exported: onnx.ModelProto, feeds: Sequence[Feed]
+    program: Path,
+    params: Path,
+    exported: onnx.ModelProto,
+    feeds: Sequence[Feed],
+    bound: Bound = EXACT,
 ) -> None:
-    """Raise StepError where ``exported`` does not compute what the Paddle ``program`` does."""
+    """Raise StepError where ``exported`` does not compute what the Paddle ``program`` does.
+
+    ``bound``: what their outputs may differ by.
+    """
     from fqbench.backends.paddle import as_written
 
     exact = as_written(program, params, usable_cores())
-    different = compared(exported, exact, graph_runner(exported, optimized=False), feeds)
+    different = compared(exported, exact, graph_runner(exported, optimized=False), feeds, bound)
     if different is not None:
         made, source = "the ONNX graph that paddle2onnx wrote", f"the Paddle model {program.name}"
         raise StepError(_refusal(made, source, different, None))
+
+
+def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
+    """Raise StepError where ``half``, the float16 form of ``model``, computes another function.
+
+    ONNX Runtime executes it on the CPU, operator by operator where these know float16.
+    """
+    exact, rounded = graph_runner(model, optimized=True), graph_runner(half, optimized=True)
+    different = compared(model, exact, rounded, feeds, HALF)
+    if different is not None:
+        operator = first_of_graph(model, half, feeds, HALF)
+        raise StepError(_refusal("the float16 form", "the float32 graph", different, operator))
 
 
 def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -103,6 +103,15 @@ def shared_names(source: onnx.ModelProto, model: onnx.ModelProto) -> dict[str, s
         known.setdefault(identifier(name), []).append(name)
     alike = {name: known.get(identifier(name), []) for name in _written(model)}
     return {name: of_source[0] for name, of_source in alike.items() if len(of_source) == 1}
+
+
+def showing(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
+    """``model`` with the tensors ``names`` as its outputs."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    del result.graph.output[:]
+    result.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, names))
+    return result
 
 
 def first_of(model: onnx.ModelProto, names: AbstractSet[str]) -> str | None:

@@ -20,7 +20,7 @@ def noise(model: onnx.ModelProto) -> list[list[NDArray[Any]]]:
     random = np.random.default_rng(0)
     weights = {tensor.name for tensor in model.graph.initializer}
     shapes = [
-        [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
         for value in model.graph.input
         if value.name not in weights
     ]

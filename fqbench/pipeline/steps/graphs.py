@@ -80,8 +80,10 @@ def zoo_model(arguments: Arguments, report: Report) -> None:
 
 
 def given_int8(arguments: Arguments, report: Report) -> None:
-    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``."""
-    from fqbench.convert.paddle_program import paddle_to_onnx
+    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``.
+
+    Where it is converted, it is checked on ``images``.
+    """
     from fqbench.convert.program import STEM
 
     folder, source = Path(arguments["folder"]), Path(arguments["source"])
@@ -90,7 +92,7 @@ def given_int8(arguments: Arguments, report: Report) -> None:
         if source.suffix == ".onnx":
             shutil.copyfile(source, target)
         else:
-            paddle_to_onnx(source, Path(arguments["params"]), target)
+            _export_int8(arguments, target)
     elif source.suffix == ".onnx":
         raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
     else:
@@ -98,28 +100,37 @@ def given_int8(arguments: Arguments, report: Report) -> None:
             shutil.copyfile(path, folder / f"{STEM}{suffix}")
 
 
-def batched(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``model`` for ``batch`` images at once into ``folder``."""
+def _export_int8(arguments: Arguments, target: Path) -> None:
+    """Write a Paddle inference model in INT8 as ONNX."""
     import onnx
 
-    from fqbench.backends.onnxruntime import open_session, session_options
-    from fqbench.convert.batch import check, rebatched
-    from fqbench.machine import usable_cores
+    from fqbench.convert.nms import without_nms
+    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_exported
+    from fqbench.verify.difference import ROUNDED
+
+    with tempfile.TemporaryDirectory() as scratch:
+        params = Path(arguments["params"])
+        source = without_nms(Path(arguments["source"]), params, Path(scratch))
+        paddle_to_onnx(*source, target)
+        written = onnx.load(str(target))
+        check_exported(*source, written, check_feeds(arguments, written), ROUNDED)
+
+
+def batched(arguments: Arguments, report: Report) -> None:
+    """Write the graph in ``model`` for ``batch`` images at once into ``folder``.
+
+    It is checked on ``images``.
+    """
+    import onnx
+
+    from fqbench.convert.batch import rebatched
+    from fqbench.verify.batch import batch_of, bound_of, check_batch
+    from fqbench.verify.conversion import graph_runner
 
     model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
     many = rebatched(model, arguments["batch"])
-
-    def answering(graph: Any) -> Any:
-        options = session_options(usable_cores(), fuse_pairs=False)
-        session = open_session(graph.SerializeToString(), options)
-        names = [value.name for value in session.get_inputs()]
-        return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
-
-    weights = {tensor.name for tensor in model.graph.initializer}
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in model.graph.input
-        if value.name not in weights
-    }
-    check(shapes, arguments["batch"], answering(model), answering(many))
+    runs = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
+    images = batch_of(check_feeds(arguments, model), arguments["batch"])
+    check_batch(model, images, *runs, bound_of(model))
     onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))
