@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fqbench.verify.difference import EXACT, HALF, off, share_of_different, typically_off, worst
+from fqbench.verify.difference import EXACT, ROUNDED, off, share_of_different, typically_off, worst
 
 ROWS = np.array([[0.0, 2.0, 4.0, 6.0], [0.0, 200.0, 400.0, 600.0]], np.float32)
 
@@ -118,6 +118,6 @@ def test_what_rounds_is_judged_by_its_typical_slice():
     found[0, 3] *= 1.5
     assert off(values, found) == pytest.approx(0.5, rel=0.05)
     assert typically_off(values, found) == pytest.approx(0.5 / 3, rel=0.1)
-    found = (values * 1.05).astype(np.float32)
+    found = (values * 1.2).astype(np.float32)
     assert judged(values, found) is not None
-    assert judged(values, found, bound=HALF) is None
+    assert judged(values, found, bound=ROUNDED) is None

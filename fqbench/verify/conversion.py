@@ -19,7 +19,7 @@ from fqbench import isolate
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.errors import FqbenchError, StepError
 from fqbench.machine import usable_cores
-from fqbench.verify.difference import EXACT, HALF, Bound, Difference, Outputs, worst
+from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
     first_of,
     first_operator,
@@ -94,7 +94,7 @@ def check_canonical(
     different = compared(model, exact, measured, feeds)
     if different is not None:
         operator = first_of_graph(source, model, feeds)
-        raise StepError(_refusal("the canonical graph", "the model's file", different, operator))
+        raise StepError(refusal("the canonical graph", "the model's file", different, operator))
 
 
 def first_of_graph(
@@ -136,7 +136,7 @@ def check_exported(
     different = compared(exported, exact, graph_runner(exported, optimized=False), feeds, bound)
     if different is not None:
         made, source = "the ONNX graph that paddle2onnx wrote", f"the Paddle model {program.name}"
-        raise StepError(_refusal(made, source, different, None))
+        raise StepError(refusal(made, source, different, None))
 
 
 def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
@@ -145,10 +145,10 @@ def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Fe
     ONNX Runtime executes it on the CPU, operator by operator where these know float16.
     """
     exact, rounded = graph_runner(model, optimized=True), graph_runner(half, optimized=True)
-    different = compared(model, exact, rounded, feeds, HALF)
+    different = compared(model, exact, rounded, feeds, ROUNDED)
     if different is not None:
-        operator = first_of_graph(model, half, feeds, HALF)
-        raise StepError(_refusal("the float16 form", "the float32 graph", different, operator))
+        operator = first_of_graph(model, half, feeds, ROUNDED)
+        raise StepError(refusal("the float16 form", "the float32 graph", different, operator))
 
 
 def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:
@@ -162,7 +162,7 @@ def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -
     if different is not None:
         operator = _first_of_program(model, feeds)
         raise StepError(
-            _refusal("the Paddle program", "the ONNX graph it was made from", different, operator)
+            refusal("the Paddle program", "the ONNX graph it was made from", different, operator)
         )
 
 
@@ -213,6 +213,7 @@ def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | N
     return first_operator(model, differs)
 
 
-def _refusal(made: str, source: str, different: Difference, operator: str | None) -> str:
+def refusal(made: str, source: str, different: Difference, operator: str | None) -> str:
+    """One sentence on what was ``made`` and computes something else than its ``source``."""
     first = "" if operator is None else f"; the first operator that differs is {operator}"
     return f"{made} computes something else than {source}: {different.text}{first}"
