@@ -108,6 +108,8 @@ def first_of_graph(
     Both are run operator by operator; None where what differs has no name in common.
     """
     names = shared_names(source, model)
+    if not names:
+        return None
     jumps = jumping(model.graph)
     one = graph_runner(showing(source, list(names.values())), optimized=False)
     other = graph_runner(showing(model, list(names)), optimized=False)
