@@ -1,4 +1,4 @@
-"""Graphs of one operator each, between a convolution and the output: what conversions may get wrong.
+"""Graphs of one operator each, behind a convolution: what conversions may get wrong.
 
 Operators and attributes that x2paddle claims to convert, or that exported models hold.
 """
@@ -153,9 +153,7 @@ def _poolings() -> Iterator[tuple[str, onnx.ModelProto]]:
     )
     yield (
         "ConvTranspose output_shape",
-        one(
-            "ConvTranspose", weight, kernel_shape=[3, 3], strides=[2, 2], output_shape=[16, 16]
-        ),
+        one("ConvTranspose", weight, kernel_shape=[3, 3], strides=[2, 2], output_shape=[16, 16]),
     )
     yield (
         "Conv uneven pads",
@@ -305,12 +303,15 @@ def _others() -> Iterator[tuple[str, onnx.ModelProto]]:
         cast = helper.make_node("Cast", ["t"], ["y"], "cast", to=TensorProto.FLOAT)
         yield f"Cast {kind}", graph([compare, cast], ["y"], {"k": constants["k"]}, 17)
     yield "Cast to int64", one("Cast", to=TensorProto.INT64)
-    yield "OneHot", graph(
-        [
-            helper.make_node("ArgMax", ["c"], ["label"], "a", axis=1, keepdims=0),
-            helper.make_node("OneHot", ["label", "depth", "values"], ["y"], "op", axis=1),
-        ],
-        ["y"],
-        {"depth": i(4), "values": f(0, 1)},
-        17,
+    yield (
+        "OneHot",
+        graph(
+            [
+                helper.make_node("ArgMax", ["c"], ["label"], "a", axis=1, keepdims=0),
+                helper.make_node("OneHot", ["label", "depth", "values"], ["y"], "op", axis=1),
+            ],
+            ["y"],
+            {"depth": i(4), "values": f(0, 1)},
+            17,
+        ),
     )

@@ -1,5 +1,4 @@
-"""Rewritten models are run beside their sources: right ones pass, wrong ones are refused by name."""
-
+"""Rewritten models are run beside their sources: right ones pass, wrong ones are named."""
 
 import numpy as np
 import onnx

@@ -50,7 +50,7 @@ def test_scales_that_leave_nothing_are_refused(rounded):
 def test_what_is_no_number_has_nothing_in_common():
     values = [[np.arange(8.0)]]
     check_alike(["y"], values, values, ALIKE, "it")
-    with pytest.raises(StepError, match="output 'y' agrees with it by 0.00"):
+    with pytest.raises(StepError, match=r"output 'y' agrees with it by 0\.00"):
         check_alike(["y"], values, [[np.full(8, np.nan)]], ALIKE, "it")
     with pytest.raises(StepError, match=r"output 'y' has shape \[4\] instead of \[8\]"):
         check_alike(["y"], values, [[np.zeros(4)]], ALIKE, "it")

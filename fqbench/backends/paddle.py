@@ -51,6 +51,8 @@ def _config(model: Path, params: Path, threads: int) -> Any:
     """Settings that every model has in common."""
     import paddle.inference
 
+    # Its handler allocates memory: where the heap is damaged, a process that crashes would hang.
+    paddle.disable_signal_handler()
     config = paddle.inference.Config(str(model), str(params))
     config.disable_gpu()
     config.disable_glog_info()

@@ -207,14 +207,12 @@ class Build:
         spec = self._spec
         key, images = self._checked
         shape = {"input_shape": list(spec.input_shape)}
-        libraries = (*RUNNING, "paddle2onnx")
-        if spec.source_format == "paddle":
-            libraries = (*libraries, "paddlepaddle")
+        paddle = ("paddlepaddle",) if spec.source_format == "paddle" else ()
         return self._steps.make(
             "canonical",
             {"source": _digests(spec), **shape, **key},
             {"source": str(spec.model), "params": str(spec.params), **shape, **images},
-            libraries,
+            (*RUNNING, "paddle2onnx", *paddle),
             CHECKED,
         )
 
@@ -293,6 +291,8 @@ class Build:
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
         backend = form_of(backend)
+        if backend == "paddle":
+            _ = self._program  # What is refused in FP32 has no INT8 form either.
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)

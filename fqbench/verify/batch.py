@@ -41,8 +41,9 @@ def check_batch(
 ) -> None:
     """Raise StepError where ``many`` does not answer each of a batch as ``single`` does.
 
-    ``images``: one batch, all of them different; ``model``: the graph of ``single``. Answers may differ by ``bound``, and by less than
-    ``NEARNESS`` of what they differ from those for the other images.
+    ``images``: one batch, all of them different; ``model``: the graph of ``single``. Answers may
+    differ by ``bound``, and by less than ``NEARNESS`` of what they differ from those for the other
+    images.
     """
     batch, jumps = len(images), jumping(model.graph)
     alone = [single(image) for image in images]

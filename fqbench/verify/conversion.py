@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ Feed = Sequence[NDArray[Any]]
 """The tensors of a model's inputs, in its order."""
 
 Run = Callable[[Feed], Outputs]
+
+LAST = 200
+"""Characters of what a runtime says: the reason stands at the end."""
 
 SEARCH_S = 300.0
 """Seconds that the search for the first operator that differs may take."""
@@ -62,6 +66,46 @@ def program_runner(folder: Path) -> Run:
     return prepared.run
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """What was ``made`` from a ``source``, in words, and what both may differ by."""
+
+    made: str
+    source: str
+    bound: Bound = EXACT
+
+    def check(
+        self,
+        model: onnx.ModelProto,
+        wanted: Run,
+        load: Callable[[], Run],
+        feeds: Sequence[Feed],
+        search: Callable[[], str | None],
+    ) -> None:
+        """Raise StepError where what ``load`` returns does not answer ``feeds`` as ``wanted`` does.
+
+        ``model``: the graph that tells the names of the outputs. ``search`` finds the first
+        operator that differs; None where it cannot.
+        """
+        try:
+            different = compared(model, wanted, load(), feeds, self.bound)
+        except Exception as error:  # the runtimes' own exceptions share no base class
+            reason = " ".join(str(error).split())[-LAST:]
+            raise StepError(f"{self.made} cannot be run: {reason}") from error
+        if different is not None:
+            operator = search()
+            first = "" if operator is None else f"; the first operator that differs is {operator}"
+            raise StepError(
+                f"{self.made} computes something else than {self.source}: {different.text}{first}"
+            )
+
+
+CANONICAL = Conversion("the canonical graph", "the model's file")
+EXPORTED = Conversion("the ONNX graph that paddle2onnx wrote", "the Paddle model")
+HALF = Conversion("the float16 form", "the float32 graph", ROUNDED)
+PROGRAM = Conversion("the Paddle program", "the ONNX graph it was made from")
+
+
 def compared(
     model: onnx.ModelProto,
     wanted: Run,
@@ -83,18 +127,18 @@ def compared(
     return worst(names, of_wanted, of_found, jumping(model.graph), bound)
 
 
-def check_canonical(
-    source: onnx.ModelProto, model: onnx.ModelProto, feeds: Sequence[Feed]
-) -> None:
-    """Raise StepError where ``model``, the canonical graph of ``source``, computes another function.
+def check_canonical(source: onnx.ModelProto, model: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
+    """Raise StepError where ``model``, the canonical graph of ``source``, computes another one.
 
     It is run as it is measured, so that ONNX Runtime's own optimizations are checked, too.
     """
-    exact, measured = graph_runner(source, optimized=False), graph_runner(model, optimized=True)
-    different = compared(model, exact, measured, feeds)
-    if different is not None:
-        operator = first_of_graph(source, model, feeds)
-        raise StepError(refusal("the canonical graph", "the model's file", different, operator))
+    CANONICAL.check(
+        model,
+        graph_runner(source, optimized=False),
+        lambda: graph_runner(model, optimized=True),
+        feeds,
+        lambda: first_of_graph(source, model, feeds),
+    )
 
 
 def first_of_graph(
@@ -134,11 +178,13 @@ def check_exported(
     """
     from fqbench.backends.paddle import as_written
 
-    exact = as_written(program, params, usable_cores())
-    different = compared(exported, exact, graph_runner(exported, optimized=False), feeds, bound)
-    if different is not None:
-        made, source = "the ONNX graph that paddle2onnx wrote", f"the Paddle model {program.name}"
-        raise StepError(refusal(made, source, different, None))
+    replace(EXPORTED, bound=bound).check(
+        exported,
+        as_written(program, params, usable_cores()),
+        lambda: graph_runner(exported, optimized=False),
+        feeds,
+        lambda: None,
+    )
 
 
 def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
@@ -146,11 +192,13 @@ def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Fe
 
     ONNX Runtime executes it on the CPU, operator by operator where these know float16.
     """
-    exact, rounded = graph_runner(model, optimized=True), graph_runner(half, optimized=True)
-    different = compared(model, exact, rounded, feeds, ROUNDED)
-    if different is not None:
-        operator = first_of_graph(model, half, feeds, ROUNDED)
-        raise StepError(refusal("the float16 form", "the float32 graph", different, operator))
+    HALF.check(
+        model,
+        graph_runner(model, optimized=True),
+        lambda: graph_runner(half, optimized=True),
+        feeds,
+        lambda: first_of_graph(model, half, feeds, ROUNDED),
+    )
 
 
 def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:
@@ -158,14 +206,13 @@ def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -
 
     ``model``: the canonical graph that it was made of.
     """
-    different = compared(
-        model, graph_runner(model, optimized=True), program_runner(folder), feeds
+    PROGRAM.check(
+        model,
+        graph_runner(model, optimized=True),
+        lambda: program_runner(folder),
+        feeds,
+        lambda: _first_of_program(model, feeds),
     )
-    if different is not None:
-        operator = _first_of_program(model, feeds)
-        raise StepError(
-            refusal("the Paddle program", "the ONNX graph it was made from", different, operator)
-        )
 
 
 def _first_of_program(model: onnx.ModelProto, feeds: Sequence[Feed]) -> str | None:
@@ -213,9 +260,3 @@ def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | N
             return compared(part, wanted, found, feeds) is not None
 
     return first_operator(model, differs)
-
-
-def refusal(made: str, source: str, different: Difference, operator: str | None) -> str:
-    """One sentence on what was ``made`` and computes something else than its ``source``."""
-    first = "" if operator is None else f"; the first operator that differs is {operator}"
-    return f"{made} computes something else than {source}: {different.text}{first}"

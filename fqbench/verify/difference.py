@@ -21,6 +21,7 @@ FAINT = 1e-3
 """What is faint beside the whole by this part of the whole (of 1 at most, since a detector's
 probabilities lie beside pixels): an exponential of float32 is not more accurate than that."""
 
+
 @dataclass(frozen=True)
 class Bound:
     """The most that ``measure`` may find between an output that was wanted and the one found.
@@ -114,9 +115,9 @@ most; an operator that is computed otherwise changes 0.05 and more. Of labels an
 differ where two candidates are almost equal."""
 
 ROUNDED = Bound(typically_off, 0.5, 0.5)
-"""What rounding may change, to float16 or by two runtimes to codes of eight bits, of which one takes
-the upper and the other the lower of two: of public models 0.25 at most, of synthetic weights, which
-amplify every error, 0.4."""
+"""What rounding may change, to float16 or by two runtimes to codes of eight bits, of which one
+takes the upper and the other the lower of two: of public models 0.25 at most, of synthetic weights,
+which amplify every error, 0.4."""
 
 
 def _slices_off(wanted: Array, found: Array) -> Iterator[NDArray[np.float64]]:
@@ -141,7 +142,9 @@ def share_of_different(wanted: Array, found: Array) -> float:
         return float(np.mean(wanted != found))
     finite = np.isfinite(wanted)
     difference = np.abs(np.where(finite, wanted, 0.0) - np.where(finite, found, 0.0))
-    return float(np.mean(difference > STEADY * float(np.std(wanted[finite] if finite.any() else 0))))
+    return float(
+        np.mean(difference > STEADY * float(np.std(wanted[finite] if finite.any() else 0)))
+    )
 
 
 def _off(wanted: Array, found: Array) -> NDArray[np.float64]:

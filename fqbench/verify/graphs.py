@@ -15,11 +15,28 @@ from fqbench.convert.canonical import identifier
 ADDED = "fqbench_added"
 
 JUMPS = frozenset(
-    (
-        "ArgMax ArgMin Ceil Equal Floor Greater GreaterOrEqual Hardmax Less LessOrEqual Mod"
-        " NonMaxSuppression NonZero QuantizeLinear DynamicQuantizeLinear Round Sign"
-        " ThresholdedRelu TopK Unique"
-    ).split()
+    {
+        "ArgMax",
+        "ArgMin",
+        "Ceil",
+        "DynamicQuantizeLinear",
+        "Equal",
+        "Floor",
+        "Greater",
+        "GreaterOrEqual",
+        "Hardmax",
+        "Less",
+        "LessOrEqual",
+        "Mod",
+        "NonMaxSuppression",
+        "NonZero",
+        "QuantizeLinear",
+        "Round",
+        "Sign",
+        "ThresholdedRelu",
+        "TopK",
+        "Unique",
+    }
 )
 """Operators whose result jumps where what they read hardly changes."""
 

@@ -19,8 +19,8 @@ from fqbench.verify.difference import Array, Outputs
 EMULATED = 0.8
 """The least agreement of a runtime's INT8 outputs with an emulation that rounds the same tensors.
 
-Each rounds values between two codes its own way; public models have 0.97 and more, synthetic ones 0.92,
-even where every layer is rounded."""
+Each rounds values between two codes its own way; public models have 0.97 and more, synthetic ones
+0.92, even where every layer is rounded."""
 
 ALIKE = 0.1
 """The least agreement of INT8 outputs with FP32's. Of YOLOX-nano with every layer rounded, which

@@ -43,9 +43,7 @@ def _of_paddle(arguments: Arguments) -> Any:
     from fqbench.verify.conversion import check_canonical, check_exported
 
     with tempfile.TemporaryDirectory() as scratch:
-        source = without_nms(
-            Path(arguments["source"]), Path(arguments["params"]), Path(scratch)
-        )
+        source = without_nms(Path(arguments["source"]), Path(arguments["params"]), Path(scratch))
         paddle_to_onnx(*source, Path(scratch) / "exported.onnx")
         written = onnx.load(f"{scratch}/exported.onnx")
         model = canonicalize(written, tuple(arguments["input_shape"]))
@@ -130,7 +128,7 @@ def batched(arguments: Arguments, report: Report) -> None:
 
     model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
     many = rebatched(model, arguments["batch"])
-    runs = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
+    single, together = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
     images = batch_of(check_feeds(arguments, model), arguments["batch"])
-    check_batch(model, images, *runs, bound_of(model))
+    check_batch(model, images, single, together, bound_of(model))
     onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))
