@@ -106,6 +106,16 @@ def test_share_of_different_floats_counts_those_that_are_a_hundredth_of_the_devi
     assert share_of_different(values, values + np.float32([0.0, 0.009, 0.0, 0.011])) == 0.25
 
 
+def test_of_rows_the_column_that_differs_most_counts():
+    """Labels of boxes: all differ by less than a hundredth of what coordinates vary by."""
+    boxes = np.random.default_rng(0).uniform(0, 640, (1, 300, 6)).astype(np.float32)
+    boxes[..., 5] = np.arange(300) % 80
+    found = boxes.copy()
+    found[..., 5] = (boxes[..., 5] + 1) % 80
+    assert judged(boxes, boxes, jumping={"y"}) is None
+    assert judged(boxes, found, jumping={"y"}).off == 1.0
+
+
 def test_the_worst_output_is_named():
     wanted = [[np.arange(9.0), np.arange(9.0)]]
     found = [[np.arange(9.0) * 1.1, np.arange(9.0) * 2]]

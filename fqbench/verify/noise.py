@@ -19,17 +19,12 @@ def noise(model: onnx.ModelProto) -> list[list[NDArray[Any]]]:
     """
     random = np.random.default_rng(0)
     weights = {tensor.name for tensor in model.graph.initializer}
-    shapes = [
-        [max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim]
-        for value in model.graph.input
-        if value.name not in weights
-    ]
-    return [
-        [
-            (random.normal(0, spread, shape) if len(shape) == 4 else np.ones(shape)).astype(
-                np.float32
-            )
-            for shape in shapes
-        ]
-        for spread in SPREADS
-    ]
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    return [[_tensor(value, spread, random) for value in inputs] for spread in SPREADS]
+
+
+def _tensor(value: onnx.ValueInfoProto, spread: float, random: np.random.Generator) -> NDArray[Any]:
+    described = value.type.tensor_type
+    shape = [max(dim.dim_value, 1) for dim in described.shape.dim]
+    values = random.normal(0, spread, shape) if len(shape) == 4 else np.ones(shape)
+    return values.astype(onnx.helper.tensor_dtype_to_np_dtype(described.elem_type))
