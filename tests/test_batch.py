@@ -8,7 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.convert.batch import rebatched
 from fqbench.errors import StepError
-from fqbench.verify.batch import batch_of, bound_of, check_batch
+from fqbench.verify.batch import batch_of, check_batch
+from fqbench.verify.conversion import bound_of
 from fqbench.verify.difference import EXACT, ROUNDED
 from fqbench.verify.noise import noise
 

@@ -9,7 +9,8 @@ from fqbench.convert.canonical import canonicalize
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.lower.half import half
-from fqbench.verify.conversion import check_canonical, check_half
+from fqbench.verify.conversion import bound_of, check_canonical, check_half
+from fqbench.verify.difference import ROUNDED
 from fqbench.verify.graphs import first_of, first_operator, jumping, prefix, shared_names
 from fqbench.verify.noise import noise
 from tests.onnx_graphs import Net
@@ -78,6 +79,26 @@ def test_a_weight_that_is_one_percent_off_is_refused():
         check_canonical(model, scaled(canonical, last.input[1], 1.01), noise(canonical))
 
 
+def test_graph_that_rounds_by_pairs_is_given_room():
+    net = Net(3, SHAPE)
+    scale = net.constant("scale", np.float32(0.1))
+    codes = net.node("QuantizeLinear", net.conv("x", 8), scale)
+    model = net.model(net.node("DequantizeLinear", codes, scale))
+    assert bound_of(model) == ROUNDED
+    assert jumping(model.graph) == frozenset()
+    check_canonical(model, scaled(model, "w0", 1.01), noise(model))
+    with pytest.raises(StepError, match="is off by"):
+        check_canonical(model, scaled(model, "w0", -1.0), noise(model))
+
+
+def test_noise_is_of_the_inputs_types():
+    model = network()
+    model.graph.input.append(helper.make_tensor_value_info("size", onnx.TensorProto.INT64, [1, 2]))
+    for image, size in noise(model):
+        assert (image.dtype, image.shape) == (np.float32, SHAPE)
+        assert (size.dtype, size.tolist()) == (np.int64, [[1, 1]])
+
+
 def test_operator_without_a_common_name_is_not_named():
     model = network()
     canonical = canonicalize(model, SHAPE)
@@ -143,6 +164,7 @@ def test_names_that_became_identifiers_are_shared():
         ("Cast", {"to": onnx.TensorProto.INT64}, True),
         ("Cast", {"to": onnx.TensorProto.FLOAT16}, False),
         ("Softmax", {}, False),
+        ("Round", {}, True),
         ("Shape", {}, False),
     ],
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fqbench.convert.batch import refused
 from fqbench.errors import StepError
 from fqbench.verify.conversion import Feed, Run
-from fqbench.verify.difference import EXACT, ROUNDED, Bound, worst
+from fqbench.verify.difference import Bound, worst
 from fqbench.verify.graphs import jumping
 
 Array = NDArray[Any]
@@ -27,13 +27,6 @@ def batch_of(feeds: Sequence[Feed], batch: int) -> list[Feed]:
         [tensor / np.float32(1 + i // len(feeds)) for tensor in feeds[i % len(feeds)]]
         for i in range(batch)
     ]
-
-
-def bound_of(model: onnx.ModelProto) -> Bound:
-    """What answers of ``model`` may differ by from one batch to another."""
-    rounds = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    half = any(t.data_type == onnx.TensorProto.FLOAT16 for t in model.graph.initializer)
-    return ROUNDED if rounds or half else EXACT
 
 
 def check_batch(

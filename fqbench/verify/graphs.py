@@ -19,7 +19,6 @@ JUMPS = frozenset(
         "ArgMax",
         "ArgMin",
         "Ceil",
-        "DynamicQuantizeLinear",
         "Equal",
         "Floor",
         "Greater",
@@ -30,7 +29,6 @@ JUMPS = frozenset(
         "Mod",
         "NonMaxSuppression",
         "NonZero",
-        "QuantizeLinear",
         "Round",
         "Sign",
         "ThresholdedRelu",
@@ -38,7 +36,7 @@ JUMPS = frozenset(
         "Unique",
     }
 )
-"""Operators whose result jumps where what they read hardly changes."""
+"""Operators whose result jumps where what they read hardly changes; quantizing jumps little."""
 
 OF_SHAPE = ("Shape", "Size")
 """Operators whose result does not depend on values."""

@@ -123,8 +123,8 @@ def batched(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.convert.batch import rebatched
-    from fqbench.verify.batch import batch_of, bound_of, check_batch
-    from fqbench.verify.conversion import graph_runner
+    from fqbench.verify.batch import batch_of, check_batch
+    from fqbench.verify.conversion import bound_of, graph_runner
 
     model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
     many = rebatched(model, arguments["batch"])
