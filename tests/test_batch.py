@@ -6,8 +6,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.convert.batch import check, rebatched
+from fqbench.convert.batch import rebatched
 from fqbench.errors import StepError
+from fqbench.verify.batch import batch_of, check_batch
+from fqbench.verify.conversion import bound_of
+from fqbench.verify.difference import EXACT, ROUNDED
+from fqbench.verify.noise import noise
 
 
 def graph(nodes, outputs, weights=(), shape=(1, 2, 4, 4)):
@@ -43,6 +47,12 @@ def head():
     )
 
 
+def check(model, batch, many=None):
+    many = rebatched(model, batch) if many is None else many
+    runs = (answering(graph) for graph in (model, many))
+    check_batch(model, batch_of(noise(model), batch), *runs, bound_of(model))
+
+
 def shape_of(value):
     return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
@@ -67,7 +77,7 @@ def test_the_given_graph_stays_as_it_is():
 
 def test_check_accepts_a_graph_that_treats_images_apart():
     model = head()
-    check({"x": (1, 2, 4, 4)}, 3, answering(model), answering(rebatched(model, 3)))
+    check(model, 3)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +95,11 @@ def test_answers_that_are_no_numbers_are_compared_too(answers, fits):
     alone = iter(np.float32(answers if fits else [[0.0, 1.0], [0.0, 2.0]]))
 
     def tell():
-        check({"x": (1, 2)}, 2, lambda _: [next(alone)[None]], lambda _: [np.float32(answers)])
+        model = graph([helper.make_node("Relu", ["x"], ["y"])], ["y"], shape=(1, 2))
+        images = [[np.float32([[0.0, 1.0]])], [np.float32([[1.0, 2.0]])]]
+        check_batch(
+            model, images, lambda _: [next(alone)[None]], lambda _: [np.float32(answers)], EXACT
+        )
 
     if fits:
         tell()
@@ -99,14 +113,13 @@ def test_a_reshape_that_merges_images_is_refused():
         [helper.make_node("Reshape", ["x", "shape"], ["y"])], ["y"], {"shape": np.array([2, 16])}
     )
     with pytest.raises(StepError, match="the model cannot take 3 images at once: "):
-        check({"x": (1, 2, 4, 4)}, 3, answering(model), answering(rebatched(model, 3)))
+        check(model, 3)
 
 
 def test_a_mean_over_images_is_found_by_running():
     model = graph([helper.make_node("ReduceMean", ["x"], ["y"], axes=[0], keepdims=1)], ["y"])
-    many = rebatched(model, 2)
-    with pytest.raises(StepError, match=r"output 0 has shape \[1, 2, 4, 4\]"):
-        check({"x": (1, 2, 4, 4)}, 2, answering(model), answering(many))
+    with pytest.raises(StepError, match=r"output 'y' has shape \[1, 2, 4, 4\]"):
+        check(model, 2)
 
 
 def test_answers_that_depend_on_other_images_are_found_by_running():
@@ -118,4 +131,25 @@ def test_answers_that_depend_on_other_images_are_found_by_running():
         ["y"],
     )
     with pytest.raises(StepError, match="what it answers for one depends on the others"):
-        check({"x": (1, 2, 4, 4)}, 2, answering(model), answering(rebatched(model, 2)))
+        check(model, 2)
+    images = batch_of(noise(model), 5)
+    assert len({image[0].tobytes() for image in images}) == 5
+
+
+def test_what_is_a_little_wrong_in_a_batch_is_refused():
+    """By less than a quarter of what answers differ."""
+    model = graph([helper.make_node("Relu", ["x"], ["y"])], ["y"])
+    wrong = graph(
+        [helper.make_node("LeakyRelu", ["x"], ["y"], alpha=0.02)], ["y"], shape=(2, 2, 4, 4)
+    )
+    with pytest.raises(StepError, match="output 'y' is off by"):
+        check(model, 2, wrong)
+
+
+def test_what_rounds_may_differ_more():
+    pair = [
+        helper.make_node("QuantizeLinear", ["x", "scale"], ["codes"]),
+        helper.make_node("DequantizeLinear", ["codes", "scale"], ["y"]),
+    ]
+    assert bound_of(graph(pair, ["y"], {"scale": np.float32(0.1)})) == ROUNDED
+    assert bound_of(head()) == EXACT

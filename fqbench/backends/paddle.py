@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ and a detector detects nothing."""
 
 SHAPES_CACHED = 10
 
+Run = Callable[[Sequence[Tensor]], list[Tensor]]
+"""See ``Runner.run``."""
+
 
 class PaddleInference:
     """Runs ``model.pdmodel`` with ``model.pdiparams`` of an artifact."""
@@ -34,15 +37,34 @@ class PaddleInference:
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Predictor(folder, precision, threads)
+        return _Measured(folder, precision, threads)
+
+
+def as_written(model: Path, params: Path, threads: int) -> Run:
+    """What runs a Paddle inference model operator by operator, without any optimization."""
+    config = _config(model, params, threads)
+    config.switch_ir_optim(False)
+    return _Predictor(config).run
+
+
+def _config(model: Path, params: Path, threads: int) -> Any:
+    """Settings that every model has in common."""
+    import paddle.inference
+
+    # Its handler allocates memory: where the heap is damaged, a process that crashes would hang.
+    paddle.disable_signal_handler()
+    config = paddle.inference.Config(str(model), str(params))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.set_cpu_math_library_num_threads(threads)
+    return config
 
 
 class _Predictor:
-    def __init__(self, folder: Path, precision: str, threads: int) -> None:
+    def __init__(self, config: Any) -> None:
         import paddle.inference
 
-        self._folder, self._precision, self._threads = folder, precision, threads
-        self.predictor = paddle.inference.create_predictor(self._config())
+        self.predictor = paddle.inference.create_predictor(config)
         self._inputs = [
             self.predictor.get_input_handle(n) for n in self.predictor.get_input_names()
         ]
@@ -55,6 +77,14 @@ class _Predictor:
             handle.copy_from_cpu(value)
         self.predictor.run()
         return [handle.copy_to_cpu() for handle in self._outputs]
+
+
+class _Measured(_Predictor):
+    """With oneDNN, as it is measured."""
+
+    def __init__(self, folder: Path, precision: str, threads: int) -> None:
+        self._folder, self._precision, self._threads = folder, precision, threads
+        super().__init__(self._config())
 
     def int8_convolutions(self) -> int:
         import paddle
@@ -75,15 +105,10 @@ class _Predictor:
         )
 
     def _config(self) -> Any:
-        import paddle.inference
-
-        stem = self._folder / STEM
-        config = paddle.inference.Config(f"{stem}.pdmodel", f"{stem}.pdiparams")
-        config.disable_gpu()
-        config.disable_glog_info()
+        model, params = (self._folder / f"{STEM}{end}" for end in (".pdmodel", ".pdiparams"))
+        config = _config(model, params, self._threads)
         config.enable_mkldnn()
         config.set_mkldnn_cache_capacity(SHAPES_CACHED)
-        config.set_cpu_math_library_num_threads(self._threads)
         config.switch_ir_optim(True)
         config.enable_memory_optim()
         if self._precision in INT8_OPERATORS:

@@ -2,12 +2,11 @@
 
 Canonical graphs have batch 1, and carry it in constants: shapes of reshapes, sizes of
 enlargements, grids that are concatenated. Whether a graph mixes its images after all is told by
-running it, see ``check``.
+running it, see ``verify/batch.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,9 @@ from onnx.numpy_helper import from_array, to_array
 from fqbench.errors import StepError
 
 Array = NDArray[Any]
-Run = Callable[[Sequence[Array]], list[Array]]
-"""Outputs of a graph for its inputs, both in its order."""
 
 SHAPE_INPUTS = {"Reshape": 1, "Expand": 1, "Resize": 3}
 """Operators that are told a shape with the batch in it, and by which of their inputs."""
-
-NEARNESS = 0.25
-"""What one image's outputs may be off when others are beside it, as a part of their distance."""
 
 
 def rebatched(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
@@ -56,7 +50,7 @@ def rebatched(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
     try:
         return onnx.shape_inference.infer_shapes(result, strict_mode=True)
     except onnx.shape_inference.InferenceError as error:
-        raise StepError(_refused(batch, str(error))) from error
+        raise StepError(refused(batch, str(error))) from error
 
 
 def _changed(node: onnx.NodeProto, index: int, value: Array, batch: int) -> Array | None:
@@ -71,45 +65,6 @@ def _changed(node: onnx.NodeProto, index: int, value: Array, batch: int) -> Arra
     return None
 
 
-def check(shapes: Mapping[str, Sequence[int]], batch: int, single: Run, many: Run) -> None:
-    """Raise StepError where ``many`` does not answer each image of a batch as ``single`` does.
-
-    ``shapes`` are those of the inputs of a single image, in the graph's order. Images are noise of
-    falling strength, so that their answers differ.
-    """
-    rng = np.random.default_rng(0)
-    images = [
-        [(rng.random(shape) / (1 + i)).astype(np.float32) for shape in shapes.values()]
-        for i in range(batch)
-    ]
-    alone = [single(image) for image in images]
-    try:
-        together = many([np.concatenate(parts) for parts in zip(*images, strict=True)])
-    except Exception as error:  # the runtime's own exceptions share no base class
-        raise StepError(_refused(batch, str(error))) from error
-    for number, own in enumerate(alone):
-        for place, (answer, whole) in enumerate(zip(own, together, strict=True)):
-            if whole.shape != (batch * answer.shape[0], *answer.shape[1:]):
-                reason = f"output {place} has shape {list(whole.shape)}"
-                raise StepError(_refused(batch, reason))
-            size = answer.shape[0]
-            off = _distance(whole[number * size : (number + 1) * size], answer)
-            others = min(_distance(other[place], answer) for other in _without(alone, number))
-            if not np.isfinite(off) or off > NEARNESS * others:
-                reason = "what it answers for one depends on the others"
-                raise StepError(_refused(batch, reason))
-
-
-def _refused(batch: int, reason: str) -> str:
+def refused(batch: int, reason: str) -> str:
+    """One sentence for a model that cannot take ``batch`` images, from what a runtime said."""
     return f"the model cannot take {batch} images at once: {reason.strip().splitlines()[-1]}"
-
-
-def _without(answers: Sequence[list[Array]], number: int) -> list[list[Array]]:
-    return [answer for index, answer in enumerate(answers) if index != number]
-
-
-def _distance(one: Array, other: Array) -> float:
-    """Of two outputs; what is infinite or no number in both alike adds nothing."""
-    with np.errstate(invalid="ignore"):
-        off = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, one - other)
-    return float(np.linalg.norm(np.where(np.isnan(off), np.inf, off)))

@@ -169,10 +169,9 @@ def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
     names: dict[str, str] = {"": ""}
     taken: set[str] = set()
 
-    def identifier(name: str) -> str:
+    def renamed(name: str) -> str:
         if name not in names:
-            stem = re.sub(r"\W", "_", name, flags=re.ASCII)
-            stem = stem if re.match(r"[A-Za-z_]", stem) else f"t_{stem}"
+            stem = identifier(name)
             candidate, count = stem, 1
             while candidate in taken:
                 count += 1
@@ -181,17 +180,23 @@ def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
             names[name] = candidate
         return names[name]
 
-    _rename(result.graph, identifier)
+    _rename(result.graph, renamed)
     return result
 
 
-def _rename(graph: onnx.GraphProto, identifier: Callable[[str], str]) -> None:
+def identifier(name: str) -> str:
+    """``name`` as an identifier, which others may become, too; one that is one stays."""
+    stem = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return stem if re.match(r"[A-Za-z_]", stem) else f"t_{stem}"
+
+
+def _rename(graph: onnx.GraphProto, renamed: Callable[[str], str]) -> None:
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        value.name = identifier(value.name)
+        value.name = renamed(value.name)
     for index, node in enumerate(graph.node):
-        node.name = identifier(node.name or f"{node.op_type}_{index}")
-        node.input[:] = [identifier(name) for name in node.input]
-        node.output[:] = [identifier(name) for name in node.output]
+        node.name = renamed(node.name or f"{node.op_type}_{index}")
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _rename(attribute.g, identifier)
+                _rename(attribute.g, renamed)

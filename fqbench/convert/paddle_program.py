@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from fqbench.convert.mend import mend
-from fqbench.convert.nms import without_nms
 from fqbench.convert.program import STEM
 from fqbench.errors import StepError
 
@@ -40,21 +39,20 @@ def onnx_to_paddle(source: Path, folder: Path) -> None:
 
 
 def paddle_to_onnx(model: Path, params: Path, target: Path) -> None:
-    """Write a Paddle inference model as ONNX by paddle2onnx, without an NMS that it may hold.
+    """Write a Paddle inference model, which holds no NMS, as ONNX by paddle2onnx.
 
     Raises StepError where paddle2onnx cannot convert it.
     """
     import paddle2onnx
 
-    with tempfile.TemporaryDirectory() as scratch:
-        plain = without_nms(model, params, Path(scratch))
-        data = paddle2onnx.export(
-            *map(str, plain),
-            opset_version=13,
-            auto_upgrade_opset=True,
-            enable_onnx_checker=True,
-            enable_optimize=True,
-        )
+    data = paddle2onnx.export(
+        str(model),
+        str(params),
+        opset_version=13,
+        auto_upgrade_opset=True,
+        enable_onnx_checker=True,
+        enable_optimize=True,
+    )
     if not data:
         raise StepError(f"paddle2onnx cannot convert {model.name} to ONNX")
     target.write_bytes(data)

@@ -41,6 +41,9 @@ SATURATING_IMAGES = 4
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
 
+CHECKED = 3
+"""Images on which each rewritten model is run beside its source."""
+
 TENSORRT = tuple(LIBRARIES)
 """Backends that share one INT8 form of a model."""
 
@@ -74,9 +77,9 @@ class Lowered:
 class Build:
     """Artifacts of one model, each made when first asked for.
 
-    ``inputs`` are the names of the model's inputs, in its order, ``file_inputs`` those of the
-    spec's own INT8 file; ``method`` is how INT8 models are made. Raises StepError where a step
-    fails, and UsageError where the calibration images do not fit.
+    ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
+    spec's INT8 file, where they differ; ``method`` is how INT8 models are made. Raises StepError
+    where a step fails, and UsageError where the calibration images do not fit.
     """
 
     def __init__(
@@ -87,10 +90,10 @@ class Build:
         steps: Steps,
         margins: Margins,
         method: Method = "offline",
-        file_inputs: tuple[str, ...] = (),
+        int8_inputs: tuple[str, ...] | None = None,
     ) -> None:
+        self._int8_inputs = int8_inputs or inputs
         self._spec, self._inputs, self._images, self._steps = spec, inputs, images, steps
-        self._file_inputs = file_inputs or inputs
         # Random weights answer nothing that is worth learning, and take as long untaught.
         self.method: Method = "offline" if spec.weights == "synthetic" else method
         self._margins = margins
@@ -179,14 +182,15 @@ class Build:
     def canonical(self) -> Artifact:
         """The canonical ONNX graph of the source."""
         spec = self._spec
-        inputs = {"source": _digests(spec), "input_shape": list(spec.input_shape)}
-        arguments = {
-            "source": str(spec.model),
-            "params": str(spec.params),
-            "input_shape": list(spec.input_shape),
-        }
+        key, images = self._checked
+        shape = {"input_shape": list(spec.input_shape)}
+        paddle = ("paddlepaddle",) if spec.source_format == "paddle" else ()
         return self._steps.make(
-            "canonical", inputs, arguments, ("onnx", "onnxruntime", "paddle2onnx")
+            "canonical",
+            {"source": _digests(spec), **shape, **key},
+            {"source": str(spec.model), "params": str(spec.params), **shape, **images},
+            (*RUNNING, "paddle2onnx", *paddle),
+            CHECKED,
         )
 
     def quantization(self, cell: Cell) -> Quantized:
@@ -268,6 +272,8 @@ class Build:
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
         backend = form_of(backend)
+        if backend == "paddle":
+            _ = self._program  # What is refused in FP32 has no INT8 form either.
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -317,7 +323,7 @@ class Build:
         network, images = self.network(cell), spread(self._images.calibration, SATURATING_IMAGES)
         described = {
             "preprocess": self._spec.preprocess.model_dump(mode="json"),
-            "inputs": list(self._file_inputs),
+            "inputs": list(self._int8_inputs),
         }
         made = self._steps.make(
             "saturation",
@@ -338,11 +344,21 @@ class Build:
         }
 
     @property
+    def _checked(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Images that rewritten models are checked with: key and arguments; see ``_overflow``."""
+        return self._read(self._images.checking(CHECKED))
+
+    @property
     def _overflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Images that tell what does not fit float16, and how they are read: key and arguments."""
-        images = spread(self._images.calibration, HALF_IMAGES)
-        key = {"images": calibration_hash(images), **self._reading}
-        return key, {"images": [str(path) for path in images], **self._reading}
+        return self._read(spread(self._images.calibration, HALF_IMAGES))
+
+    def _read(
+        self, images: tuple[Path, ...], inputs: tuple[str, ...] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        reading = {**self._reading, "inputs": list(inputs or self._inputs)}
+        key = {"images": calibration_hash(images), **reading}
+        return key, {"images": [str(path) for path in images], **reading}
 
     @property
     def _here(self) -> dict[str, Any]:
@@ -356,11 +372,13 @@ class Build:
 
     def _batched(self, model: Artifact, batch: int) -> Artifact:
         """An ONNX graph, of one image, for ``batch`` of them."""
+        key, images = self._checked
         return self._steps.make(
             "batched",
-            {"model": model.key, "batch": batch},
-            {"model": str(model.path), "batch": batch},
-            ("onnx",),
+            {"model": model.key, "batch": batch, **key},
+            {"model": str(model.path), "batch": batch, **images},
+            RUNNING,
+            batch,
         )
 
     def _given(self, backend: str) -> Artifact:
@@ -368,22 +386,30 @@ class Build:
         spec = self._spec.of_int8_file
         if spec is None:
             raise ValueError(f"the spec of {self._spec.name} names no INT8 file")
+        key, images = self._read(self._images.checking(CHECKED), self._int8_inputs)
         return self._steps.make(
             "given_int8",
-            {"source": _digests(spec), "backend": backend},
-            {"source": str(spec.model), "params": str(spec.params), "backend": backend},
-            ("onnx", "paddle2onnx"),
+            {"source": _digests(spec), "backend": backend, **key},
+            {
+                "source": str(spec.model),
+                "params": str(spec.params),
+                "backend": backend,
+                **images,
+            },
+            (*RUNNING, "paddlepaddle", "paddle2onnx"),
+            CHECKED,
         )
 
     @cached_property
     def _program(self) -> Artifact:
         """The canonical graph as a Paddle inference model."""
-        canonical = self.canonical
+        key, images = self._checked
         return self._steps.make(
             "paddle_program",
-            {"canonical": canonical.key},
-            {"canonical": str(canonical.path)},
-            ("paddlepaddle", "x2paddle"),
+            {"canonical": self.canonical.key, **key},
+            {"canonical": str(self.canonical.path), **images},
+            (*RUNNING, "paddlepaddle", "x2paddle"),
+            CHECKED,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fqbench.artifacts import file_digest
 from fqbench.data import EvaluationSet, open_dataset
-from fqbench.data.calibration import calibration_name, calibration_paths, overlap
+from fqbench.data.calibration import calibration_name, calibration_paths, overlap, spread
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration, ModelSpec
@@ -37,6 +37,17 @@ class Images:
         """What the student is taught with: no image that is evaluated, under whatever name."""
         own = self._spec.distillation.images
         return self.calibration if own is None else self._unseen(own, "distillation.images")
+
+    def checking(self, count: int) -> tuple[Path, ...]:
+        """At most ``count`` images to compare two forms of the model on: no answer is judged.
+
+        Those that calibrate, or where they do not fit, which matters to INT8 only, evaluated ones.
+        """
+        try:
+            images = calibration_paths(self._spec.calibration)
+        except UsageError:
+            images = tuple(sample.path for sample in self.data.samples)
+        return spread(images, count)
 
     def _unseen(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
         """The images that the spec's ``key`` chooses, where none of them is evaluated."""

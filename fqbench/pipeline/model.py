@@ -99,7 +99,7 @@ class ModelPipeline:
         self._steps = Steps(spec.name, store, progress)
         known = load_margins(default_margins_path()) if margins is None else margins
         self.build = Build(
-            spec, facts.inputs, self.images, self._steps, known, method, facts.int8_inputs or ()
+            spec, facts.inputs, self.images, self._steps, known, method, facts.int8_inputs
         )
 
     def check(self, *, calibrates: bool) -> None:

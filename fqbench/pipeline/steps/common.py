@@ -46,6 +46,18 @@ def read_feeds(arguments: Arguments, report: Callable[[int, int], None]) -> Iter
         report(done, len(images))
 
 
+def check_feeds(arguments: Arguments, model: Any) -> list[list[Any]]:
+    """What a rewritten model is checked with: ``images``, or noise where there are none.
+
+    ``model``: an ONNX graph with the inputs' names and shapes.
+    """
+    from fqbench.verify.noise import noise
+
+    if arguments.get("images"):
+        return list(read_feeds(arguments, lambda done, total: None))
+    return noise(model)
+
+
 def read_placed(cell: Arguments, path: Path) -> tuple[list[Any], Any]:
     """The tensors that ``cell`` is given for an image, and where it lies in them."""
     prepared = prepare(read_image(path), Preprocess.model_validate(cell["preprocess"]))

@@ -3,37 +3,70 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import Arguments
+from fqbench.pipeline.steps.common import Arguments, check_feeds
 from fqbench.spec import Preprocess
 
 
 def canonical(arguments: Arguments, report: Report) -> None:
-    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``."""
+    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``.
+
+    It is checked on ``images``.
+    """
     import onnx
 
     from fqbench.convert.canonical import canonicalize
-    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_canonical
 
-    source, folder = Path(arguments["source"]), Path(arguments["folder"])
-    exported = folder / "exported.onnx"
-    if source.suffix == ".pdmodel":
-        paddle_to_onnx(source, Path(arguments["params"]), exported)
-        source = exported
-    model = canonicalize(onnx.load(str(source)), tuple(arguments["input_shape"]))
-    exported.unlink(missing_ok=True)
-    onnx.save(model, str(folder / "model.onnx"))
+    source = Path(arguments["source"])
+    if source.suffix != ".pdmodel":
+        written = onnx.load(str(source))
+        model = canonicalize(written, tuple(arguments["input_shape"]))
+        check_canonical(written, model, check_feeds(arguments, model))
+    else:
+        model = _of_paddle(arguments)
+    onnx.save(model, str(Path(arguments["folder"]) / "model.onnx"))
+
+
+def _of_paddle(arguments: Arguments) -> Any:
+    """The canonical graph of a Paddle inference model."""
+    import onnx
+
+    from fqbench.convert.canonical import canonicalize
+    from fqbench.convert.nms import without_nms
+    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_canonical, check_exported
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = without_nms(Path(arguments["source"]), Path(arguments["params"]), Path(scratch))
+        paddle_to_onnx(*source, Path(scratch) / "exported.onnx")
+        written = onnx.load(f"{scratch}/exported.onnx")
+        model = canonicalize(written, tuple(arguments["input_shape"]))
+        feeds = check_feeds(arguments, model)
+        check_exported(*source, written, feeds)
+    check_canonical(written, model, feeds)
+    return model
 
 
 def paddle_program(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``."""
-    from fqbench.convert.paddle_program import onnx_to_paddle
+    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``.
 
-    onnx_to_paddle(Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"]))
+    It is checked on ``images``.
+    """
+    import onnx
+
+    from fqbench.convert.paddle_program import onnx_to_paddle
+    from fqbench.verify.conversion import check_program
+
+    source, folder = Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"])
+    onnx_to_paddle(source, folder)
+    model = onnx.load(str(source))
+    check_program(model, folder, check_feeds(arguments, model))
 
 
 def zoo_model(arguments: Arguments, report: Report) -> None:
@@ -45,8 +78,10 @@ def zoo_model(arguments: Arguments, report: Report) -> None:
 
 
 def given_int8(arguments: Arguments, report: Report) -> None:
-    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``."""
-    from fqbench.convert.paddle_program import paddle_to_onnx
+    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``.
+
+    Where it is converted, it is checked on ``images``.
+    """
     from fqbench.convert.program import STEM
 
     folder, source = Path(arguments["folder"]), Path(arguments["source"])
@@ -55,7 +90,7 @@ def given_int8(arguments: Arguments, report: Report) -> None:
         if source.suffix == ".onnx":
             shutil.copyfile(source, target)
         else:
-            paddle_to_onnx(source, Path(arguments["params"]), target)
+            _export_int8(arguments, target)
     elif source.suffix == ".onnx":
         raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
     else:
@@ -63,28 +98,37 @@ def given_int8(arguments: Arguments, report: Report) -> None:
             shutil.copyfile(path, folder / f"{STEM}{suffix}")
 
 
-def batched(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``model`` for ``batch`` images at once into ``folder``."""
+def _export_int8(arguments: Arguments, target: Path) -> None:
+    """Write a Paddle inference model in INT8 as ONNX."""
     import onnx
 
-    from fqbench.backends.onnxruntime import open_session, session_options
-    from fqbench.convert.batch import check, rebatched
-    from fqbench.machine import usable_cores
+    from fqbench.convert.nms import without_nms
+    from fqbench.convert.paddle_program import paddle_to_onnx
+    from fqbench.verify.conversion import check_exported
+    from fqbench.verify.difference import ROUNDED
+
+    with tempfile.TemporaryDirectory() as scratch:
+        params = Path(arguments["params"])
+        source = without_nms(Path(arguments["source"]), params, Path(scratch))
+        paddle_to_onnx(*source, target)
+        written = onnx.load(str(target))
+        check_exported(*source, written, check_feeds(arguments, written), ROUNDED)
+
+
+def batched(arguments: Arguments, report: Report) -> None:
+    """Write the graph in ``model`` for ``batch`` images at once into ``folder``.
+
+    It is checked on ``images``.
+    """
+    import onnx
+
+    from fqbench.convert.batch import rebatched
+    from fqbench.verify.batch import batch_of, check_batch
+    from fqbench.verify.conversion import bound_of, graph_runner
 
     model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
     many = rebatched(model, arguments["batch"])
-
-    def answering(graph: Any) -> Any:
-        options = session_options(usable_cores(), fuse_pairs=False)
-        session = open_session(graph.SerializeToString(), options)
-        names = [value.name for value in session.get_inputs()]
-        return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
-
-    weights = {tensor.name for tensor in model.graph.initializer}
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in model.graph.input
-        if value.name not in weights
-    }
-    check(shapes, arguments["batch"], answering(model), answering(many))
+    single, together = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
+    images = batch_of(check_feeds(arguments, model), arguments["batch"])
+    check_batch(model, images, single, together, bound_of(model))
     onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))

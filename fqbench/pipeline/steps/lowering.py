@@ -75,15 +75,19 @@ def lower_tensorrt(arguments: Arguments, report: Report) -> None:
 def half(arguments: Arguments, report: Report) -> None:
     """Write the float16 form of the graph in ``canonical`` into ``folder``.
 
-    What comes near to the end of float16 on one of ``images`` stays in float32.
+    What comes near to the end of float16 on one of ``images`` stays in float32. It is checked on
+    them.
     """
     import onnx
 
     from fqbench.lower import half
+    from fqbench.verify.conversion import check_half
 
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    large = half.large_tensors(model, read_feeds(arguments, report))
-    onnx.save(half.half(model, large), str(Path(arguments["folder"]) / "model.onnx"))
+    feeds = list(read_feeds(arguments, report))
+    written = half.half(model, half.large_tensors(model, feeds))
+    check_half(model, written, feeds)
+    onnx.save(written, str(Path(arguments["folder"]) / "model.onnx"))
 
 
 @timed
