@@ -105,7 +105,7 @@ def test_search_looks_behind_the_next_operator():
 
 
 def test_search_finds_the_least_error_of_all_pairs_of_parts():
-    statistics = seen(bell(1, 65000), bell(2, 65000), bell(3, 65000), [8.0])
+    statistics = seen(bell(1, 200000), [8.0])
     values, counts = statistics.occupied()
 
     def error(low, high):

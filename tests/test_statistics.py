@@ -143,3 +143,13 @@ def test_each_value_is_within_a_bin_of_what_stands_for_it(images):
     assert statistics.low <= values[0] <= values[-1] <= statistics.high
     if statistics.amax > 0.0:
         assert statistics.magnitudes(100).sum() == pytest.approx(flat.size)
+
+
+@quick
+@given(IMAGES, st.lists(st.floats(-1e3, 1e3), max_size=8))
+def test_looking_up_a_bin_finds_what_searching_finds(images, others):
+    statistics = seen(*images)
+    occupied, _ = statistics.occupied()
+    wanted = np.array([*others, *occupied, *np.nextafter(occupied, 1e39), statistics.limit])
+    found = statistics.search(occupied)(wanted)
+    assert found.tolist() == np.searchsorted(occupied, wanted).tolist()

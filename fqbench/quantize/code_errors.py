@@ -26,6 +26,7 @@ class CodeErrors:
 
     def __init__(self, statistics: Statistics, behind: Function) -> None:
         self._values, self._counts = statistics.occupied()
+        self._places = statistics.search(self._values)
         self._behind = behind
         self._wanted = behind(self._values)
         sums = np.cumsum([self._counts, self._counts * self._wanted], axis=1)
@@ -46,8 +47,8 @@ class CodeErrors:
         squares = np.concatenate([[0.0], np.cumsum(self._counts * self._wanted**2)])
         sums = np.stack([*self._below, squares])
         low, high = lowest * scales, (lowest + (codes - 1)) * scales
-        below = sums[:, np.searchsorted(self._values, low - scales / 2)]
-        above = sums[:, -1:] - sums[:, np.searchsorted(self._values, high + scales / 2)]
+        below = sums[:, self._places(low - scales / 2)]
+        above = sums[:, -1:] - sums[:, self._places(high + scales / 2)]
         ends = ((self._behind(low), below), (self._behind(high), above))
         return np.asarray(sum(end**2 * n - 2.0 * end * s + q for end, (n, s, q) in ends))
 
@@ -62,7 +63,7 @@ class CodeErrors:
         """Of each code [n, codes]: what ``behind`` makes of it, count and sum of its values."""
         numbers = lowest[:, None] + np.arange(codes)
         places = np.zeros((len(scales), codes + 1), np.intp)
-        places[:, 1:-1] = np.searchsorted(self._values, (numbers[:, 1:] - 0.5) * scales[:, None])
+        places[:, 1:-1] = self._places((numbers[:, 1:] - 0.5) * scales[:, None])
         places[:, -1] = len(self._values)
         count, first = (below[places[:, 1:]] - below[places[:, :-1]] for below in self._below)
         return self._behind(numbers * scales[:, None]), count, first

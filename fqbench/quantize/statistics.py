@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Values = NDArray[np.float64]
 
 BINS = 2**14
 """Bins over ``[-limit, limit)``: dozens a step of eight bits even where one value lies a hundred
@@ -14,9 +17,10 @@ times beyond the rest."""
 SMALLEST_LIMIT = 2.0**-100
 """Of smaller values only least and largest are told apart."""
 
-VIEWED = 2**16
+VIEWED = 2**18
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
-ones. Least and largest value are of all."""
+ones. Least and largest value are of all. With a quarter of these, the
+error of YOLOv5s's raw outputs on images that were not calibrated on grew by a fifth."""
 
 CHUNK = 2**16
 """Values that are counted at once: enough to be worth a pass over the bins, and what is made of
@@ -94,6 +98,24 @@ class Statistics:
         for value in (self.low, self.high, 0.0):
             values[full == _places(value, self.limit)] = value
         return np.clip(values, self.low, self.high), self.counts[full].astype(np.float64)
+
+    def search(self, occupied: Values) -> Callable[[Values], NDArray[np.intp]]:
+        """How many of the values that ``occupied()`` gave lie below others, of any shape.
+
+        As ``np.searchsorted``, without a search: the bin tells it.
+        """
+        full = self.counts > 0
+        before = np.concatenate([[0], np.cumsum(full)])
+        inside = np.full(BINS + 1, math.inf)
+        inside[:-1][full] = occupied
+        width = self.width or math.inf
+
+        def below(values: Values) -> NDArray[np.intp]:
+            scaled = np.floor(values / width) + BINS // 2
+            places = np.clip(scaled, 0, BINS).astype(np.intp)
+            return np.asarray(before[places] + (inside[places] < values))
+
+        return below
 
     def magnitudes(self, bins: int) -> NDArray[np.float64]:
         """Counts of the magnitudes in ``bins`` even bins from 0 to ``amax``, which is above 0.
