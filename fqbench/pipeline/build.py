@@ -170,7 +170,7 @@ class Build:
         backend = form_of(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
-        key, images = self._overflow if backend == "tensorrt" else ({}, {})
+        key, images = self._overflow if backend == "tensorrt" else self._checked
         return self._steps.make(
             f"lower_{backend}",
             {**{name: artifact.key for name, artifact in made.items()}, **how, **key},

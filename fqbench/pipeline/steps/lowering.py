@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.isolate import Report
+from fqbench.machine import usable_cores
 from fqbench.pipeline.steps.common import Arguments, read_feeds, timed
 
 
@@ -25,6 +26,7 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
         model, quantization, float_silu=choice.float_silu, unsigned=frozenset(choice.unsigned)
     )
     onnx.save(lowered, str(folder / "model.onnx"))
+    _check(arguments, "onnxruntime", model, lowered, report)
     _write_plan(folder, *layer_counts(lowered))
 
 
@@ -36,6 +38,7 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     from fqbench.convert.paddle_program import onnx_to_paddle
     from fqbench.lower.paddle import write
     from fqbench.lower.paddle_layers import layers
+    from fqbench.lower.symmetric import symmetric
     from fqbench.quantize.adapt import adapted
     from fqbench.quantize.graph import Graph
 
@@ -49,6 +52,7 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
         onnx.save(rounded, str(source))
         onnx_to_paddle(source, Path(program))
         count = write(Path(program), chosen, folder)
+    _check(arguments, "paddle", model, symmetric(model, quantization), report)
     _write_plan(folder, len(Graph(model).layers()), count)
 
 
@@ -69,6 +73,7 @@ def lower_tensorrt(arguments: Arguments, report: Report) -> None:
     lowered = lower(model, quantization)
     large = large_tensors(model, read_feeds(arguments, report))
     onnx.save(half(lowered, large), str(folder / "model.onnx"))
+    _check(arguments, None, model, lowered, report)
     _write_plan(folder, *layer_counts(lowered))
 
 
@@ -120,6 +125,26 @@ def engine(arguments: Arguments, report: Report) -> None:
     (folder / NAMES).write_text(json.dumps(names))
     found = inspect.layers(library, built)
     inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
+
+
+def _check(
+    arguments: Arguments, backend: str | None, model: Any, emulation: Any, report: Report
+) -> None:
+    """Run what was written into ``folder`` beside ``model``, and beside ``emulation``.
+
+    ``backend``: what runs it; None where ONNX Runtime executes it operator by operator.
+    """
+    from fqbench.backends import runtime
+    from fqbench.verify.int8 import check_int8
+
+    folder, feeds = Path(arguments["folder"]), list(read_feeds(arguments, report))
+    runner = runtime(backend or "onnxruntime").prepare(
+        folder,
+        device="cpu",
+        precision="fp32" if backend is None else "int8",
+        threads=usable_cores(),
+    )
+    check_int8(model, emulation, runner.run, feeds)
 
 
 def _quantized(arguments: Arguments) -> tuple[Any, Any, Any]:
