@@ -12,6 +12,7 @@ from fqbench.quantize.grids import SAFE
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
+from fqbench.tune.choose import Wish, _Errors, _Search
 from fqbench.tune.setting import Setting
 from fqbench.tune.variants import execute, variants
 from tests.onnx_graphs import bright
@@ -164,15 +165,43 @@ def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
     assert 10 * found["weights"]["safe weights"] < found["weights"]["8-bit weights"]
 
 
-def test_uint8_weights_are_taken_where_others_cost_too_much():
-    found = ask("choose_weights", {"backend": "onnxruntime", "limit": 1e-9, "here": True})
-    assert found["weights"]["uint8 weights"] > 1e-9
-    limit = 1.01 * found["weights"]["uint8 weights"]
-    assert found["weights"]["safe weights"] > limit
-    found = ask("choose_weights", {"backend": "onnxruntime", "limit": limit, "here": True})
-    assert found["unsigned"]
-    assert not found["safe"]
-    assert found["error"] <= limit
+class Table:
+    """Variants whose errors are known: a stand-in for both variants and judge."""
+
+    names = ("y",)
+    safe_forms = {"n_conv0": "narrow"}  # noqa: RUF012
+
+    def __init__(self, full, safe, unsigned):
+        self.known = {(False, False): full, (True, False): safe, (True, True): unsigned}
+
+    def executable(self, setting, names):
+        return setting
+
+    def unsafe(self, setting, feeds):
+        return [frozenset(self.safe_forms)]
+
+    def error(self, setting, images=None):
+        return self.known[bool(setting.safe), setting.unsigned]
+
+
+@pytest.mark.parametrize(
+    ("errors", "wanted"),
+    [
+        ((0.3, 0.01, 0.005), (True, False)),  # safe weights are within the limit
+        ((0.3, 0.05, 0.01), (True, True)),
+        ((0.3, 0.05, 0.03), (True, False)),  # neither is: the faster one, with layers in float
+    ],
+)
+def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted):
+    model, record, feeds = case
+    table = Table(*errors)
+    wish = Wish(limit=0.02, threads=None, saturates=True)
+    search = _Search(
+        "onnxruntime", model, record, feeds, wish, lambda *_: None, _Errors(table, table)
+    )
+    search._choose_weights()
+    assert (bool(search.setting.safe), search.setting.unsigned) == wanted
+    assert search.weights["8-bit weights"] == errors[0]
 
 
 def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():

@@ -1,0 +1,133 @@
+"""Errors that decide are those of what runs, and nothing of one CPU is taken on another."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fqbench import isolate
+from fqbench.artifacts import Store
+from fqbench.cells import Cell
+from fqbench.isolate.parent import _run, _Watch
+from fqbench.margins import Margins
+from fqbench.measure.latency import Effort
+from fqbench.measure.launches import Patience
+from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.step import Steps
+from fqbench.pipeline.zoo_models import embedded
+from fqbench.report.notes import notes
+from fqbench.results import Results
+from fqbench.spec import Int8File
+from fqbench.spec.check import check_model
+from fqbench.tune.error import relative_error
+from tests.saturating import environment
+
+NAME = "digits_mobilenet_v1"
+QUICK = Patience(fewest=1, most=1, effort=Effort(warm_up=0.01, rounds=2, fewest=2))
+
+
+def pipeline_of(store, **changes):
+    spec = embedded(NAME, store)
+    fewer = {
+        "dataset": spec.dataset.model_copy(update={"count": 60}),
+        "calibration": spec.calibration.model_copy(update={"count": 12}),
+    }
+    spec = spec.model_copy(update={**fewer, **changes})
+    return ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+
+
+def answered(pipeline, cell, artifact, images):
+    """The outputs of ``artifact`` for each of ``images``, by the code that evaluates it."""
+    return _run(
+        "tests.isolated_functions:outputs",
+        {
+            **pipeline._fed(cell),
+            "artifact": str(artifact.path),
+            "images": [str(path) for path in images],
+        },
+        {},
+        _Watch("the test", timeout_s=120),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnxruntime", "paddle"])
+def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend):
+    pipeline = pipeline_of(Store(tmp_path))
+    cell = Cell(NAME, backend, "cpu", "int8")
+    choice = pipeline.build.choice(cell)
+    images = pipeline.images.calibration
+    fp32 = replace(cell, backend="onnxruntime", precision="fp32")
+    wanted, found = (
+        [
+            [np.array(output, np.float32) for output in outputs]
+            for outputs in answered(pipeline, each, artifact, images)
+        ]
+        for each, artifact in (
+            (fp32, pipeline.build.canonical),
+            (cell, pipeline.build.lowered(cell)),
+        )
+    )
+    assert choice.error == pytest.approx(relative_error(wanted, found), rel=1e-3)
+    assert 0.0 < choice.error < 0.1
+
+
+def test_steps_of_another_cpu_are_made_again(tmp_path, monkeypatch):
+    steps = Steps("a_model", Store(tmp_path), lambda *_: None)
+    made = {}
+    for isa in ("here", "AVX2"):
+        if isa != "here":
+            monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+        made[isa] = steps.make("probe", {}, {"backend": "onnxruntime"}, ("onnxruntime",))
+    assert made["here"].key != made["AVX2"].key
+    assert made["here"].path != made["AVX2"].path
+
+
+@pytest.mark.slow
+def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, monkeypatch):
+    """Its weights have eight bits, as any toolkit's: it was made where that is right."""
+    ours = pipeline_of(Store(tmp_path / "first"), speed="assumed")
+    cell = Cell(NAME, "onnxruntime", "cpu", "int8")
+    everything = replace(ours.build.choice(cell), safe={}, unsigned=())
+    target = tmp_path / "choice"
+    target.mkdir()
+    everything.write(target / "choice.json")
+    lowered = tmp_path / "file"
+    lowered.mkdir()
+    images = [str(path) for path in ours.images.calibration[:2]]
+    isolate.call(
+        "fqbench.pipeline.steps:lower_onnxruntime",
+        {
+            "quantization": str(ours.build.quantization(cell).path),
+            "choice": str(target),
+            "everything": False,
+            "folder": str(lowered),
+            "images": images,
+            **ours.build._reading,
+        },
+        timeout_s=120,
+    )
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    store = Store(tmp_path / "second")
+    pipeline = pipeline_of(store, int8=Int8File(model=lowered / "model.onnx"))
+    cells = (replace(cell, precision="fp32"), cell)
+    rows = run_model(pipeline, Plan(cells, Margins(), patience=QUICK)).rows
+    _, int8, given = rows
+    assert [row.status for row in rows] == ["ok"] * 3
+    assert int8.saturates
+    assert int8.safe_layers > 0
+    assert 0 < given.saturating_layers <= given.integer_layers
+    assert given.accuracy_exact is not None
+    assert given.accuracy <= given.accuracy_exact
+    told = " ".join(notes(Results.now({"cpu": CPU, "threads": 1, "versions": {}}, rows)))
+    assert "8-bit products saturate here in ONNX Runtime" in told
+    assert f"{given.saturating_layers} of {given.integer_layers} integer layers saturate" in told
+    assert f"scores {given.accuracy:.2f}, {given.accuracy_exact:.2f} without" in told
+    written = json.loads(json.dumps(Results.now({}, rows).to_json()))
+    assert written["machine"]["saturates"] == {"onnxruntime": True}
+
+
+CPU = {"model": "a CPU", "isa": ["avx2"], "cores": 1}
