@@ -45,6 +45,18 @@ def compare(arguments: dict[str, Any], report: Any) -> list[float]:
     return results
 
 
+def reference_kernel(arguments: dict[str, Any], report: Any) -> float:
+    """The part of the int8 reference kernel's results that are right."""
+    from fqbench.measure import reference
+
+    (found,) = reference.kernels(threads=1)[reference.INT8]()
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        rng.standard_normal((reference.SIDE, reference.SIDE))
+    codes, weights = (factor.astype(np.int64) for factor in reference.int8_factors(rng))
+    return float(np.mean(found == codes @ weights))
+
+
 def layer_of(
     kind: str, inputs: int, outputs: int, kernel: int, groups: int, stride: int, pad: int
 ) -> tuple[onnx.ModelProto, float, Any]:

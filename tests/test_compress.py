@@ -31,11 +31,9 @@ from fqbench.compress.report import _notes as notes
 from fqbench.distill.history import Evaluation, History
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.pipeline import build
 from fqbench.pipeline.build import Build
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare as read
-from tests.quick_fqbench import PATIENCE
 from tests.tiny_config import write_config
 from tests.tiny_spec import CALIBRATING, SIZE
 
@@ -55,7 +53,6 @@ def surround(patch: pytest.MonkeyPatch, store: Path) -> None:
     patch.setenv("FQBENCH_CACHE", str(store))
     patch.delenv("FQBENCH_DATA", raising=False)
     patch.setenv("COLUMNS", "1000")
-    patch.setattr(build, "BRIEF", PATIENCE)
     patch.setattr(job, "_given_up", lambda config: [{"speed": "assumed"}])
 
 
@@ -583,4 +580,4 @@ def test_what_training_brought(points, sentence):
     ]
     history = History(tuple(evaluations), 1.0, "all iterations are done")
     made = Made("onnxruntime", layers=3, int8_layers=3, ratio=2.0, training=history)
-    assert list(notes(made, 1.0)) == [sentence]
+    assert list(notes(made, 1.0, "top1", "any")) == [sentence]

@@ -1,8 +1,11 @@
 """What reference kernels tell, from times made by hand, and that they compute what they say."""
 
+import numpy as np
+
 from fqbench.measure import reference
 from fqbench.measure.reference import COPY, FLOAT32, INT8, Speed, roofline, speed
 from fqbench.measure.stats import Interval
+from tests.saturating import ask
 
 MACS = 512**3
 
@@ -56,10 +59,17 @@ def test_no_roofline_without_kernel_or_multiply_adds():
 
 
 def test_kernels_run():
-    """Each once; what int8 multiplies is known to the last digit."""
+    """Each once, and what is multiplied is right to the last digit."""
     kernels = reference.kernels(threads=1)
     assert tuple(kernels) == reference.KERNELS
     results = {name: kernel() for name, kernel in kernels.items()}
-    assert results[FLOAT32][0].shape == (512, 512)
-    assert results[INT8][0].dtype == "int32"
-    assert abs(int(results[INT8][0].astype("int64").sum())) > 0
+    rng = np.random.default_rng(0)
+    left, right = (rng.standard_normal((512, 512)).astype(np.float32) for _ in range(2))
+    np.testing.assert_allclose(results[FLOAT32][0], left @ right, rtol=1e-4, atol=1e-3)
+    codes, weights = reference.int8_factors(rng)
+    exact = codes.astype(np.int64) @ weights.astype(np.int64)
+    np.testing.assert_array_equal(results[INT8][0], exact)
+
+
+def test_int8_kernel_is_right_where_8_bit_products_saturate():
+    assert ask("reference_kernel", {}) == 1.0

@@ -12,10 +12,12 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fqbench.measure import stats
 from fqbench.measure.latency import Call
 from fqbench.measure.stats import Interval, Launches
+from fqbench.quantize.grids import SAFE
 
 SIDE = 512
 """Rows and columns of each factor: the smallest whose speed is within some percent of the peak."""
@@ -96,13 +98,22 @@ def kernels(threads: int) -> Mapping[str, Call]:
     source = np.zeros(COPIED_BYTES, np.uint8)
     target = np.zeros_like(source)
     floats = [rng.standard_normal((SIDE, SIDE)).astype(np.float32) for _ in range(2)]
-    codes = rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
-    weights = rng.integers(-128, 128, (SIDE, SIDE)).astype(np.int8)
+    codes, weights = int8_factors(rng)
     return {
         FLOAT32: _product("MatMul", floats[0], floats[1], threads),
         INT8: _product("MatMulInteger", codes, weights, threads),
         COPY: lambda: np.copyto(target, source),
     }
+
+
+def int8_factors(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """Codes and weights that are multiplied: such as saturate on no CPU, so that all do the same.
+
+    They take the same time as any others.
+    """
+    codes = rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
+    most = SAFE["narrow"].limit
+    return codes, rng.integers(-most, most + 1, (SIDE, SIDE)).astype(np.int8)
 
 
 def _product(operator: str, left: Any, right: Any, threads: int) -> Call:

@@ -199,13 +199,16 @@ class _Search:
         chosen, *others = (
             replace(self.setting, safe=layers) for layers in made.unsafe(self.setting, seen)
         )
-        for other in others:
+        self.weights[SAFE] = self.errors.of(chosen)
+        # Here, what saturates counts as it does on images: it may be little.
+        for other in (*others, self.setting) if self.wish.here else ():
             if self.errors.of(other) < CLEARLY * self.errors.of(chosen):
                 chosen = other
         self.setting = chosen
-        self.weights[SAFE] = self.errors.of(chosen)
+        if not chosen.safe:
+            return
         limit = self.wish.limit
-        if self.backend == "onnxruntime" and limit is not None and self.weights[SAFE] > limit:
+        if self.backend == "onnxruntime" and limit is not None and self.errors.of(chosen) > limit:
             unsigned = replace(chosen, unsigned=True)
             self.weights[UNSIGNED] = self.errors.of(unsigned)
             if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
