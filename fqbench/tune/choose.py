@@ -44,6 +44,8 @@ TRIED = 12
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
 APART = 4
 """Images that each layer is tried alone on, and that saturating sums are counted on."""
+NEAR = 3.0
+"""Up to so many times what rounding may cost, ranges are tried before layers are kept in float."""
 CHEAP = 0.25
 """Where rounding costs less than this part of what it may, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
@@ -144,7 +146,7 @@ class _Search:
         self._choose_silu()
         self._choose_weights()
         before, dear = self._choose_layers()
-        self._choose_ranges(dear)
+        self._choose_ranges()
         kept = {**self.fixed, **dict.fromkeys(dear, ACCURACY)}
         if dear and self.wish.limit is not None:
             left = needed(self._with_float, dear, self.wish.limit)
@@ -225,7 +227,9 @@ class _Search:
     def _choose_layers(self) -> tuple[float, tuple[str, ...]]:
         """The error of all INT8, and the fewest layers in float that keep to the limit."""
         before, limit = self.errors.of(self.setting), self.wish.limit
-        if limit is None or before <= limit:
+        if limit is not None and limit < before <= NEAR * limit:
+            self._choose_ranges()
+        if limit is None or self.errors.of(self.setting) <= limit:
             return before, ()
         self._time_layers()
         self.own = local_errors(
@@ -250,8 +254,9 @@ class _Search:
         kept = frozenset({*self.fixed, *layers})
         return self.errors.of(replace(self.setting, float_layers=kept), images)
 
-    def _choose_ranges(self, dear: Sequence[str]) -> None:
-        """Only now: beside the errors of layers that stay in float, ranges show nothing."""
+    def _choose_ranges(self) -> None:
+        """Where the errors of layers that will stay in float are gone: beside them, ranges show
+        nothing."""
         limit = self.wish.limit
         if limit is not None and self.errors.of(self.setting) <= CHEAP * limit:
             return
