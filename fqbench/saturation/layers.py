@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from fqbench.quantize.graph import attributes
 from fqbench.saturation.pairs import Codes, Weights, may_saturate
 
-MOST_PLACES = 4096
+MOST_PLACES = 1024
 """Places of one result that are looked at: of a larger one, evenly spread ones."""
 
 Constants = dict[str, NDArray[Any]]

@@ -43,7 +43,9 @@ LOCAL_IMAGES = 2
 TRIED = 12
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
 APART = 4
-"""Images that each layer is tried alone on, and that saturating sums are counted on."""
+"""Images that each layer is tried alone on."""
+COUNTED = 2
+"""Images that saturating sums are counted on."""
 NEAR = 3.0
 """Up to so many times what rounding may cost, ranges are tried before layers are kept in float."""
 CHEAP = 0.25
@@ -191,7 +193,7 @@ class _Search:
         better.
         """
         made = self.errors.variants
-        seen = self.feeds[:APART] if self.wish.here else ()
+        seen = self.feeds[:COUNTED] if self.wish.here else ()
         if not self.wish.saturates:
             return
         if self.wish.here:

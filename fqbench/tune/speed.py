@@ -19,7 +19,7 @@ from fqbench.measure.pinning import pinned
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 
-RUNS = 10
+RUNS = 5
 EFFORT = Effort(warm_up=0.05, settling=0.3, block=0.02, rounds=15, fewest=6, longest=0.6)
 """Enough to tell 2 % from noise; far less than what a reported latency takes."""
 
