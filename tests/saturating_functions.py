@@ -130,6 +130,7 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
             frozenset(found.float_layers), frozenset(found.wide), frozenset(found.safe)
         )
         full = replace(chosen, safe=frozenset())
+        left = made.unsafe(chosen, ())[0] - chosen.safe
         for text, setting in (("chosen", chosen), ("full", full)):
             run = made.executable(setting, names).run
             errors[text] = relative_error(wanted, [list(run(feed)) for feed in feeds])
@@ -138,5 +139,6 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
         "unsigned": list(found.unsigned),
         "weights": dict(found.weights),
         "error": found.error,
+        "left_unsafe": sorted(left),
         **errors,
     }

@@ -207,5 +207,6 @@ def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted
 def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():
     found = ask("choose_weights", {"backend": "onnxruntime", "limit": None, "here": False})
     assert found["safe"]
+    assert found["left_unsafe"] == []
     # Of a CPU that does not saturate: what seven bits cost there.
     assert found["weights"]["8-bit weights"] <= found["weights"]["safe weights"] < 0.01

@@ -156,6 +156,7 @@ class _Search:
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         kept |= dict.fromkeys(self._choose_form(), SPEED)
         self.setting = replace(self.setting, float_layers=frozenset(kept))
+        self._leave_none_unsafe()
         forms = self.errors.variants.safe_forms
         safe = sorted(self.setting.safe - self.setting.float_layers)
         return Choice(
@@ -217,6 +218,13 @@ class _Search:
             self.weights[UNSIGNED] = self.errors.of(unsigned)
             if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
                 self.setting = unsigned
+
+    def _leave_none_unsafe(self) -> None:
+        """Make layers safe that became unsafe: which channels lie side by side depends on which
+        layers run in integers."""
+        if self.wish.saturates and not self.wish.here:
+            left = self.errors.variants.unsafe(self.setting, ())[0]
+            self.setting = replace(self.setting, safe=self.setting.safe | left)
 
     def _pays(self, unsigned: Setting) -> bool:
         """Whether slower kernels for all layers beat FP32, with which some would have to run."""
