@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,40 +125,42 @@ class Moments:
 
         Nor are they counted where their squares are not.
         """
-        near = self.reading.at(values, self.reading.sampled, self._random)
-        total = near.sum(axis=2, dtype=np.float64)
-        if not np.isfinite(total).all():
-            return
-        if self._count == 0:
-            self._shift = (total / self.reading.sampled).astype(np.float32)
-        # Shifted by about the mean, so that subtracting its square cancels few digits.
-        with np.errstate(over="ignore", invalid="ignore"):
-            near -= self._shift[:, :, None]
-            squares = self._squares + np.einsum("gkp,gkp->gk", near, near)
-        if not np.isfinite(squares).all():
-            return
-        self._count += self.reading.sampled
-        self._sum, self._squares = self._sum + total, squares
-        self._waiting.append(near)
+        self._waiting.append(self.reading.at(values, self.reading.sampled, self._random))
         if len(self._waiting) * self.reading.sampled >= TOGETHER:
-            self._multiply()
+            self._count_waiting()
 
-    def _multiply(self) -> None:
-        """Multiply what waits: one large product is faster than many small ones."""
-        if self._waiting:
-            add_squares(self._products, np.concatenate(self._waiting, axis=2))
-            self._waiting.clear()
+    def _count_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._counted(waiting):
+            for read in waiting:
+                self._counted([read])
+
+    def _counted(self, images: Sequence[NDArray[np.float32]]) -> bool:
+        """Count all ``images`` at once, which is faster than one by one; none if not finite."""
+        near = np.concatenate(images, axis=2)
+        total, places = near.sum(axis=2, dtype=np.float64), near.shape[2]
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Shifted by about the mean, so that subtracting its square cancels few digits.
+            shift = self._shift if self._count else (total / places).astype(np.float32)
+            near -= shift[:, :, None]
+            squares = self._squares + np.einsum("gkp,gkp->gk", near, near)
+        if not (np.isfinite(total).all() and np.isfinite(squares).all()):
+            return False
+        self._count += places
+        self._shift, self._sum, self._squares = shift, self._sum + total, squares
+        add_squares(self._products, near)
+        return True
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Of each column."""
+        self._count_waiting()
         return self._sum / max(self._count, 1)
 
     @property
     def covariance(self) -> NDArray[np.float64]:
         """Of each two columns of a group, and on the diagonal what float32 does not tell apart."""
         mean = self.mean
-        self._multiply()
         shifted = mean - self._shift
         found = lower_mirrored(self._products) / max(self._count, 1)
         found = found - shifted[:, :, None] * shifted[:, None, :]
