@@ -17,12 +17,14 @@ class StoppedError(Exception):
 
 
 class Discontent:
-    """A judge to whom each graph is worse than the one before."""
+    """A judge to whom each model is worse than the one before."""
+
+    names = ()
 
     def __init__(self):
         self.told = 0
 
-    def error(self, model, images=None):
+    def error(self, executable, images=None):
         self.told += 1
         return self.told / 100
 

@@ -129,6 +129,7 @@ def batched(arguments: Arguments, report: Report) -> None:
     model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
     many = rebatched(model, arguments["batch"])
     single, together = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
-    images = batch_of(check_feeds(arguments, model), arguments["batch"])
+    alone = check_feeds({**arguments, "batch": 1}, model)
+    images = batch_of(alone, arguments["batch"])
     check_batch(model, images, single, together, bound_of(model))
     onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))
