@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -35,7 +36,7 @@ from fqbench.tune.judge import Judge, OutputsJudge
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
 from fqbench.tune.setting import Setting
-from fqbench.tune.speed import layer_times, medians
+from fqbench.tune.speed import Rounds, is_faster, layer_times, rounds
 from fqbench.tune.variants import FP32, Executable, Variants, execute, variants
 
 LOCAL_IMAGES = 2
@@ -181,11 +182,9 @@ class _Search:
         if self.wish.fastest and self.wish.threads is not None:
             integers = replace(self.setting, float_silu=False)
             timed = self._timed({IN_INTEGERS: integers, IN_FLOAT: self.setting})
-            self.forms.update({text: timed[text] for text in (IN_INTEGERS, IN_FLOAT)})
-            self.setting = min(
-                (self.setting, integers),
-                key=lambda s: timed[IN_FLOAT if s.float_silu else IN_INTEGERS],
-            )
+            # In float it is more accurate.
+            if is_faster(timed[IN_INTEGERS], timed[IN_FLOAT], GAIN):
+                self.setting = integers
 
     def _choose_weights(self) -> None:
         """Safe weights where others would saturate, in the better one of the sets of layers.
@@ -231,8 +230,7 @@ class _Search:
         if not self.wish.fastest or self.wish.threads is None:
             return True
         timed = self._timed({UNSIGNED: unsigned})
-        self.forms[UNSIGNED] = timed[UNSIGNED]
-        return timed[UNSIGNED] <= GAIN * timed[FP32]
+        return is_faster(timed[UNSIGNED], timed[FP32], GAIN)
 
     def _choose_layers(self) -> tuple[float, tuple[str, ...]]:
         """The error of all INT8, and the fewest layers in float that keep to the limit."""
@@ -298,9 +296,8 @@ class _Search:
                 for text, more in forms(self.graph, self.times).items()
             }
         timed = self._timed(settings)
-        self.forms.update(timed)
         best = fastest({text: timed[text] for text in settings})
-        self.slowdown = timed[best] / timed[FP32]
+        self.slowdown = median(a / b for a, b in zip(timed[best], timed[FP32], strict=True))
         return settings[best].float_layers - self.setting.float_layers
 
     def _time_layers(self) -> None:
@@ -313,11 +310,13 @@ class _Search:
                 layer_times(lowered, self.graph, self.feeds[0], threads),
             )
 
-    def _timed(self, settings: Mapping[str, Setting]) -> dict[str, float]:
-        """Milliseconds in each of ``settings`` and in FP32, timed in turns."""
+    def _timed(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
+        """Times in each of ``settings`` and in FP32, taken in turns; their medians are kept."""
         assert self.wish.threads is not None
         calls = self.errors.variants.calls(settings, self.feeds[0], self.wish.threads)
-        return medians(calls, self.wish.threads)
+        timed = rounds(calls, self.wish.threads)
+        self.forms.update({text: median(times) for text, times in timed.items()})
+        return timed
 
     def _earned(self, layer: str) -> float:
         """Milliseconds that INT8 saves in ``layer``; a microsecond at least.
@@ -356,7 +355,7 @@ def forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]
     return {text: more for more, text in distinct.items() if more or text == AS_QUANTIZED}
 
 
-def fastest(milliseconds: Mapping[str, float]) -> str:
+def fastest(timed: Mapping[str, Rounds]) -> str:
     """The form that takes the least time; that without further layers unless it is beaten."""
-    best = min(milliseconds, key=lambda text: milliseconds[text])
-    return best if milliseconds[best] <= GAIN * milliseconds[AS_QUANTIZED] else AS_QUANTIZED
+    best = min(timed, key=lambda text: median(timed[text]))
+    return best if is_faster(timed[best], timed[AS_QUANTIZED], GAIN) else AS_QUANTIZED

@@ -56,14 +56,27 @@ def layer_times(
     return {name: median(found) for name, found in times.items()}
 
 
-def medians(calls: Mapping[str, Call], threads: int) -> dict[str, float]:
-    """Median milliseconds of each of ``calls``, timed in turns on ``threads`` cores."""
+Rounds = Sequence[float]
+"""Milliseconds of one side, round by round of those that took turns."""
+
+
+def rounds(calls: Mapping[str, Call], threads: int) -> dict[str, Rounds]:
+    """Median milliseconds of each of ``calls`` in each round, on ``threads`` cores."""
     with pinned(threads):
         timing = time_interleaved(calls, EFFORT)
     return {
-        name: 1000 * median(time for block in blocks for time in block)
+        name: tuple(1000 * median(block) for block in blocks)
         for name, blocks in timing.blocks.items()
     }
+
+
+def is_faster(one: Rounds, other: Rounds, part: float) -> bool:
+    """Whether ``one`` takes less than ``part`` of the time of ``other``, in three of four rounds.
+
+    What slows the machine for a while slows both sides of a round, and a few rounds only.
+    """
+    ratios = sorted(a / b for a, b in zip(one, other, strict=True))
+    return ratios[(3 * len(ratios)) // 4] < part
 
 
 def _given(session: Any, feed: Feed) -> dict[str, Any]:
