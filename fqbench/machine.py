@@ -110,8 +110,10 @@ def memory_mb() -> int:
 def describe(threads: int) -> dict[str, object]:
     """The machine as it goes into results; ``threads``: number used for latency."""
     gpu = {} if nvidia.why_no_gpu() is not None else {"gpu": asdict(nvidia.gpu())}
+    hidden = kernels_of()["hidden"]
     return {
         "cpu": cpu(),
+        **({"hidden": hidden} if hidden else {}),
         **gpu,
         "threads": threads,
         "memory_gb": round(memory_mb() / 1024, 1),

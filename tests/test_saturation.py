@@ -9,6 +9,8 @@ from hypothesis.extra.numpy import arrays
 from fqbench.lower.onnxruntime import lower
 from fqbench.quantize.calibrate import calibrate
 from fqbench.quantize.grids import SAFE
+from fqbench.report.notes import notes
+from fqbench.results import Results
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
@@ -162,7 +164,7 @@ def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
     assert found["safe"]
     assert 10 * found["chosen"] < found["full"]
     assert found["error"] == pytest.approx(found["chosen"], rel=1e-6)
-    assert 10 * found["weights"]["safe weights"] < found["weights"]["8-bit weights"]
+    assert 10 * found["weights"]["7-bit codes"] < found["weights"]["8-bit codes"]
 
 
 class Table:
@@ -187,7 +189,7 @@ class Table:
 @pytest.mark.parametrize(
     ("errors", "wanted"),
     [
-        ((0.3, 0.01, 0.005), (True, False)),  # safe weights are within the limit
+        ((0.3, 0.01, 0.005), (True, False)),  # 7-bit codes are within the limit
         ((0.3, 0.05, 0.01), (True, True)),
         ((0.3, 0.05, 0.03), (True, False)),  # neither is: the faster one, with layers in float
     ],
@@ -201,7 +203,7 @@ def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted
     )
     search._choose_weights()
     assert (bool(search.setting.safe), search.setting.unsigned) == wanted
-    assert search.weights["8-bit weights"] == errors[0]
+    assert search.weights["8-bit codes"] == errors[0]
 
 
 def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():
@@ -209,4 +211,14 @@ def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():
     assert found["safe"]
     assert found["left_unsafe"] == []
     # Of a CPU that does not saturate: what seven bits cost there.
-    assert found["weights"]["8-bit weights"] <= found["weights"]["safe weights"] < 0.01
+    assert found["weights"]["8-bit codes"] <= found["weights"]["7-bit codes"] < 0.01
+
+
+def test_report_says_by_what_instruction_sets_were_hidden():
+    machine = {"cpu": {"model": "a CPU", "isa": ["avx2"], "cores": 2}, "threads": 1, "versions": {}}
+    plain, masked = (
+        " ".join(notes(Results.now({**machine, **hidden}, ())))
+        for hidden in ({}, {"hidden": {"CPU_MASK": "0 0 0 0 0"}})
+    )
+    assert "hidden" not in plain
+    assert "(avx2), some of them hidden from runtimes by CPU_MASK, 2 cores" in masked

@@ -16,7 +16,7 @@ from fqbench.machine import MEMORY_SHARE, kernels_of, memory_mb, usable_cores, v
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 22
+STEPS_VERSION = 23
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 STEP_S = 1800.0

@@ -27,13 +27,19 @@ def notes(results: Results) -> tuple[str, ...]:
         _data(results.rows),
         *layers.sentences(results.rows),
         *saturation.sentences(results.rows),
-        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}), {cpu['cores']} cores; the number of fixed"
-        f" threads is {threads}.",
+        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores; the"
+        f" number of fixed threads is {threads}.",
         *_gpu(machine.get("gpu")),
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _hidden(machine: Mapping[str, Any]) -> str:
+    """By what instruction sets were hidden from the runtimes, to follow those of the CPU."""
+    names = machine.get("hidden", {})
+    return f", some of them hidden from runtimes by {', '.join(names)}" if names else ""
 
 
 def _batches(rows: Iterable[Row]) -> str:

@@ -46,15 +46,15 @@ def weight_forms(safe: int, unsigned: int) -> str:
 def weight_costs(errors: Mapping[str, float], metric: str, *, any_cpu: bool) -> str:
     """What other weights cost, as far as it was estimated, to follow a sentence.
 
-    ``any_cpu``: whether 8-bit weights would do here, and others are for other CPUs only.
+    ``any_cpu``: whether 8-bit codes would do here, and others are for other CPUs only.
     """
     if EIGHT_BITS not in errors or SAFE not in errors:
         return ""
     before, after = (points_lost(errors[form], metric) for form in (EIGHT_BITS, SAFE))
     if any_cpu:
         lost = max(after - before, 0.0)
-        return f"; that costs about {lost:.2f} points where 8-bit weights would do, as estimated"
-    return f"; as estimated, they lose about {after:.2f} points, 8-bit weights {before:.2f}"
+        return f"; that costs about {lost:.2f} points where 8-bit codes would do, as estimated"
+    return f"; as estimated, they lose about {after:.2f} points, 8-bit codes {before:.2f}"
 
 
 def _given(row: Row) -> Iterator[str]:

@@ -12,8 +12,9 @@ from fqbench.quantize.record import Quantization, SafeForm
 ACCURACY = "rounding it costs too much accuracy"
 SPEED = "float is faster here"
 
-SAFE, UNSIGNED, EIGHT_BITS = "safe weights", "uint8 weights", "8-bit weights"
-"""Forms of weights: int8 codes that saturate nowhere, uint8 codes, int8 codes."""
+SAFE, UNSIGNED, EIGHT_BITS = "7-bit codes", "uint8 weights", "8-bit codes"
+"""Forms of a layer's products: codes that saturate nowhere, in 7 bits of weights or activations;
+uint8 weights; 8 bits of both."""
 
 
 @dataclass(frozen=True)
