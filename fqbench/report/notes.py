@@ -27,8 +27,8 @@ def notes(results: Results) -> tuple[str, ...]:
         _data(results.rows),
         *layers.sentences(results.rows),
         *saturation.sentences(results.rows),
-        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores; the"
-        f" number of fixed threads is {threads}.",
+        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores;"
+        f" the number of fixed threads is {threads}.",
         *_gpu(machine.get("gpu")),
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
         # FP32 stands in the line of each other precision.
