@@ -130,7 +130,8 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
             frozenset(found.float_layers), frozenset(found.wide), frozenset(found.safe)
         )
         full = replace(chosen, safe=frozenset())
-        left = made.unsafe(chosen, ())[0] - chosen.safe
+        graph = made.emulated(chosen)
+        left = [layer.name for layer in integer_layers(graph) if layer.may_saturate]
         for text, setting in (("chosen", chosen), ("full", full)):
             run = made.executable(setting, names).run
             errors[text] = relative_error(wanted, [list(run(feed)) for feed in feeds])

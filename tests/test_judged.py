@@ -125,7 +125,7 @@ def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, mo
     told = " ".join(notes(Results.now({"cpu": CPU, "threads": 1, "versions": {}}, rows)))
     assert "8-bit products saturate here in ONNX Runtime" in told
     assert f"{given.saturating_layers} of {given.integer_layers} integer layers saturate" in told
-    assert f"scores {given.accuracy:.2f}, {given.accuracy_exact:.2f} without" in told
+    assert f"it scores {given.accuracy:.2f}, {given.accuracy_exact:.2f} without" in told
     written = json.loads(json.dumps(Results.now({}, rows).to_json()))
     assert written["machine"]["saturates"] == {"onnxruntime": True}
 

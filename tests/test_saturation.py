@@ -1,5 +1,7 @@
 """8-bit products added in 16 bits: the arithmetic, the real kernels, what is done about it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -179,6 +181,9 @@ class Table:
     def executable(self, setting, names):
         return setting
 
+    def runs(self, names):
+        return True
+
     def unsafe(self, setting, feeds):
         return [frozenset(self.safe_forms)]
 
@@ -222,3 +227,36 @@ def test_report_says_by_what_instruction_sets_were_hidden():
     )
     assert "hidden" not in plain
     assert "(avx2), some of them hidden from runtimes by CPU_MASK, 2 cores" in masked
+
+
+def test_coarse_activations_end_at_code_127(case):
+    _, record, _ = case
+    layer = next(iter(record.weights))
+    found = record.with_codes({layer: "coarse"})
+    read = record.reads[layer]
+    assert found.ranges[read].amax / 255 == pytest.approx(record.ranges[read].amax / 127)
+    assert {n: r for n, r in found.ranges.items() if n != read} == {
+        n: r for n, r in record.ranges.items() if n != read
+    }
+    assert found.weight_amax == record.weight_amax
+
+
+def test_layers_in_float_keep_what_they_read_and_multiply(case):
+    _, record, _ = case
+    first, *others = record.weights
+    forms = dict.fromkeys(record.weights, "coarse")
+    setting = Setting(float_layers=frozenset({first}), safe=frozenset(record.weights))
+    assert setting.applied(record, forms) == setting.applied(
+        replace(record), {name: forms[name] for name in others}
+    )
+    applied = setting.applied(record, forms)
+    assert applied.ranges[record.reads[first]] == record.ranges[record.reads[first]]
+
+
+def test_weights_without_codes_of_a_grid_get_its_nearest(case):
+    """A student's, for instance: its own codes would be twice as large there."""
+    _, record, _ = case
+    found = replace(record, safe={}).with_codes(dict.fromkeys(record.weights, "narrow"))
+    assert found.rounded == {}
+    for weight, amax in record.weight_amax.items():
+        np.testing.assert_allclose(np.array(found.weight_amax[weight]) * 63 / 127, amax)

@@ -23,7 +23,7 @@ class Made:
     """What became of one backend's model. Sizes in 10^6 bytes.
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
-    times as fast as FP32 it is here, None where it cannot run here. ``seconds``: what quantizing
+    times as fast as FP32 it is here, None where it was not timed. ``seconds``: what quantizing
     took, training included. ``reason``: why there is none. ``safe_layers`` and
     ``unsigned_layers`` have other weights, so that none saturates; ``weight_errors`` are the
     estimated errors with each form of weights.
@@ -81,8 +81,8 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
         int8_mb=_megabytes(files),
         ratio=ratio,
-        safe_layers=len(choice.safe),
-        unsigned_layers=len(choice.unsigned),
+        safe_layers=choice.in_integers(choice.safe),
+        unsigned_layers=choice.in_integers(choice.unsigned),
         weight_errors=dict(choice.weights),
         seconds=quantized.seconds,
         training=_history(quantized.path) if job.way == "QAT" else None,

@@ -184,7 +184,9 @@ def _notes(made: Made, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
     forms = weight_forms(made.safe_layers, made.unsigned_layers)
     if forms:
         cpus = "no CPU of x86 is to saturate" if cpu == "any" else "8-bit products saturate here"
-        costs = weight_costs(made.weight_errors or {}, metric, any_cpu=cpu == "any")
+        costs = weight_costs(
+            made.weight_errors or {}, made.unsigned_layers, metric, any_cpu=cpu == "any"
+        )
         yield f"{name}: {forms}, since {cpus}{costs}."
     if made.points is not None and made.points > limit:
         yield (

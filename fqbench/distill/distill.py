@@ -82,9 +82,12 @@ def distill(
     settings, teacher = task.settings, task.teacher
     nodes = compared(teacher, settings.nodes)
     record = task.choice.applied(task.record)
+    # Codes are chosen for the student again, from the ranges that calibration found.
+    plain = replace(task.record.widened(task.choice.wide), float_layers=task.choice.float_layers)
     float_silu = task.choice.float_silu
     where = roundings(task.backend, teacher, record, float_silu=float_silu)
-    where = replace(where, narrow=frozenset(task.choice.safe))
+    forms = task.choice.safe.items()
+    where = replace(where, narrow=frozenset(name for name, form in forms if form != "coarse"))
     start = undecided(teacher, adapted(teacher, record, where.layers), record)
     held = [number for number in range(images) if is_held_out(number, images)]
 
@@ -96,7 +99,7 @@ def distill(
 
     def error(weights: Arrays) -> float:
         model = _with(start, weights)
-        made = variants(task.backend, model, _of_student(record, model), scratch)
+        made = variants(task.backend, model, _of_student(plain, model), scratch)
         graph, integers = made.emulated(setting), task.backend == "onnxruntime"
         return judge.error(execute(graph, judge.names, fuse_pairs=integers))
 
@@ -116,9 +119,9 @@ def distill(
         training = Training(student, lessons, taught, settings, error, task.metric)
         best, history, warning = train(training, scratch / "checkpoint.npz", report)
     if best is None:
-        return Taught(teacher, replace(record, method="distillation"), history, warning)
+        return Taught(teacher, replace(plain, method="distillation"), history, warning)
     model = _with(start, best)
-    return Taught(model, _of_student(record, model), history, warning)
+    return Taught(model, _of_student(plain, model), history, warning)
 
 
 def _places(task: Task, nodes: tuple[str, ...]) -> Places | None:

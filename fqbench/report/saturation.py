@@ -32,8 +32,8 @@ def _made(row: Row) -> Iterator[str]:
     why = "their 8-bit products would saturate here"
     if row.cpu == "any":
         why = "no CPU of x86 is to saturate"
-    needless = row.cpu == "any" and not row.saturates
-    costs = weight_costs(row.weight_errors, row.metric, any_cpu=needless)
+    unsigned = row.unsigned_layers or 0
+    costs = weight_costs(row.weight_errors, unsigned, row.metric, any_cpu=row.cpu == "any")
     yield f"{_where(row)}: {forms}, since {why}{costs}."
 
 
@@ -43,14 +43,16 @@ def weight_forms(safe: int, unsigned: int) -> str:
     return " and ".join(f"{count} layers have {form}" for count, form in counts if count)
 
 
-def weight_costs(errors: Mapping[str, float], metric: str, *, any_cpu: bool) -> str:
-    """What other weights cost, as far as it was estimated, to follow a sentence.
+def weight_costs(errors: Mapping[str, float], unsigned: int, metric: str, *, any_cpu: bool) -> str:
+    """What such codes cost, as far as it was estimated, to follow a sentence.
 
-    ``any_cpu``: whether 8-bit codes would do here, and others are for other CPUs only.
+    ``unsigned``: how many layers have uint8 weights; ``any_cpu``: whether the model is made for
+    others, where ``errors`` hold what 8-bit codes cost on those that do not saturate.
     """
-    if EIGHT_BITS not in errors or SAFE not in errors:
+    form = UNSIGNED if unsigned else SAFE
+    if EIGHT_BITS not in errors or form not in errors:
         return ""
-    before, after = (points_lost(errors[form], metric) for form in (EIGHT_BITS, SAFE))
+    before, after = (points_lost(errors[each], metric) for each in (EIGHT_BITS, form))
     if any_cpu:
         lost = max(after - before, 0.0)
         return f"; that costs about {lost:.2f} points where 8-bit codes would do, as estimated"
@@ -60,12 +62,15 @@ def weight_costs(errors: Mapping[str, float], metric: str, *, any_cpu: bool) -> 
 def _given(row: Row) -> Iterator[str]:
     """How many layers of a file that was made elsewhere saturate here, and what that costs."""
     if row.saturating_layers:
-        score = "" if row.accuracy is None else f" {row.accuracy:.2f}"
-        exact = "" if row.accuracy_exact is None else f", {row.accuracy_exact:.2f} without"
+        scores = ""
+        if row.accuracy is not None and row.accuracy_exact is not None:
+            scores = (
+                f"; it scores {row.accuracy:.2f}, {row.accuracy_exact:.2f} without (ONNX Runtime's"
+                " session option session.x64quantprecision)"
+            )
         yield (
             f"{_where(row)}, the file as given: {row.saturating_layers} of {row.integer_layers}"
-            f" integer layers saturate here, so it scores{score or ' less'}{exact} (ONNX Runtime's"
-            " session option session.x64quantprecision)."
+            f" integer layers saturate here{scores}."
         )
     elif row.cell.precision == "int8_file" and row.saturates and row.cell.backend != "onnxruntime":
         yield (

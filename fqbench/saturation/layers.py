@@ -27,7 +27,8 @@ Constants = dict[str, NDArray[Any]]
 class IntegerLayer:
     """A layer as an integer kernel reads it.
 
-    ``codes``: the tensor of uint8 codes that it reads, of ``zero_point``. ``weight`` [groups,
+    ``codes``: the tensor of uint8 codes that it reads, of ``zero_point``; ``convolves``: whether it
+    reads windows of an image, else rows. ``weight`` [groups,
     outputs, columns], columns in the kernel's order: rows and columns of the window, then channels.
     """
 
@@ -35,6 +36,7 @@ class IntegerLayer:
     codes: str
     zero_point: int
     weight: Weights
+    convolves: bool
     kernel: tuple[int, int]
     strides: tuple[int, int]
     dilations: tuple[int, int]
@@ -53,7 +55,7 @@ class IntegerLayer:
 
     def read(self, codes: Codes) -> Codes:
         """What is multiplied at places of the result [groups, places, columns], of one image."""
-        if codes.ndim != 4:
+        if not self.convolves:
             return codes.reshape(1, -1, codes.shape[-1])
         top, left, bottom, right = self.pads
         padded = np.pad(
@@ -82,7 +84,7 @@ def integer_layers(model: onnx.ModelProto) -> list[IntegerLayer]:
 def _layer(
     node: onnx.NodeProto, constants: Constants, producer: dict[str, onnx.NodeProto]
 ) -> Iterator[IntegerLayer]:
-    if node.op_type == "QLinearConv":
+    if node.op_type in ("QLinearConv", "QLinearMatMul", "QGemm"):
         source, zero, weight = node.input[0], node.input[2], node.input[3]
     elif node.op_type in ("Conv", "Gemm", "MatMul"):
         read, held = (producer.get(name) for name in node.input[:2])
@@ -94,7 +96,7 @@ def _layer(
         zero = read.input[2] if len(read.input) > 2 else ""
     else:
         return
-    zero_point = constants.get(zero)
+    zero_point = constants.get(zero) if zero else np.uint8(0)  # ONNX's own default
     if weight not in constants or constants[weight].dtype != np.int8:
         return
     if zero_point is None or zero_point.dtype != np.uint8 or zero_point.size != 1:
@@ -115,9 +117,11 @@ def _layer(
             key: tuple(found.get(key, value)) for key, value in window.items() if key != "kernel"
         }
     elif codes.ndim == 2:
-        transposed = node.op_type == "Gemm" and found.get("transB", 0)
+        transposed = node.op_type in ("Gemm", "QGemm") and found.get("transB", 0)
         groups, ordered = 1, (codes if transposed else codes.T)[None]
     else:
         return
     matrix = np.ascontiguousarray(ordered).reshape(groups, ordered.shape[1], -1)
-    yield IntegerLayer(node.name or node.output[0], source, int(zero_point), matrix, **window)
+    convolves = node.op_type in ("Conv", "QLinearConv")
+    name = node.name or node.output[0]
+    yield IntegerLayer(name, source, int(zero_point), matrix, convolves, **window)

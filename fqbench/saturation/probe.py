@@ -28,7 +28,7 @@ def probe(arguments: dict[str, Any], report: Report) -> None:
     """Write ``kernels.json`` into ``folder``: whether 8-bit products of ``backend`` saturate."""
     with tempfile.TemporaryDirectory() as scratch:
         share = _SHARES[arguments["backend"]](Path(scratch))
-    found = {"saturates": share < INTACT, "share": share}
+    found = {"saturates": share < INTACT}
     Path(arguments["folder"], "kernels.json").write_text(json.dumps(found))
 
 

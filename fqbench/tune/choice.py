@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -39,8 +39,8 @@ class Choice:
 
     ``float_silu``: whether SiLU is computed in float between integers. ``wide``: tensors that take
     the record's wide range. ``forms``: milliseconds of each form of the graph that was timed.
-    ``safe``: layers whose weights saturate on no CPU, and the grid of their codes; ``unsigned``:
-    layers with uint8 weights. ``weights``: the error with each form of weights that
+    ``safe``: layers that saturate on no CPU where they run in INT8, and by what; ``unsigned``:
+    those that do by uint8 weights. ``weights``: the error with each form of weights that
     was tried. ``slowdown``: the time of an inference as a part of FP32's, None if it was not timed.
     """
 
@@ -62,8 +62,13 @@ class Choice:
 
     def applied(self, quantization: Quantization) -> Quantization:
         """The record as this backend lowers it."""
-        chosen = quantization.widened(self.wide).with_codes(self.safe)
+        safe = {n: form for n, form in self.safe.items() if n not in self.float_layers}
+        chosen = quantization.widened(self.wide).with_codes(safe)
         return replace(chosen, float_layers=self.float_layers)
+
+    def in_integers(self, layers: Iterable[str]) -> int:
+        """How many of ``layers`` run in INT8."""
+        return sum(name not in self.float_layers for name in layers)
 
     @staticmethod
     def read(path: Path) -> Choice:

@@ -103,6 +103,7 @@ class _Errors:
 
     def __init__(self, made: Variants, judge: Judge) -> None:
         self.variants, self._judge = made, judge
+        self.real = made.runs(judge.names)
         self._known: dict[tuple[Setting, int | None], float] = {}
 
     def of(self, setting: Setting, images: int | None = None) -> float:
@@ -159,7 +160,7 @@ class _Search:
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         self._leave_none_unsafe()
         forms = self.errors.variants.safe_forms
-        safe = sorted(self.setting.safe - self.setting.float_layers)
+        safe = sorted(self.setting.safe & forms.keys())
         return Choice(
             float_layers=kept,
             float_silu=self.setting.float_silu,
@@ -196,21 +197,22 @@ class _Search:
         seen = self.feeds[:COUNTED] if self.wish.here else ()
         if not self.wish.saturates:
             return
-        if self.wish.here:
+        real = self.wish.here and self.errors.real
+        if real:
             self.weights[EIGHT_BITS] = self.errors.of(self.setting)
         else:
             self.weights[EIGHT_BITS] = self.errors.emulated(self.setting)
         chosen, *others = (
             replace(self.setting, safe=layers) for layers in made.unsafe(self.setting, seen)
         )
-        self.weights[SAFE] = self.errors.of(chosen)
         # Here, what saturates counts as it does on images: it may be little.
-        for other in (*others, self.setting) if self.wish.here else ():
+        for other in (*others, self.setting) if real else ():
             if self.errors.of(other) < CLEARLY * self.errors.of(chosen):
                 chosen = other
         self.setting = chosen
         if not chosen.safe:
             return
+        self.weights[SAFE] = self.errors.of(chosen)
         limit = self.wish.limit
         if self.backend == "onnxruntime" and limit is not None and self.errors.of(chosen) > limit:
             unsigned = replace(chosen, unsigned=True)

@@ -31,5 +31,6 @@ class Setting:
     def applied(self, record: Quantization, forms: Mapping[str, SafeForm]) -> Quantization:
         """The record as it is lowered. ``forms``: what makes safe layers safe."""
         kept = {**dict.fromkeys(sorted(self.float_layers), ""), **record.float_layers}
-        safe = {} if self.unsigned else {name: forms[name] for name in sorted(self.safe)}
+        integers = sorted(self.safe - kept.keys())
+        safe = {} if self.unsigned else {name: forms[name] for name in integers}
         return replace(record.widened(self.wide).with_codes(safe), float_layers=kept)

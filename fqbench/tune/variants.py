@@ -49,6 +49,9 @@ class Variants(Protocol):
     def safe_forms(self) -> Mapping[str, SafeForm]:
         """What makes a layer right on every CPU, by the layer that can have it."""
 
+    def runs(self, names: Sequence[str]) -> bool:
+        """Whether the backend itself computes the tensors ``names``; else they are emulated."""
+
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """What computes the tensors ``names`` in ``setting``."""
 
@@ -116,6 +119,10 @@ class OfOnnxRuntime:
             unsigned=setting.unsigned_layers,
         )
 
+    def runs(self, names: Sequence[str]) -> bool:
+        """See ``Variants``."""
+        return True
+
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """See ``Variants``."""
         return execute(self.emulated(setting), names, fuse_pairs=True)
@@ -162,9 +169,13 @@ class OfPaddle:
         """See ``Variants``."""
         return symmetric(self.model, setting.applied(self.record, self.safe_forms))
 
+    def runs(self, names: Sequence[str]) -> bool:
+        """See ``Variants``."""
+        return list(names) == Graph(self.model).outputs
+
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """See ``Variants``."""
-        if list(names) != Graph(self.model).outputs:
+        if not self.runs(names):
             return execute(self.emulated(setting), names, fuse_pairs=False)
         return Executable(self._predictor(setting, threads=1), threads=False)
 
@@ -192,9 +203,10 @@ class OfPaddle:
         from fqbench.lower.paddle_layers import layers
 
         rounded, program = self._program(setting)
-        folder = Path(tempfile.mkdtemp(dir=self.scratch))
-        write(program, layers(rounded, setting.applied(self.record, self.safe_forms)), folder)
-        return _predictor(folder, "int8", threads)
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            record = setting.applied(self.record, self.safe_forms)
+            write(program, layers(rounded, record), Path(folder))
+            return _predictor(Path(folder), "int8", threads)
 
     def _program(self, setting: Setting) -> tuple[onnx.ModelProto, Path]:
         """The graph with rounded weights, and the Paddle program that it became."""
@@ -233,6 +245,10 @@ class OfTensorRT:
     def emulated(self, setting: Setting) -> onnx.ModelProto:
         """See ``Variants``."""
         return tensorrt.lower(self.model, setting.applied(self.record, {}))
+
+    def runs(self, names: Sequence[str]) -> bool:
+        """See ``Variants``."""
+        return False
 
     def executable(self, setting: Setting, names: Sequence[str]) -> Executable:
         """See ``Variants``."""

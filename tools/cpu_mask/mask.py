@@ -66,7 +66,8 @@ def hidden(profile: str, folder: Path) -> dict[str, str]:
     The library is compiled into ``folder``. Raises MaskError where that does not work here.
     """
     library = _compiled(folder)
-    variables = {"LD_PRELOAD": str(library), "CPU_MASK": PROFILES[profile].words()}
+    preloaded = ":".join(filter(None, (str(library), os.environ.get("LD_PRELOAD"))))
+    variables = {"LD_PRELOAD": preloaded, "CPU_MASK": PROFILES[profile].words()}
     tried = subprocess.run(
         ["true"], env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
@@ -87,6 +88,6 @@ def _compiled(folder: Path) -> Path:
         command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(partial), str(SOURCE), "-ldl"]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode != 0:
-            raise MaskError(f"the C compiler failed: {made.stderr.strip().splitlines()[-1]}")
+            raise MaskError(f"the C compiler failed: {made.stderr.strip() or made.returncode}")
         partial.replace(library)
     return library
