@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -21,6 +22,8 @@ from fqbench.results import Row
 from fqbench.samples import Group, Samples
 from fqbench.spec import Folder
 from fqbench.tune.choice import ACCURACY
+
+_log = logging.getLogger(__name__)
 
 GIVEN, HALF = "given", "half"
 """The methods of INT8 files that were made elsewhere, and of FP16."""
@@ -280,10 +283,10 @@ def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
         return row
     try:
         everything = pipeline.answers(replace(row.cell, precision="int8_all"))
-    except FqbenchError:
-        return (
-            row  # With every layer in INT8 it is no model any more: it is not known what it lost.
-        )
+    except FqbenchError as error:
+        # With every layer in INT8 it may answer nothing: what it would lose is not known then.
+        _log.warning("%s: with no layer in float it cannot be evaluated: %s", row.cell.id, error)
+        return row
     return replace(row, drop_all_int8=pipeline.drop(fp32, everything).value)
 
 
