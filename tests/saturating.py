@@ -41,3 +41,9 @@ def ask(function: str, arguments: dict[str, object], timeout_s: float = 120.0) -
         {**environment(), "OMP_NUM_THREADS": "1"},
         _Watch("the test", timeout_s),
     )
+
+
+@cache
+def paddle_saturates() -> bool:
+    """Whether Paddle's 8-bit products saturate here, with nothing hidden."""
+    return bool(_run("tests.saturating_functions:paddle_saturates", {}, {}, _Watch("the test", 60)))

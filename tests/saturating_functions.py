@@ -25,6 +25,13 @@ def saturates(arguments: dict[str, Any], report: Any) -> bool:
         return _of_onnxruntime(Path(folder)) < 0.9
 
 
+def paddle_saturates(arguments: dict[str, Any], report: Any) -> bool:
+    from fqbench.saturation.probe import _of_paddle
+
+    with tempfile.TemporaryDirectory() as folder:
+        return _of_paddle(Path(folder)) < 0.9
+
+
 def compare(arguments: dict[str, Any], report: Any) -> list[float]:
     """The parts of a layer's codes that the emulation has, and that exact arithmetic has."""
     model, scale, codes = layer_of(**arguments)

@@ -27,7 +27,9 @@ def resized(net, scales, mapping, rounding, mode="nearest"):
 
 
 def run(model, image):
-    return open_session(model.SerializeToString(), session_options(1)).run(None, {"x": image})[0]
+    return open_session(model.SerializeToString(), session_options(1, exact=True)).run(
+        None, {"x": image}
+    )[0]
 
 
 def written(model):

@@ -23,7 +23,7 @@ SUM_TO_ZERO = 0.02
 
 
 def session(model, folder=None):
-    options = session_options(threads=1)
+    options = session_options(threads=1, exact=True)
     if folder is not None:
         options.optimized_model_filepath = str(folder / "optimized.onnx")
     return open_session(model.SerializeToString(), options)

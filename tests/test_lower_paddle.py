@@ -22,6 +22,7 @@ from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import OPERATORS
+from tests.saturating import paddle_saturates
 
 SIGNED, UNSIGNED = (-128, 127), (0, 255)
 RELU6, SILU, RELU = "clip1", "mul4", "relu6"
@@ -30,6 +31,13 @@ CODES = {"x": SIGNED, RELU6: UNSIGNED, SILU: SIGNED, RELU: UNSIGNED}
 SHAPE = (1, 3, 16, 16)
 AROUND = ("feed", "quantize", "scale", "fetch")
 """What stands before and behind the network."""
+
+
+@pytest.fixture(autouse=True)
+def _right_kernels():
+    """What is held to exact arithmetic has 8-bit codes; others are tested with those that run."""
+    if paddle_saturates():
+        pytest.skip("8-bit products saturate in Paddle's kernels on this CPU")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def everything(model):
 
 
 def run(model, image):
-    options = session_options(threads=1)
+    options = session_options(threads=1, exact=True)
     session = open_session(model.SerializeToString(), options)
     return session.run(None, {"x": image})
 

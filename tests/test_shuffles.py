@@ -27,7 +27,7 @@ def kinds(model):
 
 
 def run(model, image):
-    session = open_session(model.SerializeToString(), session_options(threads=1))
+    session = open_session(model.SerializeToString(), session_options(threads=1, exact=True))
     return session.run(None, {"x": image})
 
 

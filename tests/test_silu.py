@@ -16,7 +16,9 @@ def everything(model):
 
 
 def run(model, image):
-    return open_session(model.SerializeToString(), session_options(1)).run(None, {"x": image})
+    return open_session(model.SerializeToString(), session_options(1, exact=True)).run(
+        None, {"x": image}
+    )
 
 
 def kinds(model):
