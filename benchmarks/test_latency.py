@@ -20,7 +20,7 @@ from fqbench.measure.fastest import fastest_ratio
 from fqbench.measure.launches import Patience
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
-from fqbench.pipeline.model import Timed
+from fqbench.pipeline.timing import Timed
 
 
 class Replay:

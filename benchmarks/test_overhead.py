@@ -7,7 +7,7 @@ import pytest
 from fixtures.matrix import Workshop
 from fqbench.cells import Cell
 from fqbench.measure import stats
-from fqbench.pipeline.build import TENSORRT
+from fqbench.pipeline.graph import TENSORRT
 
 LIMIT = 1.02
 """A cell's median may be 2 % above that of a bare loop."""

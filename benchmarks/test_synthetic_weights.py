@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,8 +43,8 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "image": str(root / "image.npy"),
     }
     _run("tests.network_functions:transplant", arguments, {}, _Watch("export", timeout_s=300))
-    described = {"name": NAME, "preprocess": PREPROCESS, "folder": str(exported["synthetic"])}
-    isolate.call("fqbench.pipeline.steps:zoo_model", described, timeout_s=300)
+    described = {"network": NAME, "preprocess": PREPROCESS, "code": []}
+    perform("zoo_model", exported["synthetic"], described)
     files = {
         "official": (source, source),
         **{
@@ -56,14 +57,21 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def _canonical(folder: Path, source: Path, params: Path) -> Path:
     folder.mkdir()
-    arguments = {
-        "source": str(source),
-        "params": str(params),
-        "input_shape": [1, 3, 640, 640],
-        "folder": str(folder),
-    }
-    isolate.call("fqbench.pipeline.steps:canonical", arguments, timeout_s=300)
+    files = [str(path) for path in dict.fromkeys((source, params))]
+    reading = {"preprocess": PREPROCESS, "inputs": ["x"]}
+    shape = [1, 3, 640, 640]
+    described = {"source": files, "images": [], "reading": reading, "input_shape": shape}
+    perform("canonical", folder, described)
     return folder
+
+
+def perform(step: str, folder: Path, described: dict[str, Any]) -> None:
+    """Run a step in a child process."""
+    arguments = {
+        "function": f"fqbench.pipeline.steps:{step}",
+        "job": {**described, "folder": str(folder)},
+    }
+    isolate.call("fqbench.steps.child:perform", arguments, timeout_s=300)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def test_int8_accuracy_is_within_its_margin(
     pair: Pair, workshop: Workshop, answered: Answer, margins: Margins
 ) -> None:
     pipeline = workshop.pipeline(pair.int8.model)
-    margin = margins.for_cell(pipeline.spec, pair.int8.backend, pipeline.build.method)
+    margin = margins.for_cell(pipeline.spec, pair.int8.backend, pipeline.method)
     if margin is None:
         pytest.fail(
             f"no margin is documented for {pair.int8.id}: add one to conformance/margins.yaml or"

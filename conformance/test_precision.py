@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fixtures.matrix import Pair, Workshop
-from fqbench.pipeline.build import PAYING
+from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO
 
 Count = Callable[[Pair], tuple[int, int]]
 
@@ -13,24 +13,27 @@ Count = Callable[[Pair], tuple[int, int]]
 def test_runtime_runs_exactly_the_planned_layers_in_int8(
     pair: Pair, workshop: Workshop, int8_convolutions: Count
 ) -> None:
-    build = workshop.pipeline(pair.int8.model).build
-    planned = build.lowering(pair.int8)
+    model = workshop.pipeline(pair.int8.model)
+    planned = model.lowering(pair.int8)
     assert int8_convolutions(pair)[1] == planned.quantized
-    if build.pays(pair.int8):
-        in_float = len(build.choice(pair.int8).float_layers)
+    if model.int8_is_used(pair.int8):
+        in_float = len(model.choice(pair.int8).float_layers)
         assert 0 < planned.quantized <= planned.convolutions - in_float
 
 
 def test_int8_that_does_not_pay_is_fp32_itself(pair: Pair, workshop: Workshop) -> None:
-    build = workshop.pipeline(pair.int8.model).build
-    fp32, int8 = (build.artifact(cell).key for cell in (pair.fp32, pair.int8))
-    if build.pays(pair.int8):
-        assert build.network(pair.int8).key == build.lowered(pair.int8).key
+    model = workshop.pipeline(pair.int8.model)
+    fp32, int8 = (model.artifact(cell).key for cell in (pair.fp32, pair.int8))
+    if model.int8_is_used(pair.int8):
+        lowered = model.made(model.graph.lowered(pair.int8.backend))
+        assert model.network(pair.int8).key == lowered.key
         assert int8 != fp32
     else:
-        assert build.slowdown(pair.int8) >= PAYING
+        slowdown = model.choice(pair.int8).slowdown
+        assert slowdown is not None
+        assert slowdown >= MAX_INT8_TIME_RATIO
         assert int8 == fp32
-        assert build.lowering(pair.int8).quantized == 0
+        assert model.lowering(pair.int8).quantized == 0
 
 
 def test_fp32_runs_no_convolution_in_int8(pair: Pair, int8_convolutions: Count) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fixtures.matrix import Workshop
 from fqbench.cells import Cell, Precision
 from fqbench.margins import Margins
-from fqbench.pipeline.build import TENSORRT
+from fqbench.pipeline.graph import TENSORRT
 from fqbench.spec import Folder
 
 CHANCE = 2.0
@@ -29,7 +29,7 @@ def test_network_for_tensorrt_is_within_the_margin(
     if isinstance(pipeline.spec.dataset, Folder):
         pytest.skip(f"accuracy needs {pipeline.spec.dataset.needs}")
     # FP16 has no margin of its own: it must not lose what INT8 may.
-    margin = margins.for_cell(pipeline.spec, "tensorrt", pipeline.build.method)
+    margin = margins.for_cell(pipeline.spec, "tensorrt", pipeline.method)
     assert margin is not None, f"no margin is documented for {model} on TensorRT"
     fp32, found = (
         pipeline.emulated(Cell(model, "tensorrt", "gpu", each)) for each in ("fp32", precision)
@@ -41,5 +41,5 @@ def test_network_for_tensorrt_is_within_the_margin(
         f" {lost.high:.2f}), the margin is {margin.drop:g} ({margin.source}: {margin.reason})"
     )
     if precision == "int8":
-        lowered = pipeline.build.lowering(Cell(model, "tensorrt", "gpu", "int8"))
+        lowered = pipeline.lowering(Cell(model, "tensorrt", "gpu", "int8"))
         assert 0 < lowered.quantized <= lowered.convolutions

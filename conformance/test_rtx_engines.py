@@ -8,7 +8,6 @@ speed nor its results are shown here.
 from __future__ import annotations
 
 import json
-from typing import cast
 
 import onnx
 import pytest
@@ -34,11 +33,11 @@ EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "
 def test_engine_computes_in_the_planned_types(
     model: str, precision: Precision, capability: Capability, workshop: Workshop
 ) -> None:
-    build = workshop.pipeline(model).build
+    made = workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
-    network = build.network(cell)
+    network = made.network(cell)
     planned = _codes(network)
-    types = inspect.read_types(build.engine(cell, capability).path)
+    types = inspect.read_types(made.made(made.graph.engine(cell, capability)).path)
     assert inspect.UNKNOWN not in types.values()
     assert inspect.int8_layers(types) == planned
     if precision == "int8":
@@ -53,9 +52,9 @@ def test_engine_computes_in_the_planned_types(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_takes_several_images(model: str, precision: Precision, workshop: Workshop) -> None:
-    build = workshop.pipeline(model).build
+    made = workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
-    one, several = (build.engine(cell, ADA, batch) for batch in (1, 3))
+    one, several = (made.made(made.graph.engine(cell, ADA, batch)) for batch in (1, 3))
     assert inspect.read_types(several.path) == inspect.read_types(one.path)
     assert b"dims={ 3 " in several.file("model.engine").read_bytes()
 
@@ -78,14 +77,15 @@ def _codes(network: Artifact) -> frozenset[str]:
 def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
     model: str, workshop: Workshop
 ) -> None:
-    build = workshop.pipeline(model).build
-    lowered = build.lowered(Cell(model, "onnxruntime", "cpu", "int8"))
+    made = workshop.pipeline(model)
+    node = made.graph.lowered("onnxruntime")
+    lowered = made.made(node)
     graph = onnx.load(str(lowered.file("model.onnx"))).graph
     if json.loads(lowered.file("plan.json").read_text())["quantized"] == 0:
         pytest.skip("none of its layers is in INT8 on ONNX Runtime")
     first = next(node for node in graph.node if node.op_type.endswith("eLinear"))
     with pytest.raises(StepError) as refused:
-        build._engines.ahead("tensorrt_rtx", lowered, cast(Capability, ADA))
+        made.made(made.graph.engine_of("tensorrt_rtx", node, ADA))
     message = str(refused.value)
     assert f"{first.op_type} {first.name!r}" in message
     assert "lower the model for tensorrt" in message

@@ -13,3 +13,11 @@ class UsageError(FqbenchError):
 
 class StepError(FqbenchError):
     """A step of one cell failed while it ran; other cells go on. The cell's row carries it."""
+
+
+class MemoryExceeded(StepError):  # noqa: N818
+    """A child used more memory than it may, maybe only for what ran beside it."""
+
+
+class Interrupted(StepError):  # noqa: N818
+    """A step was stopped since the run ends."""

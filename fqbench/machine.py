@@ -91,11 +91,16 @@ def kernels_of() -> dict[str, object]:
     return {"model": found["model"], "arch": found["arch"], "isa": found["isa"], "hidden": hidden}
 
 
-def usable_cores() -> int:
-    """Logical cores that this process may use."""
+def core_ids() -> tuple[int, ...]:
+    """Numbers of the logical cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def usable_cores() -> int:
+    """How many logical cores this process may use."""
+    return len(core_ids())
 
 
 MEMORY_SHARE = 0.8

@@ -199,6 +199,16 @@ class Results:
         return write_text(folder / "results.json", text + "\n")
 
 
+def check_writable(folder: Path) -> None:
+    """Raise UsageError where no file can be written into ``folder``, which is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a file so that it is whole whenever it is there. UsageError where it cannot be."""
     try:

@@ -12,7 +12,7 @@ from fqbench import __version__, zoo
 from fqbench.cli import commands
 from fqbench.cli.main import main
 from fqbench.errors import StepError, UsageError
-from fqbench.pipeline.run import Plan
+from fqbench.pipeline.cell_steps import Request
 from tests.quick_fqbench import PATIENCE
 from tests.tiny_spec import without_data_root, write_spec
 

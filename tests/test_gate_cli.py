@@ -13,7 +13,7 @@ from fqbench.cli import commands
 from fqbench.cli.gate_options import way_of
 from fqbench.cli.main import _parser, main
 from fqbench.errors import StepError
-from fqbench.pipeline.run import Plan
+from fqbench.pipeline.cell_steps import Request
 from tests.quick_fqbench import PATIENCE
 from tests.stored_files import CELL, MACHINE, row, timed, write
 from tests.tiny_spec import write_spec

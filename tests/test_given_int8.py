@@ -8,8 +8,9 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
 from fqbench.measure.latency import Effort
 from fqbench.measure.launches import Patience
-from fqbench.pipeline.model import ModelPipeline
-from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.model import Model
+from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.run import run
 from fqbench.pipeline.zoo_models import embedded
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
@@ -41,7 +42,7 @@ def rows(tmp_path_factory):
         "calibration": spec.calibration.model_copy(update={"count": 4}),
     }
     spec = spec.model_copy(update={"int8": int8, **fewer})
-    pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+    pipeline = Model(spec, check_model(spec), LocalExecutor(store))
     cells = tuple(
         Cell(NAME, backend, "cpu", precision)
         for backend in ("onnxruntime", "paddle")
@@ -81,7 +82,7 @@ def test_onnx_file_is_told_not_to_run_on_paddle(tmp_path):
     store = Store(tmp_path / "cache")
     spec = embedded(NAME, store)
     spec = spec.model_copy(update={"int8": Int8File(model=spec.model)})
-    pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+    pipeline = Model(spec, check_model(spec), LocalExecutor(store))
     plan = Plan((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), patience=QUICK)
     given = run_model(pipeline, plan).rows[-1]
     assert given.status == "failed"

@@ -150,14 +150,14 @@ def test_hang_of_a_grandchild_is_stopped_too(tmp_path):
 
 @pytest.mark.parametrize("function", ["eat_memory", "eat_memory_in_a_grandchild"])
 def test_memory_over_the_limit_is_stopped(function):
-    text = reason(function, memory_mb=150)
+    text = reason(function, memory=SharedMemory(150))
     assert text.endswith("MiB of memory, more than the 150 MiB allowed, and was stopped")
     used = int(text.removeprefix("calibration used ").split()[0])
     assert 150 < used < 20_000
 
 
 def test_memory_under_the_limit_is_let_be():
-    assert len(run("large", {"bytes": 5_000_000}, memory_mb=1000)) == 5_000_000
+    assert len(run("large", {"bytes": 5_000_000}, memory=SharedMemory(1000))) == 5_000_000
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_an_answer_that_does_not_come_is_a_hang():
 
 
 def test_memory_is_watched_in_a_conversation():
-    with talk("answering", {"start": 0}, memory_mb=150) as conversation:
+    with talk("answering", {"start": 0}, memory=SharedMemory(150)) as conversation:
         conversation.ready()
         with pytest.raises(StepError, match="more than the 150 MiB allowed"):
             conversation.ask("eat")

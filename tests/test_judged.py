@@ -13,8 +13,9 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
 from fqbench.measure.latency import Effort
 from fqbench.measure.launches import Patience
-from fqbench.pipeline.model import ModelPipeline
-from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.model import Model
+from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.run import run
 from fqbench.pipeline.step import Steps
 from fqbench.pipeline.zoo_models import embedded
 from fqbench.report.notes import notes
@@ -35,7 +36,7 @@ def pipeline_of(store, **changes):
         "calibration": spec.calibration.model_copy(update={"count": 12}),
     }
     spec = spec.model_copy(update={**fewer, **changes})
-    return ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+    return Model(spec, check_model(spec), LocalExecutor(store))
 
 
 def answered(pipeline, cell, artifact, images):
@@ -57,7 +58,7 @@ def answered(pipeline, cell, artifact, images):
 def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend):
     pipeline = pipeline_of(Store(tmp_path))
     cell = Cell(NAME, backend, "cpu", "int8")
-    choice = pipeline.build.choice(cell)
+    choice = pipeline.choice(cell)
     images = pipeline.images.calibration
     fp32 = replace(cell, backend="onnxruntime", precision="fp32")
     wanted, found = (
@@ -66,8 +67,8 @@ def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend)
             for outputs in answered(pipeline, each, artifact, images)
         ]
         for each, artifact in (
-            (fp32, pipeline.build.canonical),
-            (cell, pipeline.build.lowered(cell)),
+            (fp32, pipeline.made(pipeline.graph.canonical)),
+            (cell, pipeline.made(pipeline.graph.lowered(cell.backend))),
         )
     )
     assert choice.error == pytest.approx(relative_error(wanted, found), rel=1e-3)

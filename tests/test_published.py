@@ -13,7 +13,7 @@ from fqbench.cells import Cell
 from fqbench.cli.main import main
 from fqbench.errors import UsageError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import zoo_names
 from fqbench.spec import Coco, Folder, ImageList
 from fqbench.spec.check import check_model
@@ -244,7 +244,7 @@ def test_real_weights_give_the_accuracy_of_their_own_file(real_yolov5s, tmp_path
     store = Store(tmp_path / "cache")
     accuracies = []
     for spec in (ours, theirs):
-        pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+        pipeline = Model(spec, check_model(spec), LocalExecutor(store))
         accuracies.append(pipeline.accuracy(pipeline.answers(cell)))
     assert accuracies[0] == pytest.approx(accuracies[1], abs=0.02)
     # Known: 44.78, taken without cutting boxes at the border, which is worth 0.2.

@@ -7,8 +7,9 @@ import pytest
 from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.margins import Margins
-from fqbench.pipeline.model import ModelPipeline
-from fqbench.pipeline.run import Plan, run_model
+from fqbench.pipeline.model import Model
+from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.run import run
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from tests.onnx_graphs import Net
@@ -34,7 +35,7 @@ def pipeline(tmp_path_factory):
     path = write_spec(folder)
     onnx.save(enlarging(), str(folder / "tiny.onnx"))
     (spec,), _ = load_specs([path], folder)
-    return ModelPipeline(spec, check_model(spec), Store(folder / "cache"), lambda *_: None)
+    return Model(spec, check_model(spec), Store(folder / "cache"), lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,10 @@ def test_only_the_cells_of_the_refused_conversion_fail(rows, precision):
 
 
 def test_other_images_are_another_check(pipeline):
-    key = pipeline.build.canonical.key
+    key = pipeline.made(pipeline.graph.canonical).key
     spec = pipeline.spec
     fewer = spec.calibration.model_copy(update={"start": 1, "count": 2})
     spec = spec.model_copy(update={"calibration": fewer})
-    root = pipeline.build.canonical.path.parents[1]
-    other = ModelPipeline(spec, check_model(spec), Store(root), lambda *_: None)
+    root = pipeline.made(pipeline.graph.canonical).path.parents[1]
+    other = Model(spec, check_model(spec), Store(root), lambda *_: None)
     assert other.build.canonical.key != key

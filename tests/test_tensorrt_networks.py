@@ -11,7 +11,7 @@ from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.lower.tensorrt_plan import ONE_ROW
 from fqbench.margins import Margins
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
 from tests.tiny_spec import EVALUATED, classifier, write_spec
@@ -27,7 +27,7 @@ def pipeline(tmp_path_factory):
     onnx.save(classifier(width=16), str(folder / "tiny.onnx"))
     spec = load_spec(path, None)
     store = Store(folder / "cache")
-    return ModelPipeline(spec, check_model(spec), store, lambda *_: None, margins=Margins())
+    return Model(spec, check_model(spec), store, lambda *_: None, margins=Margins())
 
 
 def cell(precision, backend="tensorrt"):
@@ -37,17 +37,17 @@ def cell(precision, backend="tensorrt"):
 def test_both_libraries_share_a_network(pipeline):
     for precision in ("fp32", "fp16", "int8", "int8_all"):
         one, other = (
-            pipeline.build.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx")
+            pipeline.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx")
         )
         assert one.key == other.key
 
 
 def test_fp32_is_the_canonical_graph(pipeline):
-    assert pipeline.build.network(cell("fp32")).key == pipeline.build.canonical.key
+    assert pipeline.network(cell("fp32")).key == pipeline.made(pipeline.graph.canonical).key
 
 
 def test_fp16_has_float16_weights(pipeline):
-    model = onnx.load(str(pipeline.build.network(cell("fp16")).file("model.onnx")))
+    model = onnx.load(str(pipeline.network(cell("fp16")).file("model.onnx")))
     kinds = {numpy_helper.to_array(t).dtype for t in model.graph.initializer if len(t.dims) > 1}
     assert kinds == {np.dtype(np.float16)}
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
+from fqbench.steps import LocalExecutor
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # Found with OpenCV and code of its own. The YOLO figures are of boxes that were not cut at the
@@ -45,7 +46,7 @@ def main() -> int:
     store, wrong = Store(default_root()), 0
     for name, known in KNOWN.items():
         spec = on_all_images(load_spec(EXAMPLES / f"{name}.yaml", Path(root)))
-        pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
+        pipeline = Model(spec, check_model(spec), LocalExecutor(store))
         for backend in ("onnxruntime", "paddle"):
             answers = pipeline.answers(Cell(name, backend, "cpu", "fp32"))
             found = pipeline.accuracy(answers)

@@ -28,9 +28,10 @@ from fqbench.cells import Cell
 from fqbench.convert.multiply_adds import multiply_adds
 from fqbench.measure import stats
 from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import from_zoo
 from fqbench.spec.check import check_model
+from fqbench.steps import LocalExecutor
 
 SIDE = 2048
 KNOWN = {"yolov5s": 8.22 / 0.125 / 68, "resnet50_vd": 4.09 / 0.0575 / 68}
@@ -71,10 +72,10 @@ def official(name: str) -> Path | None:
 
 
 def canonical(name: str) -> Path:
-    store = Store(default_root())
-    spec = from_zoo(name, None, store, lambda *_: None)
-    pipeline = ModelPipeline(spec, check_model(spec), store, lambda *_: None)
-    return pipeline.build.artifact(Cell(name, "onnxruntime", "cpu", "fp32")).file("model.onnx")
+    executor = LocalExecutor(Store(default_root()))
+    spec = from_zoo(name, None, executor)
+    pipeline = Model(spec, check_model(spec), executor)
+    return pipeline.artifact(Cell(name, "onnxruntime", "cpu", "fp32")).file("model.onnx")
 
 
 def product() -> bytes:

@@ -21,9 +21,10 @@ from rich.table import Table
 
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
+from fqbench.steps import LocalExecutor
 
 PRECISIONS = ("int8", "int8_all", "fp16")
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem.message, file=sys.stderr)
     table = Table("Model", "Images", "FP32", "Precision", "Drop", "95 %", "INT8 layers", "In float")
     for spec in specs:
-        pipeline = ModelPipeline(spec, check_model(spec), Store(default_root()), lambda *_: None)
+        pipeline = Model(spec, check_model(spec), LocalExecutor(Store(default_root())))
         pipeline.check(calibrates=True)
         for precision in options.precisions:
             table.add_row(*line(pipeline, precision))
@@ -47,15 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(problems))
 
 
-def line(pipeline: ModelPipeline, precision: str) -> tuple[str, ...]:
+def line(pipeline: Model, precision: str) -> tuple[str, ...]:
     """One row of the table."""
-    name, build = pipeline.spec.name, pipeline.build
+    name = pipeline.spec.name
     cell = Cell(name, "tensorrt", "gpu", precision)  # type: ignore[arg-type]
     fp32, found = pipeline.emulated(Cell(name, "tensorrt", "gpu", "fp32")), pipeline.emulated(cell)
     lost = pipeline.drop(fp32, found)
     layers = kept = ""
     if precision == "int8":
-        lowering, choice = build.lowering(cell), build.choice(cell)
+        lowering, choice = pipeline.lowering(cell), pipeline.choice(cell)
         layers = f"{lowering.quantized} of {lowering.convolutions}"
         counted = Counter(choice.float_layers.values())
         kept = "; ".join(f"{count}: {why}" for why, count in counted.items())

@@ -17,17 +17,21 @@ from rich.text import Text
 from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, matrix
+from fqbench.cli.display import display, duration, plan_text
 from fqbench.cli.selection import selection_of
 from fqbench.errors import UsageError
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
+from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
-from fqbench.pipeline.run import Outcome, Plan, run_model
-from fqbench.pipeline.step import Progress as Report
+from fqbench.pipeline.rows import Outcome
+from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.report import markdown, terminal
-from fqbench.results import Results
+from fqbench.results import Results, check_writable
 from fqbench.spec.load import load_specs
+from fqbench.steps import LocalExecutor
+from fqbench.steps.observer import Progress as Report
 
 DONE = 0
 CELL_FAILED = 1
@@ -47,35 +51,64 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
     selection = selection_of(options)
     selection.check()
-    store = Store(default_root())
+    check_writable(options.out)
     margins = load_margins(default_margins_path())
-    outcome = Outcome()
-    with progress(errors) as report:
-        specs, problems = find_specs(options.spec, options.models, _root(options), store, report)
+    with display(errors, quiet=options.quiet) as observer:
+        executor = LocalExecutor(Store(default_root()), observer)
+        specs, problems = find_specs(options.spec, options.models, _root(options), executor)
         # FP16 looks at some of these images, too.
         calibrates = not {"int8", "fp16"}.isdisjoint(options.precisions or ["int8"])
         ready = prepare(
             specs,
-            store,
-            report,
+            executor,
             allow_code=options.allow_code,
             calibrates=calibrates,
             method=options.method,
         )
         for problem in (*problems, *ready.problems):
             complain(errors, problem)
-        for pipeline in ready.pipelines:
-            cells = selection.cells([pipeline.spec.name])
-            plan = Plan(cells, margins, threads=options.threads, batch=options.batch)
-            outcome += run_model(pipeline, plan)
-            results = _write(options.out, options.threads, outcome)
+        planned = [
+            plan(
+                model.graph,
+                Request(
+                    selection.cells([model.spec.name]),
+                    margins,
+                    threads=options.threads,
+                    batch=options.batch,
+                ),
+            )
+            for model in ready.models
+        ]
+        if options.dry_run:
+            _show_plan(planned, executor)
+            return BAD_INPUT if problems or ready.problems else DONE
+
+        def write(found: Outcome) -> None:
+            _write(options.out, options.threads, found)
+
+        outcome = run_planned(planned, executor, write)
     if outcome.rows:
-        terminal.show(results, Console())
+        terminal.show(_write(options.out, options.threads, outcome), Console())
         written = f"Written: {options.out}/results.json, {options.out}/report.md"
         errors.print(written, markup=False, highlight=False, soft_wrap=True)
     if problems or ready.problems:
         return BAD_INPUT
     return CELL_FAILED if any(row.status == "failed" for row in outcome.rows) else DONE
+
+
+def _show_plan(planned: Sequence[ModelSteps], executor: LocalExecutor) -> None:
+    """Print the steps that a run would still have to do, and about how long each takes."""
+    remaining = executor.look(node for model in planned for node in model.nodes)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Step", "Model", "Took before"):
+        table.add_column(name)
+    for node in remaining:
+        seconds = executor.expected([node])
+        table.add_row(node.name, node.model, "" if seconds is None else duration(seconds))
+    console = Console()
+    if remaining:
+        console.print(table)
+    console.print(plan_text(len(remaining), executor.expected(remaining)), highlight=False)
 
 
 def _write(folder: Path, threads: int, outcome: Outcome) -> Results:

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
-from fqbench.cli.commands import CELL_FAILED, DONE, complain, progress
+from fqbench.cli.commands import CELL_FAILED, DONE, complain
+from fqbench.cli.display import display
 from fqbench.compress import WAYS, Way
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
@@ -20,6 +21,7 @@ from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
 from fqbench.spec.model import Cpu
+from fqbench.steps import LocalExecutor
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -74,9 +76,9 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     given = load_config(options.config_path)
     backends = backends_on(options.devices)
     base = _base(options.data_root)
-    with progress(errors) as report:
-        store = Store(default_root())
-        job = prepare(given, options.method, base, store, report, options.cpu)
+    with display(errors) as observer:
+        executor = LocalExecutor(Store(default_root()), observer)
+        job = prepare(given, options.method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
             made = tuple(make(job, backend, folder) for backend in backends)

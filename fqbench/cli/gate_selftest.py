@@ -23,9 +23,9 @@ from fqbench.gate.recording import Recording
 from fqbench.gate.selftest import CELLS, Suite, judge, measure, planned
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
-from fqbench.pipeline.step import Progress
 from fqbench.report import gate_selftest as report
 from fqbench.results import write_text
+from fqbench.steps.observer import Progress
 
 
 def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:

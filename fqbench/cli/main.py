@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
     )
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list the steps that are not in the store yet, and about how long they take",
+    )
+    run.add_argument("--quiet", action="store_true", help="do not tell how the run goes")
     add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from fqbench.artifacts import Store
-from fqbench.cells import Cell, Device
+from fqbench.artifacts import Artifact
+from fqbench.cells import Device
 from fqbench.compress import Way
 from fqbench.compress.config import Config, Given
 from fqbench.compress.layers import Layers, kept_float, nodes, unknown
+from fqbench.compress.names import read_names
 from fqbench.compress.translate import METHODS, source, translated
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.margins import Margins
-from fqbench.pipeline.build import Build
+from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
-from fqbench.pipeline.step import Progress, Steps
 from fqbench.quantize import AVAILABLE
 from fqbench.spec import ModelSpec, PPYoloe
 from fqbench.spec.check import facts_of, read_file
 from fqbench.spec.model import Cpu
+from fqbench.steps import ArtifactNode, Executor, Files, Needs, Step
 from fqbench.vision.image import read_image
 
 SHOWN = 5
@@ -44,19 +45,24 @@ class Unevaluated(Images):
 class Job:
     """A model that can be made. ``asked``: layers that the config keeps in float, and why.
 
-    ``builds``: the first of them that leaves a layer in INT8 is taken. ``images`` calibrate,
-    ``training`` train. ``nms``: settings of the non-maximum
-    suppression that the model's file ends in.
+    ``graphs``: the first of them that leaves a layer in INT8 is taken. ``images`` calibrate,
+    ``training`` train. ``nms``: settings of the non-maximum suppression that the model's file ends
+    in.
     """
 
     spec: ModelSpec
     way: Way
-    builds: tuple[Build, ...]
+    executor: Executor
+    graphs: tuple[ModelGraph, ...]
     images: int
     training: int
     layers: Layers
     asked: Mapping[str, str]
     nms: PPYoloe | None
+
+    def made(self, node: ArtifactNode) -> Artifact:
+        """The artifact of a node of one of its graphs. Raises FqbenchError."""
+        return self.executor.run([node]).artifact(node)
 
     @property
     def counts(self) -> str:
@@ -73,9 +79,7 @@ def backends_on(device: Device) -> tuple[str, ...]:
     return ("tensorrt",) if device == "gpu" else ("onnxruntime", "paddle")
 
 
-def prepare(
-    given: Given, way: Way, base: Path, store: Store, progress: Progress, cpu: Cpu = "any"
-) -> Job:
+def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "any") -> Job:
     """Compare config, model and images before anything is quantized. Raises UsageError.
 
     ``cpu``: which CPUs the model is made for.
@@ -83,28 +87,27 @@ def prepare(
     if METHODS[way] not in AVAILABLE:
         raise UsageError(f"--method {way}: this version of fqbench has no distillation training")
     config = given.config
-    progress("read the model", 0, 0)
     files = source(config.general, base)
     contents = read_file(files.model, files.params)
     spec = translated(config, way, files, contents, base).model_copy(update={"cpu": cpu})
     facts = facts_of(spec, contents)
-    counts = _check_images(spec, way, progress)
-    steps = Steps(spec.name, store, progress)
+    counts = _check_images(spec, way)
+    store = executor.store
     images = Unevaluated(spec, Digests(store.root))
 
-    def build(spec: ModelSpec) -> Build:
-        return Build(spec, facts.inputs, images, steps, Margins(), METHODS[way])
+    def graph(spec: ModelSpec) -> ModelGraph:
+        return ModelGraph(spec, facts.inputs, images, Margins(), METHODS[way], caches=store.root)
 
     skipped = config.ptq.skip_tensor_list if way == "PTQ" else ()
     compared = config.distillation.node if way == "QAT" else ()
-    layers = _layers(build(spec), spec, steps, skipped, compared)
+    layers = _layers(graph(spec), executor, skipped, compared)
     asked = kept_float(layers, config.quant_aware, skipped)
     offline = spec.offline.model_copy(update={"keep_float": tuple(asked)})
     taught = {"nodes": nodes(layers, compared)}
     distillation = spec.distillation.model_copy(update=taught)
     spec = spec.model_copy(update={"offline": offline, "distillation": distillation})
-    builds = tuple(build(spec.model_copy(update=given_up)) for given_up in _given_up(config))
-    return Job(spec, way, builds, *counts, layers, asked, facts.decode)
+    graphs = tuple(graph(spec.model_copy(update=given_up)) for given_up in _given_up(config))
+    return Job(spec, way, executor, graphs, *counts, layers, asked, facts.decode)
 
 
 def _given_up(config: Config) -> Iterator[dict[str, object]]:
@@ -120,31 +123,33 @@ def _given_up(config: Config) -> Iterator[dict[str, object]]:
 
 
 def _layers(
-    build: Build, spec: ModelSpec, steps: Steps, skipped: Sequence[str], compared: Sequence[str]
+    graph: ModelGraph, executor: Executor, skipped: Sequence[str], compared: Sequence[str]
 ) -> Layers:
     """The layers of the canonical graph; with Paddle's names where only those are left."""
-    of_paddle = spec.source_format == "paddle"
-    arguments = {
-        "canonical": str(build.canonical.path),
-        "program": "",
-        "model": str(spec.model) if of_paddle and compared else "",
-        "params": str(spec.params),
-    }
-    layers = _read_names(arguments, steps)
+    of_paddle = graph.spec.source_format == "paddle"
+    source = graph.source if of_paddle and compared else Files(())
+    layers = _read_names(graph, executor, source, None)
     if not of_paddle and unknown(layers, skipped):
-        program = build.artifact(Cell(spec.name, "paddle", "cpu", "fp32")).path
-        layers = _read_names({**arguments, "program": str(program)}, steps)
+        layers = _read_names(graph, executor, source, graph.program)
     return layers
 
 
-def _read_names(arguments: Mapping[str, str], steps: Steps) -> Layers:
-    found: Any = steps.call(
-        "fqbench.compress.names:read_names", arguments, text="read names", threads=1
+def _read_names(
+    graph: ModelGraph, executor: Executor, source: Files, program: Step | None
+) -> Layers:
+    step = Step(
+        "names",
+        graph.spec.name,
+        read_names,
+        {"canonical": graph.canonical, "program": program, "source": source},
+        ("onnx", "paddlepaddle", "paddle2onnx"),
+        Needs(cores=1),
     )
-    return Layers.of(found)
+    made = executor.run([step]).artifact(step)
+    return Layers.of(json.loads(made.file("names.json").read_text()))
 
 
-def _check_images(spec: ModelSpec, way: Way, progress: Progress) -> tuple[int, int]:
+def _check_images(spec: ModelSpec, way: Way) -> tuple[int, int]:
     """How many images calibrate and train. Raises UsageError naming those that are unreadable."""
     key = f"Global.{way.lower()}_image_path"
     calibrating = calibration_paths(spec.calibration)
@@ -152,12 +157,11 @@ def _check_images(spec: ModelSpec, way: Way, progress: Progress) -> tuple[int, i
     trained = calibration_paths(training) if way == "QAT" and training is not None else ()
     paths = max(calibrating, trained, key=len)  # Both are the first of one folder.
     broken = []
-    for done, path in enumerate(paths, start=1):
+    for path in paths:
         try:
             read_image(path)
         except UsageError as error:
             broken.append(str(error))
-        progress("read images", done, len(paths))
     if broken:
         more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise UsageError(

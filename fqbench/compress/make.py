@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
-from fqbench.cells import Cell
 from fqbench.compress.deliver import deliver, withdraw
 from fqbench.compress.job import Job
 from fqbench.distill.history import History
 from fqbench.errors import StepError
-from fqbench.pipeline.build import PAYING, Build
+from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.rows import seconds_of
 from fqbench.quantize.calibrate import ASKED
 from fqbench.tune.error import points_lost
 
@@ -49,7 +50,7 @@ class Made:
     @property
     def pays(self) -> bool:
         """Whether it is faster than FP32 here, by more than noise."""
-        return self.ratio is None or 1.0 / self.ratio < PAYING
+        return self.ratio is None or 1.0 / self.ratio < MAX_INT8_TIME_RATIO
 
 
 def make(job: Job, backend: str, folder: Path) -> Made:
@@ -57,17 +58,17 @@ def make(job: Job, backend: str, folder: Path) -> Made:
 
     Raises UsageError where nothing can be written.
     """
-    cell = Cell(job.spec.name, backend, "gpu" if backend == "tensorrt" else "cpu", "int8")
     try:
-        build = _leaving_int8(job, cell)
-        choice, lowered = build.choice(cell), build.lowered(cell)
+        graph = _leaving_int8(job, backend)
+        steps = graph.quantizing(backend)
+        *_, quantized, chosen, lowered = made = [job.made(step) for step in steps]
+        choice, fp32 = choice_of(chosen), job.made(graph.fp32(backend))
         ratio = 1 / choice.slowdown if choice.slowdown is not None else None
-        fp32 = build.network(replace(cell, precision="fp32"))
     except StepError as error:
         withdraw(backend, folder)
         return Made(backend, reason=str(error))
     files = deliver(lowered.path, backend, folder)
-    plan, quantized = _plan(lowered), build.quantization(cell)
+    plan = _plan(lowered)
     return Made(
         backend,
         layers=plan["convolutions"],
@@ -84,17 +85,17 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         safe_layers=choice.in_integers(choice.safe),
         unsigned_layers=choice.in_integers(choice.unsigned),
         weight_errors=dict(choice.weights),
-        seconds=quantized.seconds,
+        seconds=seconds_of(made),
         training=_history(quantized.path) if job.way == "QAT" else None,
         files=files,
     )
 
 
-def _leaving_int8(job: Job, cell: Cell) -> Build:
-    """The first build that leaves a layer in INT8. Raises StepError where none does."""
-    for build in job.builds:
-        if _plan(build.lowered(cell))["quantized"] > 0:
-            return build
+def _leaving_int8(job: Job, backend: str) -> ModelGraph:
+    """The first graph that leaves a layer in INT8. Raises StepError where none does."""
+    for graph in job.graphs:
+        if _plan(job.made(graph.lowered(backend)))["quantized"] > 0:
+            return graph
     limit = job.spec.margins[0]
     raise StepError(
         f"no layer is left to run in INT8, where {limit.drop:g} points may be lost, as estimated"

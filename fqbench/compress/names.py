@@ -5,6 +5,7 @@ Runs in a child process.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -15,30 +16,38 @@ from typing import TYPE_CHECKING, Any
 from fqbench.compress.config import CONVOLUTIONS, PRODUCTS
 from fqbench.compress.layers import plain
 from fqbench.isolate import Report
+from fqbench.steps import Job
 
 if TYPE_CHECKING:
     from fqbench.convert.program import Program
     from fqbench.quantize.graph import Graph
 
 
-def read_names(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
-    """What ``Layers`` holds, of the graph in the folder ``canonical``.
+class Names(Job):
+    """``canonical``: the folder of the canonical graph.
 
-    With Paddle's names of weights where ``program`` is the folder of the converted model, and of
-    outputs where ``model`` (and ``params``) is the file that the graph came from.
+    ``program``: that of the model as Paddle runs it, where Paddle's names of weights are wanted;
+    ``source``: Paddle's files that the graph came from, where its names of outputs are.
     """
+
+    canonical: Path
+    program: Path | None
+    source: tuple[Path, ...]
+
+
+def read_names(job: Names, report: Report) -> None:
+    """Write ``names.json``: what ``Layers`` holds."""
     import onnx
 
     from fqbench.convert.program import load
     from fqbench.quantize.graph import Graph
 
-    graph = Graph(onnx.load(str(Path(arguments["canonical"]) / "model.onnx")))
-    program, model = arguments["program"], arguments["model"]
-    variables = _weights(graph, load(Path(program))) if program else {}
+    graph = Graph(onnx.load(str(job.canonical / "model.onnx")))
+    variables = {} if job.program is None else _weights(graph, load(job.program))
     nodes = graph.model.graph.node
     tensors = {name: name for node in nodes for name in node.output}
-    if model:
-        tensors |= _outputs(graph, _loaded(Path(model), Path(arguments["params"])))
+    if job.source:
+        tensors |= _outputs(graph, _loaded(*job.source))
     layers = [
         {
             "name": node.name,
@@ -50,7 +59,8 @@ def read_names(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         for node in graph.layers()
     ]
     transposed = sum(node.op_type == "ConvTranspose" for node in nodes)
-    return {"layers": layers, "tensors": tensors, "transposed": transposed}
+    found = {"layers": layers, "tensors": tensors, "transposed": transposed}
+    (job.folder / "names.json").write_text(json.dumps(found))
 
 
 def _kind(graph: Graph, node: Any) -> str:

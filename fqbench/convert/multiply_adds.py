@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import onnx
-
-from fqbench.isolate import Report
-
-
-def count_file(arguments: dict[str, Any], report: Report) -> int:
-    """Multiply-adds of one inference of the ``model`` in a file."""
-    return multiply_adds(onnx.load(str(Path(arguments["model"])), load_external_data=False))
 
 
 def multiply_adds(model: onnx.ModelProto) -> int:

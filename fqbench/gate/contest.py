@@ -26,7 +26,7 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
-from fqbench.pipeline.step import Progress
+from fqbench.steps.observer import Progress
 
 BASE, HEAD = "base", "head"
 
@@ -191,7 +191,7 @@ def _unchanged(base: Built, head: Built, cell: str) -> bool:
 def _fed(process: Process) -> dict[str, object]:
     """How a process makes a cell's input, wherever its files are."""
     cell = process.arguments.get("cell", {})
-    return {name: cell.get(name) for name in ("preprocess", "inputs", "backend", "precision")}
+    return {name: cell.get(name) for name in ("reading", "backend", "precision")}
 
 
 def _forms(base: Built, head: Built, decision: Decision) -> Iterator[str]:

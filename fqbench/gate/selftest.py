@@ -12,7 +12,7 @@ from fqbench.gate.contest import BASE, HEAD, Pair, Terms, Timed, time_pairs, wit
 from fqbench.gate.decision import CellEvidence, decide
 from fqbench.gate.replay import Launch, Outcome, Pool, replay
 from fqbench.measure.launches import Process, Recorded
-from fqbench.pipeline.step import Progress
+from fqbench.steps.observer import Progress
 
 SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
 CELLS = (

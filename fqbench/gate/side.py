@@ -7,7 +7,7 @@ compares, which may be another one. So its shape is a contract: raise ``PROTOCOL
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,18 @@ from fqbench.cells import Selection
 from fqbench.errors import UsageError
 from fqbench.isolate import Report
 from fqbench.margins import default_margins_path, load_margins
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.prepare import find_specs, prepare
-from fqbench.pipeline.run import Outcome, Plan, run_model
-from fqbench.pipeline.step import Progress
+from fqbench.pipeline.rows import Outcome
+from fqbench.pipeline.run import run
+from fqbench.pipeline.timing import Subject
 from fqbench.results import Results, Row
 from fqbench.spec import ModelSpec
 from fqbench.spec.load import SpecProblem, load_specs
 from fqbench.spec.model import Method
+from fqbench.steps import Finished, LocalExecutor
+from fqbench.steps.observer import Relay
 
 PROTOCOL = 1
 
@@ -82,19 +86,22 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     selection.check()
     # Other code may make something else of the same inputs, without having told so yet.
     store = Store(Path(arguments["cache"]) / code_digest())
-    margins, outcome = load_margins(default_margins_path()), Outcome()
-    processes: dict[str, Any] = {}
-    for spec in _specs(arguments, store, progress):
+    executor = LocalExecutor(store, Relay(progress))
+    margins, threads = load_margins(default_margins_path()), arguments["threads"]
+    planned: list[ModelSteps] = []
+    unusable = Outcome()
+    for spec in _specs(arguments, executor):
         name = spec.name if isinstance(spec, ModelSpec) else spec.path.stem
         cells = selection.cells([name])
-        ready = _prepared(spec, store, progress, arguments)
-        if isinstance(ready, ModelPipeline):
-            found = run_model(ready, Plan(cells, margins, arguments["threads"], patience=None))
-            processes.update(_processes(ready, found, arguments["side"], arguments["threads"]))
+        ready = _prepared(spec, executor, arguments)
+        if isinstance(ready, Model):
+            request = Request(cells, margins, threads, patience=None)
+            planned.append(plan(ready.graph, request))
         else:
-            found = Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
-        outcome += found
-    results = Results.now(machine.describe(arguments["threads"]), outcome.rows)
+            unusable += Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
+    outcome = run(planned, executor) + unusable
+    processes = _processes(planned, outcome, executor.finished, arguments["side"], threads)
+    results = Results.now(machine.describe(threads), outcome.rows)
     return {
         "protocol": PROTOCOL,
         "code": code_digest(),
@@ -104,14 +111,12 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     }
 
 
-def _specs(
-    arguments: dict[str, Any], store: Store, progress: Progress
-) -> list[ModelSpec | SpecProblem]:
+def _specs(arguments: dict[str, Any], executor: LocalExecutor) -> list[ModelSpec | SpecProblem]:
     """The chosen models. A file that this version does not have is left out: its cells are new."""
     root = Path(arguments["root"]) if arguments["root"] else None
     models: list[str] | None = arguments["models"]
     if not arguments["specs"]:
-        specs, told = find_specs([], models, root, store, progress)
+        specs, told = find_specs([], models, root, executor)
         if told:
             raise UsageError("; ".join(told))
         return list(specs)
@@ -121,25 +126,27 @@ def _specs(
 
 
 def _prepared(
-    spec: ModelSpec | SpecProblem, store: Store, progress: Progress, arguments: dict[str, Any]
-) -> ModelPipeline | str:
+    spec: ModelSpec | SpecProblem, executor: LocalExecutor, arguments: dict[str, Any]
+) -> Model | str:
     """The model, ready to run; or why it cannot be."""
     if isinstance(spec, SpecProblem):
         return spec.message
     method: Method = arguments["method"]
     allowed: bool = arguments["allow_code"]
-    ready = prepare([spec], store, progress, allow_code=allowed, method=method)
-    return ready.pipelines[0] if ready.pipelines else "; ".join(ready.problems)
+    ready = prepare([spec], executor, allow_code=allowed, method=method)
+    return ready.models[0] if ready.models else "; ".join(ready.problems)
 
 
 def _processes(
-    pipeline: ModelPipeline, outcome: Outcome, side: str, threads: int
+    planned: Sequence[ModelSteps], outcome: Outcome, finished: Finished, side: str, threads: int
 ) -> Mapping[str, Any]:
     """How to start what times each cell that ran, by its id."""
+    graphs = {model.graph.spec.name: model.graph for model in planned}
     described = {}
     for row in outcome.rows:
         if row.status == "ok":
-            values = asdict(pipeline.process(row.cell, threads, side))
+            subject = Subject.of(graphs[row.cell.model], row.cell)
+            values = asdict(subject.process(finished, threads, side))
             described[row.cell.id] = {k: v for k, v in values.items() if k != "interpreter"}
     return described
 

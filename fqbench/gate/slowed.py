@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fqbench.measure import loaded, stopwatch
+from fqbench.measure import stopwatch
 from fqbench.measure.latency import Call
+from fqbench.measure.loaded import Loadable
 
 
 def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
     """As ``stopwatch.time_cell``, each inference longer by the part ``slowdown`` of its time."""
-    call = loaded.call(arguments["cell"], Path(arguments["image"]), arguments["threads"])
+    cell = Loadable.model_validate(arguments["cell"])
+    call = cell.call(Path(arguments["image"]), arguments["threads"])
     slower = slowed(call, arguments["slowdown"])
     yield from stopwatch.answers({arguments["side"]: slower}, arguments["cores"], questions)
 

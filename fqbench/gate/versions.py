@@ -18,7 +18,7 @@ from fqbench.gate.places import Place, place
 from fqbench.gate.refs import Checkout, checked_out, repository
 from fqbench.gate.side import Matrix
 from fqbench.machine import memory_mb
-from fqbench.pipeline.step import Progress
+from fqbench.steps.observer import Progress
 
 BUILD_S = 6 * 3600.0
 
@@ -99,7 +99,7 @@ def _built(side: _Side, arguments: Mapping[str, Any], progress: Progress) -> Bui
             "fqbench.gate.side:build",
             arguments,
             timeout_s=BUILD_S,
-            memory_mb=memory_mb(),
+            memory=isolate.SharedMemory(memory_mb()),
             on_progress=lambda done, total, told="": progress(f"{name}: {told}", done, total),
             name=f"building {name} ({side.checkout.label})",
             interpreter=side.python,

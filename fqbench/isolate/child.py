@@ -30,6 +30,10 @@ def main(answers_end: int, life_end: int, questions_end: int, parent: int) -> No
     if request["path"] is not None:
         sys.path[:] = request["path"]
     sys.path[:0] = request["first"]
+    if request["cores"]:
+        # Before anything native is imported: libraries count the cores when they are loaded.
+        with suppress(AttributeError, OSError):  # Some systems bind no process.
+            os.sched_setaffinity(0, request["cores"])
     with os.fdopen(answers_end, "wb") as answers, os.fdopen(questions_end, "rb") as questions:
 
         def answer(message: Mapping[str, Any]) -> None:

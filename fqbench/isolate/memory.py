@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -37,3 +38,23 @@ class Memory:
             with suppress(self._error):
                 used += process.memory_info().rss
         return used >> 20
+
+
+class SharedMemory:
+    """Memory that children use together: where it is exceeded, the one that uses most must go."""
+
+    def __init__(self, limit_mb: int) -> None:
+        self.limit_mb = limit_mb
+        self._used: dict[object, int] = {}
+        self._lock = threading.Lock()
+
+    def exceeds(self, child: object, used_mb: int) -> bool:
+        """Whether ``child``, which uses ``used_mb`` now, must be stopped."""
+        with self._lock:
+            self._used[child] = used_mb
+            return sum(self._used.values()) > self.limit_mb and used_mb == max(self._used.values())
+
+    def end(self, child: object) -> None:
+        """``child`` uses nothing any more."""
+        with self._lock:
+            self._used.pop(child, None)

@@ -11,15 +11,16 @@ import json
 import re
 import selectors
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fqbench.errors import FqbenchError, StepError, UsageError
-from fqbench.isolate.memory import Memory
+from fqbench.errors import FqbenchError, Interrupted, MemoryExceeded, StepError, UsageError
+from fqbench.isolate.memory import Memory, SharedMemory
 from fqbench.isolate.process import Child, Interpreter, Request, death, hang, started
 from fqbench.jsonvalue import Json
 
@@ -40,12 +41,13 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class _Watch:
-    """What a child is called in messages, and what it may use."""
+    """What a child is called in messages, what it may use, and what stops it."""
 
     name: str
     timeout_s: float
-    memory_mb: int | None = None
+    memory: SharedMemory | None = None
     on_progress: Report | None = None
+    stop: threading.Event | None = None
 
 
 def call(
@@ -54,22 +56,26 @@ def call(
     *,
     env: Mapping[str, str] | None = None,
     timeout_s: float,
-    memory_mb: int | None = None,
+    memory: SharedMemory | None = None,
     on_progress: Report | None = None,
     name: str = "a step",
     interpreter: Interpreter | None = None,
+    cores: tuple[int, ...] = (),
+    stop: threading.Event | None = None,
 ) -> Json:
     """Run ``fqbench.module:function`` with ``(arguments, report)`` in a child process.
 
     It runs in ``interpreter``, or else in this Python. ``env`` is added to this process's
-    environment. ``memory_mb`` (MiB) limits the resident memory of the child and all it started,
-    looked at five times a second. An FqbenchError of the child is raised here as it was; anything
-    else that ends the child (another exception, a signal, a limit reached) is raised as StepError
-    that tells what happened to ``name``.
+    environment. ``memory`` limits the resident memory of the child and all it started, together
+    with others that share it, looked at five times a second: MemoryExceeded where it is reached.
+    ``cores``: those that the child may use; none: all. Once ``stop`` is set the child is stopped,
+    and Interrupted raised. An FqbenchError of the child is raised here as it was; anything else
+    that ends it (another exception, a signal, a limit reached) is raised as StepError that says
+    what happened to ``name``.
     """
-    watch = _Watch(name, timeout_s, memory_mb, on_progress)
-    request = Request(_checked(function), arguments, env or {}, interpreter or Interpreter.here())
-    return _answered(request, watch)
+    watch = _Watch(name, timeout_s, memory, on_progress, stop)
+    interpreter = interpreter or Interpreter.here()
+    return _answered(Request(_checked(function), arguments, env or {}, interpreter, cores), watch)
 
 
 @contextmanager
@@ -79,7 +85,7 @@ def converse(
     *,
     env: Mapping[str, str] | None = None,
     timeout_s: float,
-    memory_mb: int | None = None,
+    memory: SharedMemory | None = None,
     name: str = "a step",
     interpreter: Interpreter | None = None,
 ) -> Iterator[Conversation]:
@@ -90,15 +96,15 @@ def converse(
     for each answer; the rest is as for ``call``.
     """
     request = Request(_checked(function), arguments, env or {}, interpreter or Interpreter.here())
-    with _conversation(request, _Watch(name, timeout_s, memory_mb)) as conversation:
+    with _conversation(request, _Watch(name, timeout_s, memory)) as conversation:
         yield conversation
 
 
 @contextmanager
 def _conversation(request: Request, watch: _Watch) -> Iterator[Conversation]:
     """As ``converse``, with a function of any module."""
-    with started(request, watch.name) as child:
-        yield Conversation(child, watch)
+    with started(request, watch.name) as child, closing(Conversation(child, watch)) as conversation:
+        yield conversation
 
 
 class Conversation:
@@ -107,6 +113,10 @@ class Conversation:
     def __init__(self, child: Child, watch: _Watch) -> None:
         self._child, self._watch = child, watch
         self._answers = _Answers(child, watch)
+
+    def close(self) -> None:
+        """Nothing is asked any more."""
+        self._answers.close()
 
     def ready(self) -> Json:
         """What the child tells first: it waits until the child is ready for questions."""
@@ -140,13 +150,13 @@ def _answered(request: Request, watch: _Watch) -> Json:
     deadline = time.monotonic() + watch.timeout_s
     with started(request, watch.name) as child:
         child.questions.close()
-        answers = _Answers(child, watch)
-        while (message := answers.read(deadline)) is not None:
-            if "progress" not in message:
-                return _opened(message, watch.name)
-            if watch.on_progress is not None:
-                watch.on_progress(*message["progress"])
-        raise StepError(death(child, watch.name))
+        with closing(_Answers(child, watch)) as answers:
+            while (message := answers.read(deadline)) is not None:
+                if "progress" not in message:
+                    return _opened(message, watch.name)
+                if watch.on_progress is not None:
+                    watch.on_progress(*message["progress"])
+            raise StepError(death(child, watch.name))
 
 
 class _Answers:
@@ -154,10 +164,15 @@ class _Answers:
 
     def __init__(self, child: Child, watch: _Watch) -> None:
         self._child, self._watch = child, watch
-        self._memory = Memory(child.process.pid) if watch.memory_mb is not None else None
+        self._memory = Memory(child.process.pid) if watch.memory is not None else None
         self._next_look = time.monotonic() + POLL_S
         self._read: deque[dict[str, Any]] = deque()
         self._part = b""
+
+    def close(self) -> None:
+        """The child counts no longer for what others may use."""
+        if self._watch.memory is not None:
+            self._watch.memory.end(self)
 
     def read(self, deadline: float) -> dict[str, Any] | None:
         """The next message; None where the child ended. Raises StepError at a limit."""
@@ -183,18 +198,18 @@ class _Answers:
         if (now := time.monotonic()) < self._next_look:
             return
         self._next_look = now + POLL_S
+        name, memory, stop = self._watch.name, self._watch.memory, self._watch.stop
+        if stop is not None and stop.is_set():
+            raise Interrupted(f"{name} was stopped")
         if now > deadline:
-            raise StepError(hang(self._child, self._watch.name, self._watch.timeout_s))
-        if self._memory is not None:
-            self._check_memory(self._memory.used_mb())
-
-    def _check_memory(self, used: int) -> None:
-        allowed = self._watch.memory_mb
-        if allowed is not None and used > allowed:
-            raise StepError(
-                f"{self._watch.name} used {used} MiB of memory, more than the {allowed} MiB"
-                " allowed, and was stopped"
-            )
+            raise StepError(hang(self._child, name, self._watch.timeout_s))
+        if self._memory is not None and memory is not None:
+            used = self._memory.used_mb()
+            if memory.exceeds(self, used):
+                raise MemoryExceeded(
+                    f"{name} used {used} MiB of memory, more than the {memory.limit_mb} MiB"
+                    " allowed, and was stopped"
+                )
 
 
 def _opened(answer: dict[str, Any], name: str) -> Json:

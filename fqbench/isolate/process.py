@@ -44,12 +44,13 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Request:
-    """Which function a child runs, and on what."""
+    """Which function a child runs, on what, and bound to which ``cores`` (none: to no core)."""
 
     function: str
     arguments: Mapping[str, Json]
     env: Mapping[str, str]
     interpreter: Interpreter
+    cores: tuple[int, ...] = ()
 
     def encoded(self) -> bytes:
         """As the child reads it."""
@@ -58,6 +59,7 @@ class Request:
             "first": self.interpreter.first,
             "function": self.function,
             "arguments": self.arguments,
+            "cores": self.cores,
         }
         return json.dumps(request, allow_nan=False).encode()
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
+from fqbench.measure.loaded import Reading
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Decode, Preprocess, PythonDecoder
+from fqbench.spec import Decode, PythonDecoder
 from fqbench.vision.decode import Answer, Decoder, Outputs, decoder
 from fqbench.vision.geometry import Geometry
-from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
 
 SIDE_BY_SIDE = frozenset({"onnxruntime"})
 """Backends that run in any thread, several at a time. Paddle Inference must stay in the thread it
@@ -75,20 +71,18 @@ class Feed:
 class Evaluation:
     """How images become a model's inputs and its outputs become answers, by how many threads."""
 
-    preprocess: Preprocess
-    inputs: tuple[str, ...]
+    reading: Reading
     decode: Decoder
     workers: int
 
     @staticmethod
-    def of(arguments: Mapping[str, Any], workers: int) -> Evaluation:
-        """What the JSON of a step describes. Raises UsageError for a decoder that is not there."""
-        preprocess = Preprocess.model_validate(arguments["preprocess"])
-        kind: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
-        decode = decoder(kind, preprocess.resize.output, allow_code=arguments["allow_code"])
+    def of(reading: Reading, kind: Decode, allow_code: bool, workers: int) -> Evaluation:
+        """An evaluation by ``workers`` threads. Raises UsageError for a decoder not there."""
+        size = reading.preprocess.resize.output
+        decode = decoder(kind, size, allow_code=allow_code)
         if isinstance(kind, PythonDecoder):
             decode = one_at_a_time(decode)
-        return Evaluation(preprocess, tuple(arguments["inputs"]), decode, workers)
+        return Evaluation(reading, decode, workers)
 
     def answers(
         self, runners: Sequence[Runner], samples: Iterable[Named]
@@ -111,8 +105,7 @@ class Evaluation:
     def read(self, sample: Named) -> Feed:
         """One image. Raises UsageError naming it where it cannot be read."""
         image_id, path = sample
-        prepared = prepare(read_image(path), self.preprocess)
-        return Feed(image_id, model_inputs(prepared, self.inputs), prepared.geometry)
+        return Feed(image_id, *self.reading.placed(path))
 
     def _side_by_side(
         self, runners: Sequence[Runner], samples: Iterable[Named]

@@ -19,10 +19,11 @@ from typing import Any, Literal
 
 from fqbench import isolate
 from fqbench.errors import FqbenchError
-from fqbench.isolate import Conversation, Interpreter
+from fqbench.isolate import Conversation, Interpreter, SharedMemory
 from fqbench.machine import MEMORY_SHARE, memory_mb
 from fqbench.measure import reference, stats
 from fqbench.measure.latency import Block, Clock, Effort, take_turns
+from fqbench.measure.loaded import Loadable
 from fqbench.measure.pinning import some_cores
 from fqbench.measure.stats import Launches
 
@@ -52,15 +53,18 @@ class Process:
     interpreter: Interpreter = field(default_factory=Interpreter.here)
 
 
-def cell_process(
-    name: str, side: str, cell: Mapping[str, Any], image: Path, threads: int
-) -> Process:
-    """What times ``cell``, as ``measure.loaded`` loads it, on ``image`` and calls it ``side``."""
+def cell_process(name: str, side: str, cell: Loadable, image: Path, threads: int) -> Process:
+    """What times ``cell`` on ``image`` and calls it ``side``."""
     return Process(
         name=f"timing {name}",
         sides=(side,),
         function="fqbench.measure.stopwatch:time_cell",
-        arguments={"side": side, "cell": dict(cell), "image": str(image), "threads": threads},
+        arguments={
+            "side": side,
+            "cell": cell.model_dump(mode="json"),
+            "image": str(image),
+            "threads": threads,
+        },
         threads=threads,
     )
 
@@ -215,7 +219,7 @@ def _started(process: Process, cores: Sequence[int]) -> AbstractContextManager[C
         # Some libraries read their number of threads from the environment only.
         env={"OMP_NUM_THREADS": str(process.threads), "GLOG_minloglevel": "2"},
         timeout_s=ANSWER_S,
-        memory_mb=int(MEMORY_SHARE * memory_mb()),
+        memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),
         name=process.name,
         interpreter=process.interpreter,
     )

@@ -6,34 +6,59 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from fqbench.backends import Runner, runtime
 from fqbench.backends.base import Tensor
 from fqbench.measure.latency import Call
 from fqbench.spec import Preprocess
+from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 
 
-def load(cell: dict[str, Any], threads: int) -> Runner:
-    """What runs a cell: ``backend`` on ``device`` with its ``artifact`` in ``precision``."""
-    return runtime(cell["backend"]).prepare(
-        Path(cell["artifact"]), device=cell["device"], precision=cell["precision"], threads=threads
-    )
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def feed(cell: dict[str, Any], image: Any) -> list[Tensor]:
-    """The tensors that a cell is given for an image, by its ``preprocess`` and ``inputs``.
+class Reading(_Record):
+    """How an image becomes a model's inputs, whose names are in the model's order."""
 
-    Where its inferences are of several images, each is this one.
-    """
-    preprocess = Preprocess.model_validate(cell["preprocess"])
-    tensors = model_inputs(prepare(image, preprocess), cell["inputs"])
-    batch = cell.get("batch", 1)
-    return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
+    preprocess: Preprocess
+    inputs: tuple[str, ...]
+
+    def feed(self, image: Any, batch: int = 1) -> list[Tensor]:
+        """The tensors of ``image``; where there are to be several images, each is this one."""
+        tensors = model_inputs(prepare(image, self.preprocess), self.inputs)
+        return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
+
+    def placed(self, path: Path) -> tuple[list[Tensor], Geometry]:
+        """The tensors of the image in a file, and where it lies in them."""
+        prepared = prepare(read_image(path), self.preprocess)
+        return model_inputs(prepared, self.inputs), prepared.geometry
 
 
-def call(cell: dict[str, Any], image: Path, threads: int) -> Call:
-    """One inference of a cell on the image of a file."""
-    runner, tensors = load(cell, threads), feed(cell, read_image(image))
-    return lambda: runner.run(tensors)
+class Loadable(_Record):
+    """An artifact, what runs it, and what it is fed: ``batch`` images at once."""
+
+    artifact: Path
+    backend: str
+    device: str
+    precision: str
+    reading: Reading
+    batch: int = 1
+
+    def load(self, threads: int) -> Runner:
+        """What runs it. Raises StepError where it cannot be loaded."""
+        return runtime(self.backend).prepare(
+            self.artifact, device=self.device, precision=self.precision, threads=threads
+        )
+
+    def feed(self, image: Any) -> list[Tensor]:
+        """The tensors that an inference is given for ``image``."""
+        return self.reading.feed(image, self.batch)
+
+    def call(self, image: Path, threads: int) -> Call:
+        """One inference on the image of a file."""
+        runner, tensors = self.load(threads), self.feed(read_image(image))
+        return lambda: runner.run(tensors)

@@ -9,8 +9,8 @@ from typing import Any
 
 from fqbench.backends import Runner
 from fqbench.isolate import Report
-from fqbench.measure import loaded
 from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.loaded import Loadable
 from fqbench.vision.image import read_image
 
 ROUNDS = 40
@@ -21,9 +21,9 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
 
     The bare loop is written out here: nothing of what times a cell is part of it.
     """
-    feed = loaded.feed(arguments, read_image(Path(arguments["image"])))
-    runner = loaded.load(arguments, threads=1)
-    bare = _bare_call(arguments["backend"], runner, feed)
+    cell = Loadable.model_validate(arguments["cell"])
+    feed, runner = cell.feed(read_image(Path(arguments["image"]))), cell.load(threads=1)
+    bare = _bare_call(cell.backend, runner, feed)
     found: dict[str, list[list[float]]] = {"fqbench": [], "bare": []}
     effort = Effort(warm_up=0.2, rounds=1, fewest=1, block=0.05)
     for done in range(ROUNDS):

@@ -8,12 +8,16 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
-from fqbench.measure import loaded
+from fqbench.machine import usable_cores
 from fqbench.measure.evaluation import Evaluation, Feed, share
+from fqbench.measure.loaded import Loadable
+from fqbench.spec import Decode
 
 IMAGES = 64
 """As many are evaluated: the first ones, again and again where there are fewer."""
@@ -30,11 +34,13 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
     Those are ``reading`` (from file to tensor), ``inference`` and ``decoding``, each by as many
     threads as the evaluation gives it.
     """
-    shared = share(arguments["backend"], arguments["device"], arguments["cores"])
-    evaluation = Evaluation.of(arguments, shared.workers)
-    runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
-    listed = [(number, Path(path)) for number, path in arguments["samples"]]
-    samples = list(islice(cycle(listed), IMAGES))
+    cell = Loadable.model_validate(arguments["cell"])
+    decode_as: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
+    shared = share(cell.backend, cell.device, usable_cores())
+    allow_code = arguments["allow_code"]
+    evaluation = Evaluation.of(cell.reading, decode_as, allow_code, shared.workers)
+    runners = [cell.load(shared.threads) for _ in range(shared.runners)]
+    samples = list(islice(cycle(enumerate(map(Path, arguments["images"]))), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]
     outputs = [(feed, runners[0].run(feed.tensors)) for feed in feeds]
 

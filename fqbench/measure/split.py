@@ -17,7 +17,7 @@ from fqbench.backends import nvidia
 from fqbench.backends.base import Split
 from fqbench.backends.nvidia import Conditions, NoGpu
 from fqbench.isolate import Report
-from fqbench.measure import loaded
+from fqbench.measure.loaded import Loadable
 from fqbench.vision.image import read_image
 
 WARM_UP, RUNS = 50, 200
@@ -55,11 +55,11 @@ def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] |
 
     None where its runner does not tell its parts.
     """
-    cell = arguments["cell"]
-    runner: Any = loaded.load(cell, arguments["threads"])
+    cell = Loadable.model_validate(arguments["cell"])
+    runner: Any = cell.load(arguments["threads"])
     if not hasattr(runner, "split"):
         return None
-    inputs = loaded.feed(cell, read_image(Path(arguments["image"])))
+    inputs = cell.feed(read_image(Path(arguments["image"])))
     for _ in range(WARM_UP):
         runner.run(inputs)
     found = []

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fqbench.measure import loaded, reference
+from fqbench.measure import reference
 from fqbench.measure.latency import Call, Effort, Stopwatch
+from fqbench.measure.loaded import Loadable
 from fqbench.measure.pinning import pin
 
 
 def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
     """Time inferences of ``cell``, called ``side``, on ``image``, bound to ``cores``."""
-    call = loaded.call(arguments["cell"], Path(arguments["image"]), arguments["threads"])
+    cell = Loadable.model_validate(arguments["cell"])
+    call = cell.call(Path(arguments["image"]), arguments["threads"])
     yield from answers({arguments["side"]: call}, arguments["cores"], questions)
 
 

@@ -6,55 +6,50 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fqbench.artifacts import Store
 from fqbench.errors import FqbenchError, StepError
-from fqbench.pipeline.model import ModelPipeline
-from fqbench.pipeline.step import Progress
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from fqbench.spec.model import Method
+from fqbench.steps import Executor
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Models that fit their specs, and one sentence for each that does not."""
 
-    pipelines: tuple[ModelPipeline, ...]
+    models: tuple[Model, ...]
     problems: tuple[str, ...]
 
 
 def prepare(
     specs: Iterable[ModelSpec],
-    store: Store,
-    progress: Progress,
+    executor: Executor,
     *,
     allow_code: bool = False,
     calibrates: bool = True,
     method: Method = "offline",
 ) -> Prepared:
     """Check each spec against its model's file and its images, before any work starts."""
-    pipelines, problems = [], []
+    models, problems = [], []
     for spec in specs:
-        progress(f"check {spec.name}", 0, 0)
         try:
-            pipeline = ModelPipeline(
-                spec, check_model(spec), store, progress, allow_code=allow_code, method=method
-            )
-            pipeline.check(calibrates=calibrates)
-            pipelines.append(pipeline)
+            facts = check_model(spec)
+            model = Model(spec, facts, executor, allow_code=allow_code, method=method)
+            model.check(calibrates=calibrates)
+            models.append(model)
         except FqbenchError as error:
             problems.append(str(error))
-    return Prepared(tuple(pipelines), tuple(problems))
+    return Prepared(tuple(models), tuple(problems))
 
 
 def find_specs(
     files: Sequence[Path],
     models: Sequence[str] | None,
     root: Path | None,
-    store: Store,
-    progress: Progress,
+    executor: Executor,
 ) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
     """The specs of ``files``, or those of the zoo where no file is given; and problems.
 
@@ -71,7 +66,7 @@ def find_specs(
     made, failed = [], []
     for name in zoo_names(models):
         try:
-            made.append(from_zoo(name, root, store, progress))
+            made.append(from_zoo(name, root, executor))
         except StepError as error:
             failed.append(str(error))
     return tuple(made), tuple(failed)

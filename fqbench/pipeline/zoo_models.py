@@ -10,8 +10,9 @@ from fqbench.artifacts import Store
 from fqbench.convert.program import STEM
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
-from fqbench.pipeline.step import Progress, Steps
+from fqbench.pipeline import steps
 from fqbench.spec import ModelSpec
+from fqbench.steps import Executor, Needs, Step
 from fqbench.zoo import published
 from fqbench.zoo.processing import PROCESSING
 
@@ -37,11 +38,11 @@ def chosen_names(
     return set(models or default)
 
 
-def from_zoo(name: str, root: Path | None, store: Store, progress: Progress) -> ModelSpec:
+def from_zoo(name: str, root: Path | None, executor: Executor) -> ModelSpec:
     """The spec of a model of the zoo, its files found under the data root or made."""
     if name in zoo.embedded_names():
-        return embedded(name, store)
-    return _published(name, data_root(root), store, progress)
+        return embedded(name, executor.store)
+    return _published(name, data_root(root), executor)
 
 
 def embedded(name: str, store: Store) -> ModelSpec:
@@ -54,24 +55,29 @@ def embedded(name: str, store: Store) -> ModelSpec:
     return zoo.spec(name, artifact.path)
 
 
-def _published(name: str, root: Path, store: Store, progress: Progress) -> ModelSpec:
+def _published(name: str, root: Path, executor: Executor) -> ModelSpec:
     """The spec of a published model: with its official file where that is under ``root``.
 
     Else with synthetic weights, made here. Raises StepError where they cannot be made.
     """
-    scenery = store.get_or_make(
+    scenery = executor.store.get_or_make(
         "scenery", {"version": published.SCENERY_VERSION}, published.write_scenery
     ).path
     official = published.official_weights(name, root)
     if official is not None:
         return published.trained_spec(name, official, root, scenery)
-    preprocess = PROCESSING[name].preprocess.model_dump(mode="json")
-    described = {"name": name, "preprocess": preprocess}
-    made = Steps(name, store, progress).make(
+    step = Step(
         "zoo_model",
-        {**described, "code": published.code_digests()},
-        described,
+        name,
+        steps.zoo_model,
+        {
+            "network": name,
+            "preprocess": PROCESSING[name].preprocess.model_dump(mode="json"),
+            "code": published.code_digests(),
+        },
         ("paddlepaddle", "pillow", "scipy"),
+        Needs(cores=1),
     )
+    made = executor.run([step]).artifact(step)
     weights = published.Weights(made.file(f"{STEM}.pdmodel"), made.file(f"{STEM}.pdiparams"))
     return published.synthetic_spec(name, weights, scenery)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Task = Literal["classification", "detection"]
 Backend = Literal["onnxruntime", "paddle", "tensorrt"]
 Method = Literal["offline", "distillation"]
+Metric = Literal["mAP", "top1"]
 Cpu = Literal["here", "any"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
@@ -322,7 +323,7 @@ class ModelSpec(_Record):
         return self.model_copy(update={**files, "input": None, "int8": None})
 
     @property
-    def metric(self) -> Literal["mAP", "top1"]:
+    def metric(self) -> Metric:
         """What accuracy means for this task."""
         return "mAP" if self.task == "detection" else "top1"
 

@@ -26,6 +26,7 @@ from fqbench.artifacts import Store, default_root
 from fqbench.backends.base import missing
 from fqbench.errors import FqbenchError, UsageError
 from fqbench.pipeline.prepare import find_specs, prepare
+from fqbench.steps import LocalExecutor
 from tools.peers.measure import measure
 from tools.peers.report import ModelReport
 from tools.peers.table import LEGEND, described, table
@@ -58,16 +59,14 @@ def compared(options: argparse.Namespace) -> int:
     for library in LIBRARIES:
         if reason := missing(library):
             raise UsageError(f"{reason}, or fqbench's extra: pip install 'fqbench[peers]'")
-    store = Store(default_root())
-    specs, problems = find_specs(
-        options.spec, options.models, options.data_root, store, lambda *_: None
-    )
-    ready = prepare(specs, store, lambda *_: None)
+    executor = LocalExecutor(Store(default_root()))
+    specs, problems = find_specs(options.spec, options.models, options.data_root, executor)
+    ready = prepare(specs, executor)
     problems = (*problems, *ready.problems)
     for problem in problems:
         print(problem, file=sys.stderr)
     console, reports, failed = Console(width=WIDTH), [], False
-    for pipeline in ready.pipelines:
+    for pipeline in ready.models:
         print(f"measuring {pipeline.spec.name}", file=sys.stderr)
         try:
             report = measure(pipeline)

@@ -17,9 +17,8 @@ from fqbench.machine import usable_cores
 from fqbench.measure.accuracy import resampled
 from fqbench.measure.agreement import agreement
 from fqbench.measure.evaluation import Evaluation, share
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
 from tools.peers.forms import Form
 from tools.peers.making import Made
 from tools.peers.report import Row
@@ -37,14 +36,14 @@ class Found:
     points: Points | None = None
 
 
-def own(pipeline: ModelPipeline, form: Form, cell: Cell) -> Found:
+def own(pipeline: Model, form: Form, cell: Cell) -> Found:
     """What fqbench itself knows of one of its cells, but its times."""
     int8 = form.kind == "fqbench"
-    artifact = pipeline.build.artifact(cell)
-    fp32 = pipeline.build.artifact(replace(cell, precision="fp32"))
+    artifact = pipeline.artifact(cell)
+    fp32 = pipeline.artifact(replace(cell, precision="fp32"))
     row = Row(
         form,
-        seconds_with_images=pipeline.build.quantization(cell).seconds if int8 else None,
+        seconds_with_images=pipeline.quantizing_seconds(cell) if int8 else None,
         size_mb=sum(
             file.stat().st_size
             for file in artifact.path.iterdir()
@@ -54,15 +53,15 @@ def own(pipeline: ModelPipeline, form: Form, cell: Cell) -> Found:
         fell_back=int8 and artifact.key == fp32.key,
     )
     if pipeline.spec.labelled:
-        points = pipeline.resampled(pipeline.answers(cell))
+        points = pipeline.points(pipeline.answers(cell))
         return Found(replace(row, accuracy=float(points[0])), points)
     if int8:
-        found = pipeline.agreement(replace(cell, precision="fp32"), cell)
+        found = pipeline.agreement(cell)
         row = replace(row, agreement=found.value)
     return Found(row)
 
 
-def peer(pipeline: ModelPipeline, made: Made, fp32: Made | None, reading: float) -> Found:
+def peer(pipeline: Model, made: Made, fp32: Made | None, reading: float) -> Found:
     """What is known of a peer's model, but its times. Raises StepError where it cannot be run."""
     with_images = None if made.seconds is None else made.seconds + reading
     row = Row(
@@ -82,35 +81,26 @@ def peer(pipeline: ModelPipeline, made: Made, fp32: Made | None, reading: float)
         raise StepError(f"{made.form.name} does not run: {reason}") from error
 
 
-def _points(pipeline: ModelPipeline, made: Made) -> Points:
+def _points(pipeline: Model, made: Made) -> Points:
     """The accuracy of a peer's model, evaluated as fqbench's own cells are."""
     spec, data = pipeline.spec, pipeline.images.data
     count = share("onnxruntime", "cpu", usable_cores()).runners
     # An evaluation does nothing with them but run them.
     runners = cast("list[Runner]", [load(made) for _ in range(count)])
-    evaluation = Evaluation.of(
-        {
-            "preprocess": spec.preprocess.model_dump(mode="json"),
-            "decode": spec.decode.model_dump(mode="json"),
-            "inputs": pipeline.inputs,
-            "allow_code": False,
-        },
-        count,
-    )
+    evaluation = Evaluation.of(pipeline.graph.reading, spec.decode, False, count)
     samples = [(sample.image_id, sample.path) for sample in data.samples]
     predictions = evaluation.answers(runners, samples)
     return resampled(data, list(predictions))
 
 
-def _agreement(pipeline: ModelPipeline, fp32: Made, int8: Made) -> float:
-    """The mean over the images, as ``ModelPipeline.agreement`` has it."""
+def _agreement(pipeline: Model, fp32: Made, int8: Made) -> float:
+    """The mean over the images, as ``Model.agreement`` has it."""
     runners = load(fp32), load(int8)
     paths = [sample.path for sample in pipeline.images.data.samples]
     feeds = (feed(pipeline, path) for path in paths)
     return float(np.mean([agreement(*(r.run(tensors) for r in runners)) for tensors in feeds]))
 
 
-def feed(pipeline: ModelPipeline, path: Path) -> list[Tensor]:
+def feed(pipeline: Model, path: Path) -> list[Tensor]:
     """The tensors of the model's inputs for an image, as calibration and evaluation have them."""
-    prepared = prepare(read_image(path), pipeline.spec.preprocess)
-    return list(model_inputs(prepared, pipeline.inputs))
+    return pipeline.graph.reading.feed(read_image(path))

@@ -14,7 +14,7 @@ from fqbench.errors import FqbenchError
 from fqbench.measure import stats
 from fqbench.measure.accuracy import lost
 from fqbench.measure.fastest import fastest_ratio
-from fqbench.pipeline.model import ModelPipeline
+from fqbench.pipeline.model import Model
 from tools.peers import evaluate
 from tools.peers.evaluate import Found, feed
 from tools.peers.forms import FORMS, FP32, ONNX_RUNTIME, OWN, PADDLE, Form
@@ -28,13 +28,13 @@ ONE_MS = (((1e-3,),),)
 """A launch of one inference of a millisecond: the unit of ``fastest_ratio``."""
 
 
-def measure(pipeline: ModelPipeline) -> ModelReport:
+def measure(pipeline: Model) -> ModelReport:
     """Make, evaluate and time every form of a model; a form that fails says why in its row.
 
     Raises FqbenchError where there is no FP32 model, or an image cannot be read.
     """
     cells = _cells(pipeline.spec.name)
-    graph = pipeline.build.artifact(cells[FP32[ONNX_RUNTIME]]).file("model.onnx")
+    graph = pipeline.artifact(cells[FP32[ONNX_RUNTIME]]).file("model.onnx")
     start = time.perf_counter()
     feeds = [feed(pipeline, path) for path in pipeline.images.calibration]
     reading = time.perf_counter() - start
@@ -64,7 +64,7 @@ def measure(pipeline: ModelPipeline) -> ModelReport:
     return _report(pipeline, found, times)
 
 
-def _report(pipeline: ModelPipeline, found: Mapping[Form, Found], times: Times) -> ModelReport:
+def _report(pipeline: Model, found: Mapping[Form, Found], times: Times) -> ModelReport:
     measured = {
         form: Measured(form.name, launches, found[form].points)
         for form, launches in times.launches.items()

@@ -1,11 +1,18 @@
-"""The steps that run native code, each called by name in a child process of its own.
+"""The steps that run native code: what each is called with, and what it writes.
 
-Arguments and results are JSON; files are passed by path. A step writes only into the folder
-it is given.
+A step runs in a child process of its own, writes only into the folder it is given, and imports
+native libraries in its function only, since a plan of steps imports this package, too.
 """
 
-from fqbench.pipeline.steps.answering import agree, predict
-from fqbench.pipeline.steps.graphs import batched, canonical, given_int8, paddle_program, zoo_model
+from fqbench.pipeline.steps.answering import agree, predict, score
+from fqbench.pipeline.steps.graphs import (
+    batched,
+    canonical,
+    given_int8,
+    multiply_adds,
+    paddle_program,
+    zoo_model,
+)
 from fqbench.pipeline.steps.lowering import (
     engine,
     half,
@@ -13,9 +20,7 @@ from fqbench.pipeline.steps.lowering import (
     lower_paddle,
     lower_tensorrt,
 )
-from fqbench.pipeline.steps.quantizing import calibrate, choose, distill
-from fqbench.pipeline.steps.saturating import saturation
-from fqbench.saturation.probe import probe
+from fqbench.pipeline.steps.quantizing import calibrate, choose, distill, probe, saturation
 
 __all__ = [
     "agree",
@@ -30,9 +35,11 @@ __all__ = [
     "lower_onnxruntime",
     "lower_paddle",
     "lower_tensorrt",
+    "multiply_adds",
     "paddle_program",
     "predict",
     "probe",
     "saturation",
+    "score",
     "zoo_model",
 ]

@@ -1,44 +1,128 @@
-"""Steps that run cells over images."""
+"""Steps that run cells over images, and score what they answer."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fqbench.isolate import Report
-from fqbench.measure import loaded
 from fqbench.measure.agreement import agreement
-from fqbench.pipeline.steps.common import Arguments
+from fqbench.measure.loaded import Loadable, Reading
+from fqbench.pipeline.steps.common import write_json
+from fqbench.spec import Dataset, Decode
+from fqbench.steps import Job
 from fqbench.vision.image import read_image
 
 
-def predict(arguments: Arguments, report: Report) -> None:
-    """Run a cell over images; write its predictions and ``facts.json`` into ``folder``."""
+class Predict(Job):
+    """``artifact``, ``backend``, ``device``, ``precision``: what runs, and how.
+
+    ``images`` and their ``ids``, in the order of the data set. ``code``: the file of a decoder of
+    the user's own, whose answers change with it; ``allow_code``: whether it may run.
+    """
+
+    artifact: Path
+    backend: str
+    device: str
+    precision: str
+    reading: Reading
+    decode: Decode
+    code: tuple[Path, ...]
+    allow_code: bool
+    images: tuple[Path, ...]
+    ids: tuple[int, ...]
+    cores: int
+
+    @property
+    def loadable(self) -> Loadable:
+        """What is evaluated."""
+        return Loadable(
+            artifact=self.artifact,
+            backend=self.backend,
+            device=self.device,
+            precision=self.precision,
+            reading=self.reading,
+        )
+
+
+def predict(job: Predict, report: Report) -> None:
+    """Run a cell over images; write its predictions and ``facts.json``."""
     from fqbench.measure.evaluation import Evaluation, reported, share
     from fqbench.measure.prediction import write_predictions
 
-    shared = share(arguments["backend"], arguments["device"], arguments["cores"])
-    evaluation = Evaluation.of(arguments, shared.workers)
-    runners = [loaded.load(arguments, shared.threads) for _ in range(shared.runners)]
-    folder, samples = Path(arguments["folder"]), arguments["samples"]
-    found = evaluation.answers(runners, ((number, Path(path)) for number, path in samples))
-    write_predictions(folder, reported(found, len(samples), report))
-    facts = {"int8_convolutions": runners[0].int8_convolutions()}
-    (folder / "facts.json").write_text(json.dumps(facts))
+    shared = share(job.backend, job.device, job.cores)
+    evaluation = Evaluation.of(job.reading, job.decode, job.allow_code, shared.workers)
+    runners = [job.loadable.load(shared.threads) for _ in range(shared.runners)]
+    found = evaluation.answers(runners, zip(job.ids, job.images, strict=True))
+    write_predictions(job.folder, reported(found, len(job.images), report))
+    facts = {"int8_convolutions": runners[0].int8_convolutions(), "images": len(job.images)}
+    write_json(job.folder, "facts.json", facts)
 
 
-def agree(arguments: Arguments, report: Report) -> None:
-    """Compare the outputs of two cells on ``images``; write ``agreement.json`` into ``folder``."""
-    cells = arguments["cells"]
-    runners = [loaded.load(cell, arguments["threads"]) for cell in cells]
+class Agree(Job):
+    """``fp32`` and ``int8``: folders of what ``backend`` runs on ``device``, as a cell of
+    ``precision`` and one of FP32, each fed as it reads ``images``."""
+
+    fp32: Path
+    int8: Path
+    backend: str
+    device: str
+    precision: str
+    reading: Reading
+    int8_reading: Reading
+    images: tuple[Path, ...]
+    cores: int
+
+
+def agree(job: Agree, report: Report) -> None:
+    """Compare the outputs of two cells on the images; write ``agreement.json``."""
+    cells = (
+        Loadable(
+            artifact=job.fp32,
+            backend=job.backend,
+            device=job.device,
+            precision="fp32",
+            reading=job.reading,
+        ),
+        Loadable(
+            artifact=job.int8,
+            backend=job.backend,
+            device=job.device,
+            precision=job.precision,
+            reading=job.int8_reading,
+        ),
+    )
+    runners = [cell.load(job.cores) for cell in cells]
     found = []
-    for done, path in enumerate(arguments["images"], start=1):
-        image = read_image(Path(path))
-        outputs = [r.run(loaded.feed(cell, image)) for r, cell in zip(runners, cells, strict=True)]
+    for done, path in enumerate(job.images, start=1):
+        image = read_image(path)
+        outputs = [r.run(cell.feed(image)) for r, cell in zip(runners, cells, strict=True)]
         found.append(agreement(*outputs))
-        report(done, len(arguments["images"]))
+        report(done, len(job.images))
     facts = {
         "agreement": sum(found) / len(found),
         "int8_convolutions": [runner.int8_convolutions() for runner in runners],
     }
-    (Path(arguments["folder"]) / "agreement.json").write_text(json.dumps(facts, allow_nan=False))
+    write_json(job.folder, "agreement.json", facts)
+
+
+class Score(Job):
+    """``predictions``: the folder of answers; ``dataset``: what they are compared with.
+
+    ``truth``: the file that says what is in the images, where there is one; ``labels``: id of each
+    image, and its class where the data set has one.
+    """
+
+    predictions: Path
+    dataset: Dataset
+    truth: tuple[Path, ...]
+    labels: tuple[tuple[int, int | None], ...]
+
+
+def score(job: Score, report: Report) -> None:
+    """Write ``accuracy.json``: points on all images, then on resamples of them."""
+    from fqbench.data import open_dataset
+    from fqbench.measure.accuracy import resampled
+    from fqbench.measure.prediction import read_predictions
+
+    points = resampled(open_dataset(job.dataset), read_predictions(job.predictions))
+    write_json(job.folder, "accuracy.json", points.tolist())

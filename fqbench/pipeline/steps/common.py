@@ -1,64 +1,68 @@
-"""What steps have in common: how long they took, and the images they are given."""
+"""What the jobs of several steps hold, and what their functions do with it."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
-from fqbench.measure import loaded
-from fqbench.spec import Preprocess
+from fqbench.measure.loaded import Reading
+from fqbench.steps import Job
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
 
-Arguments = dict[str, Any]
-Step = Callable[[Arguments, Report], None]
-
-
-def write_seconds(folder: Path, seconds: float) -> None:
-    """Record in a step's ``folder`` what it took."""
-    (folder / "timing.json").write_text(json.dumps({"seconds": seconds}))
+GRAPH = "model.onnx"
+"""The file of a step's artifact that holds an ONNX graph."""
 
 
-def timed(step: Step) -> Step:
-    """The step, which then records in its folder what it took."""
+class ReadingJob(Job):
+    """A job that reads ``images``, for a model that takes them as ``reading`` says."""
 
-    @wraps(step)
-    def measured(arguments: Arguments, report: Report) -> None:
-        start = time.perf_counter()
-        step(arguments, report)
-        write_seconds(Path(arguments["folder"]), time.perf_counter() - start)
+    images: tuple[Path, ...]
+    reading: Reading
 
-    return measured
+    def feeds(self, report: Report) -> Iterator[list[Any]]:
+        """The tensors of each image, read while the one before is worked on."""
+        yield from read_feeds(self.images, self.reading, report)
+
+    def check_feeds(self, model: Any) -> list[list[Any]]:
+        """What a rewritten ONNX ``model`` is checked with: the images, or noise without any.
+
+        The noise has the shapes of the model's inputs.
+        """
+        from fqbench.verify.noise import noise
+
+        if self.images:
+            return list(self.feeds(lambda done, total, told="", /: None))
+        return noise(model)
 
 
-def read_feeds(arguments: Arguments, report: Callable[[int, int], None]) -> Iterator[list[Any]]:
+def read_feeds(
+    images: tuple[Path, ...], reading: Reading, report: Callable[[int, int], None]
+) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
-    images = [Path(path) for path in arguments["images"]]
-    read = ahead(lambda path: loaded.feed(arguments, read_image(path)), images, workers=1, most=2)
+    read = ahead(lambda path: reading.feed(read_image(path)), images, workers=1, most=2)
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))
 
 
-def check_feeds(arguments: Arguments, model: Any) -> list[list[Any]]:
-    """What a rewritten model is checked with: ``images``, or noise where there are none.
+def load_graph(folder: Path) -> Any:
+    """The ONNX graph of the artifact in ``folder``."""
+    import onnx
 
-    ``model``: an ONNX graph with the inputs' names and shapes.
-    """
-    from fqbench.verify.noise import noise
-
-    if arguments.get("images"):
-        return list(read_feeds(arguments, lambda done, total: None))
-    return noise(model)
+    return onnx.load(str(folder / GRAPH))
 
 
-def read_placed(cell: Arguments, path: Path) -> tuple[list[Any], Any]:
-    """The tensors that ``cell`` is given for an image, and where it lies in them."""
-    prepared = prepare(read_image(path), Preprocess.model_validate(cell["preprocess"]))
-    return model_inputs(prepared, cell["inputs"]), prepared.geometry
+def save_graph(model: Any, folder: Path) -> None:
+    """Write an ONNX graph as that of the artifact in ``folder``."""
+    import onnx
+
+    onnx.save(model, str(folder / GRAPH))
+
+
+def write_json(folder: Path, name: str, value: Any) -> None:
+    """Write a JSON file into ``folder``."""
+    (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False))

@@ -9,31 +9,44 @@ from typing import Any
 
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import Arguments, check_feeds
+from fqbench.pipeline.steps.common import GRAPH, ReadingJob, load_graph, save_graph, write_json
 from fqbench.spec import Preprocess
+from fqbench.steps import Job
 
 
-def canonical(arguments: Arguments, report: Report) -> None:
-    """Write the canonical ONNX graph of ``source`` as ``model.onnx`` into ``folder``.
+class SourceJob(ReadingJob):
+    """``source``: the file of a model, and of its parameters where Paddle keeps them apart.
 
-    It is checked on ``images``.
+    ``images``: what the result is checked on.
     """
+
+    source: tuple[Path, ...]
+
+
+class Canonical(SourceJob):
+    """``input_shape``: the shape that the input is fixed to."""
+
+    input_shape: tuple[int, ...]
+
+
+def canonical(job: Canonical, report: Report) -> None:
+    """Write the canonical ONNX graph of the source."""
     import onnx
 
     from fqbench.convert.canonical import canonicalize
     from fqbench.verify.conversion import check_canonical
 
-    source = Path(arguments["source"])
-    if source.suffix != ".pdmodel":
-        written = onnx.load(str(source))
-        model = canonicalize(written, tuple(arguments["input_shape"]))
-        check_canonical(written, model, check_feeds(arguments, model))
-    else:
-        model = _of_paddle(arguments)
-    onnx.save(model, str(Path(arguments["folder"]) / "model.onnx"))
+    source = job.source[0]
+    if source.suffix == ".pdmodel":
+        save_graph(_of_paddle(job), job.folder)
+        return
+    written = onnx.load(str(source))
+    model = canonicalize(written, job.input_shape)
+    check_canonical(written, model, job.check_feeds(model))
+    save_graph(model, job.folder)
 
 
-def _of_paddle(arguments: Arguments) -> Any:
+def _of_paddle(job: Canonical) -> Any:
     """The canonical graph of a Paddle inference model."""
     import onnx
 
@@ -43,93 +56,119 @@ def _of_paddle(arguments: Arguments) -> Any:
     from fqbench.verify.conversion import check_canonical, check_exported
 
     with tempfile.TemporaryDirectory() as scratch:
-        source = without_nms(Path(arguments["source"]), Path(arguments["params"]), Path(scratch))
+        model, params = job.source
+        source = without_nms(model, params, Path(scratch))
         paddle_to_onnx(*source, Path(scratch) / "exported.onnx")
         written = onnx.load(f"{scratch}/exported.onnx")
-        model = canonicalize(written, tuple(arguments["input_shape"]))
-        feeds = check_feeds(arguments, model)
+        model = canonicalize(written, job.input_shape)
+        feeds = job.check_feeds(model)
         check_exported(*source, written, feeds)
     check_canonical(written, model, feeds)
     return model
 
 
-def paddle_program(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``.
+class Program(ReadingJob):
+    """``canonical``: the folder of the canonical graph; ``images``: what is checked with."""
 
-    It is checked on ``images``.
-    """
-    import onnx
+    canonical: Path
 
+
+def paddle_program(job: Program, report: Report) -> None:
+    """Write the canonical graph as a Paddle inference model."""
     from fqbench.convert.paddle_program import onnx_to_paddle
     from fqbench.verify.conversion import check_program
 
-    source, folder = Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"])
-    onnx_to_paddle(source, folder)
-    model = onnx.load(str(source))
-    check_program(model, folder, check_feeds(arguments, model))
+    onnx_to_paddle(job.canonical / GRAPH, job.folder)
+    model = load_graph(job.canonical)
+    check_program(model, job.folder, job.check_feeds(model))
 
 
-def zoo_model(arguments: Arguments, report: Report) -> None:
-    """Write a published network with synthetic weights as a Paddle model into ``folder``."""
+class ZooModel(Job):
+    """``network``: the name of a published one; ``code``: digests of the code that writes it."""
+
+    network: str
+    preprocess: Preprocess
+    code: tuple[str, ...]
+
+
+def zoo_model(job: ZooModel, report: Report) -> None:
+    """Write a published network with synthetic weights as a Paddle model."""
     from fqbench.zoo.export import export_synthetic
 
-    preprocess = Preprocess.model_validate(arguments["preprocess"])
-    export_synthetic(arguments["name"], preprocess, Path(arguments["folder"]))
+    export_synthetic(job.network, job.preprocess, job.folder)
 
 
-def given_int8(arguments: Arguments, report: Report) -> None:
-    """Write an INT8 model that was made elsewhere for ``backend`` into ``folder``.
+class GivenInt8(SourceJob):
+    """``backend``: what runs the file."""
 
-    Where it is converted, it is checked on ``images``.
+    backend: str
+
+
+def given_int8(job: GivenInt8, report: Report) -> None:
+    """Write an INT8 model that was made elsewhere as its backend loads it.
+
+    Where it is converted, it is checked on the images.
     """
     from fqbench.convert.program import STEM
 
-    folder, source = Path(arguments["folder"]), Path(arguments["source"])
-    if arguments["backend"] != "paddle":
-        target = folder / "model.onnx"
-        if source.suffix == ".onnx":
-            shutil.copyfile(source, target)
+    model = job.source[0]
+    if job.backend != "paddle":
+        if model.suffix == ".onnx":
+            shutil.copyfile(model, job.folder / GRAPH)
         else:
-            _export_int8(arguments, target)
-    elif source.suffix == ".onnx":
-        raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
+            _export_int8(job)
+    elif model.suffix == ".onnx":
+        raise StepError(f"{model.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
     else:
-        for path, suffix in ((source, ".pdmodel"), (Path(arguments["params"]), ".pdiparams")):
-            shutil.copyfile(path, folder / f"{STEM}{suffix}")
+        for path, suffix in zip(job.source, (".pdmodel", ".pdiparams"), strict=True):
+            shutil.copyfile(path, job.folder / f"{STEM}{suffix}")
 
 
-def _export_int8(arguments: Arguments, target: Path) -> None:
+def _export_int8(job: GivenInt8) -> None:
     """Write a Paddle inference model in INT8 as ONNX."""
-    import onnx
-
     from fqbench.convert.nms import without_nms
     from fqbench.convert.paddle_program import paddle_to_onnx
     from fqbench.verify.conversion import check_exported
     from fqbench.verify.difference import ROUNDED
 
     with tempfile.TemporaryDirectory() as scratch:
-        params = Path(arguments["params"])
-        source = without_nms(Path(arguments["source"]), params, Path(scratch))
-        paddle_to_onnx(*source, target)
-        written = onnx.load(str(target))
-        check_exported(*source, written, check_feeds(arguments, written), ROUNDED)
+        model, params = job.source
+        source = without_nms(model, params, Path(scratch))
+        paddle_to_onnx(*source, job.folder / GRAPH)
+        written = load_graph(job.folder)
+        check_exported(*source, written, job.check_feeds(written), ROUNDED)
 
 
-def batched(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``model`` for ``batch`` images at once into ``folder``.
+class Batched(ReadingJob):
+    """``model``: the folder of a graph for one image; ``images``: what the result is checked on."""
 
-    It is checked on ``images``.
-    """
-    import onnx
+    model: Path
+    batch: int
 
+
+def batched(job: Batched, report: Report) -> None:
+    """Write a graph for ``batch`` images at once."""
     from fqbench.convert.batch import rebatched
     from fqbench.verify.batch import batch_of, check_batch
     from fqbench.verify.conversion import bound_of, graph_runner
 
-    model = onnx.load(str(Path(arguments["model"]) / "model.onnx"))
-    many = rebatched(model, arguments["batch"])
+    model = load_graph(job.model)
+    many = rebatched(model, job.batch)
     single, together = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
-    alone = check_feeds({**arguments, "batch": 1}, model)
-    images = batch_of(alone, arguments["batch"])
+    images = batch_of(job.check_feeds(model), job.batch)
     check_batch(model, images, single, together, bound_of(model))
-    onnx.save(many, str(Path(arguments["folder"]) / "model.onnx"))
+    save_graph(many, job.folder)
+
+
+class MultiplyAdds(Job):
+    """``canonical``: the folder of the canonical graph."""
+
+    canonical: Path
+
+
+def multiply_adds(job: MultiplyAdds, report: Report) -> None:
+    """Count the multiply-adds of one inference; write ``multiply_adds.json``."""
+    from fqbench.convert import multiply_adds as counting
+
+    found = counting.multiply_adds(load_graph(job.canonical))
+    write_json(job.folder, "multiply_adds.json", found)

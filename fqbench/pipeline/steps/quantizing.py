@@ -3,100 +3,191 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import Arguments, read_feeds, read_placed, timed, write_seconds
-from fqbench.spec import Preprocess
+from fqbench.measure.loaded import Reading
+from fqbench.pipeline.steps.common import ReadingJob, load_graph, save_graph, write_json
+from fqbench.spec import Decode
+from fqbench.spec.model import Cpu, Distillation, Metric, Offline
+from fqbench.steps import Job
+from fqbench.steps.child import write_seconds
 
-WISH = ("limit", "threads", "fastest", "saturates", "here")
-"""What a choice is made for; see ``fqbench.tune.choose.Wish``."""
+
+class Calibrate(ReadingJob):
+    """``canonical``: the folder of the canonical graph; ``images``: what calibrates.
+
+    ``cpu``: which CPUs the model is made for; ``probes``: folders of what the kernels of each
+    backend do on this one, None where that could not be found out.
+    """
+
+    canonical: Path
+    offline: Offline
+    cpu: Cpu
+    probes: tuple[Path | None, ...]
 
 
-@timed
-def calibrate(arguments: Arguments, report: Report) -> None:
-    """Find the ranges; write their record into ``folder``."""
-    import onnx
-
+def calibrate(job: Calibrate, report: Report) -> None:
+    """Find the ranges; write their record, and the graph that they are of."""
     from fqbench.quantize import calibrate as quantize
 
-    folder = Path(arguments["folder"])
-    model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    feeds = read_feeds(arguments, report)
-    offline = arguments["offline"]
+    model = load_graph(job.canonical)
     record = quantize.calibrate(
         model,
-        feeds,
-        offline["algorithm"],
-        offline["keep_float"],
-        saturates=arguments["saturates"],
+        job.feeds(report),
+        job.offline.algorithm,
+        job.offline.keep_float,
+        saturates=saturates(job.cpu, job.probes),
     )
-    record.write(folder / "quantization.json")
-    onnx.save(model, str(folder / "model.onnx"))
+    record.write(job.folder / "quantization.json")
+    save_graph(model, job.folder)
 
 
-@timed
-def choose(arguments: Arguments, report: Report) -> None:
-    """Decide which layers ``backend`` runs in float; write ``choice.json`` into ``folder``."""
-    import onnx
+class Choose(ReadingJob):
+    """``quantization``: the folder of a graph and its record; ``canonical``: that of FP32.
 
+    ``program``: the folder of the FP32 model that the backend runs: what is refused in FP32 has no
+    INT8 form either. ``limit``, ``threads``, ``fastest``: see ``fqbench.tune.choose.Wish``; ``cpu``
+    and ``probes``: see ``Calibrate``.
+    """
+
+    quantization: Path
+    canonical: Path
+    program: Path
+    backend: str
+    decode: Decode
+    limit: float | None
+    threads: int | None
+    fastest: bool
+    cpu: Cpu
+    probes: tuple[Path | None, ...]
+
+
+def choose(job: Choose, report: Report) -> None:
+    """Decide which layers the backend runs in float; write ``choice.json``."""
     from fqbench.quantize.record import Quantization
     from fqbench.tune.choose import Wish, choose
 
-    folder = Path(arguments["quantization"])
-    model = onnx.load(str(folder / "model.onnx"))
-    record = Quantization.read(folder / "quantization.json")
-    wish = Wish(**{key: arguments[key] for key in WISH})
-    images = [read_placed(arguments, Path(path)) for path in arguments["images"]]
-    feeds = [feed for feed, _ in images]
-    teacher = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    judge = _judge(arguments, teacher, images)
-    choice = choose(arguments["backend"], model, record, feeds, wish, report, judge)
-    choice.write(Path(arguments["folder"]) / "choice.json")
+    wish = Wish(
+        job.limit,
+        job.threads,
+        job.fastest,
+        saturates=saturates(job.cpu, job.probes),
+        here=job.cpu == "here",
+    )
+    images = [job.reading.placed(path) for path in job.images]
+    choice = choose(
+        job.backend,
+        load_graph(job.quantization),
+        Quantization.read(job.quantization / "quantization.json"),
+        [feed for feed, _ in images],
+        wish,
+        report,
+        _judge(job.decode, job.reading, load_graph(job.canonical), images),
+    )
+    choice.write(job.folder / "choice.json")
 
 
-def distill(arguments: Arguments, report: Report) -> str | None:
-    """Teach the INT8 model; write its graph, record and history into ``folder``.
+class Distill(ReadingJob):
+    """``quantization``, ``choice``: folders of what the student starts from; ``images``: what it is
+    taught with; ``scratch``: where the training is kept until it is done.
+    """
+
+    quantization: Path
+    choice: Path
+    backend: str
+    decode: Decode
+    metric: Metric
+    distillation: Distillation
+    scratch: Path
+
+
+def distill(job: Distill, report: Report) -> str | None:
+    """Teach the INT8 model; write its graph, record and history.
 
     Returns a warning where there is one.
     """
-    import onnx
-
     from fqbench.distill.distill import Task, distill
     from fqbench.distill.schedule import is_held_out
     from fqbench.quantize.record import Quantization
-    from fqbench.spec.model import Distillation
     from fqbench.tune.choice import Choice
 
-    folder, source = Path(arguments["folder"]), Path(arguments["quantization"])
-    teacher, paths = onnx.load(str(source / "model.onnx")), arguments["images"]
+    teacher, count = load_graph(job.quantization), len(job.images)
     held = [
-        read_placed(arguments, Path(path))
-        for number, path in enumerate(paths)
-        if is_held_out(number, len(paths))
+        job.reading.placed(path)
+        for number, path in enumerate(job.images)
+        if is_held_out(number, count)
     ]
     task = Task(
-        arguments["backend"],
+        job.backend,
         teacher,
-        Quantization.read(source / "quantization.json"),
-        Choice.read(Path(arguments["choice"]) / "choice.json"),
-        Distillation.model_validate(arguments["distillation"]),
-        arguments["metric"],
-        _decode(arguments),
-        _judge(arguments, teacher, held),
+        Quantization.read(job.quantization / "quantization.json"),
+        Choice.read(job.choice / "choice.json"),
+        job.distillation,
+        job.metric,
+        job.decode,
+        _judge(job.decode, job.reading, teacher, held),
     )
-    feeds = read_feeds(arguments, lambda done, total: report(done, total, "ask the teacher"))
-    taught = distill(task, feeds, len(paths), Path(arguments["scratch"]), report)
-    taught.record.write(folder / "quantization.json")
-    onnx.save(taught.model, str(folder / "model.onnx"))
-    (folder / "history.json").write_text(json.dumps(asdict(taught.history), indent=1))
-    write_seconds(folder, taught.history.seconds)
+    feeds = job.feeds(lambda done, total, told="", /: report(done, total, "ask the teacher"))
+    taught = distill(task, feeds, count, job.scratch, report)
+    taught.record.write(job.folder / "quantization.json")
+    save_graph(taught.model, job.folder)
+    write_json(job.folder, "history.json", asdict(taught.history))
+    write_seconds(job.folder, taught.history.seconds)
     return taught.warning
 
 
-def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
+class Probe(Job):
+    """``backend``: whose kernels are probed."""
+
+    backend: str
+
+
+def probe(job: Probe, report: Report) -> None:
+    """Find out whether 8-bit products saturate here; write ``kernels.json``."""
+    from fqbench.saturation.probe import saturates as found
+
+    write_json(job.folder, "kernels.json", {"saturates": found(job.backend)})
+
+
+class Saturation(ReadingJob):
+    """``model``: the folder of an INT8 graph; ``images``: what its layers are run on.
+
+    ``probes``: see ``Calibrate``.
+    """
+
+    model: Path
+    probes: tuple[Path | None, ...]
+
+
+def saturation(job: Saturation, report: Report) -> None:
+    """Count, by layer, the sums that saturate on the images; write ``saturation.json``.
+
+    Nothing is counted where products do not saturate.
+    """
+    from fqbench.saturation.counting import saturated_sums
+
+    counts: Mapping[str, int] = {}
+    if saturates("here", job.probes):
+        counts = saturated_sums(load_graph(job.model), job.feeds(report))
+    write_json(job.folder, "saturation.json", counts)
+
+
+def saturates(cpu: Cpu, probes: Iterable[Path | None]) -> bool:
+    """Whether 8-bit products saturate on the CPUs that a model is made for.
+
+    Where it could not be found out they are taken to: that costs time, and is accurate.
+    """
+    return cpu == "any" or any(
+        folder is None or json.loads((folder / "kernels.json").read_text())["saturates"]
+        for folder in probes
+    )
+
+
+def _judge(decode: Decode, reading: Reading, teacher: Any, images: list[Any]) -> Any:
     """What tells how far a quantized model is from ``teacher`` on ``images``.
 
     A detector's answers, where it has any; the raw outputs of others.
@@ -108,19 +199,10 @@ def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
     from fqbench.tune.judge import OutputsJudge
     from fqbench.vision.decode import decoder
 
-    kind = _decode(arguments)
-    if isinstance(kind, YoloV5 | YoloX | PPYoloe):
-        kind = kind.model_copy(update={"score": max(kind.score, SCORE)})
-        size = Preprocess.model_validate(arguments["preprocess"]).resize.output
+    if isinstance(decode, YoloV5 | YoloX | PPYoloe):
+        kind = decode.model_copy(update={"score": max(decode.score, SCORE)})
+        size = reading.preprocess.resize.output
         judge = AnswersJudge.of(teacher, images, decoder(kind, size))
         if judge is not None:
             return judge
     return OutputsJudge.of(teacher, raw_outputs(Graph(teacher)), [feed for feed, _ in images])
-
-
-def _decode(arguments: Arguments) -> Any:
-    from pydantic import TypeAdapter
-
-    from fqbench.spec import Decode
-
-    return TypeAdapter(Decode).validate_python(arguments["decode"])

@@ -1,0 +1,179 @@
+"""The nodes that the rows of one model are made of, planned before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from fqbench.backends.base import PROBED
+from fqbench.cells import Cell
+from fqbench.errors import FqbenchError
+from fqbench.margins import Margins
+from fqbench.measure.launches import Patience
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.timing import Subject, on_gpu, timing
+from fqbench.steps import ArtifactNode, Measurement, Node, Step
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure and how hard.
+
+    ``threads``: of the runtime, for latency. ``batch``: images of one inference that is timed on a
+    GPU; on a CPU it is one. ``patience``: None where nothing is to be timed.
+    """
+
+    cells: tuple[Cell, ...]
+    margins: Margins
+    threads: int = 1
+    batch: int = 1
+    patience: Patience | None = field(default_factory=Patience)
+
+    def batch_of(self, cell: Cell) -> int:
+        """Images of one inference of ``cell`` that is timed."""
+        return self.batch if cell.device == "gpu" else 1
+
+
+@dataclass(frozen=True)
+class CellSteps:
+    """What the row of a cell is made of. None: does not apply.
+
+    ``loads``: what its backend loads; ``subject``: what is timed. ``score`` of ``predictions``;
+    ``agreement`` with FP32, where the data set tells no truth. Of an INT8 cell: the steps of
+    ``quantizing``, its score where no layer stays in float (``without_float``). Of a file made
+    elsewhere: the layers that saturate, and its score if none did. ``probe``: what its backend's
+    kernels do. ``gpu``: where on the GPU the time goes.
+    """
+
+    cell: Cell
+    loads: ArtifactNode
+    subject: Subject | None = None
+    predictions: ArtifactNode | None = None
+    score: ArtifactNode | None = None
+    agreement: ArtifactNode | None = None
+    quantizing: tuple[Step, ...] = ()
+    probe: Step | None = None
+    without_float: ArtifactNode | None = None
+    saturation: Step | None = None
+    without_saturation: ArtifactNode | None = None
+    gpu: Measurement | None = None
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All of them."""
+        found = (
+            *(self.loads, self.predictions, self.score, self.agreement, self.probe),
+            *(self.without_float, self.saturation, self.without_saturation, self.gpu),
+            self.subject.loads if self.subject is not None else None,
+        )
+        yield from (node for node in found if node is not None)
+        yield from self.quantizing
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells of one backend and device, timed in turns. A cell that cannot be planned says why."""
+
+    cells: Mapping[Cell, CellSteps | FqbenchError | None]
+    timing: Measurement | None = None
+
+    @property
+    def planned(self) -> Iterator[CellSteps]:
+        """Those that can run."""
+        yield from (steps for steps in self.cells.values() if isinstance(steps, CellSteps))
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All that its rows are made of."""
+        for steps in self.planned:
+            yield from steps.nodes
+        if self.timing is not None:
+            yield self.timing
+
+
+@dataclass(frozen=True)
+class ModelSteps:
+    """All of one model that a request asks for."""
+
+    graph: ModelGraph
+    request: Request
+    groups: tuple[Group, ...]
+    multiply_adds: Step | None
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All that the rows are made of."""
+        found = [node for group in self.groups for node in group.nodes]
+        return (*found, self.multiply_adds) if self.multiply_adds is not None else tuple(found)
+
+
+def plan(graph: ModelGraph, request: Request) -> ModelSteps:
+    """The steps of one model's cells. It runs nothing."""
+    cells = _with_given(request.cells) if graph.spec.int8 is not None else request.cells
+    groups = groupby(cells, key=lambda cell: (cell.backend, cell.device))
+    planned = tuple(_group(graph, request, tuple(group)) for _, group in groups)
+    timed = any(group.timing is not None for group in planned)
+    return ModelSteps(graph, request, planned, graph.multiply_adds if timed else None)
+
+
+def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """``cells``, and after each INT8 cell that of the spec's own INT8 file."""
+    return tuple(
+        each
+        for cell in cells
+        for each in (
+            [cell, replace(cell, precision="int8_file")] if cell.precision == "int8" else [cell]
+        )
+    )
+
+
+def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
+    compares = any(cell.precision == "fp32" and cell.unsupported is None for cell in cells)
+    planned: dict[Cell, CellSteps | FqbenchError | None] = {}
+    for cell in cells:
+        if cell.unsupported is not None:
+            planned[cell] = None
+            continue
+        try:
+            planned[cell] = _cell(graph, request, cell, compares=compares)
+        except FqbenchError as error:
+            planned[cell] = error
+    there = [steps for steps in planned.values() if isinstance(steps, CellSteps)]
+    subjects = [steps.subject for steps in there if steps.subject is not None]
+    if not subjects or request.patience is None:
+        return Group(planned)
+    return Group(planned, timing(subjects, request.threads, request.patience))
+
+
+def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:
+    """``compares``: whether FP32 is there to be compared with."""
+    labelled, is_int8 = graph.spec.labelled, cell.precision == "int8"
+    given = cell.precision == "int8_file"
+    subject = None
+    if request.patience is not None:
+        subject = Subject.of(graph, cell, request.batch_of(cell))
+    probe = graph.probe(cell.backend) if cell.backend in PROBED and (is_int8 or given) else None
+    counts = given and cell.backend == "onnxruntime"
+    return CellSteps(
+        cell,
+        graph.artifact(cell),
+        subject,
+        predictions=graph.predictions(cell) if labelled else None,
+        score=graph.score(cell) if labelled else None,
+        agreement=(
+            graph.agreement(cell)
+            if not labelled and compares and cell.precision != "fp32"
+            else None
+        ),
+        quantizing=graph.quantizing(cell.backend) if is_int8 else (),
+        probe=probe,
+        without_float=graph.without_float(cell) if is_int8 and labelled else None,
+        saturation=graph.saturation(cell) if counts else None,
+        without_saturation=graph.without_saturation(cell) if counts and labelled else None,
+        gpu=(
+            on_gpu(subject, request.threads)
+            if subject is not None and cell.device == "gpu"
+            else None
+        ),
+    )

@@ -1,0 +1,590 @@
+"""The steps of one model, from its file to what is measured of its cells. Nothing here runs them.
+
+    source ─► canonical ─► calibrate ─► choose ─► lower ─► select ─► predict ─► score
+                 │                      (distill, choose)    ▲  │
+                 └─► Paddle program, float16 ────────────────┘  └──► time
+
+A choice between INT8 and FP32 is a selection; whatever follows it is planned for both, and run for
+the one that is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from fqbench.artifacts import key_of
+from fqbench.backends import form_of, nvidia
+from fqbench.backends.base import PROBED
+from fqbench.backends.tensorrt.library import LIBRARIES as OF_ENGINES
+from fqbench.backends.tensorrt.library import Capability
+from fqbench.cells import Cell
+from fqbench.data.calibration import spread
+from fqbench.errors import StepError
+from fqbench.jsonvalue import Json
+from fqbench.machine import LIBRARIES
+from fqbench.margins import Margins
+from fqbench.measure.loaded import Reading
+from fqbench.pipeline import decisions, steps
+from fqbench.pipeline.images import Images
+from fqbench.spec import ModelSpec, PythonDecoder
+from fqbench.spec.model import Method
+from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
+from fqbench.steps.step import Input
+from fqbench.tune.error import error_within
+from fqbench.vision.decode import source_of
+
+JUDGED_PIXELS = 8 * 640 * 640
+FEWEST_JUDGING, MOST_JUDGING = 8, 64
+"""How much of the calibration images tells what rounding a layer costs, and how many at least and
+at most: small images are quick to judge by, and each says less."""
+
+THREADS = 1
+"""Of the runtime whose speed decides: as latency is reported by default."""
+
+SATURATING_IMAGES = 4
+"""Calibration images that layers which saturate are counted on."""
+
+HALF_IMAGES = 4
+"""Calibration images that tell which tensors do not fit float16."""
+
+CHECKED = 3
+"""Images on which each rewritten model is run beside its source."""
+
+TENSORRT = tuple(OF_ENGINES)
+"""Backends that share one INT8 form of a model."""
+
+RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
+ANSWERING = ("onnxruntime", "paddlepaddle", "pillow", "scipy", *TENSORRT)
+LOWERING = {
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "paddle": ("paddlepaddle", "x2paddle"),
+    "tensorrt": RUNNING,
+}
+"""Libraries that a step's result depends on."""
+
+GIVEN = ("int8_file", "int8_file_exact")
+"""Cells of an INT8 file that was made elsewhere."""
+
+ONE_CORE = Needs(cores=1)
+
+
+class ModelGraph:
+    """The steps of one model. Each method returns the same node when it is asked again.
+
+    ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
+    spec's INT8 file, where they differ; ``method`` is how INT8 models are made; ``allow_code``:
+    whether a decoder of the user's own may run; ``caches``: a folder for what builders of engines
+    use again. Raises UsageError where images do not fit, NoGpu
+    where an engine is to be built for one that is not there.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        inputs: tuple[str, ...],
+        images: Images,
+        margins: Margins,
+        method: Method = "offline",
+        int8_inputs: tuple[str, ...] | None = None,
+        *,
+        allow_code: bool = False,
+        caches: Path,
+    ) -> None:
+        self.spec, self.images, self._caches = spec, images, caches
+        # Random weights answer nothing that is worth learning, and take as long untaught.
+        self.method: Method = "offline" if spec.weights == "synthetic" else method
+        self.reading = Reading(preprocess=spec.preprocess, inputs=inputs)
+        self.int8_reading = Reading(preprocess=spec.preprocess, inputs=int8_inputs or inputs)
+        self._margins, self._allow_code = margins, allow_code
+        self._nodes: dict[tuple[object, ...], ArtifactNode] = {}
+
+    # From the model's file to what backends load.
+
+    @property
+    def source(self) -> Files:
+        """The model's file, and that of Paddle's parameters."""
+        return _source(self.spec)
+
+    @cached_property
+    def canonical(self) -> Step:
+        """The canonical ONNX graph of the source."""
+        paddle = ("paddlepaddle",) if self.spec.source_format == "paddle" else ()
+        return self._step(
+            "canonical",
+            {
+                "source": self.source,
+                "input_shape": list(self.spec.input_shape),
+                **self._checked_on,
+            },
+            (*RUNNING, "paddle2onnx", *paddle),
+        )
+
+    @cached_property
+    def program(self) -> Step:
+        """The canonical graph as a Paddle inference model."""
+        return self._step(
+            "paddle_program",
+            {"canonical": self.canonical, **self._checked_on},
+            (*RUNNING, "paddlepaddle", "x2paddle"),
+        )
+
+    @cached_property
+    def half(self) -> Step:
+        """The canonical graph in float16."""
+        return self._step(
+            "half", {"canonical": self.canonical, **self._overflowing}, RUNNING, HALF_IMAGES
+        )
+
+    def fp32(self, backend: str) -> Step:
+        """The FP32 model in the form that ``backend`` loads, or builds its engine from."""
+        return self.program if backend == "paddle" else self.canonical
+
+    @cached_property
+    def ranges(self) -> Step:
+        """Ranges and weights' codes, from the calibration images."""
+        images = self.images.calibration
+        return self._step(
+            "calibrate",
+            {
+                "canonical": self.canonical,
+                **self._read(images),
+                "offline": self.spec.offline.model_dump(mode="json"),
+                "cpu": self.spec.cpu,
+                "probes": self._probes(*PROBED),
+            },
+            RUNNING,
+            len(images),
+            needs=Needs(),
+        )
+
+    def quantization(self, backend: str) -> Step:
+        """Weights and ranges: the model's own weights, or those that a student learnt."""
+        return self._student(backend) if self.method == "distillation" else self.ranges
+
+    def _student(self, backend: str) -> Step:
+        """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
+        backend = form_of(backend)
+        images, settings = self.images.distillation, self.spec.distillation
+        return self._step(
+            "distill",
+            {
+                "quantization": self.ranges,
+                "choice": self._choice(backend, self.ranges),
+                **self._read(images),
+                "decode": self._decode,
+                "backend": backend,
+                "metric": self.spec.metric,
+                "distillation": settings.model_dump(mode="json", exclude={"images"}),
+            },
+            (*RUNNING, "paddlepaddle", "paddleslim", "x2paddle"),
+            len(images) + settings.iterations * settings.batch_size,
+            needs=Needs(),
+            of=backend,
+        )
+
+    def choice(self, backend: str) -> Step:
+        """Which layers are in float on ``backend``, and why."""
+        return self._choice(backend, self.quantization(backend))
+
+    def _choice(self, backend: str, quantization: Step) -> Step:
+        """The choice by some of the calibration images."""
+        backend = form_of(backend)
+        height, width = self.spec.preprocess.resize.output
+        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
+        images = spread(self.images.calibration, count)
+        margin = self._margins.for_cell(self.spec, backend, self.method)
+        limit = None
+        if margin is not None and self.spec.weights == "trained":
+            limit = error_within(margin.drop, self.spec.metric)
+        timed = backend not in TENSORRT
+        return self._step(
+            "choose",
+            {
+                "quantization": quantization,
+                "canonical": self.canonical,
+                "program": self.fp32(backend),
+                **self._read(images),
+                "decode": self._decode,
+                "backend": backend,
+                "limit": limit,
+                "threads": THREADS if timed else None,
+                "fastest": self.spec.speed == "measured",
+                "cpu": self.spec.cpu,
+                "probes": self._probes(backend),
+            },
+            LIBRARIES if timed else (*RUNNING, *LOWERING[backend]),
+            len(images),
+            needs=Needs(alone=timed),
+            of=(backend, quantization),
+        )
+
+    def lowered(self, backend: str, *, everything: bool = False) -> Step:
+        """The INT8 form; of ``everything`` whatever the choice keeps in float."""
+        backend = form_of(backend)
+        return self._step(
+            f"lower_{backend}",
+            {
+                "quantization": self.quantization(backend),
+                "choice": self.choice(backend),
+                "everything": everything,
+                **(self._overflowing if backend == "tensorrt" else self._checked_on),
+            },
+            LOWERING[backend],
+            of=everything,
+        )
+
+    def network(self, cell: Cell) -> ArtifactNode:
+        """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
+        backend = cell.backend
+        if cell.precision in GIVEN:
+            return self._given(backend)
+        if cell.precision == "int8_all":
+            return self.lowered(backend, everything=True)
+        if cell.precision == "fp16":
+            return self.half
+        fp32 = self.fp32(backend)
+        if cell.precision == "fp32":
+            return fp32
+        return self._faster(cell, {decisions.INT8: self.lowered(backend), decisions.FP32: fp32})
+
+    def artifact(self, cell: Cell, batch: int = 1) -> ArtifactNode:
+        """What ``cell``'s backend loads to run ``batch`` images at once.
+
+        Of TensorRT it is an engine for the GPU of this machine. Raises NoGpu where there is none.
+        """
+        network = self._of_batch(cell, batch)
+        return self._engine_here(cell.backend, network) if cell.backend in TENSORRT else network
+
+    def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Step:
+        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
+        return self.engine_of(cell.backend, self._of_batch(cell, batch), capability)
+
+    def engine_of(self, backend: str, network: ArtifactNode, capability: Capability) -> Step:
+        """The engine of ``network`` for any GPU of ``capability``, built without one."""
+        return self._engine(backend, network, target=list(capability))
+
+    # What is found out about them.
+
+    def predictions(self, cell: Cell) -> ArtifactNode:
+        """What ``cell`` answers for each image that is evaluated, and what the runtime ran."""
+        if self._may_be_fp32(cell):
+            int8 = self._predictions(cell, self.lowered(cell.backend), "int8")
+            fp32 = self._predictions(cell, self.fp32(cell.backend), "fp32")
+            return self._faster(cell, {decisions.INT8: int8, decisions.FP32: fp32})
+        return self._predictions(cell, self.artifact(cell), loaded_precision(cell))
+
+    def emulated(self, cell: Cell) -> ArtifactNode:
+        """What the network of a TensorRT ``cell`` answers, executed by ONNX Runtime on the CPU.
+
+        It tells what scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        """
+        executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
+        return self._predictions(executor, self.network(cell), "fp32")
+
+    def score(self, cell: Cell) -> ArtifactNode:
+        """The accuracy of ``cell``."""
+        return self.score_of(self.predictions(cell))
+
+    def score_of(self, predictions: ArtifactNode) -> ArtifactNode:
+        """Accuracy of ``predictions`` in points, on all images and on resamples of them."""
+        if isinstance(predictions, Select):
+            options = {name: self.score_of(node) for name, node in predictions.options.items()}
+            return self._select(predictions.name, predictions.by, predictions.decide, options)
+        data = self.images.data
+        return self._step(
+            "score",
+            {
+                "predictions": predictions,
+                "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
+                "truth": Files(() if data.annotations is None else (data.annotations,)),
+                "labels": [[sample.image_id, sample.label] for sample in data.samples],
+            },
+            ("pycocotools", "numpy"),
+            of=predictions,
+            depends_on_cpu=False,
+        )
+
+    def without_float(self, cell: Cell) -> ArtifactNode:
+        """The score of an INT8 ``cell`` where no layer stays in float for its accuracy.
+
+        That of the cell itself where none does.
+        """
+        everything = Cell(cell.model, cell.backend, cell.device, "int8_all")
+        options = {decisions.NEEDED: self.score(everything), decisions.SAME: self.score(cell)}
+        chosen, may_be_fp32 = self.choice(cell.backend), self._may_be_fp32(cell)
+        decide = decisions.runs_float_layers if may_be_fp32 else decisions.has_float_layers
+        return self._select("without float layers", chosen, decide, options)
+
+    def saturation(self, cell: Cell) -> Step:
+        """How many layers of the INT8 file that ``cell`` runs saturate on calibration images."""
+        images = spread(self.images.calibration, SATURATING_IMAGES)
+        return self._step(
+            "saturation",
+            {
+                "model": self.network(cell),
+                "probes": self._probe(cell.backend),
+                **self._read(images, self.int8_reading),
+            },
+            RUNNING,
+            len(images),
+        )
+
+    def without_saturation(self, cell: Cell) -> ArtifactNode:
+        """The score of the INT8 file that ``cell`` runs, by kernels that do not saturate.
+
+        That of the cell itself where none of its layers saturates.
+        """
+        exact = Cell(cell.model, cell.backend, cell.device, "int8_file_exact")
+        options = {decisions.NEEDED: self.score(exact), decisions.SAME: self.score(cell)}
+        counted = self.saturation(cell)
+        return self._select("without saturation", counted, decisions.saturates, options)
+
+    def agreement(self, cell: Cell) -> ArtifactNode:
+        """How alike the outputs of ``cell`` and of FP32 are, for a data set that tells no truth."""
+        fp32 = self.artifact(Cell(cell.model, cell.backend, cell.device, "fp32"))
+        if self._may_be_fp32(cell):
+            int8 = self._agreement(cell, fp32, self.lowered(cell.backend), "int8")
+            same = self._agreement(cell, fp32, fp32, "fp32")
+            return self._faster(cell, {decisions.INT8: int8, decisions.FP32: same})
+        return self._agreement(cell, fp32, self.artifact(cell), loaded_precision(cell))
+
+    @cached_property
+    def multiply_adds(self) -> Step:
+        """Multiply-adds of one inference of the canonical graph."""
+        inputs: dict[str, Input] = {"canonical": self.canonical}
+        return self._step("multiply_adds", inputs, ("onnx",), depends_on_cpu=False)
+
+    def probe(self, backend: str) -> Step:
+        """What the integer kernels of ``backend`` do on this CPU."""
+        libraries = ("onnx", "onnxruntime", "paddlepaddle", "x2paddle")
+        return self._step("probe", {"backend": backend}, libraries)
+
+    def quantizing(self, backend: str) -> tuple[Step, ...]:
+        """The steps from the canonical graph to the INT8 form."""
+        return (
+            self.ranges,
+            self._choice(backend, self.ranges),
+            self.quantization(backend),
+            self.choice(backend),
+            self.lowered(backend),
+        )
+
+    # How nodes are made.
+
+    def _may_be_fp32(self, cell: Cell) -> bool:
+        """Whether FP32 runs in an INT8 cell where it is faster.
+
+        On TensorRT it never does: FP16 beside it is what INT8 has to be faster than.
+        """
+        timed = cell.backend not in TENSORRT and self.spec.speed == "measured"
+        return cell.precision == "int8" and timed
+
+    def _faster(self, cell: Cell, options: Mapping[str, ArtifactNode]) -> ArtifactNode:
+        """INT8, or FP32 where that is faster."""
+        if not self._may_be_fp32(cell):
+            return options[decisions.INT8]
+        choice = self.choice(cell.backend)
+        return self._select("INT8 or FP32", choice, decisions.int8_or_fp32, options)
+
+    def _predictions(self, cell: Cell, model: ArtifactNode, precision: str) -> ArtifactNode:
+        samples = self.images.data.samples
+        decode = self.spec.decode
+        source = source_of(decode) if isinstance(decode, PythonDecoder) else None
+        return self._step(
+            "predict",
+            {
+                "artifact": model,
+                "backend": cell.backend,
+                "device": cell.device,
+                "precision": precision,
+                "reading": self._reading_of(cell),
+                "decode": self._decode,
+                "code": Files((source,) if source is not None and source.is_file() else ()),
+                "allow_code": Unkeyed(self._allow_code),
+                "images": Files(tuple(sample.path for sample in samples)),
+                "ids": [sample.image_id for sample in samples],
+            },
+            ANSWERING,
+            len(samples),
+            needs=Needs(gpu=cell.device == "gpu"),
+            of=(cell.backend, cell.device, precision, cell.precision in GIVEN, model),
+        )
+
+    def _agreement(
+        self, cell: Cell, fp32: ArtifactNode, int8: ArtifactNode, precision: str
+    ) -> Step:
+        images = tuple(sample.path for sample in self.images.data.samples)
+        return self._step(
+            "agree",
+            {
+                "fp32": fp32,
+                "int8": int8,
+                "backend": cell.backend,
+                "device": cell.device,
+                "precision": precision,
+                "reading": self.reading.model_dump(mode="json"),
+                "int8_reading": self._reading_of(cell),
+                "images": Files(images),
+            },
+            ANSWERING,
+            len(images),
+            needs=Needs(gpu=cell.device == "gpu"),
+            of=(cell, int8),
+        )
+
+    def _given(self, backend: str) -> Step:
+        """The spec's own INT8 file as ``backend`` loads it."""
+        spec = self.spec.of_int8_file
+        if spec is None:
+            raise ValueError(f"the spec of {self.spec.name} names no INT8 file")
+        return self._step(
+            "given_int8",
+            {
+                "source": _source(spec),
+                "backend": backend,
+                **self._read(self.images.checking(CHECKED), self.int8_reading),
+            },
+            (*RUNNING, "paddlepaddle", "paddle2onnx"),
+            of=backend,
+        )
+
+    def _of_batch(self, cell: Cell, batch: int) -> ArtifactNode:
+        one = self.network(cell)
+        if batch == 1:
+            return one
+        return self._step(
+            "batched",
+            {"model": one, "batch": batch, **self._checked_on},
+            RUNNING,
+            batch,
+            of=(one, batch),
+        )
+
+    def _engine_here(self, backend: str, network: ArtifactNode) -> Step:
+        found = nvidia.gpu()
+        # Full TensorRT chooses kernels by their times on the GPU: what these depend on counts.
+        gpu: list[Json] = [found.name, list(found.capability), found.driver]
+        if OF_ENGINES[backend].ahead:
+            return self._engine(backend, network, gpu=gpu, target=list(found.capability))
+        cache = self._caches / "timing_cache" / f"{key_of('gpu', {'gpu': gpu})}.cache"
+        return self._engine(backend, network, gpu=gpu, cache=cache)
+
+    def _engine(
+        self,
+        backend: str,
+        network: ArtifactNode,
+        *,
+        gpu: Json = None,
+        target: Json = None,
+        cache: Path | None = None,
+    ) -> Step:
+        library = OF_ENGINES[backend]
+        missing = library.missing()
+        if missing is not None:
+            raise StepError(missing)
+        return self._step(
+            "engine",
+            {
+                "model": network,
+                "backend": Unkeyed(backend),
+                "library": [library.name, library.version()],
+                "gpu": gpu,
+                "target": target,
+                "timing_cache": Unkeyed(None if cache is None else str(cache)),
+            },
+            ("onnx",),
+            # Kernels are timed while an engine is built for the GPU that is here.
+            needs=Needs(alone=gpu is not None and target is None, gpu=gpu is not None),
+            of=(backend, network, str(target)),
+        )
+
+    def _step(
+        self,
+        name: str,
+        inputs: Mapping[str, Input],
+        libraries: tuple[str, ...],
+        images: int = CHECKED,
+        *,
+        needs: Needs = ONE_CORE,
+        of: object = None,
+        depends_on_cpu: bool = True,
+    ) -> Step:
+        """The step ``name``, once for each ``of`` that tells it from others of that name."""
+        identity = (name, inputs.get("backend"), of)
+        if identity not in self._nodes:
+            self._nodes[identity] = Step(
+                name=name,
+                model=self.spec.name,
+                function=getattr(steps, name),
+                inputs=inputs,
+                libraries=libraries,
+                needs=needs,
+                depends_on_cpu=depends_on_cpu,
+                images=images,
+            )
+        found = self._nodes[identity]
+        assert isinstance(found, Step)
+        return found
+
+    def _select(
+        self,
+        name: str,
+        by: ArtifactNode,
+        decide: decisions.Decision,
+        options: Mapping[str, ArtifactNode],
+    ) -> Select:
+        identity = (name, by, *options.values())
+        if identity not in self._nodes:
+            self._nodes[identity] = Select(name, self.spec.name, by, decide, options)
+        found = self._nodes[identity]
+        assert isinstance(found, Select)
+        return found
+
+    # What steps read.
+
+    def _probes(self, *backends: str) -> tuple[Maybe, ...]:
+        """What kernels do here, where it matters to the CPUs that the model is made for."""
+        if self.spec.cpu == "any":
+            return ()
+        return tuple(each for backend in backends for each in self._probe(backend))
+
+    def _probe(self, backend: str) -> tuple[Maybe, ...]:
+        return (Maybe(self.probe(backend)),) if backend in PROBED else ()
+
+    @property
+    def _decode(self) -> Input:
+        found: dict[str, object] = self.spec.decode.model_dump(mode="json")
+        return found  # type: ignore[return-value]
+
+    def _reading_of(self, cell: Cell) -> Input:
+        reading = self.int8_reading if cell.precision in GIVEN else self.reading
+        found: Input = reading.model_dump(mode="json")
+        return found
+
+    @property
+    def _checked_on(self) -> dict[str, Input]:
+        """Images that rewritten models are checked with, and how they are read."""
+        return self._read(self.images.checking(CHECKED))
+
+    @property
+    def _overflowing(self) -> dict[str, Input]:
+        """Images that tell what does not fit float16, and how they are read."""
+        return self._read(spread(self.images.calibration, HALF_IMAGES))
+
+    def _read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
+        described = (reading or self.reading).model_dump(mode="json")
+        return {"images": Files(images), "reading": described}
+
+
+def loaded_precision(cell: Cell) -> str:
+    """The precision that ``cell``'s runtime is told, for what is loaded."""
+    return "int8" if cell.precision == "int8_all" else cell.precision
+
+
+def _source(spec: ModelSpec) -> Files:
+    """The model's file, and that of Paddle's parameters."""
+    if spec.source_format != "paddle":
+        return Files((spec.model,))
+    return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))

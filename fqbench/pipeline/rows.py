@@ -1,0 +1,338 @@
+"""Rows, from what the steps of a model's cells came to. Nothing here runs a step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.artifacts import Artifact, file_digest
+from fqbench.cells import Cell
+from fqbench.data.calibration import calibration_hash
+from fqbench.errors import FqbenchError, StepError
+from fqbench.measure import reference, stats
+from fqbench.measure.accuracy import lost
+from fqbench.measure.stats import Launches
+from fqbench.pipeline import decisions
+from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
+from fqbench.pipeline.timing import Timed
+from fqbench.results import Row
+from fqbench.samples import Group as TimedGroup
+from fqbench.samples import Samples
+from fqbench.spec import Folder
+from fqbench.steps import Finished, Measurement, Node, Select
+
+_log = logging.getLogger(__name__)
+
+GIVEN, HALF = "given", "half"
+"""The methods of INT8 files that were made elsewhere, and of FP16."""
+
+Points = NDArray[np.float64]
+"""Accuracy on all images, then on resamples of them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The rows of cells, and what they were computed from."""
+
+    rows: tuple[Row, ...] = ()
+    samples: Samples = field(default_factory=Samples)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome((*self.rows, *other.rows), self.samples + other.samples)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A row in the making, with what later columns are computed from."""
+
+    row: Row
+    points: Points | None = None
+    times: Launches = ()
+
+
+def outcome(planned: ModelSteps, finished: Finished) -> Outcome:
+    """The rows of one model, in the order of its cells."""
+    made = _Rows(planned, finished)
+    return sum((made.of(group) for group in planned.groups), start=Outcome())
+
+
+class _Rows:
+    """Makes the rows of one model."""
+
+    def __init__(self, planned: ModelSteps, finished: Finished) -> None:
+        self._planned, self._finished = planned, finished
+        self._graph, self._request = planned.graph, planned.request
+
+    def of(self, group: Group) -> Outcome:
+        """FP32 and INT8 of one backend, that are compared with each other."""
+        measured: dict[str, _Measured] = {
+            cell.precision: self._evaluated(cell, steps) for cell, steps in group.cells.items()
+        }
+        groups: tuple[TimedGroup, ...] = ()
+        ready = [steps for steps in group.planned if _is_ok(measured[steps.cell.precision])]
+        if group.timing is not None and ready:
+            groups = self._timed_groups(group.timing)
+            for steps in ready:
+                found = self._with_times(measured[steps.cell.precision], group.timing)
+                measured[steps.cell.precision] = self._on_gpu(found, steps)
+        for steps in group.planned:
+            measured.update(self._agreed(measured, steps))
+        for steps in group.planned:
+            if steps.cell.precision != "fp32" and "fp32" in measured:
+                found = measured[steps.cell.precision]
+                measured[steps.cell.precision] = self._compared(measured["fp32"], found, steps)
+        accuracies = {
+            m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
+        }
+        return Outcome(tuple(m.row for m in measured.values()), Samples(groups, accuracies))
+
+    def _evaluated(self, cell: Cell, steps: CellSteps | FqbenchError | None) -> _Measured:
+        """Everything about a cell but its times."""
+        spec = self._graph.spec
+        row = Row(
+            cell, "ok", weights=spec.weights, metric=spec.metric, dataset=spec.dataset.truth.name
+        )
+        if steps is None:
+            return _Measured(replace(row, status="unsupported", reason=cell.unsupported))
+        try:
+            if isinstance(steps, FqbenchError):
+                raise steps
+            if cell.precision == "int8":
+                row = self._with_quantization(row, steps)
+            elif cell.precision == "int8_file":
+                row = self._of_given_file(row, steps)
+            elif cell.precision == "fp16":
+                row = replace(row, method=HALF)
+            return self._answered(row, steps)
+        except FqbenchError as error:
+            return _Measured(replace(row, status="failed", reason=str(error)))
+
+    def _answered(self, row: Row, steps: CellSteps) -> _Measured:
+        """The row with its files, and its accuracy."""
+        images, dataset = self._graph.images, self._graph.spec.dataset
+        artifact = self._finished.artifact(steps.loads)
+        if steps.subject is not None:
+            self._finished.artifact(steps.subject.loads)  # Raises why it cannot be timed.
+        hashes = {
+            **row.hashes,
+            "artifact": artifact.key,
+            "files": _files_digest(artifact),
+            "images": images.digest,
+        }
+        row = replace(row, size_mb=_size_mb(artifact), hashes=hashes)
+        if isinstance(dataset, Folder):
+            needs = f"needs {dataset.needs}"
+            return _Measured(replace(row, images=len(images.data.samples), needs=needs))
+        assert steps.predictions is not None
+        assert steps.score is not None
+        facts = _read(self._finished.artifact(steps.predictions), "facts.json")
+        points = points_of(self._finished.artifact(steps.score))
+        row = replace(
+            row,
+            accuracy=float(points[0]),
+            images=facts["images"],
+            int8_convolutions=facts["int8_convolutions"],
+            hashes={**hashes, "truth": images.truth},
+        )
+        if row.saturating_layers and steps.without_saturation is not None:
+            exact = points_of(self._finished.artifact(steps.without_saturation))
+            row = replace(row, accuracy_exact=float(exact[0]))
+        return _Measured(row, points)
+
+    def _with_quantization(self, row: Row, steps: CellSteps) -> Row:
+        graph = self._graph
+        *_, quantized, chosen, lowered = (self._finished.artifact(s) for s in steps.quantizing)
+        choice, plan = decisions.choice_of(chosen), _read(lowered, "plan.json")
+        runs_int8 = not self._took_fp32(steps.loads)
+        margin = self._request.margins.for_cell(graph.spec, row.cell.backend, graph.method)
+        return replace(
+            row,
+            method=graph.method,
+            margin=margin.drop if margin is not None else None,
+            quantize_s=self.quantizing_seconds(steps),
+            convolutions=plan["convolutions"],
+            int8_planned=plan["quantized"] if runs_int8 else 0,
+            float_layers=dict(choice.float_layers),
+            slowdown=None if runs_int8 else choice.slowdown,
+            layers=choice.layers,
+            calibration=graph.images.calibration_name,
+            cpu=graph.spec.cpu,
+            saturates=self._saturates(steps),
+            safe_layers=choice.in_integers(choice.safe),
+            unsigned_layers=choice.in_integers(choice.unsigned),
+            weight_errors=dict(choice.weights),
+            hashes={
+                "quantization": quantized.key,
+                "calibration": calibration_hash(graph.images.calibration),
+            },
+        )
+
+    def quantizing_seconds(self, steps: CellSteps) -> float:
+        """What all steps from the canonical graph to the INT8 form took."""
+        return seconds_of(self._finished.artifact(step) for step in steps.quantizing)
+
+    def _of_given_file(self, row: Row, steps: CellSteps) -> Row:
+        margin = self._request.margins.for_cell(self._graph.spec, row.cell.backend, GIVEN)
+        row = replace(
+            row,
+            method=GIVEN,
+            margin=margin.drop if margin is not None else None,
+            saturates=self._saturates(steps),
+        )
+        if not row.saturates or steps.saturation is None:
+            return row
+        counts = decisions.saturated_sums(self._finished.artifact(steps.saturation))
+        saturating = sum(count > 0 for count in counts.values())
+        return replace(row, saturating_layers=saturating, integer_layers=len(counts))
+
+    def _saturates(self, steps: CellSteps) -> bool | None:
+        """Whether 8-bit products saturate where a cell runs; None where nothing is probed.
+
+        Where that could not be found out they are taken to.
+        """
+        if steps.probe is None:
+            return None
+        if self._finished.failure(steps.probe) is not None:
+            return True
+        return bool(_read(self._finished.artifact(steps.probe), "kernels.json")["saturates"])
+
+    def _took_fp32(self, node: Node) -> bool:
+        """Whether FP32 runs in the place of INT8."""
+        return isinstance(node, Select) and self._finished.option(node) == decisions.FP32
+
+    def _timed_groups(self, timing: Measurement) -> tuple[TimedGroup, ...]:
+        """The times of the cells that were timed together."""
+        if self._finished.failure(timing) is not None:
+            return ()
+        timed: Timed = self._finished.value(timing)
+        return (TimedGroup({c.id: t for c, t in timed.cells.items()}, timed.reference),)
+
+    def _with_times(self, measured: _Measured, timing: Measurement) -> _Measured:
+        """The row with how long an inference takes."""
+        row, cell = measured.row, measured.row.cell
+        try:
+            timed: Timed = self._finished.value(timing)
+            if cell in timed.failures:
+                raise StepError(timed.failures[cell])
+            assert self._planned.multiply_adds is not None
+            counted = self._finished.artifact(self._planned.multiply_adds)
+        except FqbenchError as error:
+            return replace(measured, row=replace(row, status="failed", reason=str(error)))
+        times, multiply_adds = timed.cells[cell], _read(counted, "multiply_adds.json")
+        row = replace(
+            row,
+            latency=stats.latency(times),
+            launches=len(times),
+            stopped=timed.stopped,
+            pinned=timed.pinned,
+            multiply_adds=multiply_adds,
+        )
+        if cell.device == "cpu":  # whose peak the reference kernels tell
+            kernel = reference.kernel_of(cell.precision)
+            share = reference.roofline(multiply_adds, times, timed.reference, kernel)
+            row = replace(row, roofline=share)
+        return replace(measured, row=row, times=times)
+
+    def _on_gpu(self, measured: _Measured, steps: CellSteps) -> _Measured:
+        """The row with where on the GPU the time goes."""
+        if steps.gpu is None:
+            return measured
+        row = replace(measured.row, batch=self._request.batch_of(steps.cell))
+        if row.status == "ok":
+            try:
+                row = replace(row, gpu=self._finished.value(steps.gpu))
+            except FqbenchError as error:
+                row = replace(row, status="failed", reason=str(error))
+        return replace(measured, row=row)
+
+    def _agreed(self, measured: Mapping[str, _Measured], steps: CellSteps) -> dict[str, _Measured]:
+        """The rows of FP32 and of a cell with how alike their outputs are, where both ran."""
+        if steps.agreement is None:
+            return {}
+        precision = steps.cell.precision
+        fp32, int8 = (measured[each].row for each in ("fp32", precision))
+        if not fp32.status == int8.status == "ok":
+            return {}
+        try:
+            found = _read(self._finished.artifact(steps.agreement), "agreement.json")
+        except FqbenchError as error:
+            failed = replace(int8, status="failed", reason=str(error))
+            return {precision: replace(measured[precision], row=failed)}
+        of_fp32, of_int8 = found["int8_convolutions"]
+        fp32 = replace(fp32, int8_convolutions=of_fp32)
+        int8 = replace(int8, int8_convolutions=of_int8, agreement=found["agreement"])
+        return {
+            "fp32": replace(measured["fp32"], row=fp32),
+            precision: replace(measured[precision], row=int8),
+        }
+
+    def _compared(self, fp32: _Measured, int8: _Measured, steps: CellSteps) -> _Measured:
+        """The INT8 row with what only both rows together tell: ratio and drop."""
+        row = int8.row
+        if fp32.points is not None and int8.points is not None:
+            row = replace(row, drop=lost(fp32.points, int8.points))
+            row = self._without_fallback(fp32.points, row, steps)
+        if fp32.times and int8.times:
+            row = replace(row, ratio=stats.ratio(fp32.times, int8.times))
+        return replace(int8, row=row)
+
+    def _without_fallback(self, fp32: Points, row: Row, steps: CellSteps) -> Row:
+        """The row with what INT8 would lose, had no layer stayed in float for its accuracy."""
+        node = steps.without_float
+        if node is None:
+            return row
+        try:
+            if not isinstance(node, Select) or self._finished.option(node) == decisions.SAME:
+                return row
+            everything = points_of(self._finished.artifact(node))
+        except FqbenchError as error:
+            # With every layer in INT8 it may answer nothing: what it would lose is not known then.
+            _log.warning(
+                "%s: with no layer in float it cannot be evaluated: %s", row.cell.id, error
+            )
+            return row
+        return replace(row, drop_all_int8=lost(fp32, everything).value)
+
+
+def points_of(scored: Artifact) -> Points:
+    """What the step ``score`` wrote."""
+    return np.array(_read(scored, "accuracy.json"))
+
+
+def _is_ok(measured: _Measured) -> bool:
+    return measured.row.status == "ok"
+
+
+def seconds_of(artifacts: Any) -> float:
+    """Seconds that making different ``artifacts`` took."""
+    different = {artifact.key: artifact for artifact in artifacts}
+    return sum(float(_read(each, "timing.json")["seconds"]) for each in different.values())
+
+
+def _read(artifact: Artifact, name: str) -> Any:
+    return json.loads(artifact.file(name).read_text())
+
+
+def _loaded(artifact: Artifact) -> list[Path]:
+    """The files that the backend loads."""
+    endings = (".onnx", ".pdmodel", ".pdiparams", ".engine")
+    return sorted(path for path in artifact.path.iterdir() if path.suffix in endings)
+
+
+def _size_mb(artifact: Artifact) -> float:
+    """Size of what the backend loads, in 10^6 bytes."""
+    return round(sum(path.stat().st_size for path in _loaded(artifact)) / 1e6, 3)
+
+
+def _files_digest(artifact: Artifact) -> str:
+    """SHA-256 of what the backend loads: the same files may come from other steps."""
+    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in _loaded(artifact))
+    return hashlib.sha256(listed.encode()).hexdigest()

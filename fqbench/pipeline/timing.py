@@ -1,0 +1,164 @@
+"""What is measured of cells on this machine now: latency, and where on a GPU the time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fqbench import isolate
+from fqbench.cells import Cell
+from fqbench.isolate import SharedMemory
+from fqbench.machine import MEMORY_SHARE, memory_mb
+from fqbench.measure.launches import (
+    Patience,
+    Process,
+    Stopped,
+    cell_process,
+    kernels,
+    narrow,
+    record,
+)
+from fqbench.measure.loaded import Loadable
+from fqbench.measure.reference import KERNELS
+from fqbench.measure.split import OnGpu
+from fqbench.measure.stats import Launches
+from fqbench.pipeline import decisions
+from fqbench.pipeline.graph import GIVEN, ModelGraph, loaded_precision
+from fqbench.steps import ArtifactNode, Finished, Measurement, Select
+from fqbench.steps.executor import environment
+from fqbench.steps.step import STEP_S
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Times of cells, and of the reference kernels by name; see ``Recorded``."""
+
+    cells: Mapping[Cell, Launches]
+    reference: Mapping[str, Launches]
+    failures: Mapping[Cell, str]
+    stopped: Stopped
+    pinned: bool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell to be measured with ``batch`` images an inference; ``loads``: the node of its file."""
+
+    graph: ModelGraph
+    cell: Cell
+    loads: ArtifactNode
+    batch: int = 1
+
+    @staticmethod
+    def of(graph: ModelGraph, cell: Cell, batch: int = 1) -> Subject:
+        """The subject that ``cell`` of ``graph`` is. Raises as ``ModelGraph.artifact``."""
+        return Subject(graph, cell, graph.artifact(cell, batch), batch)
+
+    @property
+    def image(self) -> Path:
+        """What it is fed."""
+        return self.graph.images.data.samples[0].path
+
+    def loadable(self, finished: Finished) -> Loadable:
+        """What a child needs to run it. Raises FqbenchError where its file could not be made."""
+        artifact, precision = finished.artifact(self.loads), loaded_precision(self.cell)
+        network = self.graph.network(self.cell)
+        if isinstance(network, Select) and finished.option(network) == decisions.FP32:
+            precision = "fp32"
+        given = self.cell.precision in GIVEN
+        return Loadable(
+            artifact=artifact.path,
+            backend=self.cell.backend,
+            device=self.cell.device,
+            precision=precision,
+            reading=self.graph.int8_reading if given else self.graph.reading,
+            batch=self.batch,
+        )
+
+    def process(self, finished: Finished, threads: int, side: str) -> Process:
+        """What times it, and calls it ``side``."""
+        return cell_process(self.cell.id, side, self.loadable(finished), self.image, threads)
+
+
+def timing(subjects: Sequence[Subject], threads: int, patience: Patience) -> Measurement:
+    """Times of cells of one backend and of the reference kernels, in turns: a ``Timed``.
+
+    Cells whose files could not be made are left out.
+    """
+    first = subjects[0].cell
+    return Measurement(
+        f"time_{first.backend}",
+        first.model,
+        tuple(subject.loads for subject in subjects),
+        partial(_timed, tuple(subjects), threads, patience),
+    )
+
+
+def _timed(
+    subjects: Sequence[Subject],
+    threads: int,
+    patience: Patience,
+    finished: Finished,
+    report: Report,
+) -> Timed:
+    """Cells that load the same artifact have the same times."""
+    there = [each for each in subjects if finished.failure(each.loads) is None]
+    if not there:
+        finished.artifact(subjects[0].loads)  # Raises why.
+    keys = {each.cell: finished.artifact(each.loads).key for each in there}
+    processes = {
+        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in there[::-1]
+    }
+    first = list(dict.fromkeys(keys.values()))
+    recorded = record(
+        [*(processes[key] for key in first), kernels(threads)],
+        patience,
+        lambda times: narrow([times[key] for key in first if key in times]),
+        on_launch=lambda done, most: report(f"launch {done}", done, most),
+    )
+    return Timed(
+        {cell: recorded.times[key] for cell, key in keys.items() if key in recorded.times},
+        {kernel: recorded.times[kernel] for kernel in KERNELS if kernel in recorded.times},
+        {cell: recorded.failures[key] for cell, key in keys.items() if key in recorded.failures},
+        recorded.stopped,
+        recorded.pinned,
+    )
+
+
+def on_gpu(subject: Subject, threads: int) -> Measurement:
+    """Where on the GPU an inference spends its time: an ``OnGpu``, None where nothing tells."""
+    take = partial(_on_gpu, subject, threads)
+    return Measurement("on_gpu", subject.cell.model, (subject.loads,), take)
+
+
+def _on_gpu(subject: Subject, threads: int, finished: Finished, report: Report) -> OnGpu | None:
+    found = measured(
+        "fqbench.measure.split:time_split", subject, threads, finished, report, {"threads": threads}
+    )
+    return None if found is None else OnGpu.of(found)
+
+
+def measured(
+    function: str,
+    subject: Subject,
+    threads: int,
+    finished: Finished,
+    report: Report,
+    arguments: Mapping[str, object],
+) -> Any:
+    """What ``function`` finds out about a cell in a child process of ``threads`` threads."""
+    loadable = subject.loadable(finished).model_dump(mode="json")
+    return isolate.call(
+        function,
+        {**arguments, "cell": loadable, "image": str(subject.image)},  # type: ignore[dict-item]
+        env=environment(threads),
+        timeout_s=STEP_S,
+        memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),
+        on_progress=lambda done, total, told="": report(told, done, total),
+        name=f"measuring {subject.cell.id}",
+    )
