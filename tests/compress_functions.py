@@ -28,10 +28,10 @@ def paddle_answers(arguments, report):
 
 def write_paddle(arguments, report):
     """Write an ONNX model as a Paddle one."""
-    from fqbench.pipeline import steps
+    from tests.jobs import do
 
     Path(arguments["folder"]).mkdir()
-    steps.paddle_program(arguments, report)
+    do("paddle_program", **arguments)
 
 
 def filters(arguments, report):

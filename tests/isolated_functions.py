@@ -152,9 +152,10 @@ def answering(arguments, questions):
 
 def outputs(arguments, report):
     """What a cell, as a child loads it, computes for each of ``images``."""
-    from fqbench.measure import loaded
+    from fqbench.measure.loaded import Loadable
     from fqbench.vision.image import read_image
 
-    runner = loaded.load(arguments, threads=1)
-    feeds = [loaded.feed(arguments, read_image(Path(path))) for path in arguments["images"]]
+    cell = Loadable.model_validate(arguments["cell"])
+    runner = cell.load(threads=1)
+    feeds = [cell.feed(read_image(Path(path))) for path in arguments["images"]]
     return [[output.tolist() for output in runner.run(feed)] for feed in feeds]

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnxruntime as ort
 from onnx.reference import ReferenceEvaluator
 
 from fqbench.errors import StepError
+from tests.jobs import do
 from tests.operator_cases import SHAPE, cases
 
 IMAGES = 2
@@ -46,7 +48,6 @@ def convert(arguments, report):
 def converted(model, feeds):
     """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off."""
     from fqbench.backends.paddle import as_written
-    from fqbench.pipeline import steps
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -67,15 +68,15 @@ def converted(model, feeds):
             folder.mkdir()
         onnx.save(model, f"{scratch}/source.onnx")
         canonical = {
-            "source": f"{scratch}/source.onnx",
+            "source": [f"{scratch}/source.onnx"],
             "input_shape": list(SHAPE),
             "folder": str(folders["canonical"]),
         }
-        graph = {"canonical": str(folders["canonical"]), "model": str(folders["canonical"])}
+        graph = str(folders["canonical"])
 
         def attempt(name, step, arguments, run, tolerance=1e-3, truths=(wanted, also)):
             try:
-                step(arguments, lambda *_: None)
+                step(**arguments)
             except StepError as error:
                 found[name] = f"refused: {error}"
                 return False
@@ -87,39 +88,42 @@ def converted(model, feeds):
         def ran(folder):
             return [run(f"{folder}/model.onnx", feed) for feed in feeds]
 
-        if not attempt("canonical", steps.canonical, canonical, lambda: ran(folders["canonical"])):
+        if not attempt(
+            "canonical", partial(do, "canonical"), canonical, lambda: ran(folders["canonical"])
+        ):
             return found
-        made = {**graph, "folder": str(folders["half"])}
+        made = {"canonical": graph, "folder": str(folders["half"])}
         attempt("half", half, made, lambda: ran(folders["half"]), HALF)
-        made = {**graph, "folder": str(folders["batch"]), "batch": len(feeds)}
-        attempt("batch", steps.batched, made, lambda: parted(folders["batch"], feeds))
-        made = {**graph, "folder": str(folders["paddle"])}
-        if attempt("paddle", steps.paddle_program, made, lambda: paddle(folders["paddle"], feeds)):
+        made = {"model": graph, "folder": str(folders["batch"]), "batch": len(feeds)}
+        attempt("batch", partial(do, "batched"), made, lambda: parted(folders["batch"], feeds))
+        made = {"canonical": graph, "folder": str(folders["paddle"])}
+        if attempt(
+            "paddle", partial(do, "paddle_program"), made, lambda: paddle(folders["paddle"], feeds)
+        ):
             back = Path(scratch) / "back"
             back.mkdir()
             made = {
-                "source": f"{folders['paddle']}/model.pdmodel",
-                "params": f"{folders['paddle']}/model.pdiparams",
+                "source": [f"{folders['paddle']}/model.{end}" for end in ("pdmodel", "pdiparams")],
                 "input_shape": list(SHAPE),
                 "folder": str(back),
             }
             # Of a Paddle model the truth is what Paddle computes operator by operator.
-            exact = as_written(Path(made["source"]), Path(made["params"]), 1)
+            exact = as_written(*map(Path, made["source"]), 1)
             truths = ([exact([feed]) for feed in feeds],)
-            attempt("back", steps.canonical, made, lambda: ran(back), truths=truths)
+            attempt("back", partial(do, "canonical"), made, lambda: ran(back), truths=truths)
     return found
 
 
-def half(arguments, report):
+def half(canonical, folder):
     """The step ``half``, whose images are files, on noise."""
     from fqbench.lower.half import half, large_tensors
     from fqbench.verify.conversion import check_half
     from fqbench.verify.noise import noise
 
-    model = onnx.load(f"{arguments['canonical']}/model.onnx")
+    model = onnx.load(f"{canonical}/model.onnx")
     written = half(model, large_tensors(model, noise(model)))
     check_half(model, written, noise(model))
-    onnx.save(written, f"{arguments['folder']}/model.onnx")
+    onnx.save(written, f"{folder}/model.onnx")
 
 
 def run(path, feed):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fqbench.pipeline import steps
+from tests.jobs import do
 
 DATA_TYPE = "mkldnn_data_type"
 
@@ -27,9 +27,9 @@ def quantize_and_run(arguments, report):
     canonical, fp32, int8 = (folder / name for name in ("canonical", "fp32", "int8"))
     for made in (canonical, fp32, int8):
         made.mkdir()
-    source = {"source": arguments["source"], "input_shape": arguments["input_shape"]}
-    steps.canonical({**source, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    source = {"source": [arguments["source"]], "input_shape": arguments["input_shape"]}
+    do("canonical", canonical, **source)
+    do("paddle_program", fp32, canonical=str(canonical))
     model = onnx.load(str(canonical / "model.onnx"))
     operators = load(fp32).block.ops
     chosen = layers(model, Quantization.read(Path(arguments["record"])))
@@ -73,9 +73,9 @@ def convert_and_run(arguments, report):
     canonical, fp32 = folder / "canonical", folder / "fp32"
     canonical.mkdir()
     fp32.mkdir()
-    source = {"source": str(folder / "source.onnx"), "input_shape": arguments["input_shape"]}
-    steps.canonical({**source, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    source = {"source": [str(folder / "source.onnx")], "input_shape": arguments["input_shape"]}
+    do("canonical", canonical, **source)
+    do("paddle_program", fp32, canonical=str(canonical))
     runner = PaddleInference().prepare(fp32, device="cpu", precision="fp32", threads=1)
     for number, result in enumerate(runner.run([np.load(folder / "image.npy")])):
         np.save(folder / f"result_{number}.npy", result)

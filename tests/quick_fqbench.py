@@ -15,5 +15,5 @@ EFFORT = Effort(
 PATIENCE = Patience(fewest=1, most=1, effort=EFFORT)
 
 if __name__ == "__main__":
-    commands.Plan = partial(Plan, patience=PATIENCE)
+    commands.Request = partial(Request, patience=PATIENCE)
     sys.exit(main())

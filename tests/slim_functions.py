@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fqbench.convert.program import CONVOLUTIONS, STEM
-from fqbench.pipeline import steps
+from tests.jobs import do
 
 
 def write_int8(arguments, report):
@@ -17,9 +17,9 @@ def write_int8(arguments, report):
     canonical, program = folder / "canonical", folder / "program"
     for made in (canonical, program):
         made.mkdir()
-    shape = {"source": arguments["source"], "input_shape": [1, 3, side, side]}
-    steps.canonical({**shape, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(program)}, report)
+    shape = {"source": [arguments["source"]], "input_shape": [1, 3, side, side]}
+    do("canonical", canonical, **shape)
+    do("paddle_program", program, canonical=str(canonical))
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     graph, feeds, _ = paddle.static.load_inference_model(str(program / STEM), executor)

@@ -26,7 +26,7 @@ def _surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(commands, "Plan", partial(Plan, patience=PATIENCE))
+    monkeypatch.setattr(commands, "Request", partial(Request, patience=PATIENCE))
 
 
 def run(*arguments: object) -> int:

@@ -31,9 +31,11 @@ from fqbench.compress.report import _notes as notes
 from fqbench.distill.history import Evaluation, History
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.pipeline.build import Build
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.steps import LocalExecutor
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare as read
+from tests.jobs import perform
 from tests.tiny_config import write_config
 from tests.tiny_spec import CALIBRATING, SIZE
 
@@ -235,7 +237,7 @@ class TestPaddle:
 
 def prepared(folder: Path, store: Path, changes: Mapping[str, object], way: Way = "PTQ") -> Job:
     given = load_config(write_config(folder, changes))
-    return prepare(given, way, folder, Store(store), lambda *_: None)
+    return prepare(given, way, folder, LocalExecutor(Store(store)))
 
 
 def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
@@ -291,21 +293,22 @@ class TestTraining:
     def test_tensors_that_are_compared(self, tmp_path, store):
         found = prepared(tmp_path, store, {"Distillation.node": ["conv2", "gemm6"]}, "QAT")
         assert found.spec.distillation.nodes == ("conv2", "gemm6")
-        assert {each.method for each in found.builds} == {"distillation"}
+        assert {each.method for each in found.graphs} == {"distillation"}
         assert (found.images, found.training) == (CALIBRATING, CALIBRATING)
 
     def test_output_by_the_name_that_paddle_copies(self, tmp_path):
         name = _run(
             "tests.compress_functions:write_classifier", {"folder": str(tmp_path)}, {}, WATCH
         )
-        files = {
-            "model": str(tmp_path / "model.pdmodel"),
-            "params": str(tmp_path / "model.pdiparams"),
+        source = [str(tmp_path / f"model.{suffix}") for suffix in ("pdmodel", "pdiparams")]
+        perform("canonical", tmp_path, source=source, input_shape=[1, 3, 8, 8])
+        job = {"canonical": str(tmp_path), "program": None, "source": source}
+        arguments = {
+            "function": "fqbench.compress.names:read_names",
+            "job": {**job, "folder": str(tmp_path)},
         }
-        made = {"source": files["model"], "input_shape": [1, 3, 8, 8], "folder": str(tmp_path)}
-        _run("fqbench.pipeline.steps:canonical", {**files, **made}, {}, WATCH)
-        arguments = {**files, "canonical": str(tmp_path), "program": ""}
-        found = _run("fqbench.compress.names:read_names", arguments, {}, WATCH)
+        _run("fqbench.steps.child:perform", arguments, {}, WATCH)
+        found = json.loads((tmp_path / "names.json").read_text())
         (output,) = onnx.load(str(tmp_path / "model.onnx")).graph.output
         assert name == "softmax_0.tmp_0"
         assert nodes(Layers.of(found), [name]) == (output.name,) != ("softmax_0_tmp_0",)
@@ -411,15 +414,15 @@ class TestRefusals:
 
 
 def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, capsys):
-    def lowered(self, cell):
-        if cell.backend == "paddle":
+    def lowered(self, backend, *, everything=False):
+        if backend == "paddle":
             raise StepError("x2paddle cannot convert the model to Paddle: Foo")
-        return original(self, cell)
+        return original(self, backend, everything=everything)
 
-    original = Build.lowered
+    original = ModelGraph.lowered
     config, out = made / "project" / "config.yaml", tmp_path / "out"
     assert compress(config, out) == 0
-    monkeypatch.setattr(Build, "lowered", lowered)
+    monkeypatch.setattr(ModelGraph, "lowered", lowered)
     assert compress(config, out) == 1
     assert files(out) == [MODELS[0], "report.json", "report.md"]
     assert "fqbench: paddle: x2paddle cannot convert the model to Paddle: Foo\n" in (

@@ -7,12 +7,12 @@ from onnx import helper, numpy_helper
 
 from fqbench.convert.canonical import canonicalize
 from fqbench.errors import StepError
-from fqbench.isolate.parent import _run, _Watch
 from fqbench.lower.half import half
 from fqbench.verify.conversion import bound_of, check_canonical, check_half
 from fqbench.verify.difference import ROUNDED
 from fqbench.verify.graphs import first_of, first_operator, jumping, prefix, shared_names
 from fqbench.verify.noise import noise
+from tests.jobs import perform
 from tests.onnx_graphs import Net
 from tests.operator_cases import f, one
 
@@ -195,21 +195,14 @@ def test_paddle_program_is_refused_and_its_operator_named(
     model.graph.node.append(helper.make_node("Abs", ["y"], ["z"], "last"))
     model.graph.output[0].name = "z"
     onnx.save(model, str(tmp_path / "source.onnx"))
-    arguments = {
-        "folder": str(tmp_path),
-        "source": str(tmp_path / "source.onnx"),
-        "input_shape": [1, 4, 8, 8],
-    }
-    watch = _Watch("the test", timeout_s=300)
-    quiet = {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
-    _run("fqbench.pipeline.steps:canonical", arguments, quiet, watch)
-    made = {"canonical": str(tmp_path), "folder": str(tmp_path)}
+    source = [str(tmp_path / "source.onnx")]
+    perform("canonical", tmp_path, source=source, input_shape=[1, 4, 8, 8])
     if operator is None:
-        _run("fqbench.pipeline.steps:paddle_program", made, quiet, watch)
+        perform("paddle_program", tmp_path, canonical=str(tmp_path))
         assert (tmp_path / "model.pdmodel").is_file()
         return
     with pytest.raises(StepError) as caught:
-        _run("fqbench.pipeline.steps:paddle_program", made, quiet, watch)
+        perform("paddle_program", tmp_path, canonical=str(tmp_path))
     assert str(caught.value).startswith(
         "the Paddle program computes something else than the ONNX graph it was made from: output"
     )

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from fqbench.artifacts import Artifact, Store
+from fqbench.artifacts import Artifact, key_of
 from fqbench.backends import nvidia
 from fqbench.backends.nvidia import Gpu, NoGpu
 from fqbench.backends.tensorrt.library import Library
+from fqbench.cells import Cell
 from fqbench.errors import StepError
-from fqbench.pipeline.engines import Engines
-from fqbench.pipeline.step import Steps
+from fqbench.margins import Margins
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.images import Images
+from fqbench.spec.load import load_spec
+from fqbench.steps import Step
+from fqbench.steps.key import job_inputs, key_inputs
+from tests.tiny_spec import write_spec
 
 ADA = Gpu("NVIDIA GeForce RTX 4090", (8, 9), "580.65.06", (13, 0), 24564)
 SOURCE = Artifact("lower_tensorrt", "k1", Path("/artifacts/k1"))
@@ -38,67 +45,67 @@ def machine(monkeypatch):
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """The calls of ``Steps.make``: step, key, arguments and libraries of each."""
-    calls = []
-
-    def make(self, name, inputs, arguments, libraries, images=0):
-        calls.append((name, dict(inputs), dict(arguments), libraries))
-        return Artifact(name, str(len(calls)), Path("/artifacts") / str(len(calls)))
-
-    monkeypatch.setattr(Steps, "make", make)
-    return calls
+def graph(tmp_path, machine):
+    """A new graph of one model, with its images never looked at."""
+    spec = load_spec(write_spec(tmp_path), None)
+    digests = SimpleNamespace(of=lambda paths: ["0"] * len(paths))
+    return lambda: ModelGraph(
+        spec, ("x",), Images(spec, digests), Margins(), caches=tmp_path / "caches"
+    )
 
 
-@pytest.fixture
-def engines(tmp_path, machine, made):
-    return Engines(Steps("model", Store(tmp_path), lambda *_: None))
+def here(graph: ModelGraph, backend: str) -> Step:
+    """The engine of FP32 for the GPU that is here."""
+    return graph.artifact(Cell(graph.spec.name, backend, "gpu", "fp32"))
 
 
-def test_engine_of_tensorrt_is_of_this_gpu(engines, made, tmp_path):
-    assert engines.here("tensorrt", SOURCE).key == "1"
-    ((name, key, arguments, libraries),) = made
-    assert (name, libraries) == ("engine", ("onnx",))
-    assert key == {
-        "model": "k1",
-        "library": "TensorRT",
-        "library_version": "10.14.1",
+def key(step: Step, source: Artifact = SOURCE) -> str:
+    inputs = key_inputs(step, lambda node: source, lambda paths: ["0"] * len(paths))
+    return key_of(step.name, inputs)
+
+
+def built_with(step: Step) -> dict[str, object]:
+    return job_inputs(step, lambda node: SOURCE)
+
+
+def test_engine_of_tensorrt_is_of_this_gpu(graph, tmp_path):
+    step = here(graph(), "tensorrt")
+    assert (step.name, step.libraries) == ("engine", ("onnx",))
+    assert (step.needs.alone, step.needs.gpu) == (True, True)
+    job = built_with(step)
+    cache = Path(job.pop("timing_cache"))
+    assert job == {
+        "model": "/artifacts/k1",
+        "backend": "tensorrt",
+        "library": ["TensorRT", "10.14.1"],
         "gpu": ["NVIDIA GeForce RTX 4090", [8, 9], "580.65.06"],
+        "target": None,
     }
-    cache = Path(arguments.pop("timing_cache"))
-    assert arguments == {"model": "/artifacts/k1", "backend": "tensorrt"}
-    assert cache.parent == tmp_path / "timing_cache"
+    assert cache.parent == tmp_path / "caches" / "timing_cache"
     assert cache.suffix == ".cache"
 
 
-def test_engine_of_tensorrt_for_rtx_aims_at_this_gpu(engines, made):
-    engines.here("tensorrt_rtx", SOURCE)
-    ((_, key, arguments, _),) = made
-    assert key == {
-        "model": "k1",
-        "library": "TensorRT for RTX",
-        "library_version": "10.14.1",
-        "gpu": ["NVIDIA GeForce RTX 4090", [8, 9], "580.65.06"],
-    }
-    assert arguments == {"model": "/artifacts/k1", "backend": "tensorrt_rtx", "target": [8, 9]}
+def test_engine_of_tensorrt_for_rtx_aims_at_this_gpu(graph):
+    job = built_with(here(graph(), "tensorrt_rtx"))
+    assert job["library"] == ["TensorRT for RTX", "10.14.1"]
+    assert job["gpu"] == ["NVIDIA GeForce RTX 4090", [8, 9], "580.65.06"]
+    assert job["target"] == [8, 9]
+    assert job["timing_cache"] is None
 
 
-def test_engine_built_ahead_needs_no_gpu(engines, machine, made):
+def test_engine_built_ahead_needs_no_gpu(graph, machine):
     machine("there is no NVIDIA driver")
-    engines.ahead("tensorrt_rtx", SOURCE, (12, 0))
-    assert made == [
-        (
-            "engine",
-            {
-                "model": "k1",
-                "library": "TensorRT for RTX",
-                "library_version": "10.14.1",
-                "target": [12, 0],
-            },
-            {"model": "/artifacts/k1", "backend": "tensorrt_rtx", "target": [12, 0]},
-            ("onnx",),
-        )
-    ]
+    cell = Cell("tiny", "tensorrt_rtx", "gpu", "fp32")
+    step = graph().engine(cell, (12, 0))
+    assert (step.needs.alone, step.needs.gpu) == (False, False)
+    assert built_with(step) == {
+        "model": "/artifacts/k1",
+        "backend": "tensorrt_rtx",
+        "library": ["TensorRT for RTX", "10.14.1"],
+        "gpu": None,
+        "target": [12, 0],
+        "timing_cache": None,
+    }
 
 
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt_rtx"])
@@ -112,52 +119,55 @@ def test_engine_built_ahead_needs_no_gpu(engines, machine, made):
     ],
     ids=["name", "capability", "driver", "version"],
 )
-def test_engine_is_another_for(engines, machine, made, backend, other):
-    engines.here(backend, SOURCE)
+def test_engine_is_another_for(graph, machine, backend, other):
+    before = key(here(graph(), backend))
     machine(**other)
-    engines.here(backend, SOURCE)
-    assert made[0][1] != made[1][1]
+    assert key(here(graph(), backend)) != before
 
 
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt_rtx"])
 @pytest.mark.parametrize(
     "other", [{"memory_mb": None}, {"cuda": (12, 4)}, {}], ids=["memory", "CUDA", "nothing"]
 )
-def test_engine_is_the_same_for(engines, machine, made, backend, other):
-    engines.here(backend, SOURCE)
+def test_engine_is_the_same_for(graph, machine, backend, other):
+    before = key(here(graph(), backend))
     machine(replace(ADA, **other))
-    engines.here(backend, replace(SOURCE, path=Path("/moved/k1")))
-    assert made[0][1] == made[1][1]
+    moved = replace(SOURCE, path=Path("/moved/k1"))
+    assert key(here(graph(), backend), moved) == before
 
 
-def test_engine_is_another_for_another_library_model_or_target(engines, made):
-    engines.ahead("tensorrt", SOURCE, (8, 9))
-    engines.ahead("tensorrt_rtx", SOURCE, (8, 9))
-    engines.ahead("tensorrt_rtx", replace(SOURCE, key="k2"), (8, 9))
-    engines.ahead("tensorrt_rtx", SOURCE, (8, 6))
-    assert all(a[1] != b[1] for n, a in enumerate(made) for b in made[:n])
+def test_engine_is_another_for_another_library_model_or_target(graph):
+    def ahead(backend, capability):
+        return graph().engine(Cell("tiny", backend, "gpu", "fp32"), capability)
+
+    found = [
+        key(ahead("tensorrt", (8, 9))),
+        key(ahead("tensorrt_rtx", (8, 9))),
+        key(ahead("tensorrt_rtx", (8, 9)), replace(SOURCE, key="k2")),
+        key(ahead("tensorrt_rtx", (8, 6))),
+    ]
+    assert len(set(found)) == len(found)
 
 
-def test_times_are_kept_by_gpu_for_all_models_and_versions(engines, machine, made):
-    engines.here("tensorrt", SOURCE)
+def test_times_are_kept_by_gpu_for_all_models_and_versions(graph, machine):
+    found = [here(graph(), "tensorrt")]
     machine(version="10.13.0")
-    engines.here("tensorrt", replace(SOURCE, key="k2"))
+    found.append(here(graph(), "tensorrt"))
     for other in ({"name": "NVIDIA L40S"}, {"driver": "550.54.15"}):
         machine(replace(ADA, **other))
-        engines.here("tensorrt", SOURCE)
-    caches = [arguments["timing_cache"] for _, _, arguments, _ in made]
+        found.append(here(graph(), "tensorrt"))
+    caches = [built_with(step)["timing_cache"] for step in found]
     assert caches[0] == caches[1]
     assert len(set(caches)) == 3
 
 
-def test_nothing_is_made_without_a_gpu_or_the_library(engines, machine, made, monkeypatch):
+def test_nothing_is_planned_without_a_gpu_or_the_library(graph, machine, monkeypatch):
     machine("there is no NVIDIA driver")
     with pytest.raises(NoGpu, match="there is no NVIDIA driver"):
-        engines.here("tensorrt_rtx", SOURCE)
+        here(graph(), "tensorrt_rtx")
     machine()
     monkeypatch.setattr(Library, "missing", lambda self: f"{self.name} is not installed")
     with pytest.raises(StepError, match="TensorRT is not installed"):
-        engines.here("tensorrt", SOURCE)
+        here(graph(), "tensorrt")
     with pytest.raises(StepError, match="TensorRT for RTX is not installed"):
-        engines.ahead("tensorrt_rtx", SOURCE, (8, 9))
-    assert made == []
+        graph().engine(Cell("tiny", "tensorrt_rtx", "gpu", "fp32"), (8, 9))

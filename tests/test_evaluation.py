@@ -17,11 +17,13 @@ from PIL import Image
 from fqbench.errors import StepError, UsageError
 from fqbench.measure import evaluation
 from fqbench.measure.evaluation import Evaluation, Feed, Share, one_at_a_time, reported, share
+from fqbench.measure.loaded import Reading
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Preprocess, Stretch
+from fqbench.spec import Logits, Preprocess, PythonDecoder, Stretch
 
 SIZE = 8
 PREPROCESS = Preprocess(resize=Stretch(kind="stretch", size=(SIZE, SIZE)))
+READING = Reading(preprocess=PREPROCESS, inputs=("x",))
 WORKERS = 2
 MOST = 2 * WORKERS + 4
 
@@ -57,7 +59,7 @@ def _red(outputs: Sequence[Any], geometry: object) -> int:
 
 
 def _evaluation(decode: Callable[[Any, Any], Any] = _red) -> Evaluation:
-    return Evaluation(PREPROCESS, ("x",), decode, WORKERS)
+    return Evaluation(READING, decode, WORKERS)
 
 
 @pytest.fixture
@@ -131,14 +133,9 @@ def test_a_users_decoder_gets_one_image_at_a_time(
 
 
 def test_only_a_users_decoder_is_locked() -> None:
-    described = {
-        "preprocess": PREPROCESS.model_dump(mode="json"),
-        "inputs": ["x"],
-        "allow_code": True,
-    }
-    own = {"kind": "python", "function": "tests.test_evaluation:_red"}
-    locked = Evaluation.of({**described, "decode": own}, 1).decode
-    free = Evaluation.of({**described, "decode": {"kind": "logits"}}, 1).decode
+    own = PythonDecoder(kind="python", function="tests.test_evaluation:_red")
+    locked = Evaluation.of(READING, own, 1, allow_code=True).decode
+    free = Evaluation.of(READING, Logits(kind="logits"), 1, allow_code=True).decode
     assert "one_at_a_time" in getattr(locked, "__qualname__", "")
     assert "one_at_a_time" not in getattr(free, "__qualname__", "")
 

@@ -171,7 +171,7 @@ def test_verdict_that_cannot_be_written(tmp_path, capsys):
 def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     """What ``fqbench run`` writes is read, frozen and the same as itself."""
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(commands, "Plan", partial(Plan, patience=PATIENCE))
+    monkeypatch.setattr(commands, "Request", partial(Request, patience=PATIENCE))
     spec = write_spec(tmp_path / "project")
     quick = ("--backends", "onnxruntime", "--precisions", "fp32")
     assert main(["run", "--spec", str(spec), *quick, "--out", str(tmp_path / "run")]) == 0

@@ -8,12 +8,13 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
 from fqbench.measure.latency import Effort
 from fqbench.measure.launches import Patience
-from fqbench.pipeline.model import Model
 from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.run import run
 from fqbench.pipeline.zoo_models import embedded
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
+from fqbench.steps import LocalExecutor
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,8 @@ def rows(tmp_path_factory):
         for backend in ("onnxruntime", "paddle")
         for precision in ("fp32", "int8")
     )
-    found = run_model(pipeline, Plan(cells, Margins(), patience=QUICK)).rows
+    steps = plan(pipeline.graph, Request(cells, Margins(), patience=QUICK))
+    found = run([steps], pipeline.executor).rows
     return {(row.cell.backend, row.cell.precision): row for row in found}
 
 
@@ -83,7 +85,7 @@ def test_onnx_file_is_told_not_to_run_on_paddle(tmp_path):
     spec = embedded(NAME, store)
     spec = spec.model_copy(update={"int8": Int8File(model=spec.model)})
     pipeline = Model(spec, check_model(spec), LocalExecutor(store))
-    plan = Plan((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), patience=QUICK)
-    given = run_model(pipeline, plan).rows[-1]
+    request = Request((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), patience=QUICK)
+    given = run([plan(pipeline.graph, request)], pipeline.executor).rows[-1]
     assert given.status == "failed"
     assert "is an INT8 file for ONNX Runtime, not for Paddle Inference" in given.reason

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from fqbench.errors import FqbenchError, StepError, UsageError
-from fqbench.isolate import call, child
+from fqbench.isolate import SharedMemory, call, child
 from fqbench.isolate.parent import _conversation, _run, _Watch
 from fqbench.isolate.process import Interpreter, Request
 

@@ -6,23 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fqbench import isolate
 from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
 from fqbench.measure.latency import Effort
 from fqbench.measure.launches import Patience
-from fqbench.pipeline.model import Model
+from fqbench.measure.loaded import Loadable
+from fqbench.pipeline import steps
 from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.run import run
-from fqbench.pipeline.step import Steps
 from fqbench.pipeline.zoo_models import embedded
 from fqbench.report.notes import notes
 from fqbench.results import Results
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
+from fqbench.steps import LocalExecutor, Step
 from fqbench.tune.error import relative_error
+from tests.jobs import perform
 from tests.saturating import environment
 
 NAME = "digits_mobilenet_v1"
@@ -44,8 +46,13 @@ def answered(pipeline, cell, artifact, images):
     return _run(
         "tests.isolated_functions:outputs",
         {
-            **pipeline._fed(cell),
-            "artifact": str(artifact.path),
+            "cell": Loadable(
+                artifact=artifact.path,
+                backend=cell.backend,
+                device=cell.device,
+                precision=cell.precision,
+                reading=pipeline.graph.reading,
+            ).model_dump(mode="json"),
             "images": [str(path) for path in images],
         },
         {},
@@ -76,12 +83,12 @@ def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend)
 
 
 def test_steps_of_another_cpu_are_made_again(tmp_path, monkeypatch):
-    steps = Steps("a_model", Store(tmp_path), lambda *_: None)
     made = {}
     for isa in ("here", "AVX2"):
         if isa != "here":
             monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-        made[isa] = steps.make("probe", {}, {"backend": "onnxruntime"}, ("onnxruntime",))
+        step = Step("probe", "a_model", steps.probe, {"backend": "onnxruntime"}, ("onnxruntime",))
+        made[isa] = LocalExecutor(Store(tmp_path)).run([step]).artifact(step)
     assert made["here"].key != made["AVX2"].key
     assert made["here"].path != made["AVX2"].path
 
@@ -91,31 +98,29 @@ def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, mo
     """Its weights have eight bits, as any toolkit's: it was made where that is right."""
     ours = pipeline_of(Store(tmp_path / "first"), speed="assumed")
     cell = Cell(NAME, "onnxruntime", "cpu", "int8")
-    everything = replace(ours.build.choice(cell), safe={}, unsigned=())
+    everything = replace(ours.choice(cell), safe={}, unsigned=())
     target = tmp_path / "choice"
     target.mkdir()
     everything.write(target / "choice.json")
     lowered = tmp_path / "file"
     lowered.mkdir()
-    images = [str(path) for path in ours.images.calibration[:2]]
-    isolate.call(
-        "fqbench.pipeline.steps:lower_onnxruntime",
-        {
-            "quantization": str(ours.build.quantization(cell).path),
-            "choice": str(target),
-            "everything": False,
-            "folder": str(lowered),
-            "images": images,
-            **ours.build._reading,
-        },
-        timeout_s=120,
+    perform(
+        "lower_onnxruntime",
+        lowered,
+        quantization=str(ours.made(ours.graph.ranges).path),
+        choice=str(target),
+        everything=False,
+        cores=1,
+        images=[str(path) for path in ours.images.calibration[:2]],
+        reading=ours.graph.reading.model_dump(mode="json"),
     )
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     store = Store(tmp_path / "second")
     pipeline = pipeline_of(store, int8=Int8File(model=lowered / "model.onnx"))
     cells = (replace(cell, precision="fp32"), cell)
-    rows = run_model(pipeline, Plan(cells, Margins(), patience=QUICK)).rows
+    planned = plan(pipeline.graph, Request(cells, Margins(), patience=QUICK))
+    rows = run([planned], pipeline.executor).rows
     _, int8, given = rows
     assert [row.status for row in rows] == ["ok"] * 3
     assert int8.saturates

@@ -75,7 +75,7 @@ def conformance(drop, accuracy=97.0):
     spec = SimpleNamespace(margins=(), name="net")
     pipeline = SimpleNamespace(
         spec=spec,
-        build=SimpleNamespace(method="offline"),
+        method="offline",
         images=SimpleNamespace(data=SimpleNamespace(samples=range(500))),
         accuracy=lambda answers: accuracy,
         drop=lambda fp32, int8: drop,

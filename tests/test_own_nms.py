@@ -4,7 +4,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fqbench import isolate
 from fqbench.errors import UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.spec import (
@@ -18,6 +17,7 @@ from fqbench.spec import (
     YoloV5,
 )
 from fqbench.spec.check import check_model, compare
+from tests.jobs import perform
 
 ATTRIBUTES = {"score_threshold": 0.05, "nms_threshold": 0.5, "nms_top_k": 1000, "keep_top_k": 7}
 
@@ -59,16 +59,8 @@ def test_its_settings_are_those_of_the_file(folder):
 
 
 def test_the_graph_ends_before_it(folder, tmp_path):
-    isolate.call(
-        "fqbench.pipeline.steps:canonical",
-        {
-            "source": str(folder / "model.pdmodel"),
-            "params": str(folder / "model.pdiparams"),
-            "input_shape": [1, 3, 32, 32],
-            "folder": str(tmp_path),
-        },
-        timeout_s=120,
-    )
+    source = [str(folder / f"model.{suffix}") for suffix in ("pdmodel", "pdiparams")]
+    perform("canonical", tmp_path, source=source, input_shape=[1, 3, 32, 32])
     session = onnxruntime.InferenceSession(
         str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"]
     )

@@ -18,9 +18,11 @@ from fqbench.pipeline.zoo_models import zoo_names
 from fqbench.spec import Coco, Folder, ImageList
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
+from fqbench.steps import LocalExecutor
 from fqbench.zoo import published
 from fqbench.zoo.published import Weights, official_weights, synthetic_spec, trained_spec
 from fqbench.zoo.scenery import landscape
+from tests.jobs import perform
 
 ROOT = Path(__file__).parents[1]
 NAMES = zoo.published_names()
@@ -173,8 +175,7 @@ def test_official_files_in_place_fill_the_accuracy_columns(tmp_path, monkeypatch
     made = root / "models" / "MobileNetV1_ssld_infer"
     made.mkdir(parents=True)
     preprocess = published.PROCESSING["mobilenet_v1_ssld"].preprocess.model_dump(mode="json")
-    arguments = {"name": "mobilenet_v1_ssld", "preprocess": preprocess, "folder": str(made)}
-    _run("fqbench.pipeline.steps:zoo_model", arguments, {}, _Watch("export", timeout_s=300))
+    perform("zoo_model", made, network="mobilenet_v1_ssld", preprocess=preprocess, code=[])
     for suffix in ("pdmodel", "pdiparams"):
         (made / f"model.{suffix}").rename(made / f"inference.{suffix}")
     write_imagenet(root / "imagenet", 110)

@@ -7,11 +7,12 @@ import pytest
 from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.margins import Margins
-from fqbench.pipeline.model import Model
 from fqbench.pipeline.cell_steps import Request, plan
+from fqbench.pipeline.model import Model
 from fqbench.pipeline.run import run
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
+from fqbench.steps import LocalExecutor
 from tests.onnx_graphs import Net
 from tests.tiny_spec import CLASSES, SIZE, write_spec
 
@@ -35,7 +36,7 @@ def pipeline(tmp_path_factory):
     path = write_spec(folder)
     onnx.save(enlarging(), str(folder / "tiny.onnx"))
     (spec,), _ = load_specs([path], folder)
-    return Model(spec, check_model(spec), Store(folder / "cache"), lambda *_: None)
+    return Model(spec, check_model(spec), LocalExecutor(Store(folder / "cache")))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,8 @@ def rows(pipeline):
         for backend in ("onnxruntime", "paddle")
         for precision in ("fp32", "int8")
     )
-    found = run_model(pipeline, Plan(cells, Margins(), patience=None)).rows
+    steps = plan(pipeline.graph, Request(cells, Margins(), patience=None))
+    found = run([steps], pipeline.executor).rows
     return {(row.cell.backend, row.cell.precision): row for row in found}
 
 
@@ -66,5 +68,5 @@ def test_other_images_are_another_check(pipeline):
     fewer = spec.calibration.model_copy(update={"start": 1, "count": 2})
     spec = spec.model_copy(update={"calibration": fewer})
     root = pipeline.made(pipeline.graph.canonical).path.parents[1]
-    other = Model(spec, check_model(spec), Store(root), lambda *_: None)
-    assert other.build.canonical.key != key
+    other = Model(spec, check_model(spec), LocalExecutor(Store(root)))
+    assert other.made(other.graph.canonical).key != key

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -14,14 +15,27 @@ from fqbench.cells import Cell
 from fqbench.errors import StepError
 from fqbench.margins import Margins
 from fqbench.measure import split as measured
+from fqbench.measure.loaded import Loadable
 from fqbench.measure.split import OnGpu, medians
-from fqbench.pipeline import run
+from fqbench.pipeline.cell_steps import CellSteps, ModelSteps, Request
+from fqbench.pipeline.rows import _Measured, _Rows
+from fqbench.pipeline.steps import multiply_adds
 from fqbench.report import gpu, markdown, terminal
 from fqbench.report.notes import notes
 from fqbench.report.table import figures
 from fqbench.results import Results, Row
+from fqbench.steps import Finished, Measurement, Step
+from fqbench.steps.finished import Failed, Value
+from tests.jobs import READING
 
 PARTS = Split(0.25, 1.5, 0.125)
+CELL = {
+    "artifact": "/artifacts/k1",
+    "backend": "tensorrt",
+    "device": "gpu",
+    "precision": "int8",
+    "reading": READING,
+}
 
 
 def test_total_is_the_sum_of_the_parts():
@@ -112,11 +126,11 @@ class RunnerStandIn:
 
 def test_parts_are_timed_behind_a_warm_up(monkeypatch):
     runner = RunnerStandIn()
-    monkeypatch.setattr(measured.loaded, "load", lambda cell, threads: runner)
-    monkeypatch.setattr(measured.loaded, "feed", lambda cell, image: [])
+    monkeypatch.setattr(Loadable, "load", lambda cell, threads: runner)
+    monkeypatch.setattr(Loadable, "feed", lambda cell, image: [])
     monkeypatch.setattr(measured, "read_image", lambda path: None)
     monkeypatch.setattr(measured.nvidia, "conditions", lambda: CONDITIONS)
-    told = measured.time_split({"cell": {}, "threads": 1, "image": "x"}, lambda *_: None)
+    told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
     assert (runner.ran, runner.splits) == (measured.WARM_UP, measured.RUNS)
     middle = (1 + measured.RUNS) / 2
     found = OnGpu.of(json.loads(json.dumps(told)))
@@ -127,17 +141,17 @@ def test_gpu_that_does_not_tell_its_conditions_fails_nothing(monkeypatch):
     def lost():
         raise NoGpu("the NVIDIA GPU fell off the bus: reboot")
 
-    monkeypatch.setattr(measured.loaded, "load", lambda cell, threads: RunnerStandIn())
-    monkeypatch.setattr(measured.loaded, "feed", lambda cell, image: [])
+    monkeypatch.setattr(Loadable, "load", lambda cell, threads: RunnerStandIn())
+    monkeypatch.setattr(Loadable, "feed", lambda cell, image: [])
     monkeypatch.setattr(measured, "read_image", lambda path: None)
     monkeypatch.setattr(measured.nvidia, "conditions", lost)
-    told = measured.time_split({"cell": {}, "threads": 1, "image": "x"}, lambda *_: None)
+    told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
     assert OnGpu.of(told).conditions is None
 
 
 def test_runner_that_tells_no_parts(monkeypatch):
-    monkeypatch.setattr(measured.loaded, "load", lambda cell, threads: object())
-    told = measured.time_split({"cell": {}, "threads": 1, "image": "x"}, lambda *_: None)
+    monkeypatch.setattr(Loadable, "load", lambda cell, threads: object())
+    told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
     assert told is None
 
 
@@ -181,35 +195,32 @@ def test_fp16_has_no_layers_in_int8():
     assert figures(row("fp32"), given)["INT8 layers"] == "7"
 
 
-class PipelineStandIn:
-    def __init__(self, found):
-        self._found, self.asked = found, []
-
-    def on_gpu(self, cell, threads, batch):
-        self.asked.append((cell.id, threads, batch))
-        if isinstance(self._found, Exception):
-            raise self._found
-        return self._found
+def planned(found=None, **request):
+    """The steps of a TensorRT cell whose file is there, what a GPU tells of it, and its row."""
+    cell = row().cell
+    loads = Step("multiply_adds", "net", multiply_adds, {"canonical": "x"})
+    gpu = Measurement("on_gpu", "net", (loads,), lambda *_: None)
+    steps = CellSteps(cell, loads, gpu=gpu)
+    model = ModelSteps(SimpleNamespace(), Request((cell,), Margins(), **request), (), None)
+    result = Failed(found) if isinstance(found, Exception) else Value(found)
+    return _Rows(model, Finished({gpu: result})), steps
 
 
 def test_row_of_a_gpu_tells_batch_and_parts():
-    pipeline = PipelineStandIn(OnGpu(PARTS))
-    found = run._on_gpu(pipeline, run._Measured(row()), threads=1, batch=4).row
+    rows, steps = planned(OnGpu(PARTS), batch=4)
+    found = rows._on_gpu(_Measured(row()), steps).row
     assert (found.status, found.batch, found.gpu) == ("ok", 4, OnGpu(PARTS))
-    assert pipeline.asked == [("net-tensorrt-gpu-int8", 1, 4)]
 
 
 def test_cell_whose_parts_cannot_be_timed_fails_alone():
-    pipeline = PipelineStandIn(StepError("the GPU is out of memory"))
-    found = run._on_gpu(pipeline, run._Measured(row()), threads=1, batch=1).row
+    rows, steps = planned(StepError("the GPU is out of memory"))
+    found = rows._on_gpu(_Measured(row()), steps).row
     assert (found.status, found.reason) == ("failed", "the GPU is out of memory")
     failed = replace(row(), status="failed", reason="it crashed")
-    assert run._on_gpu(pipeline, run._Measured(failed), threads=1, batch=1).row.reason == (
-        "it crashed"
-    )
+    assert rows._on_gpu(_Measured(failed), steps).row.reason == "it crashed"
 
 
 def test_only_a_gpu_is_timed_with_several_images():
-    plan = run.Plan((), Margins(), batch=8)
-    assert plan.batch_of(Cell("net", "tensorrt", "gpu", "int8")) == 8
-    assert plan.batch_of(Cell("net", "paddle", "cpu", "int8")) == 1
+    request = Request((), Margins(), batch=8)
+    assert request.batch_of(Cell("net", "tensorrt", "gpu", "int8")) == 8
+    assert request.batch_of(Cell("net", "paddle", "cpu", "int8")) == 1

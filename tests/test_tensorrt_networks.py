@@ -14,6 +14,7 @@ from fqbench.margins import Margins
 from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
+from fqbench.steps import LocalExecutor
 from tests.tiny_spec import EVALUATED, classifier, write_spec
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ def pipeline(tmp_path_factory):
     onnx.save(classifier(width=16), str(folder / "tiny.onnx"))
     spec = load_spec(path, None)
     store = Store(folder / "cache")
-    return Model(spec, check_model(spec), store, lambda *_: None, margins=Margins())
+    return Model(spec, check_model(spec), LocalExecutor(store), margins=Margins())
 
 
 def cell(precision, backend="tensorrt"):
@@ -36,9 +37,7 @@ def cell(precision, backend="tensorrt"):
 
 def test_both_libraries_share_a_network(pipeline):
     for precision in ("fp32", "fp16", "int8", "int8_all"):
-        one, other = (
-            pipeline.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx")
-        )
+        one, other = (pipeline.network(cell(precision, b)) for b in ("tensorrt", "tensorrt_rtx"))
         assert one.key == other.key
 
 
@@ -53,17 +52,17 @@ def test_fp16_has_float16_weights(pipeline):
 
 
 def test_int8_is_quantized_without_timing_anything(pipeline):
-    build = pipeline.build
-    assert build.pays(cell("int8"))
-    assert build.lowered(cell("int8")).key == build.network(cell("int8")).key
-    lowering = build.lowering(cell("int8"))
+    assert pipeline.int8_is_used(cell("int8"))
+    lowered = pipeline.made(pipeline.graph.lowered("tensorrt"))
+    assert lowered.key == pipeline.network(cell("int8")).key
+    lowering = pipeline.lowering(cell("int8"))
     assert (lowering.convolutions, lowering.quantized) == (3, 2)
-    choice = build.choice(cell("int8"))
+    choice = pipeline.choice(cell("int8"))
     assert list(choice.float_layers.values()) == [ONE_ROW]
     assert choice.forms == {}
     assert all(layer.int8_ms is None for layer in choice.layers)
-    assert build.quantization(cell("int8")).seconds > 0.0
-    plan = json.loads(build.lowered(cell("int8")).file("plan.json").read_text())
+    assert pipeline.quantizing_seconds(cell("int8")) > 0.0
+    plan = json.loads(lowered.file("plan.json").read_text())
     assert plan == {"convolutions": 3, "quantized": 2}
 
 

@@ -76,7 +76,7 @@ class Evaluation:
     workers: int
 
     @staticmethod
-    def of(reading: Reading, kind: Decode, allow_code: bool, workers: int) -> Evaluation:
+    def of(reading: Reading, kind: Decode, workers: int, *, allow_code: bool) -> Evaluation:
         """An evaluation by ``workers`` threads. Raises UsageError for a decoder not there."""
         size = reading.preprocess.resize.output
         decode = decoder(kind, size, allow_code=allow_code)

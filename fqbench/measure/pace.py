@@ -38,7 +38,7 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
     decode_as: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
     shared = share(cell.backend, cell.device, usable_cores())
     allow_code = arguments["allow_code"]
-    evaluation = Evaluation.of(cell.reading, decode_as, allow_code, shared.workers)
+    evaluation = Evaluation.of(cell.reading, decode_as, shared.workers, allow_code=allow_code)
     runners = [cell.load(shared.threads) for _ in range(shared.runners)]
     samples = list(islice(cycle(enumerate(map(Path, arguments["images"]))), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]

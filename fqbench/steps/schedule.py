@@ -59,13 +59,15 @@ class Schedule:
     def ready(self) -> list[Node]:
         """Nodes that can run now, those of the first models first."""
         last = len(self._models)
-        busy = {inputs.key for node in self._running if (inputs := self._ready[node])}
-        found = [
-            node
-            for node, inputs in self._ready.items()
-            # The same artifact is not made twice at the same time.
-            if node not in self._running and (inputs is None or inputs.key not in busy)
-        ]
+        # The same artifact is not made twice at the same time.
+        taken = {inputs.key for node in self._running if (inputs := self._ready[node])}
+        found = []
+        for node, inputs in self._ready.items():
+            if node in self._running or (inputs is not None and inputs.key in taken):
+                continue
+            found.append(node)
+            if inputs is not None:
+                taken.add(inputs.key)
         return sorted(found, key=lambda node: self._models.get(node.model, last))
 
     def start(self, node: Node) -> None:
@@ -157,10 +159,10 @@ class Schedule:
             artifact = decider.artifact if isinstance(decider, Chosen) else decider
             assert isinstance(artifact, Artifact)
             self._decided[node] = node.decide(artifact)
+            self._demand(node.options[self._decided[node]])
+            return True
         option = self._decided[node]
-        chosen = node.options[option]
-        self._demand(chosen)
-        result = self._results.get(chosen)
+        result = self._results.get(node.options[option])
         if result is None:
             return False
         if isinstance(result, Failed):

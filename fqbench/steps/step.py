@@ -70,7 +70,7 @@ class Step:
     name: str
     model: str
     function: Function
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Input] = field(repr=False)
     libraries: tuple[str, ...] = ()
     needs: Needs = field(default_factory=Needs)
     depends_on_cpu: bool = True
@@ -112,7 +112,7 @@ class Select:
     model: str
     by: ArtifactNode
     decide: Callable[[Artifact], str]
-    options: Mapping[str, ArtifactNode]
+    options: Mapping[str, ArtifactNode] = field(repr=False)
 
     def reads(self) -> Iterator[Node]:
         """What must be there before it can be decided."""
@@ -129,7 +129,7 @@ class Measurement:
 
     name: str
     model: str
-    after: tuple[Node, ...]
+    after: tuple[Node, ...] = field(repr=False)
     take: Callable[[Finished, Callable[[str, int, int], None]], Any]
 
     def reads(self) -> Iterator[Node]:

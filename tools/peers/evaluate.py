@@ -87,7 +87,7 @@ def _points(pipeline: Model, made: Made) -> Points:
     count = share("onnxruntime", "cpu", usable_cores()).runners
     # An evaluation does nothing with them but run them.
     runners = cast("list[Runner]", [load(made) for _ in range(count)])
-    evaluation = Evaluation.of(pipeline.graph.reading, spec.decode, False, count)
+    evaluation = Evaluation.of(pipeline.graph.reading, spec.decode, count, allow_code=False)
     samples = [(sample.image_id, sample.path) for sample in data.samples]
     predictions = evaluation.answers(runners, samples)
     return resampled(data, list(predictions))
