@@ -1,35 +1,65 @@
-"""The way of an item: is it there, was it placed by hand, else each of its addresses."""
+"""Fetching an item: is it there already, was it placed by hand, else from each of its addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from fqbench.artifacts import file_digest
 from fqbench.errors import FqbenchError, StepError, UsageError
+from fqbench.fetch.archive import ArchiveError, Bounds
 from fqbench.fetch.catalogue import Item, file_name
-from fqbench.fetch.connection import AddressError
-from fqbench.fetch.content import Content, content_of, lacks
-from fqbench.fetch.disk import megabytes
-from fqbench.fetch.download import Download
-from fqbench.fetch.listener import Listener
+from fqbench.fetch.connection import AddressError, Connection
+from fqbench.fetch.download import Download, Limits
+from fqbench.fetch.install import Content, content_of, install, missing_reason, unpacked_parts
 from fqbench.fetch.lockfile import File, LockFile, Pin
-from fqbench.fetch.members import ArchiveError
-from fqbench.fetch.placement import put, unfolded
-from fqbench.fetch.way import Way
+from fqbench.fetch.progress import Listener, megabytes
 
 DOWNLOADS = "downloads"
-"""The folder under the data root for files that come, and for those placed by hand."""
+"""The folder under the data root for downloaded files, and for those placed by hand."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of an item: whether it is there as it should be, and a sentence."""
+class FetchPolicy:
+    """How items are fetched.
+
+    ``mirror``: an address that replaces every other one up to the file's name. Raises UsageError
+    for one that cannot.
+    """
+
+    offline: bool = False
+    mirror: str | None = None
+    connection: Connection = field(default_factory=Connection)
+    limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def __post_init__(self) -> None:
+        if self.mirror is None:
+            return
+        try:
+            self.connection.require_allowed(self.mirror)
+            parts = urlsplit(self.mirror)
+        except (AddressError, ValueError) as error:
+            raise UsageError(f"the mirror is not usable: {error}") from error
+        if parts.query or parts.fragment:
+            raise UsageError(f"the mirror {self.mirror} is not usable: a file's name follows it")
+
+    def addresses(self, item: Item) -> tuple[str, ...]:
+        """The item's addresses, or those at the mirror."""
+        if self.mirror is None:
+            return item.addresses
+        return tuple(f"{self.mirror.rstrip('/')}/{quote(name)}" for name in item.file_names)
+
+
+@dataclass(frozen=True)
+class FetchOutcome:
+    """What happened to an item: whether it is there as it should be, and a sentence."""
 
     name: str
     is_there: bool
@@ -37,12 +67,12 @@ class Outcome:
 
 
 def fetch(
-    items: Sequence[Item], root: Path, listener: Listener, way: Way = Way()
-) -> Iterator[Outcome]:
-    """See to it that ``items`` are under the data root, one after the other as it is iterated.
+    items: Sequence[Item], root: Path, listener: Listener, policy: FetchPolicy = FetchPolicy()
+) -> Iterator[FetchOutcome]:
+    """Make sure that ``items`` are under the data root, one after the other as it is iterated.
 
-    What is there is held to the lock file; what is missing is taken from the downloads folder,
-    or fetched. Raises UsageError where the lock file or the root cannot be used.
+    What is there is checked against the lock file; what is missing is taken from the downloads
+    folder, or fetched. Raises UsageError where the lock file or the root cannot be used.
     """
     if not items:
         return
@@ -53,17 +83,19 @@ def fetch(
         raise UsageError(f"the data root {root} cannot be written: {error.strerror}") from error
     lock = LockFile(root, downloads)
     for item in items:
-        delivery = _Delivery(item, root, way, lock, listener)
+        job = _Fetch(item, root, policy, lock, listener)
         try:
-            yield Outcome(item.name, True, delivery.run())
+            yield FetchOutcome(item.name, True, job.run())
         except UsageError:
             raise
         except FqbenchError as error:
-            yield Outcome(item.name, False, f"{item.name}: {error}")
+            yield FetchOutcome(item.name, False, f"{item.name}: {error}")
         except OSError as error:
             where = error.filename or root
-            said = error.strerror or type(error).__name__
-            yield Outcome(item.name, False, f"{item.name}: cannot read or write {where}: {said}")
+            cause = error.strerror or type(error).__name__
+            yield FetchOutcome(
+                item.name, False, f"{item.name}: cannot read or write {where}: {cause}"
+            )
 
 
 class _OtherContentError(FqbenchError):
@@ -71,24 +103,24 @@ class _OtherContentError(FqbenchError):
 
 
 @dataclass(frozen=True)
-class _Delivery:
+class _Fetch:
     item: Item
     root: Path
-    way: Way
+    policy: FetchPolicy
     lock: LockFile
     listener: Listener
 
     def run(self) -> str:
-        with self._alone():
+        with self._exclusive():
             pin = self.lock.pins().get(self.item.name)
             if self._is_there():
                 return self._verify(pin)
             for name in self.item.file_names:
                 file = self._downloads / name
                 if file.is_file():
-                    return self._take(file, pin)
-            if self.way.offline:
-                addresses = ", ".join(self.way.addresses(self.item))
+                    return self._take_placed(file, pin)
+            if self.policy.offline:
+                addresses = ", ".join(self.policy.addresses(self.item))
                 raise StepError(f"is missing; its address is {addresses}; {self._by_hand()}")
             return self._download(pin)
 
@@ -97,8 +129,8 @@ class _Delivery:
         return self.root / DOWNLOADS
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the kernel's lock of this item, which ends with the process that holds it."""
+    def _exclusive(self) -> Iterator[None]:
+        """Hold a lock of this item, which ends with the process that holds it."""
         guard = FileLock(self._downloads / f".{self.item.name}.guard")
         try:
             guard.acquire(blocking=False)
@@ -114,13 +146,13 @@ class _Delivery:
         """Whether all parts are. Raises StepError where something else is in their place."""
         places = self.item.places(self.root)
         for part, place in places.items():
-            lack = lacks(part, place)
-            if lack is not None and place.exists():
-                raise StepError(f"{place} {lack}: complete it or move it away")
+            reason = missing_reason(part, place)
+            if reason is not None and place.exists():
+                raise StepError(f"{place} {reason}: complete it or move it away")
         return all(place.exists() for place in places.values())
 
     def _verify(self, pin: Pin | None) -> str:
-        """Hold what is there to its pin, or pin it."""
+        """Check what is there against its pin, or pin it."""
         found = content_of(self.item.places(self.root))
         where = self._where()
         if pin is None:
@@ -130,11 +162,11 @@ class _Delivery:
             raise StepError(
                 f"{where} is not what was pinned: its sha256 is {found.sha256} ({found.files}"
                 f" files), pinned is {pin.content.sha256} ({pin.content.files} files): move it away"
-                f" to fetch it anew, or {self._accepting()}"
+                f" to fetch it again, or {self._accepting()}"
             )
         return f"{self.item.name} is there, unchanged: {where}"
 
-    def _take(self, file: Path, pin: Pin | None) -> str:
+    def _take_placed(self, file: Path, pin: Pin | None) -> str:
         """A file that was found among the downloads."""
         try:
             self._accept(file, None, pin)
@@ -144,14 +176,14 @@ class _Delivery:
 
     def _download(self, pin: Pin | None) -> str:
         failures = []
-        for address in self.way.addresses(self.item):
+        for address in self.policy.addresses(self.item):
             target = self._downloads / file_name(address)
             if pin is not None and pin.file is not None and pin.file.name != target.name:
                 failures.append(f"{address} (not tried: {pin.file.name} is pinned)")
                 continue
             self.listener.say(f"{self.item.name}: fetching {address}")
             try:
-                host = self._loading(address, target).run()
+                host = self._download_from(address, target).run()
                 file = self._accept(target, address, pin)
             except (AddressError, ArchiveError, _OtherContentError) as error:
                 target.unlink(missing_ok=True)
@@ -163,30 +195,32 @@ class _Delivery:
                 )
         raise StepError(f"could not be fetched: {'; '.join(failures)}; {self._by_hand()}")
 
-    def _loading(self, address: str, target: Path) -> Download:
+    def _download_from(self, address: str, target: Path) -> Download:
         return Download(
             address,
             target,
-            self.way.connection,
-            self.way.limits,
+            self.policy.connection,
+            self.policy.limits,
             lambda done, total: self.listener.progress(self.item.name, done, total),
             self.item.is_archive,
         )
 
     def _accept(self, file: Path, address: str | None, pin: Pin | None) -> File:
-        """Check a file, unpack it, pin it, and put its parts in their place."""
+        """Check a file, unpack it, pin it, and install its parts."""
         described = File(
             name=file.name, address=address, size=file.stat().st_size, sha256=file_digest(file)
         )
         if pin is not None and pin.file is not None and pin.file.sha256 != described.sha256:
             raise self._other(f"the sha256 of {file.name}", described.sha256, pin.file.sha256)
-        with unfolded(self.item, file, self.root, self.way.bounds, self._unpacking) as places:
+        with unpacked_parts(
+            self.item, file, self.root, self.policy.bounds, self._unpacking
+        ) as places:
             content = content_of(places)
             if pin is not None and pin.content != content:
                 raise self._other("the sha256 of its content", content.sha256, pin.content.sha256)
             if pin is None or pin.file is None:
                 self._pin(described, content)
-            put(places, self.root)
+            install(places, self.root)
         file.unlink(missing_ok=True)
         return described
 

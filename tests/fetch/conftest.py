@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fetch_server import serving
+from tests.support.fetch_server import serving
 
 
 @pytest.fixture(scope="session")

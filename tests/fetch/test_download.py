@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from fqbench.errors import StepError
 from fqbench.fetch import download
 from fqbench.fetch.connection import AddressError, Connection
-from fqbench.fetch.download import Download, Limits
-from fqbench.fetch.partfile import PartFile
-from tests.fetch_server import file, in_turn, raw, redirect, serving, silent, status
+from fqbench.fetch.download import Download, Limits, PartFile
+from tests.support.fetch_server import file, in_turn, raw, redirect, serving, silent, status
 
 CONTENT = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(300_000)
@@ -199,7 +198,7 @@ class TestLies:
     @pytest.mark.parametrize("length", ["many", "-5", "1e6"])
     def test_no_length_at_all(self, length, server, target):
         server.answers["/file.tar"] = raw(CONTENT, Content_Length=length)
-        with pytest.raises(AddressError, match="tells no usable length"):
+        with pytest.raises(AddressError, match="gives no usable length"):
             load(server.address("/file.tar"), target)
 
     def test_part_that_nobody_asked_for(self, server, target):

@@ -20,17 +20,17 @@ from fqbench.cli import fetch as command
 from fqbench.cli.main import main
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
-from fqbench.fetch import ITEMS, Item, Part, Way, chosen_items, fetch
+from fqbench.fetch import ITEMS, FetchPolicy, Item, Part, chosen_items, fetch
 from fqbench.fetch.archive import Bounds
 from fqbench.fetch.catalogue import GROUPS
 from fqbench.fetch.connection import Connection
 from fqbench.zoo.published import official_weights
-from tests.archives import member, tar, tar_bytes
-from tests.fetch_server import file, raw, redirect, status
-from tests.fetching import PLAIN, archived
+from tests.support.archives import member, tar, tar_bytes
+from tests.support.fetch_server import file, raw, redirect, status
+from tests.support.fetching import PLAIN, archived
 from tests.tiny_spec import classifier
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
 FILES = {"top/model.pdmodel": b"program" * 100, "top/model.pdiparams": b"weights" * 20_000}
 CHANGED = {**FILES, "top/model.pdiparams": b"WEIGHTS" * 20_000}
@@ -73,9 +73,9 @@ class Heard:
         pass
 
 
-def deliver(item, root, way=PLAIN):
+def deliver(item, root, policy=PLAIN):
     """Whether the item is there then, and what was said of it."""
-    (outcome,) = fetch([item], root, Heard(), way)
+    (outcome,) = fetch([item], root, Heard(), policy)
     return outcome.is_there, outcome.text
 
 
@@ -216,8 +216,8 @@ class TestArchive:
         assert list((root / "models").iterdir()) == []
 
     def test_bounds(self, item, root):
-        way = dataclasses.replace(PLAIN, bounds=Bounds(size=1000))
-        is_there, said = deliver(item, root, way)
+        policy = dataclasses.replace(PLAIN, bounds=Bounds(size=1000))
+        is_there, said = deliver(item, root, policy)
         assert not is_there
         assert "unpacked it is larger than 0.0 MB" in said
 
@@ -332,7 +332,7 @@ class TestByHand:
     def test_archive_among_the_downloads(self, item, root, archive, server):
         (root / "downloads").mkdir(parents=True)
         (root / "downloads/tiny.tar").write_bytes(archive)
-        is_there, said = deliver(item, root, Way(offline=True))
+        is_there, said = deliver(item, root, FetchPolicy(offline=True))
         assert is_there
         assert said.startswith(f"tiny taken from {root / 'downloads/tiny.tar'}, pinned: ")
         assert only_model_and_lock(root)
@@ -360,7 +360,7 @@ class TestByHand:
         for name, content in MODEL.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)
-        is_there, said = deliver(item, root, Way(offline=True))
+        is_there, said = deliver(item, root, FetchPolicy(offline=True))
         assert is_there
         assert said == f"tiny is there, pinned now: {root / 'models/tiny_infer'}"
         assert pins(root)["tiny"]["file"] is None
@@ -407,8 +407,8 @@ class TestTrouble:
 
     def test_mirror(self, item, root, server):
         server.answers = {"/m/tiny.tar": server.answers["/tiny.tar"]}
-        way = dataclasses.replace(PLAIN, mirror=server.address("/m/"))
-        assert deliver(item, root, way)[0]
+        policy = dataclasses.replace(PLAIN, mirror=server.address("/m/"))
+        assert deliver(item, root, policy)[0]
         assert [path for path, _ in server.asked] == ["/m/tiny.tar"]
 
     @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ class TestTrouble:
     )
     def test_mirror_that_is_not_usable(self, mirror):
         with pytest.raises(UsageError, match=r"^the mirror .*is not usable: "):
-            Way(mirror=mirror)
+            FetchPolicy(mirror=mirror)
 
     def test_offline_opens_no_socket(self, item, root, monkeypatch, server):
         def forbidden(*arguments, **options):
@@ -464,7 +464,7 @@ class TestTrouble:
 class TestProcesses:
     def start(self, root, address, pause_s):
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.fetching", str(root), address, str(pause_s)],
+            [sys.executable, "-m", "tests.support.fetching", str(root), address, str(pause_s)],
             cwd=ROOT,
             env={**os.environ, "NO_PROXY": "*"},
             stdout=subprocess.PIPE,
@@ -522,8 +522,8 @@ class TestProcesses:
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _plain(self, monkeypatch):
-        way = partial(Way, connection=PLAIN.connection, limits=PLAIN.limits)
-        monkeypatch.setattr(command, "Way", way)
+        policy = partial(FetchPolicy, connection=PLAIN.connection, limits=PLAIN.limits)
+        monkeypatch.setattr(command, "FetchPolicy", policy)
 
     @pytest.fixture
     def mirror(self, server, archive):

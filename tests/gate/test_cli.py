@@ -10,12 +10,12 @@ from functools import partial
 import pytest
 
 from fqbench.cli import commands
-from fqbench.cli.gate_options import way_of
+from fqbench.cli.gate_options import mode_of
 from fqbench.cli.main import _parser, main
 from fqbench.errors import StepError
 from fqbench.pipeline.run import Plan
 from tests.quick_fqbench import PATIENCE
-from tests.stored_files import CELL, MACHINE, row, timed, write
+from tests.support.stored_files import CELL, MACHINE, row, timed, write
 from tests.tiny_spec import write_spec
 
 
@@ -117,16 +117,16 @@ def test_an_option_that_would_be_ignored(capsys, arguments, told):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "way"),
+    ("arguments", "mode"),
     [
         ("a.json b.json --slowdown 5 --anyway --out x", "stored"),
         ("--base main --head x --spec a.yaml --seconds 5 --threads 2 --points 1", "versions"),
         ("--self-test --suites 2 --models m --seconds 5 --slowdown 3", "self-test"),
     ],
 )
-def test_options_of_a_way(monkeypatch, arguments, way):
+def test_options_of_a_mode(monkeypatch, arguments, mode):
     monkeypatch.setenv("FQBENCH_DATA", "/data")
-    assert way_of(_parser().parse_args(["gate", *arguments.split()])) == way
+    assert mode_of(_parser().parse_args(["gate", *arguments.split()])) == mode
 
 
 def test_a_job_that_is_cancelled_takes_its_checkouts_away(tmp_path, monkeypatch):

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fqbench.gate import evidence
-from fqbench.gate.decision import CellEvidence, confirmed, decide, suspects
+from fqbench.gate.decision import CellEvidence, confirmed, decide, holm, suspects
 from fqbench.gate.evidence import AccuracyEvidence, SpeedEvidence, Tolerances
-from fqbench.gate.multiple import holm
 from fqbench.gate.verdict import Decision, Verdict
 
 TOLERANCES = Tolerances()
@@ -200,11 +199,11 @@ def test_an_unusable_time_is_a_failure_of_its_side(wrong: float) -> None:
 @pytest.mark.parametrize(
     ("base", "head", "status", "regressed", "code"),
     [
-        ("there", "absent", "missing", True, 1),
+        ("present", "absent", "missing", True, 1),
         ("failed", "absent", "missing", False, 2),
-        ("absent", "there", "new", False, 2),
-        ("failed", "there", "new", False, 2),
-        ("there", "failed", "failed", True, 1),
+        ("absent", "present", "new", False, 2),
+        ("failed", "present", "new", False, 2),
+        ("present", "failed", "failed", True, 1),
         ("absent", "failed", "failed", True, 1),
         ("failed", "failed", "failed", False, 2),
     ],

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from fqbench.gate.account import Account, RatioChange
-from fqbench.gate.verdict import Decision, Verdict
+from fqbench.gate.verdict import Decision, GateReport, RatioChange, Verdict
 from fqbench.measure.stats import Interval
 from fqbench.report import gate, gate_terminal
 
@@ -31,11 +30,11 @@ FASTER = replace(SAME, cell="fast", status="faster", slowdown=Interval(0.5, 0.4,
 FAILED = Verdict("bad", "failed", "it was killed", True, base_ms=1234.5)
 
 
-def account(*verdicts: Verdict, **values) -> Account:
-    return Account("base.json", "head.json", Decision(verdicts), **values)
+def report(*verdicts: Verdict, **values) -> GateReport:
+    return GateReport("base.json", "head.json", Decision(verdicts), **values)
 
 
-WHOLE = account(
+WHOLE = report(
     SAME,
     SLOWER,
     NEW,
@@ -97,7 +96,7 @@ def test_whole_verdict():
 
 def test_what_got_worse_comes_first_and_the_worst_of_it_on_top():
     worst = replace(SLOWER, cell="worst", slowdown=Interval(2.0, 1.9, 2.1))
-    told, quiet = gate.ordered(account(FASTER, NEW, SLOWER, SAME, worst, FAILED).decision)
+    told, quiet = gate.ordered(report(FASTER, NEW, SLOWER, SAME, worst, FAILED).decision)
     assert [v.cell for v in told] == ["bad", "worst", SLOWER.cell, NEW.cell, "fast"]
     assert quiet == [SAME]
 
@@ -132,7 +131,7 @@ def test_change(value, text):
 def test_words_of_strangers_are_no_markup():
     cell = "a|b`c<img src=x>@octocat [x](http://x)"
     reason = "see <b> @octocat [x](y) *z* | `q`"
-    text = gate.markdown(account(replace(FAILED, cell=cell, reason=reason)))
+    text = gate.markdown(report(replace(FAILED, cell=cell, reason=reason)))
     row = next(line for line in text.splitlines() if line.startswith("| ``"))
     assert row.startswith("| `` a\\|b`c<img src=x>@octocat [x](http://x) `` | ")
     listed = next(line for line in text.splitlines() if line.startswith("- ``"))
@@ -153,7 +152,7 @@ def test_words_of_strangers_are_no_markup():
     ],
 )
 def test_words_of_strangers_link_to_nothing(words, shown):
-    text = gate.markdown(account(replace(FAILED, reason=words), cautions=(words,)))
+    text = gate.markdown(report(replace(FAILED, reason=words), cautions=(words,)))
     shown = shown.format("\u200b")
     assert f"- `bad`: {shown}\n" in text
     assert f"- {shown}\n" in text
@@ -161,15 +160,15 @@ def test_words_of_strangers_link_to_nothing(words, shown):
 
 def test_cells_of_one_reason_share_it():
     others = [replace(FAILED, cell=f"bad{i}") for i in range(2)]
-    text = gate.markdown(account(FAILED, *others))
+    text = gate.markdown(report(FAILED, *others))
     assert "- `bad`, `bad0`, `bad1`: it was killed\n" in text
 
 
 def test_thousands_of_cells_fit_into_a_comment():
     many = [replace(SLOWER, cell=f"model{i}-onnxruntime-cpu-int8") for i in range(2000)]
-    text = gate.markdown(account(*many))
+    text = gate.markdown(report(*many))
     assert len(text) < 65_536
-    assert "1900 cells more stand in gate.json." in text
+    assert "1900 cells more are in gate.json." in text
 
 
 def test_files_are_written_whole(tmp_path):
@@ -187,7 +186,7 @@ def test_files_are_written_whole(tmp_path):
     assert found["cautions"] == ["There is no samples.json."]
 
 
-def shown(found: Account, width: int) -> str:
+def shown(found: GateReport, width: int) -> str:
     stream = io.StringIO()
     gate_terminal.show(found, Console(file=stream, width=width))
     return stream.getvalue()
@@ -208,4 +207,4 @@ def test_narrow_terminal_cuts_no_figure(width):
 
 
 def test_markup_of_strangers_is_shown_as_it_is():
-    assert "[bold]x[/bold]" in shown(account(replace(FAILED, cell="[bold]x[/bold]")), 200)
+    assert "[bold]x[/bold]" in shown(report(replace(FAILED, cell="[bold]x[/bold]")), 200)

@@ -7,9 +7,9 @@ import pytest
 
 from fqbench.cells import Selection
 from fqbench.errors import UsageError
-from fqbench.gate.built import read_built
-from fqbench.gate.contest import Terms, compete, time_pairs
-from fqbench.gate.selftest import SLOWED
+from fqbench.gate.live.built_version import read_built
+from fqbench.gate.live.comparison import ComparisonSettings, compare_live, time_pairs
+from fqbench.gate.selftest.trial import TIME_SLOWED_CELL
 from fqbench.gate.side import Matrix, build, code_digest
 from fqbench.isolate import Interpreter
 from tests.tiny_spec import write_spec
@@ -57,18 +57,19 @@ def test_rows_accuracies_and_processes_are_answered(tmp_path, specs):
 def test_a_version_against_itself_and_a_slowed_one(tmp_path, specs):
     """Real processes: unchanged, since all is the same; then the same cell, slowed threefold."""
     built = read_built("v1", answered(tmp_path, specs[:1]), Interpreter.here())
-    account = compete(built, built, Terms(), lambda *_: None)
-    assert [verdict.status for verdict in account.decision.verdicts] == ["unchanged"]
+    report = compare_live(built, built, ComparisonSettings(), lambda *_: None)
+    assert [verdict.status for verdict in report.decision.verdicts] == ["unchanged"]
     ((cell, process),) = built.processes.items()
     slow = {**process.arguments, "slowdown": 2.0}
-    slowed = type(process)(process.name, process.sides, SLOWED, slow)
-    timed = time_pairs({cell: (process, slowed)}, Terms(seconds=1), random.Random(0))[cell]
+    slowed = type(process)(process.name, process.sides, TIME_SLOWED_CELL, slow)
+    settings = ComparisonSettings(seconds=1)
+    timed = time_pairs({cell: (process, slowed)}, settings, random.Random(0))[cell]
     assert timed.again is not None
     medians = [sorted(t for b in timed.first.times[s][0] for t in b)[1] for s in ("base", "head")]
     assert medians[1] > 2 * medians[0]
 
 
-def test_names_that_do_not_exist_are_told(tmp_path):
+def test_names_that_do_not_exist_are_reported(tmp_path):
     arguments = Matrix((), Selection(backends=("nothing",))).arguments("base", tmp_path, 1)
     with pytest.raises(UsageError, match="there is no backend 'nothing'"):
         build(arguments, lambda *_: None)

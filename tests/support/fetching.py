@@ -1,6 +1,6 @@
 """Fetches in a process of its own, slowly where asked, so that it can be killed or met by another.
 
-``python -m tests.fetching ROOT ADDRESS PAUSE_S``
+``python -m tests.support.fetching ROOT ADDRESS PAUSE_S``
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from fqbench.fetch import Item, Part, Way, fetch
+from fqbench.fetch import FetchPolicy, Item, Part, fetch
 from fqbench.fetch.connection import Connection
 from fqbench.fetch.download import Limits
 
-PLAIN = Way(
+PLAIN = FetchPolicy(
     connection=Connection(schemes=("http",), connect_s=2.0, read_s=5.0),
     limits=Limits(pause_s=0.0),
 )

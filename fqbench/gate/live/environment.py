@@ -1,4 +1,4 @@
-"""What runs a version: this environment, one that is there, or one made for it."""
+"""What runs a version: this environment, an existing one, or one made for it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from filelock import FileLock, Timeout
 
 from fqbench.artifacts import file_digest
 from fqbench.errors import UsageError
-from fqbench.gate.refs import Checkout
+from fqbench.gate.live.worktrees import Checkout
 from fqbench.isolate import Interpreter
 
 PIP_S = 3600
 PROBE_S = 60
 LINES = 3
+"""Of a failed command's errors, the last ones, that a message quotes."""
 
 KEPT = 10
-"""Environments, those that were used last; each may take a gigabyte."""
+"""Environments, the most recently used ones; each may take a gigabyte."""
 
 _EDITABLE = re.compile(r"-[UIqv]*e|--ed")
-"""How pip's option begins, also after others of one letter or shortened."""
+"""How pip's --editable begins, also after other one-letter options or abbreviated."""
 
 _PROBE = """\
 import json, sys
@@ -50,7 +51,7 @@ def interpreter(
     """
     own = (str(checkout.folder),) if (checkout.folder / "fqbench/__init__.py").is_file() else ()
     if install is not None:
-        return Interpreter(str(_made(checkout, _arguments(install), root)))
+        return Interpreter(str(_environment(checkout, _arguments(install), root)))
     if python is None:
         return Interpreter.here(*own)
     if not python.is_file():
@@ -88,8 +89,8 @@ def _arguments(install: str) -> list[str]:
     return words
 
 
-def _made(checkout: Checkout, install: list[str], root: Path) -> Path:
-    """Python of an environment in which ``pip install`` ran in the checkout; made once."""
+def _environment(checkout: Checkout, install: list[str], root: Path) -> Path:
+    """Python of an environment in which ``pip install`` ran in the checkout; it is made once."""
     key = _key(checkout, install)
     folder, done = root / key, root / f"{key}.done"
     python = folder / "bin" / "python"
@@ -101,14 +102,14 @@ def _made(checkout: Checkout, install: list[str], root: Path) -> Path:
             _run([sys.executable, "-m", "venv", str(folder)], checkout.folder, PIP_S, problem)
             command = [str(python), "-m", "pip", "install", "--quiet", *install]
             _run(command, checkout.folder, PIP_S, problem)
-            _check_whole(folder, problem)
+            _refuse_editable(folder, problem)
         done.touch()
     _prune(root)
     return python
 
 
-def _check_whole(folder: Path, problem: str) -> None:
-    """Raise UsageError where packages are not in ``folder``, as a file of requirements may say."""
+def _refuse_editable(folder: Path, problem: str) -> None:
+    """Raise UsageError where a requirements file had packages installed editably."""
     for record in folder.glob("lib/*/site-packages/*.dist-info/direct_url.json"):
         if json.loads(record.read_text("utf-8")).get("dir_info", {}).get("editable"):
             raise UsageError(
@@ -118,7 +119,7 @@ def _check_whole(folder: Path, problem: str) -> None:
 
 
 def _key(checkout: Checkout, install: list[str]) -> str:
-    """Of all that decides what pip installs: files outside of the commit may change as well."""
+    """A digest of all that decides what pip installs, files outside the commit included."""
     files = [path for word in install if (path := checkout.folder / word).is_file()]
     described = [
         checkout.commit,
@@ -131,7 +132,7 @@ def _key(checkout: Checkout, install: list[str]) -> str:
 
 
 def _prune(root: Path) -> None:
-    """Take away the environments that were not used for longest, but for the ``KEPT`` last."""
+    """Remove all environments but the ``KEPT`` most recently used."""
     with FileLock(root / "prune.lock"):
         used = {done: done.stat().st_mtime_ns for done in root.glob("*.done")}
         for done in sorted(used, key=used.__getitem__, reverse=True)[KEPT:]:
@@ -141,7 +142,7 @@ def _prune(root: Path) -> None:
                         done.unlink()
                         shutil.rmtree(done.with_suffix(""), ignore_errors=True)
             except Timeout:
-                continue  # It is being used.
+                continue  # It is in use.
 
 
 def _run(command: list[str], folder: Path | None, seconds: float, problem: str) -> str:
@@ -160,6 +161,6 @@ def _run(command: list[str], folder: Path | None, seconds: float, problem: str) 
         raise UsageError(f"{problem}: {error}") from error
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = " | ".join(lines[-LINES:]) or f"it ended with {done.returncode}"
-        raise UsageError(f"{problem}: {told}")
+        cause = " | ".join(lines[-LINES:]) or f"it ended with {done.returncode}"
+        raise UsageError(f"{problem}: {cause}")
     return done.stdout

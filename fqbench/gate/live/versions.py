@@ -1,4 +1,4 @@
-"""Two versions of a repository, compared: checked out, built, timed and judged."""
+"""Two versions of a repository compared: checked out, built, timed and judged."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import StepError, UsageError
-from fqbench.gate.account import Account
-from fqbench.gate.built import Built, read_built
-from fqbench.gate.contest import BASE, HEAD, Terms, compete
-from fqbench.gate.environment import check_fqbench, interpreter
-from fqbench.gate.places import Place, place
-from fqbench.gate.refs import Checkout, checked_out, repository
-from fqbench.gate.side import Matrix
+from fqbench.gate.live.built_version import BuiltVersion, read_built
+from fqbench.gate.live.comparison import BASE, HEAD, ComparisonSettings, compare_live
+from fqbench.gate.live.environment import check_fqbench, interpreter
+from fqbench.gate.live.worktrees import Checkout, PathMapping, checked_out, map_path, repository
+from fqbench.gate.side import ENTRY_POINT, Matrix
+from fqbench.gate.verdict import GateReport
 from fqbench.machine import memory_mb
 from fqbench.pipeline.step import Progress
 
@@ -44,13 +43,13 @@ def compare_versions(
     base: Version,
     head: Version,
     matrix: Matrix,
-    terms: Terms,
+    settings: ComparisonSettings,
     *,
     install: str | None,
     cache: Path,
     progress: Progress,
-) -> Account:
-    """Compare two versions of the repository of the working folder.
+) -> GateReport:
+    """Compare two versions of the repository that the current folder is in.
 
     ``cache``: where environments and artifacts are kept. Raises UsageError where nothing can be
     compared: a version, its environment or a path is not there, or BASE cannot be built. Raises
@@ -60,7 +59,7 @@ def compare_versions(
     root = repository(Path.cwd())
     with ExitStack() as stack:
         checkouts = [stack.enter_context(checked_out(root, each.ref)) for each in (base, head)]
-        places = {path: place(path, root, checkouts) for path in _paths(matrix)}
+        mappings = {path: map_path(path, root, checkouts) for path in _paths(matrix)}
         sides = []
         for name, version, checkout in zip((BASE, HEAD), (base, head), checkouts, strict=True):
             progress(f"{name.upper()}: environment", 0, 0)
@@ -71,13 +70,13 @@ def compare_versions(
             sides.append(_Side(name, checkout, python))
         built = []
         for number, side in enumerate(sides):
-            own = {path: found.sides[number] for path, found in places.items()}
+            own = {path: found.sides[number] for path, found in mappings.items()}
             arguments = matrix.arguments(
-                side.name, cache / "artifacts", terms.threads, own.__getitem__
+                side.name, cache / "artifacts", settings.threads, own.__getitem__
             )
-            built.append(_built(side, arguments, progress))
-        account = compete(built[0], built[1], terms, progress)
-    return replace(account, cautions=(*account.cautions, *_shared(places)))
+            built.append(_build(side, arguments, progress))
+        report = compare_live(built[0], built[1], settings, progress)
+    return replace(report, cautions=(*report.cautions, *_shared_paths(mappings)))
 
 
 def _paths(matrix: Matrix) -> tuple[Path, ...]:
@@ -85,27 +84,27 @@ def _paths(matrix: Matrix) -> tuple[Path, ...]:
     return (*matrix.specs, *root)
 
 
-def _shared(places: Mapping[Path, Place]) -> Iterable[str]:
-    names = [str(path) for path, found in places.items() if found.shared]
+def _shared_paths(mappings: Mapping[Path, PathMapping]) -> Iterable[str]:
+    names = [str(path) for path, found in mappings.items() if found.shared]
     if names:
         verb = "is" if len(names) == 1 else "are"
         yield f"{', '.join(names)} {verb} in neither version: both used that of the working tree."
 
 
-def _built(side: _Side, arguments: Mapping[str, Any], progress: Progress) -> Built:
+def _build(side: _Side, arguments: Mapping[str, Any], progress: Progress) -> BuiltVersion:
     name = side.name.upper()
     try:
         answer = isolate.call(
-            "fqbench.gate.side:build",
+            ENTRY_POINT,
             arguments,
             timeout_s=BUILD_S,
             memory_mb=memory_mb(),
-            on_progress=lambda done, total, told="": progress(f"{name}: {told}", done, total),
+            on_progress=lambda done, total, text="": progress(f"{name}: {text}", done, total),
             name=f"building {name} ({side.checkout.label})",
             interpreter=side.python,
         )
     except StepError as error:
-        # A HEAD that crashes is worse than BASE; without BASE nothing is known.
+        # A HEAD that crashes is worse than BASE; without BASE nothing can be compared.
         if side.name == BASE:
             raise UsageError(str(error)) from error
         raise

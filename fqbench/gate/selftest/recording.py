@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from fqbench.gate.contest import BASE, HEAD, Timed
-from fqbench.gate.jsonfile import read_json, validated
+from fqbench.fileio import write_text
+from fqbench.gate.live.comparison import BASE, HEAD, CellTimes
 from fqbench.gate.records import Launches, Machine, Name, Number, Positive, Record, Text
-from fqbench.gate.selftest import Suite
+from fqbench.gate.selftest.trial import Suite
+from fqbench.gate.stored.files import read_json, validated
 from fqbench.measure.launches import Recorded
-from fqbench.results import write_text
 
 SCHEMA = 1
 KIND = "gate-self-test"
 
 
-class _Recorded(Record):
+class _Measurement(Record):
     base: Launches
     head: Launches
     seconds: tuple[Positive, ...]
@@ -29,7 +29,7 @@ class _Recorded(Record):
     pinned: bool
 
     @model_validator(mode="after")
-    def _launches_are_those_of_both_sides(self) -> _Recorded:
+    def _sides_share_launches(self) -> _Measurement:
         shapes = {tuple(len(rounds) for rounds in side) for side in (self.base, self.head)}
         blocks = [block for side in (self.base, self.head) for rounds in side for block in rounds]
         if len(shapes) > 1 or len(self.base) != len(self.seconds) or not self.seconds:
@@ -43,19 +43,19 @@ class _Recorded(Record):
         return Recorded(times, self.stopped, self.pinned, self.seconds)
 
 
-class _Timed(Record):
-    first: _Recorded
-    again: _Recorded | None = None
+class _CellTimes(Record):
+    first: _Measurement
+    again: _Measurement | None = None
 
 
 class _Suite(Record):
     slowed: Name | None
     slowdown: Annotated[Number, Field(ge=0, le=1)]
-    cells: dict[Name, _Timed]
+    cells: dict[Name, _CellTimes]
 
     def suite(self) -> Suite:
         timed = {
-            cell: Timed(each.first.recorded(), each.again.recorded() if each.again else None)
+            cell: CellTimes(each.first.recorded(), each.again.recorded() if each.again else None)
             for cell, each in self.cells.items()
         }
         return Suite(timed, self.slowed, self.slowdown)
@@ -78,14 +78,14 @@ class _File(Record):
 
 @dataclass(frozen=True)
 class Recording:
-    """What a file holds: suites, and the slow-downs of all that were to be measured."""
+    """What a file holds: suites, and the slow-downs of all suites that were planned."""
 
     suites: tuple[Suite, ...]
     planned: tuple[float, ...]
 
     @property
     def missing(self) -> list[float]:
-        """Slow-downs of the suites that were not measured any more."""
+        """Slow-downs of the planned suites that were not measured."""
         left = list(self.planned)
         for suite in self.suites:
             if suite.slowdown in left:
@@ -120,7 +120,7 @@ def write(path: Path, recording: Recording, machine: dict[str, Any]) -> Path:
 
 
 def read(path: Path) -> Recording:
-    """The suites of a file. Raises UsageError where it holds none, or is not usable."""
+    """The suites of a file. Raises UsageError where it holds none or is not usable."""
     found = validated(_File, read_json(path), path)
     return Recording(tuple(suite.suite() for suite in found.suites), found.planned)
 

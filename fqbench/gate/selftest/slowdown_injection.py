@@ -1,4 +1,4 @@
-"""A cell made slower on purpose, to see whether the gate finds it."""
+"""A cell made slower on purpose, to see whether the gate finds it; runs in the timed process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fqbench.measure.latency import Call
 
 
 def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
-    """As ``stopwatch.time_cell``, each inference longer by the part ``slowdown`` of its time."""
+    """As ``stopwatch.time_cell``, but each inference takes longer by ``slowdown``, a part of 1."""
     call = loaded.call(arguments["cell"], Path(arguments["image"]), arguments["threads"])
     slower = slowed(call, arguments["slowdown"])
     yield from stopwatch.answers({arguments["side"]: slower}, arguments["cores"], questions)
 
 
 def slowed(call: Call, slowdown: float) -> Call:
-    """``call``, which then keeps the core busy for ``slowdown`` of the time that it took."""
+    """``call``, followed by keeping the core busy for ``slowdown`` of the time that it took."""
 
     def run() -> None:
         begin = time.perf_counter()

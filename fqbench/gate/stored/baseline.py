@@ -1,4 +1,4 @@
-"""A baseline: results frozen to compare later ones with, and never a broken value unseen."""
+"""A baseline: results frozen to compare later ones with; broken values need a reason."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fqbench.errors import UsageError
-from fqbench.gate.comparable import differences
-from fqbench.gate.records import Group, Launches, Row, Run, Samples
-from fqbench.gate.stored import Stored
+from fqbench.fileio import write_text
+from fqbench.gate.records import Group, Launches, Row, Run, Samples, StoredResults
+from fqbench.gate.stored.comparability import differences
 from fqbench.measure.reference import COPY
-from fqbench.results import write_text
 
 SCHEMA = 1
 SHORTEST_REASON = 10
-"""Characters that a reason has at least: "ok" is none."""
+"""Characters that a reason needs: "ok" is none."""
 
 LARGEST_DROP = 5.0
-"""Points that a drop without a margin may be from 0, beyond what its images tell."""
+"""Points that a drop without a margin may surely be."""
 
 LEAST_AGREEMENT = 0.1
-"""Cosine below which INT8 answers something else than FP32."""
+"""Cosine below which INT8 does not predict what FP32 does."""
 
 DIGITS = 7
-"""Of a time: the rest is far below any noise."""
+"""Significant ones that are kept of a time: the rest is far below any noise."""
 
 
 def broken(row: Row) -> Iterator[str]:
-    """What is wrong with a value that later results would be held to, in a few words each."""
+    """What is wrong with values that later results would be compared with, in a few words each."""
     if row.status == "failed":
         yield f"it failed: {row.reason or 'no reason was kept'}"
     if row.status != "ok":
@@ -46,7 +45,7 @@ def broken(row: Row) -> Iterator[str]:
         yield f"its outputs agree with FP32's by {row.agreement:.2f} only"
 
 
-def freeze(sides: Sequence[Stored], accepted: Mapping[str, str], out: Path) -> Path:
+def freeze(sides: Sequence[StoredResults], accepted: Mapping[str, str], out: Path) -> Path:
     """Write the runs of ``sides`` as one baseline; return its path.
 
     ``accepted``: cells whose values are broken, each with the reason why they are kept. Raises
@@ -84,7 +83,7 @@ def freeze(sides: Sequence[Stored], accepted: Mapping[str, str], out: Path) -> P
     return write_text(out, json.dumps(content, allow_nan=False) + "\n")
 
 
-def _check_runs(sides: Sequence[Stored]) -> None:
+def _check_runs(sides: Sequence[StoredResults]) -> None:
     """Raise UsageError where the runs are not of one code, machine and data."""
     first, *others = sides
     for other in others:
@@ -103,7 +102,7 @@ def _check_runs(sides: Sequence[Stored]) -> None:
 
 
 def _broken_cells(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
-    """What is broken, by cell; of several runs with a broken value the first tells it."""
+    """What is broken, by cell; of several runs with a broken value, in the first."""
     found: dict[str, tuple[str, ...]] = {}
     for row in (row for run in runs for row in run.rows):
         if reasons := tuple(broken(row)):
@@ -112,9 +111,9 @@ def _broken_cells(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
 
 
 def _reduced(runs: Sequence[Run]) -> Iterator[Run]:
-    """The runs with all that comparisons use, and no more: a baseline is kept among code.
+    """The runs with all that comparisons use, and no more: a baseline is committed beside code.
 
-    Of times the shortest of each round, of accuracies those that an earlier run has not told.
+    Of times the shortest of each round, of accuracies those that differ from an earlier run's.
     """
     known: dict[str, tuple[float, ...]] = {}
     for run in runs:
@@ -122,8 +121,8 @@ def _reduced(runs: Sequence[Run]) -> Iterator[Run]:
             Group(cells=_shortest(group.cells), reference=_shortest(group.reference))
             for group in run.samples.groups
         )
-        told = run.samples.accuracies
-        new = {cell: points for cell, points in told.items() if known.get(cell) != points}
+        found = run.samples.accuracies
+        new = {cell: points for cell, points in found.items() if known.get(cell) != points}
         known.update(new)
         yield run.model_copy(update={"samples": Samples(groups=groups, accuracies=new)})
 

@@ -1,20 +1,19 @@
-"""Whether two sides were measured on the same: machine, versions, data, method."""
+"""Whether two sides are comparable: measured on the same machine, versions, data and method."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from fqbench.gate.records import Machine, Row
-from fqbench.gate.stored import Stored
+from fqbench.gate.records import Machine, Row, StoredResults
 
 LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
-"""Those whose version decides how long an inference takes, or what it answers."""
+"""Those whose version decides how long an inference takes, or what it predicts."""
 
 ENGINES = ("tensorrt", "tensorrt_rtx")
 """Libraries that matter to the cells of the backends of these names only."""
 
 SHOWN_DIGITS = 12
-"""Of a digest: as many as tell two apart."""
+"""Of a digest: enough to distinguish two."""
 
 _FACTS: tuple[tuple[str, Callable[[Machine], object]], ...] = (
     ("cores", lambda machine: machine.cpu.cores),
@@ -39,34 +38,26 @@ _ROWS: tuple[tuple[str, Callable[[Row], object]], ...] = (
 )
 
 
-def differences(base: Stored, head: Stored) -> tuple[str, ...]:
+def differences(base: StoredResults, head: StoredResults) -> tuple[str, ...]:
     """What keeps ``head`` from being compared with ``base``, each in a few words."""
     return (
         *machine_differences(
             base.machine, head.machine, [row.cell for row, _ in _shared_rows(base, head)]
         ),
-        *_of_rows(base, head),
-    )
-
-
-def same_images(base: Row, head: Row) -> bool:
-    """Whether accuracies are of the same images and labels, by their digests."""
-    return all(
-        base.hashes.get(key) is not None and base.hashes.get(key) == head.hashes.get(key)
-        for key in ("images", "truth")
+        *_row_differences(base, head),
     )
 
 
 def machine_differences(base: Machine, head: Machine, cells: Collection[str]) -> Iterator[str]:
     """Those of machines and versions that ``cells``, by their ids, depend on.
 
-    What a side does not tell differs from what one does.
+    A fact that only one side knows is a difference.
     """
     on_gpu = any("-gpu-" in cell for cell in cells)
     engines = [name for name in ENGINES if any(f"-{name}-" in cell for cell in cells)]
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
-    yield from _of_flags(base.cpu.isa, head.cpu.isa)
+    yield from _isa_differences(base.cpu.isa, head.cpu.isa)
     for name, fact in (*_FACTS, *(_GPU_FACTS if on_gpu else ())):
         if (found := _pair(fact(base), fact(head))) is not None:
             yield f"{name} {found}"
@@ -77,10 +68,10 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
         yield f"python {found}"
 
 
-def _of_flags(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Iterator[str]:
+def _isa_differences(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Iterator[str]:
     if base is None or head is None:
         if base != head:
-            yield f"{'BASE' if base is None else 'HEAD'} does not tell its instruction sets"
+            yield f"{'BASE' if base is None else 'HEAD'} does not name its instruction sets"
         return
     for side, other, name in ((base, head, "HEAD"), (head, base, "BASE")):
         missing = [flag for flag in side if flag not in other]
@@ -88,11 +79,11 @@ def _of_flags(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Ite
             yield f"{name} lacks the instruction sets {', '.join(missing)}"
 
 
-def _of_rows(base: Stored, head: Stored) -> Iterator[str]:
+def _row_differences(base: StoredResults, head: StoredResults) -> Iterator[str]:
     """Those of data and method, each once with its models.
 
-    Of what a side does not tell there is none: times do not depend on it, and accuracies are not
-    compared without it.
+    A fact that a side does not know is no difference: times do not depend on it, and accuracies
+    are not compared without it.
     """
     models: dict[str, list[str]] = {}
     for one, other in _shared_rows(base, head):
@@ -104,7 +95,7 @@ def _of_rows(base: Stored, head: Stored) -> Iterator[str]:
         yield f"{difference} ({', '.join(dict.fromkeys(names))})"
 
 
-def _shared_rows(base: Stored, head: Stored) -> Iterable[tuple[Row, Row]]:
+def _shared_rows(base: StoredResults, head: StoredResults) -> Iterable[tuple[Row, Row]]:
     ours, theirs = base.runs[0].by_cell, head.runs[0].by_cell
     pairs = ((row, theirs[cell]) for cell, row in ours.items() if cell in theirs)
     return (pair for pair in pairs if all(row.status == "ok" for row in pair))
@@ -116,7 +107,7 @@ def _python(machine: Machine) -> str | None:
 
 
 def _pair(base: object, head: object) -> str | None:
-    """Both values, where they differ; one that a side does not tell differs from any other."""
+    """Both values, where they differ; an unknown one differs from any other."""
     if base == head:
         return None
     return f"{_shown(base)} (BASE) and {_shown(head)} (HEAD)"
@@ -124,7 +115,7 @@ def _pair(base: object, head: object) -> str | None:
 
 def _shown(value: object) -> str:
     if value is None:
-        return "not told"
+        return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)

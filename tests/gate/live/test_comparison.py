@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fqbench.errors import StepError
-from fqbench.gate.built import read_built
-from fqbench.gate.contest import Terms, compete, time_pairs
+from fqbench.gate.live.built_version import read_built
+from fqbench.gate.live.comparison import ComparisonSettings, compare_live, time_pairs
 from fqbench.isolate import Interpreter
 from fqbench.measure import launches as module
 from fqbench.measure.launches import Process
@@ -89,18 +89,18 @@ def version(label, rows, *, code="c", accuracies=None):
     return read_built(label, answer, Interpreter.here())
 
 
-def verdicts(base, head, **terms):
-    account = compete(base, head, Terms(**terms), lambda *_: None)
-    return account, {verdict.cell: verdict for verdict in account.decision.verdicts}
+def verdicts(base, head, **settings):
+    report = compare_live(base, head, ComparisonSettings(**settings), lambda *_: None)
+    return report, {verdict.cell: verdict for verdict in report.decision.verdicts}
 
 
 def test_what_is_the_same_on_both_sides_is_not_timed(monkeypatch):
     machine = Machine(monkeypatch, {})
     rows = [row(FP32), row(INT8)]
-    account, found = verdicts(version("BASE", rows), version("HEAD", rows))
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows))
     assert {v.status for v in found.values()} == {"unchanged"}
     assert machine.asked == []
-    assert account.decision.exit_code == 0
+    assert report.decision.exit_code == 0
 
 
 @pytest.mark.parametrize("change", [{"code": "other"}, {"files": "other"}])
@@ -108,15 +108,15 @@ def test_what_may_differ_is_timed(monkeypatch, change):
     machine = Machine(monkeypatch, {})
     code = change.get("code", "c")
     head = version("HEAD", [row(FP32, files=change.get("files", "a"))], code=code)
-    account, found = verdicts(version("BASE", [row(FP32)]), head)
+    report, found = verdicts(version("BASE", [row(FP32)]), head)
     assert found[FP32].status == "same"
     assert found[FP32].launches == 6
     assert {name for name in machine.asked if "kernels" not in name} == {
         f"timing {FP32} of BASE",
         f"timing {FP32} of HEAD",
     }
-    assert "processes started anew 6 times a measurement, bound to one core" in (
-        " ".join(account.certainty)
+    assert "processes started from scratch 6 times per measurement, bound to one core" in (
+        " ".join(report.certainty)
     )
 
 
@@ -127,10 +127,10 @@ def test_what_is_unchanged_may_still_answer_worse(monkeypatch):
         version(label, [row(FP32)], accuracies={FP32: [points, points - 1, points + 1, points]})
         for label, points in (("BASE", 80.0), ("HEAD", 20.0))
     ]
-    account, found = verdicts(*versions)
+    report, found = verdicts(*versions)
     assert machine.asked == []
     assert found[FP32].status == "less accurate"
-    assert account.decision.exit_code == 1
+    assert report.decision.exit_code == 1
 
 
 def test_another_input_is_timed(monkeypatch):
@@ -146,20 +146,20 @@ def test_another_input_is_timed(monkeypatch):
 def test_different_int8_models_are_named_where_they_are_slower(monkeypatch):
     Machine(monkeypatch, {(INT8, "head"): 0.0105})
     head = version("HEAD", [row(INT8, files="other")], code="other")
-    account, _ = verdicts(version("BASE", [row(INT8)]), head)
-    (caution,) = account.cautions
+    report, _ = verdicts(version("BASE", [row(INT8)]), head)
+    (caution,) = report.cautions
     assert caution.startswith(f"{INT8}: the versions made different INT8 models.")
 
 
 def test_what_is_slower_is_timed_again_and_called_so(monkeypatch):
     Machine(monkeypatch, {(INT8, "head"): 0.0105})
     rows = [row(FP32), row(INT8)]
-    account, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
     assert (found[FP32].status, found[FP32].again) == ("same", False)
     assert (found[INT8].status, found[INT8].again) == ("slower", True)
     assert found[INT8].slowdown.value == pytest.approx(1.05, abs=0.002)
-    assert account.decision.exit_code == 1
-    told = " ".join(account.certainty)
+    assert report.decision.exit_code == 1
+    told = " ".join(report.certainty)
     assert "1 cell did not show to be the same and was measured again" in told
 
 
@@ -176,18 +176,18 @@ def test_what_looked_slower_by_chance_is_not_called_so(monkeypatch):
 
     monkeypatch.setattr(module.isolate, "converse", recovering)
     base, head = version("BASE", [row(INT8)]), version("HEAD", [row(INT8)], code="other")
-    account, found = verdicts(base, head)
+    report, found = verdicts(base, head)
     assert (found[INT8].status, found[INT8].again) == ("same", True)
-    assert account.decision.exit_code == 0
+    assert report.decision.exit_code == 0
 
 
 def test_a_cell_that_dies_in_head_is_worse(monkeypatch):
     Machine(monkeypatch, {}, dies=(f"timing {INT8} of HEAD",))
     rows = [row(FP32), row(INT8)]
-    account, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
     assert (found[FP32].status, found[INT8].status) == ("same", "failed")
     assert f"timing {INT8} of HEAD was killed" in found[INT8].reason
-    assert account.decision.exit_code == 1
+    assert report.decision.exit_code == 1
 
 
 def test_cells_of_one_side_only_are_named(monkeypatch):
@@ -195,13 +195,13 @@ def test_cells_of_one_side_only_are_named(monkeypatch):
     unsupported = row(INT8, status="unsupported", reason="no such device")
     base = version("BASE", [row(FP32), row(INT8)])
     head = version("HEAD", [unsupported, row("other-onnxruntime-cpu-fp32")], code="other")
-    account, found = verdicts(base, head)
+    report, found = verdicts(base, head)
     assert {cell: v.status for cell, v in found.items()} == {
         INT8: "missing",
         "other-onnxruntime-cpu-fp32": "new",
         FP32: "missing",
     }
-    assert account.decision.exit_code == 1
+    assert report.decision.exit_code == 1
 
 
 def test_accuracy_is_compared_on_the_same_images(monkeypatch):
@@ -212,11 +212,11 @@ def test_accuracy_is_compared_on_the_same_images(monkeypatch):
     head = version(
         "HEAD", [row(INT8, **out)], code="o", accuracies={INT8: [79.0, 78.0, 80.0, 79.5]}
     )
-    account, found = verdicts(base, head)
+    report, found = verdicts(base, head)
     assert found[INT8].status == "less accurate"
     assert found[INT8].loss.value == 1.0
     assert "left its margin" in found[INT8].reason
-    assert account.decision.exit_code == 1
+    assert report.decision.exit_code == 1
 
 
 def test_the_same_process_is_told_its_side(monkeypatch):
@@ -225,6 +225,6 @@ def test_the_same_process_is_told_its_side(monkeypatch):
     one = Process(
         f"timing {INT8}", ("x",), "fqbench.measure.stopwatch:time_cell", {"cell": {"id": INT8}}
     )
-    timed = time_pairs({INT8: (one, one)}, Terms(), random.Random(0))[INT8]
+    timed = time_pairs({INT8: (one, one)}, ComparisonSettings(), random.Random(0))[INT8]
     assert timed.again is not None
     assert set(timed.first.times) == {"base", "head", "float32", "int8", "copy"}

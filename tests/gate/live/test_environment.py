@@ -9,9 +9,9 @@ import pytest
 from filelock import FileLock
 
 from fqbench.errors import UsageError
-from fqbench.gate import environment
-from fqbench.gate.environment import check_fqbench, interpreter
-from fqbench.gate.refs import Checkout
+from fqbench.gate.live import environment
+from fqbench.gate.live.environment import check_fqbench, interpreter
+from fqbench.gate.live.worktrees import Checkout
 from fqbench.isolate import Interpreter
 
 
@@ -19,7 +19,7 @@ def checkout_of(folder, ref="main"):
     return Checkout(folder, "0" * 40, ref)
 
 
-def test_it_is_this_python_unless_told_otherwise(tmp_path):
+def test_it_is_this_python_by_default(tmp_path):
     assert interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path) == (
         Interpreter.here()
     )
@@ -35,7 +35,7 @@ def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
     assert other == Interpreter(str(python.absolute()), None, (str(tmp_path),))
 
 
-def test_a_python_that_is_not_there_is_told(tmp_path):
+def test_a_python_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(UsageError, match=r"there is no Python .*nowhere"):
         interpreter(
             checkout_of(tmp_path), python=Path("/nowhere/python"), install=None, root=tmp_path
@@ -64,7 +64,7 @@ def test_an_environment_is_made_once_for_a_version(tmp_path, monkeypatch):
     assert len(ran) == 4
 
 
-def test_an_environment_that_was_not_finished_is_made_anew(tmp_path, monkeypatch):
+def test_an_environment_that_was_not_finished_is_made_again(tmp_path, monkeypatch):
     def fail(command, *_):
         Path(command[3]).mkdir(parents=True, exist_ok=True)
         raise UsageError("out of space")
@@ -131,7 +131,7 @@ def test_other_options_of_pip_are_left_alone(tmp_path, instant, install):
     assert made(checkout_of(tmp_path), install, tmp_path / "e").is_dir()
 
 
-def test_what_a_list_of_requirements_leaves_in_the_checkout_is_told(tmp_path, monkeypatch):
+def test_what_a_list_of_requirements_leaves_in_the_checkout_is_reported(tmp_path, monkeypatch):
     def run(command, *_):
         if command[2] == "venv":
             info = Path(command[3]) / "lib/python3/site-packages/mine-1.0.dist-info"
@@ -144,12 +144,12 @@ def test_what_a_list_of_requirements_leaves_in_the_checkout_is_told(tmp_path, mo
             made(checkout_of(tmp_path), "-r requirements.txt", tmp_path / "e")
 
 
-def test_words_that_no_shell_would_read_are_told(tmp_path):
+def test_words_that_no_shell_would_read_are_reported(tmp_path):
     with pytest.raises(UsageError, match=r"--install .* is not usable: No closing quotation"):
         made(checkout_of(tmp_path), "'", tmp_path / "e")
 
 
-def test_a_python_that_does_not_start_is_told(tmp_path):
+def test_a_python_that_does_not_start_is_reported(tmp_path):
     (tmp_path / "python").write_text("")
     python = Interpreter(str(tmp_path / "python"))
     with pytest.raises(UsageError, match=r"the Python of BASE does not run: .*Permission denied"):
@@ -158,7 +158,7 @@ def test_a_python_that_does_not_start_is_told(tmp_path):
         check_fqbench(Interpreter(shutil.which("false")), "HEAD")
 
 
-def test_an_environment_without_fqbench_is_told():
+def test_an_environment_without_fqbench_is_reported():
     with pytest.raises(UsageError, match="BASE has no fqbench: name it in --install as well"):
         check_fqbench(Interpreter(sys.executable, path=(os.path.dirname(os.__file__),)), "BASE")
 
@@ -167,7 +167,7 @@ def test_this_environment_has_fqbench():
     check_fqbench(Interpreter.here(), "BASE")
 
 
-def test_pip_that_fails_is_told(tmp_path):
+def test_pip_that_fails_is_reported(tmp_path):
     with pytest.raises(UsageError, match=r"the environment of main, 0{12} was not made: .*ERROR"):
         interpreter(
             checkout_of(tmp_path),

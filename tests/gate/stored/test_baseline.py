@@ -6,10 +6,20 @@ from pathlib import Path
 import pytest
 
 from fqbench.cli.main import main
-from fqbench.gate.baseline import broken
 from fqbench.gate.records import Row
-from fqbench.gate.stored import read_stored
-from tests.stored_files import CELL, FP32, MACHINE, benchmark, failed, group, row, timed, write
+from fqbench.gate.stored.baseline import broken
+from fqbench.gate.stored.files import read_stored
+from tests.support.stored_files import (
+    CELL,
+    FP32,
+    MACHINE,
+    benchmark,
+    failed,
+    group,
+    row,
+    timed,
+    write,
+)
 
 SOUND = {
     "metric": "top1",

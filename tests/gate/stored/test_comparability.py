@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fqbench.gate.comparable import differences
-from fqbench.gate.stored import read_stored
-from tests.stored_files import CELL, DIGEST, FP32, MACHINE, benchmark, row, write
+from fqbench.gate.stored.comparability import differences
+from fqbench.gate.stored.files import read_stored
+from tests.support.stored_files import CELL, DIGEST, FP32, MACHINE, benchmark, row, write
 
 
 def between(tmp_path: Path, machine: dict | None = None, *rows: dict) -> tuple[str, ...]:
@@ -47,11 +47,11 @@ def test_order_of_instruction_sets_says_nothing(tmp_path):
     ("other", "difference"),
     [
         (cpu(model="Other"), "CPU Some CPU (BASE) and Other (HEAD)"),
-        (cpu(isa=None), "HEAD does not tell its instruction sets"),
+        (cpu(isa=None), "HEAD does not name its instruction sets"),
         (cpu(cores=4), "cores 2 (BASE) and 4 (HEAD)"),
         (cpu(usable_cores=1), "usable cores 2 (BASE) and 1 (HEAD)"),
         (machine(threads=2), "threads 1 (BASE) and 2 (HEAD)"),
-        (machine(threads=None), "threads 1 (BASE) and not told (HEAD)"),
+        (machine(threads=None), "threads 1 (BASE) and unknown (HEAD)"),
         (versions(onnxruntime="1.27.0"), "onnxruntime 1.26.0 (BASE) and 1.27.0 (HEAD)"),
         (versions(paddlepaddle="3.0.0"), "paddlepaddle 2.6.2 (BASE) and 3.0.0 (HEAD)"),
         (versions(numpy="1.24.0"), "numpy 1.26.4 (BASE) and 1.24.0 (HEAD)"),
@@ -63,9 +63,9 @@ def test_what_differs_is_named(tmp_path, other, difference):
 
 
 ON_GPU = [
-    (versions(tensorrt="10.15.1"), "tensorrt not told (BASE) and 10.15.1 (HEAD)"),
-    (machine(gpu={"name": "L4"}), "GPU not told (BASE) and L4 (HEAD)"),
-    (machine(gpu={"driver": "580.1"}), "GPU driver not told (BASE) and 580.1 (HEAD)"),
+    (versions(tensorrt="10.15.1"), "tensorrt unknown (BASE) and 10.15.1 (HEAD)"),
+    (machine(gpu={"name": "L4"}), "GPU unknown (BASE) and L4 (HEAD)"),
+    (machine(gpu={"driver": "580.1"}), "GPU driver unknown (BASE) and 580.1 (HEAD)"),
 ]
 
 
@@ -130,5 +130,5 @@ def test_benchmarks_of_anybody_against_ours(tmp_path):
     ours = read_stored(write(tmp_path, row()))
     theirs = read_stored(benchmark(tmp_path / "b.json", {"t.py::a": 0.1}))
     assert "HEAD lacks the instruction sets avx512f, avx512_vnni" in differences(ours, theirs)
-    assert "threads 1 (BASE) and not told (HEAD)" in differences(ours, theirs)
+    assert "threads 1 (BASE) and unknown (HEAD)" in differences(ours, theirs)
     assert differences(theirs, theirs) == ()

@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from fqbench.gate import spread
-from fqbench.gate.spread import Change, Figures, Spread
+from fqbench.gate.stored import figures
+from fqbench.gate.stored.figures import Change, Figures, RunSpread
 
 
-def figures(*values: float, error: float = 0.0) -> Figures:
+def runs_of(*values: float, error: float = 0.0) -> Figures:
     return Figures(tuple(math.log(value) for value in values), error)
 
 
-DEFAULT = Spread(0.02, 7)
+DEFAULT = RunSpread(0.02, 7)
 
 
 def test_one_run_each_has_the_default_spread_twice():
-    found = spread.change(figures(10.0), figures(11.0), DEFAULT)
+    found = figures.change(runs_of(10.0), runs_of(11.0), DEFAULT)
     assert math.exp(found.log) == pytest.approx(1.1)
     assert found.error == pytest.approx(0.02 * math.sqrt(2))
     assert found.degrees == 7
@@ -28,25 +28,25 @@ def test_one_run_each_has_the_default_spread_twice():
 
 def test_five_runs_tell_their_own_spread():
     base = Figures((0.0, 0.1, 0.2, 0.3, 0.4))
-    found = spread.change(base, Figures((0.2,)), DEFAULT)
+    found = figures.change(base, Figures((0.2,)), DEFAULT)
     assert found.log == pytest.approx(0)
     assert found.error == pytest.approx(math.sqrt(0.025) * math.sqrt(1 / 5 + 1))
     assert found.degrees == 4
 
 
 def test_four_runs_do_not():
-    found = spread.change(Figures((0.0, 0.1, 0.2, 0.3)), Figures((0.2,)), DEFAULT)
+    found = figures.change(Figures((0.0, 0.1, 0.2, 0.3)), Figures((0.2,)), DEFAULT)
     assert found.error == pytest.approx(0.02 * math.sqrt(1 / 4 + 1))
     assert found.degrees == 7
 
 
 def test_runs_less_certain_than_the_spread_count_by_their_own_errors():
-    found = spread.change(figures(1.0, error=0.3), figures(1.0, error=0.4), DEFAULT)
+    found = figures.change(runs_of(1.0, error=0.3), runs_of(1.0, error=0.4), DEFAULT)
     assert found.error == pytest.approx(0.5)
 
 
 def test_figure_of_several_runs_is_their_geometric_mean():
-    assert figures(1.0, 4.0).mean == pytest.approx(2.0)
+    assert runs_of(1.0, 4.0).mean == pytest.approx(2.0)
 
 
 def test_p_values_of_either_direction():
@@ -71,7 +71,7 @@ def test_false_alarms_are_as_rare_as_promised():
     random = np.random.default_rng(0)
     runs = random.normal(0, 0.03, (4000, 6))
     alarms = [
-        spread.change(Figures(tuple(run[:5])), Figures((run[5],)), DEFAULT).p_above(0.0) < 0.01
+        figures.change(Figures(tuple(run[:5])), Figures((run[5],)), DEFAULT).p_above(0.0) < 0.01
         for run in runs
     ]
     assert np.mean(alarms) == pytest.approx(0.01, abs=0.005)

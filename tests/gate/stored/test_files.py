@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fqbench.errors import UsageError
-from fqbench.gate.stored import read_stored
+from fqbench.gate.stored.files import read_stored
 from fqbench.measure.stats import Interval
-from tests.stored_files import CELL, FP32, MACHINE, benchmark, group, row, timed, write
+from tests.support.stored_files import CELL, FP32, MACHINE, benchmark, group, row, timed, write
 
 
 def refusal(path: Path) -> str:
@@ -119,7 +119,7 @@ def test_file_that_is_no_text(tmp_path):
 
 
 def test_file_that_is_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("fqbench.gate.jsonfile.SIZE_LIMIT", 100)
+    monkeypatch.setattr("fqbench.gate.stored.files.SIZE_LIMIT", 100)
     assert "is too large for stored results: 100 bytes are allowed" in refusal(
         write(tmp_path, row())
     )

@@ -1,4 +1,4 @@
-"""Files of strangers: whatever they hold, there is a verdict or one sentence."""
+"""Untrusted files: whatever they hold, there is a verdict or one sentence."""
 
 import json
 import math
@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fqbench.errors import UsageError
-from fqbench.gate.certainty import cautions, machines
-from fqbench.gate.comparable import differences
-from fqbench.gate.comparison import compare
 from fqbench.gate.evidence import Tolerances
-from fqbench.gate.stored import read_stored
+from fqbench.gate.stored.comparability import differences
+from fqbench.gate.stored.comparison import compare_stored
+from fqbench.gate.stored.files import read_stored
+from fqbench.gate.stored.method_notes import cautions
+from fqbench.gate.verdict import describe_machines
 from fqbench.report import gate, gate_terminal
-from tests.stored_files import CELL, FP32, benchmark, group, row, write
+from tests.support.stored_files import CELL, FP32, benchmark, group, row, write
 
 FACTOR = {"value": 2.0, "ci95": [1.9, 2.1]}
 POINTS = [70.0, 70.1, 69.9, 70.2]
@@ -87,12 +88,12 @@ def test_one_wrong_value(documents, data, tmp_path):
         return
     base = read_stored(folder / read)
     found = differences(base, head)
-    account = compare(base, head, Tolerances())
-    told = [*cautions(base, head, found), *machines(base, head), *account.certainty]
-    text = gate.markdown(account)
-    json.dumps(account.to_json(), allow_nan=False)
+    report = compare_stored(base, head, Tolerances())
+    sentences = [*cautions(base, head, found), *describe_machines(base, head), *report.certainty]
+    text = gate.markdown(report)
+    json.dumps(report.to_json(), allow_nan=False)
     with Console().capture() as capture:
-        gate_terminal.show(account, Console())
-    assert not any("\x1b" in each for each in (*told, text, capture.get()))
-    speeds = [v.slowdown for v in account.decision.verdicts if v.slowdown is not None]
+        gate_terminal.show(report, Console())
+    assert not any("\x1b" in each for each in (*sentences, text, capture.get()))
+    speeds = [v.slowdown for v in report.decision.verdicts if v.slowdown is not None]
     assert all(0 < s.low <= s.value <= s.high < math.inf for s in speeds)

@@ -1,4 +1,4 @@
-"""What a version's own fqbench answered, checked before it is used."""
+"""What a version's own fqbench answered (``side.build``), checked before it is used."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from fqbench.errors import UsageError
-from fqbench.gate.records import Machine, Name, Record, Row, Run, Samples, Text
-from fqbench.gate.stored import Stored
+from fqbench.gate.records import Machine, Name, Record, Row, Run, Samples, StoredResults, Text
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.spec.mistake import sentence
@@ -36,29 +35,28 @@ class _Answer(Record):
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltVersion:
     """One version: its rows and accuracies, its code's digest, and what times each cell."""
 
     label: str
-    stored: Stored
+    results: StoredResults
     code: str
     processes: dict[str, Process]
 
 
-def read_built(label: str, answer: Any, interpreter: Interpreter) -> Built:
-    """The answer of ``side.build``. Raises UsageError where it is another fqbench's."""
+def read_built(label: str, answer: Any, interpreter: Interpreter) -> BuiltVersion:
+    """The answer of ``side.build``. Raises UsageError where it does not follow the protocol."""
     try:
         found = _Answer.model_validate(answer)
     except ValidationError as error:
-        told = sentence(error.errors()[0], TypeAdapter(_Answer).json_schema())
+        cause = sentence(error.errors()[0], TypeAdapter(_Answer).json_schema())
         raise UsageError(
-            f"the fqbench of {label} cannot be gated by this one, they are too far apart: {told}"
+            f"the fqbench of {label} cannot be gated by this one, they are too far apart: {cause}"
         ) from error
     run = Run(created=found.created, rows=found.rows, samples=found.samples)
+    results = StoredResults(Path(label), "results", found.machine, (run,))
     processes = {
         cell: Process(**process.model_dump(), interpreter=interpreter)
         for cell, process in found.processes.items()
     }
-    return Built(
-        label, Stored(Path(label), "results", found.machine, (run,)), found.code, processes
-    )
+    return BuiltVersion(label, results, found.code, processes)
