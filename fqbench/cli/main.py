@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.complain(errors, str(error))
         return commands.CELL_FAILED
     except KeyboardInterrupt:
-        commands.complain(errors, "interrupted; the same command continues from here")
+        commands.complain(errors, "interrupted; the same command goes on from here")
         return INTERRUPTED
 
 

@@ -172,7 +172,9 @@ def _translate_errors(archive: Path) -> Iterator[None]:
         raise ArchiveError(f"{archive.name} is refused: {error}") from error
     except _DAMAGE as error:
         said = " ".join(str(error).split())[:200]
-        raise ArchiveError(f"{archive.name} is not a complete tar, tar.gz or zip file: {said}") from error
+        raise ArchiveError(
+            f"{archive.name} is not a complete tar, tar.gz or zip file: {said}"
+        ) from error
 
 
 class _BoundedReads:

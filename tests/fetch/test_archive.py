@@ -217,13 +217,13 @@ class TestHostile:
         path.write_bytes(gzip.compress(pax * 5000))
         refused(path, folder, "x.tar.gz")
 
-    @pytest.mark.parametrize("told", [10, 89_999, 90_001])
-    def test_zip_that_tells_another_size(self, told, folder):
+    @pytest.mark.parametrize("stated", [10, 89_999, 90_001])
+    def test_zip_that_states_another_size(self, stated, folder):
         """The first bytes of a file that goes on are not taken for the file."""
         path = zipped(folder.parent / "x.zip", [("a", bytes(90_000))])
         content = path.read_bytes()
         assert content.count(struct.pack("<L", 90_000)) == 2
-        path.write_bytes(content.replace(struct.pack("<L", 90_000), struct.pack("<L", told)))
+        path.write_bytes(content.replace(struct.pack("<L", 90_000), struct.pack("<L", stated)))
         with pytest.raises(ArchiveError, match=r"x\.zip"):
             opened(path, folder)
 

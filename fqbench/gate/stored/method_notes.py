@@ -42,8 +42,8 @@ def unseen_accuracies(count: int) -> Iterator[str]:
     """Why accuracies that both sides have are not compared, where there are any."""
     if count:
         yield (
-            f"Accuracy is only compared with its margin in {count_cells(count)}: to compare it takes"
-            " samples.json and the same images on both sides."
+            f"Accuracy is only compared with its margin in {count_cells(count)}: to compare the"
+            " sides takes samples.json and the same images on both."
         )
 
 
