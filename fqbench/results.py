@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fqbench.cells import Cell
-from fqbench.errors import UsageError
+from fqbench.fileio import write_text
 from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.split import OnGpu
@@ -197,36 +195,6 @@ class Results:
         """Write ``results.json`` into ``folder``, all of it or nothing; return its path."""
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
         return write_text(folder / "results.json", text + "\n")
-
-
-def check_writable(folder: Path) -> None:
-    """Raise UsageError where no file can be written into ``folder``, which is made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file so that it is whole whenever it is there. UsageError where it cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    return path
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fqbench.fileio import write_text
 from fqbench.measure.stats import Launches
-from fqbench.results import write_text
 
 SCHEMA = 1
 FILE = "samples.json"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fqbench import machine
-from fqbench.gate.baseline import freeze
-from fqbench.gate.stored import read_stored
-from tests.stored_files import CELL, FP32, row, write
+from fqbench.gate.stored.baseline import freeze
+from fqbench.gate.stored.files import read_stored
+from tests.support.stored_files import CELL, FP32, row, write
 
 pytest_plugins = "pytester"
 

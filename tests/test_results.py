@@ -11,7 +11,7 @@ import pytest
 from fqbench.cells import Cell
 from fqbench.errors import UsageError
 from fqbench.measure.stats import Interval, Latency
-from fqbench.results import Results, Row, write_text
+from fqbench.results import Results, Row
 
 DOCUMENTED = {
     "cell",
@@ -187,9 +187,3 @@ def test_folder_without_permission_is_one_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError, match="Permission denied"):
         results(ROW).write(tmp_path)
-
-
-def test_written_text_may_be_read_by_others(tmp_path):
-    path = write_text(tmp_path / "a.txt", "Größe\n")
-    assert path.read_text(encoding="utf-8") == "Größe\n"
-    assert path.stat().st_mode & 0o777 == 0o644

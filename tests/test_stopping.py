@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from fqbench.gate.contest import Terms
+from fqbench.gate.live.comparison import ComparisonSettings
 from fqbench.measure import launches as module
 from fqbench.measure.launches import NARROW, Patience, Process, Recorded, narrow, record
 from fqbench.measure.stats import STOPPING, excess_p, latency, ratio
 
-REPORT, GATE = Patience(), Terms().patience
+REPORT, GATE = Patience(), ComparisonSettings().patience
 SPREADS = (0.005, 0.01, 0.015, 0.02, 0.03)
 """Standard deviations of the logarithm of a launch's ratio."""
 

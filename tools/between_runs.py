@@ -1,4 +1,4 @@
-"""How far runs of identical code differ on this machine, and how often a threshold cries wolf.
+"""How far runs of identical code differ on this machine, and how often a threshold errs.
 
     for i in 1 2 3 4 5 6; do fqbench run --out runs/$i; sleep 300; done
     python tools/between_runs.py runs/*/results.json
@@ -18,24 +18,25 @@ from itertools import permutations
 from pathlib import Path
 
 from fqbench.errors import UsageError
-from fqbench.gate import figures
-from fqbench.gate.comparable import differences
-from fqbench.gate.spread import Figures
-from fqbench.gate.stored import Stored, read_stored
+from fqbench.gate.records import StoredResults
+from fqbench.gate.stored import figures
+from fqbench.gate.stored.comparability import differences
+from fqbench.gate.stored.figures import Figures
+from fqbench.gate.stored.files import read_stored
 
 THRESHOLD = math.log(1.05)
 
 
-def _medians(side: Stored, cell: str) -> Figures | None:
-    found = figures.milliseconds(side, cell)
+def _medians(side: StoredResults, cell: str) -> Figures | None:
+    found = figures.median_ms(side, cell)
     return Figures((math.log(found),)) if found is not None else None
 
 
-WAYS: dict[str, Callable[[Stored, str], Figures | None]] = {
+FIGURES: dict[str, Callable[[StoredResults, str], Figures | None]] = {
     "median": _medians,
-    "shortest": figures.raw,
-    "in kernels": figures.in_kernels,
-    "ratio": figures.ratios,
+    "shortest": figures.shortest_times,
+    "in kernels": figures.kernel_units,
+    "ratio": figures.speed_ratios,
 }
 
 
@@ -48,19 +49,21 @@ def main(paths: Sequence[str]) -> None:
     cells = [row.cell for row in sides[0].runs[0].rows]
     width = max(map(len, cells))
     print(f"{len(sides)} runs; standard deviation between runs, %")
-    print(" " * width, *(f"{way:>10}" for way in WAYS))
-    logs = {way: {cell: _logs(sides, cell, find) for cell in cells} for way, find in WAYS.items()}
+    print(" " * width, *(f"{name:>10}" for name in FIGURES))
+    logs = {
+        name: {cell: _logs(sides, cell, find) for cell in cells} for name, find in FIGURES.items()
+    }
     for cell in cells:
-        print(f"{cell:{width}}", *(_spread(logs[way][cell]) for way in WAYS))
-    known = {way: [each for each in logs[way].values() if each] for way in WAYS}
-    print(f"{'root mean square':{width}}", *(_typical(known[way]) for way in WAYS))
-    print(f"{'false alarms at 5 %':{width}}", *(_alarms(known[way]) for way in WAYS))
+        print(f"{cell:{width}}", *(_spread(logs[name][cell]) for name in FIGURES))
+    known = {name: [each for each in logs[name].values() if each] for name in FIGURES}
+    print(f"{'root mean square':{width}}", *(_typical(known[name]) for name in FIGURES))
+    print(f"{'false alarms at 5 %':{width}}", *(_alarms(known[name]) for name in FIGURES))
 
 
 def _logs(
-    sides: Sequence[Stored], cell: str, find: Callable[[Stored, str], Figures | None]
+    sides: Sequence[StoredResults], cell: str, find: Callable[[StoredResults, str], Figures | None]
 ) -> list[float]:
-    """Of each run; empty where one does not tell."""
+    """Of each run; empty where one has none."""
     found = [find(side, cell) for side in sides]
     return [each.logs[0] for each in found if each is not None] if all(found) else []
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from fqbench.cli.commands import DONE
 from fqbench.errors import UsageError
-from fqbench.gate.baseline import freeze
-from fqbench.gate.spread import FEWEST_RUNS
-from fqbench.gate.stored import read_stored
+from fqbench.gate.stored.baseline import freeze
+from fqbench.gate.stored.figures import FEWEST_RUNS
+from fqbench.gate.stored.files import read_stored
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -20,6 +20,7 @@ from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
 from fqbench.cli.selection import selection_of
 from fqbench.errors import UsageError
+from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
@@ -28,7 +29,7 @@ from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.report import markdown, terminal
-from fqbench.results import Results, check_writable
+from fqbench.results import Results
 from fqbench.spec.load import load_specs
 from fqbench.steps import LocalExecutor
 from fqbench.steps.observer import Progress as Report

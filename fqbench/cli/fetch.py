@@ -22,11 +22,11 @@ from rich.progress import (
 
 from fqbench.cli.commands import DONE, complain
 from fqbench.data.root import data_root
-from fqbench.fetch import ITEMS, Item, Way, chosen_items, fetch, imagenet
-from fqbench.fetch.catalogue import GROUPS
-from fqbench.fetch.content import state
-from fqbench.fetch.delivery import DOWNLOADS
-from fqbench.fetch.disk import megabytes
+from fqbench.fetch import ITEMS, FetchPolicy, Item, chosen_items, fetch
+from fqbench.fetch.catalogue import GROUPS, IMAGENET, has_imagenet, imagenet_instructions
+from fqbench.fetch.fetcher import DOWNLOADS
+from fqbench.fetch.install import state
+from fqbench.fetch.progress import megabytes
 
 NOT_ALL_THERE = 1
 INTERRUPTED = 130
@@ -65,25 +65,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench fetch``: 0 all is there, 1 something is not."""
     root = data_root(options.data_root).absolute()
-    names = options.names or [*(item.name for item in ITEMS), imagenet.NAME]
-    items = chosen_items([name for name in names if name != imagenet.NAME])
-    way = Way(offline=options.offline, mirror=options.mirror)
+    names = options.names or [*(item.name for item in ITEMS), IMAGENET]
+    items = chosen_items([name for name in names if name != IMAGENET])
+    policy = FetchPolicy(offline=options.offline, mirror=options.mirror)
     if options.list or not options.names:
-        _show(items, root, way, with_imagenet=imagenet.NAME in names)
+        _show(items, root, policy, with_imagenet=IMAGENET in names)
         return DONE
     try:
-        all_there = imagenet.NAME not in names or _own_copy(root, errors)
-        return DONE if _fetch(items, root, way, errors) and all_there else NOT_ALL_THERE
+        all_there = IMAGENET not in names or _own_copy(root, errors)
+        return DONE if _fetch(items, root, policy, errors) and all_there else NOT_ALL_THERE
     except KeyboardInterrupt:
         complain(errors, _interruption(items, root))
         return INTERRUPTED
 
 
-def _fetch(items: Sequence[Item], root: Path, way: Way, errors: Console) -> bool:
+def _fetch(items: Sequence[Item], root: Path, policy: FetchPolicy, errors: Console) -> bool:
     """Whether all are there then."""
     all_there = True
     with _listener(errors) as listener:
-        for outcome in fetch(items, root, listener, way):
+        for outcome in fetch(items, root, listener, policy):
             all_there = all_there and outcome.is_there
             if outcome.is_there:
                 listener.say(outcome.text)
@@ -93,11 +93,11 @@ def _fetch(items: Sequence[Item], root: Path, way: Way, errors: Console) -> bool
 
 
 def _own_copy(root: Path, errors: Console) -> bool:
-    """Whether ImageNet is there; else it is told where it goes."""
-    if not imagenet.is_there(root):
-        complain(errors, imagenet.explanation(root))
+    """Whether ImageNet is there; else a message says where it goes."""
+    if not has_imagenet(root):
+        complain(errors, imagenet_instructions(root))
         return False
-    errors.print(f"{imagenet.NAME} is there")
+    errors.print(f"{IMAGENET} is there")
     return True
 
 
@@ -106,20 +106,20 @@ def _interruption(items: Sequence[Item], root: Path) -> str:
     names = [f"{name}.part" for item in items for name in item.file_names]
     parts = [root / DOWNLOADS / name for name in names if (root / DOWNLOADS / name).is_file()]
     kept = ", ".join(f"{path} ({megabytes(path.stat().st_size)})" for path in parts)
-    return f"interrupted; {f'kept: {kept}; ' if kept else ''}the same command goes on from here"
+    return f"interrupted; {f'kept: {kept}; ' if kept else ''}the same command continues from here"
 
 
-def _show(items: Sequence[Item], root: Path, way: Way, *, with_imagenet: bool) -> None:
+def _show(items: Sequence[Item], root: Path, policy: FetchPolicy, *, with_imagenet: bool) -> None:
     """Two lines or more for each item: addresses are too long for a table's column."""
     lines = [f"data root: {root}"]
     lines += [f"{name}: {', '.join(members)}" for name, members in GROUPS.items()]
     for item in items:
         size = "" if item.megabytes is None else f"~{item.megabytes} MB"
         lines.append(f"{item.name:<30}{state(item, root):<10}{size:<9}{item.terms}")
-        lines += [f"    {address}" for address in way.addresses(item)]
+        lines += [f"    {address}" for address in policy.addresses(item)]
     if with_imagenet:
-        own = "there" if imagenet.is_there(root) else "missing"
-        lines += [f"{imagenet.NAME:<30}{own}", "    your own copy: fqbench fetch imagenet"]
+        own = "there" if has_imagenet(root) else "missing"
+        lines += [f"{IMAGENET:<30}{own}", "    your own copy: fqbench fetch imagenet"]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 

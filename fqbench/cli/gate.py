@@ -14,45 +14,45 @@ from rich.console import Console
 
 from fqbench.artifacts import default_root
 from fqbench.cli import commands, gate_selftest
-from fqbench.cli.gate_options import way_of
+from fqbench.cli.gate_options import mode_of
 from fqbench.cli.selection import matrix_of
 from fqbench.errors import UsageError
-from fqbench.gate.account import Account
-from fqbench.gate.certainty import cautions, machines
-from fqbench.gate.comparable import differences
-from fqbench.gate.comparison import compare
-from fqbench.gate.contest import Terms
 from fqbench.gate.evidence import Tolerances
-from fqbench.gate.stored import read_stored
-from fqbench.gate.versions import Version, compare_versions
-from fqbench.report import gate as report
+from fqbench.gate.live.comparison import ComparisonSettings
+from fqbench.gate.live.versions import Version, compare_versions
+from fqbench.gate.stored.comparability import differences
+from fqbench.gate.stored.comparison import compare_stored
+from fqbench.gate.stored.files import read_stored
+from fqbench.gate.stored.method_notes import cautions
+from fqbench.gate.verdict import GateReport, describe_machines
+from fqbench.report import gate as gate_report
 from fqbench.report import gate_terminal
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench gate``: the exit code of the decision."""
-    way, terms = way_of(options), _terms(options)
-    with _orderly_end():
-        if way == "self-test":
-            return gate_selftest.run(options, terms, errors)
-        if way == "versions":
-            account = _versions(options, terms, errors)
+    mode, settings = mode_of(options), _settings(options)
+    with _clean_end():
+        if mode == "self-test":
+            return gate_selftest.run(options, settings, errors)
+        if mode == "versions":
+            report = _versions(options, settings, errors)
         else:
             before, after = options.results
-            account = stored(before, after, terms.tolerances, anyway=options.anyway)
-    gate_terminal.show(account, Console())
+            report = stored(before, after, settings.tolerances, anyway=options.anyway)
+    gate_terminal.show(report, Console())
     if options.out is not None:
-        for path in report.write(account, options.out):
+        for path in gate_report.write(report, options.out):
             errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
-    return account.decision.exit_code
+    return report.decision.exit_code
 
 
 @contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Let SIGTERM, as CI cancels a job, end this as an exception does: checkouts are taken away."""
+def _clean_end() -> Iterator[None]:
+    """Let SIGTERM, as CI cancels a job, end this as an exception does: checkouts are removed."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # Taking them away is not to be stopped.
+        signal.signal(number, signal.SIG_IGN)  # Removing them is not to be stopped.
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, end)
@@ -62,25 +62,27 @@ def _orderly_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _terms(options: argparse.Namespace) -> Terms:
+def _settings(options: argparse.Namespace) -> ComparisonSettings:
     tolerances = Tolerances(slowdown=options.slowdown / 100, points=options.points)
-    return Terms(tolerances, options.seconds, options.threads)
+    return ComparisonSettings(tolerances, options.seconds, options.threads)
 
 
-def _versions(options: argparse.Namespace, terms: Terms, errors: Console) -> Account:
+def _versions(
+    options: argparse.Namespace, settings: ComparisonSettings, errors: Console
+) -> GateReport:
     with commands.progress(errors) as progress:
         return compare_versions(
             Version(options.base, options.base_python),
             Version(options.head, options.head_python),
             matrix_of(options),
-            terms,
+            settings,
             install=options.install,
             cache=default_root() / "gate",
             progress=progress,
         )
 
 
-def stored(base: Path, head: Path, tolerances: Tolerances, *, anyway: bool) -> Account:
+def stored(base: Path, head: Path, tolerances: Tolerances, *, anyway: bool) -> GateReport:
     """Compare two files. Raises UsageError where they differ in more than what is measured."""
     sides = read_stored(base), read_stored(head)
     found = differences(*sides)
@@ -89,5 +91,5 @@ def stored(base: Path, head: Path, tolerances: Tolerances, *, anyway: bool) -> A
             f"{head} was not measured on the same as {base}: {'; '.join(found)}. Measure both"
             " alike, or compare them --anyway"
         )
-    account = compare(*sides, tolerances)
-    return replace(account, cautions=cautions(*sides, found), machine=machines(*sides))
+    report = compare_stored(*sides, tolerances)
+    return replace(report, cautions=cautions(*sides, found), machine=describe_machines(*sides))

@@ -1,4 +1,4 @@
-"""The options of ``fqbench gate``, and which of its three ways each belongs to."""
+"""The options of ``fqbench gate``, and which of its three modes each belongs to."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Literal
 
 from fqbench.cli.selection import Parser, add_making, add_selection, positive
 from fqbench.errors import UsageError
-from fqbench.gate.contest import Terms
 from fqbench.gate.evidence import Tolerances
+from fqbench.gate.live.comparison import ComparisonSettings
 
-Way = Literal["stored", "versions", "self-test"]
+GateMode = Literal["stored", "versions", "self-test"]
 
-USED: Mapping[Way, tuple[str, ...]] = {
+USED: Mapping[GateMode, tuple[str, ...]] = {
     "stored": ("stored results",),
     "versions": ("versions of this repository", "models that are built and timed"),
     "self-test": ("the gate tried on itself", "models that are built and timed"),
 }
-"""Groups of options, by the way that has a use for them; those in no group are for all."""
+"""Groups of options by the mode that uses them; those in no group are for all."""
 
-_CALLED: Mapping[Way, str] = {
+_DESCRIBED: Mapping[GateMode, str] = {
     "stored": "where two files are compared",
     "versions": "where versions are compared (--base)",
     "self-test": "with --self-test",
@@ -41,46 +41,48 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     added = {
         "stored results": _add_stored,
         "versions of this repository": _add_versions,
-        "the gate tried on itself": _add_trial,
+        "the gate tried on itself": _add_selftest,
         "models that are built and timed": _add_models,
     }
     groups = {name: parser.add_argument_group(name) for name in added}
     for name, add in added.items():
         add(groups[name])
     _add_common(parser)
-    untold = vars(parser.parse_args([]))
+    defaults = vars(parser.parse_args([]))
     parser.set_defaults(
-        untold={
-            name: {_called(each): (each.dest, untold[each.dest]) for each in group._group_actions}
+        defaults={
+            name: {
+                _displayed(each): (each.dest, defaults[each.dest]) for each in group._group_actions
+            }
             for name, group in groups.items()
         }
     )
 
 
-def way_of(options: argparse.Namespace) -> Way:
-    """The way that options choose.
+def mode_of(options: argparse.Namespace) -> GateMode:
+    """The mode that options choose.
 
-    Raises UsageError where they are no whole way, or one of them would be ignored.
+    Raises UsageError where they choose none, or one of them would be ignored.
     """
-    way: Way = "stored" if options.base is None else "versions"
-    way = "self-test" if options.self_test else way
-    if way == "stored" and len(options.results) != 2:
+    mode: GateMode = "stored" if options.base is None else "versions"
+    mode = "self-test" if options.self_test else mode
+    if mode == "stored" and len(options.results) != 2:
         raise UsageError(
             "the gate compares two files of results, or the versions --base and --head"
         )
-    for group, untold in options.untold.items():
-        for name, (dest, value) in untold.items():
-            if group not in USED[way] and getattr(options, dest) != value:
-                raise UsageError(f"{name} is of no use {_CALLED[way]}: leave it out")
+    for group, defaults in options.defaults.items():
+        for name, (dest, default) in defaults.items():
+            if group not in USED[mode] and getattr(options, dest) != default:
+                raise UsageError(f"{name} is of no use {_DESCRIBED[mode]}: leave it out")
     if options.install is not None and (options.base_python or options.head_python):
         raise UsageError(
             "--install makes an environment for each version, --base-python and --head-python name"
             " some that are there: give one or the other"
         )
-    return way
+    return mode
 
 
-def _called(action: argparse.Action) -> str:
+def _displayed(action: argparse.Action) -> str:
     return action.option_strings[0] if action.option_strings else str(action.metavar)
 
 
@@ -116,7 +118,7 @@ def _add_versions(group: Parser) -> None:
         )
 
 
-def _add_trial(group: Parser) -> None:
+def _add_selftest(group: Parser) -> None:
     group.add_argument(
         "--self-test",
         action="store_true",
@@ -144,10 +146,10 @@ def _add_models(group: Parser) -> None:
     group.add_argument(
         "--seconds",
         type=_seconds,
-        default=Terms().seconds,
+        default=ComparisonSettings().seconds,
         metavar="S",
         help="for timing a cell; six launches are made however long they take (default:"
-        f" {Terms().seconds:g})",
+        f" {ComparisonSettings().seconds:g})",
     )
     add_making(group)
     add_selection(group)

@@ -16,27 +16,28 @@ from fqbench.artifacts import default_root
 from fqbench.cli import commands
 from fqbench.cli.selection import matrix_of
 from fqbench.errors import StepError, UsageError
-from fqbench.gate import recording, side
-from fqbench.gate.built import read_built
-from fqbench.gate.contest import BASE, Terms
-from fqbench.gate.recording import Recording
-from fqbench.gate.selftest import CELLS, Suite, judge, measure, planned
+from fqbench.fileio import write_text
+from fqbench.gate import side
+from fqbench.gate.live.built_version import read_built
+from fqbench.gate.live.comparison import BASE, ComparisonSettings
+from fqbench.gate.selftest import recording
+from fqbench.gate.selftest.recording import Recording
+from fqbench.gate.selftest.trial import CELLS, Suite, judge, measure, planned
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
 from fqbench.report import gate_selftest as report
-from fqbench.results import write_text
 from fqbench.steps.observer import Progress
 
 
-def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
-    """Measure suites, or read them, judge them over and over, and print what was found."""
+def run(options: argparse.Namespace, settings: ComparisonSettings, errors: Console) -> int:
+    """Measure suites, or read them, judge them repeatedly, and print what was found."""
     with commands.progress(errors) as progress:
         try:
-            suites = _suites(options, terms, progress)
+            suites = _suites(options, settings, progress)
         except StepError as error:
             # To the gate a crash is a finding, but there is no other version here.
             raise UsageError(str(error)) from error
-        trial = judge(suites, options.repetitions, terms, random.Random(0), progress)
+        trial = judge(suites, options.repetitions, settings, random.Random(0), progress)
     report.show(trial, Console())
     if options.out is not None:
         text = json.dumps(report.figures(trial), indent=1) + "\n"
@@ -45,16 +46,18 @@ def run(options: argparse.Namespace, terms: Terms, errors: Console) -> int:
     return commands.DONE
 
 
-def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Sequence[Suite]:
-    """What the file holds, and what it lacks of all that was to be measured."""
+def _suites(
+    options: argparse.Namespace, settings: ComparisonSettings, progress: Progress
+) -> Sequence[Suite]:
+    """Those that the file holds; what it lacks of the planned ones is measured."""
     file: Path | None = options.recorded
     found = Recording((), tuple(planned(options.suites)))
     if file is not None and file.exists():
         found = recording.read(file)
     if not found.missing:
         return found.suites
-    processes, described = _processes(options, progress), machine.describe(terms.threads)
-    for suite in measure(processes, found.missing, terms, random.Random(), progress):
+    processes, described = _processes(options, progress), machine.describe(settings.threads)
+    for suite in measure(processes, found.missing, settings, random.Random(), progress):
         found = replace(found, suites=(*found.suites, suite))
         if file is not None:
             recording.write(file, found, described)
@@ -62,12 +65,12 @@ def _suites(options: argparse.Namespace, terms: Terms, progress: Progress) -> Se
 
 
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
-    """What times each cell that is chosen, or each of the default."""
+    """The processes that time each chosen cell, or each of the default."""
     matrix = matrix_of(options)
     arguments = matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads)
     answer = side.build(
         arguments,
-        lambda done, total, told="": progress(told, done, total),
+        lambda done, total, text="": progress(text, done, total),
     )
     found = read_built("this version", answer, Interpreter.here()).processes
     chosen = matrix.specs or any(vars(matrix.selection).values())

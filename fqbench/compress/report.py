@@ -23,10 +23,10 @@ from fqbench.compress.make import Made
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
 from fqbench.distill.history import History
+from fqbench.fileio import write_text
 from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
 from fqbench.report.table import BACKENDS, METHODS, NOTHING
-from fqbench.results import write_text
 from fqbench.spec.model import Cpu
 
 SCHEMA = 1

@@ -1,8 +1,16 @@
-"""Official weights and data: found at their addresses, checked, unpacked, pinned."""
+"""Official weights and data: downloaded, checked, unpacked, pinned."""
 
 from fqbench.fetch.catalogue import ITEMS, Item, Part, chosen_items
-from fqbench.fetch.delivery import Outcome, fetch
-from fqbench.fetch.listener import Listener
-from fqbench.fetch.way import Way
+from fqbench.fetch.fetcher import FetchOutcome, FetchPolicy, fetch
+from fqbench.fetch.progress import Listener
 
-__all__ = ["ITEMS", "Item", "Listener", "Outcome", "Part", "Way", "chosen_items", "fetch"]
+__all__ = [
+    "ITEMS",
+    "FetchOutcome",
+    "FetchPolicy",
+    "Item",
+    "Listener",
+    "Part",
+    "chosen_items",
+    "fetch",
+]

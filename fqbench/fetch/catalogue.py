@@ -1,4 +1,4 @@
-"""What can be fetched: addresses, places under the data root, and what must be there then."""
+"""What can be fetched: addresses, paths under the data root, and what must be there afterwards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from fqbench.errors import UsageError
-from fqbench.fetch import imagenet
 
 ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
 GROUPS = {
@@ -32,9 +31,13 @@ _APACHE = "Apache-2.0"
 _COCO = "images: Flickr's terms of use; annotations: CC BY 4.0"
 
 
+IMAGENET = "imagenet"
+"""Not an item: it may not be redistributed, so it is the user's own copy."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """A folder or a file that an item brings.
+    """A folder or a file that an item consists of.
 
     ``place``: where it goes, relative to the data root. ``inside``: where it is in the unpacked
     archive. ``one``, ``some``: patterns of the files of a folder, of which there must be exactly
@@ -64,7 +67,7 @@ class Item:
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """What the file is called at each of its addresses, each name once."""
+        """The file's name at each of its addresses, each once."""
         return tuple(dict.fromkeys(file_name(address) for address in self.addresses))
 
     def places(self, root: Path) -> dict[Part, Path]:
@@ -161,7 +164,7 @@ ITEMS: tuple[Item, ...] = (
     _COCO_VAL,
     _COCO_TRAIN,
 )
-"""The addresses stand in public sources; no publisher tells a checksum."""
+"""The addresses stand in public sources; no publisher gives a checksum."""
 
 
 def chosen_items(names: Sequence[str], known: Sequence[Item] = ITEMS) -> tuple[Item, ...]:
@@ -172,6 +175,25 @@ def chosen_items(names: Sequence[str], known: Sequence[Item] = ITEMS) -> tuple[I
         if name not in by_name:
             raise UsageError(
                 f"there is nothing to fetch by the name {name!r}: the names are"
-                f" {', '.join((*by_name, imagenet.NAME, *GROUPS))}"
+                f" {', '.join((*by_name, IMAGENET, *GROUPS))}"
             )
     return tuple(by_name[name] for name in dict.fromkeys(wanted))
+
+
+def has_imagenet(root: Path) -> bool:
+    """Whether the data root has a copy of ImageNet: images with a list, or a folder per class."""
+    folder = root / IMAGENET
+    usable = (folder / "val_list.txt").is_file() or (folder / "train").is_dir()
+    return (folder / "val").is_dir() and usable
+
+
+def imagenet_instructions(root: Path) -> str:
+    """Where a copy of ImageNet goes."""
+    folder = root / IMAGENET
+    return (
+        "imagenet is not fetched, since its terms forbid redistribution: get ILSVRC2012's"
+        f" validation images from image-net.org, place them in {folder / 'val'}, and a line 'file"
+        f" class' (class 0 to 999) for each of them in {folder / 'val_list.txt'}; or place them"
+        f" in a folder for each class, {folder / 'val'}/<synset>/*.JPEG, and training images to"
+        f" calibrate on in {folder / 'train'}"
+    )

@@ -1,4 +1,4 @@
-"""One request to an address: encrypted, with time limits, its redirects looked at one by one."""
+"""One request to an address: encrypted, with time limits, each of its redirects checked."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CHUNK = 1 << 16
 
 
 class AddressError(FqbenchError):
-    """What an address said that makes it of no use; another address may do."""
+    """An address is not usable; another one may be."""
 
 
-class CutOffError(AddressError):
-    """The connection broke or stood still, or the server was busy: worth another try."""
+class TransferInterruptedError(AddressError):
+    """The connection broke or stalled, or the server was busy: worth another try."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Connection:
 
     @contextmanager
     def get(self, address: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """The answer to a GET request, its body not yet read; its status is not an error's.
+        """The response to a GET request, its body not yet read; its status is no error.
 
         Raises AddressError, also for what breaks while the body is read.
         """
@@ -44,11 +44,11 @@ class Connection:
             session.headers.update(
                 {"User-Agent": f"fqbench/{__version__}", "Accept-Encoding": "identity"}
             )
-            with _told(), self._answer(session, address, headers) as response:
+            with _translate_errors(), self._follow_redirects(session, address, headers) as response:
                 _require_good(response)
                 yield response
 
-    def _answer(
+    def _follow_redirects(
         self, session: requests.Session, address: str, headers: Mapping[str, str]
     ) -> requests.Response:
         for _ in range(self.redirects + 1):
@@ -81,7 +81,7 @@ class Connection:
 
 
 def body(response: requests.Response) -> Iterator[bytes]:
-    """The bytes of an answer as the server stored them."""
+    """The bytes of a response as the server stored them."""
     yield from response.raw.stream(_CHUNK, decode_content=False)
 
 
@@ -89,28 +89,28 @@ def _require_good(response: requests.Response) -> None:
     status = response.status_code
     if status in (200, 206, 416):
         return
-    said = f"the server answered {status} {response.reason or ''}".rstrip()
+    message = f"the server answered {status} {response.reason or ''}".rstrip()
     if status == 429 or status >= 500:
-        raise CutOffError(said)
-    raise AddressError(said)
+        raise TransferInterruptedError(message)
+    raise AddressError(message)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Libraries' exceptions as AddressError, in words."""
+def _translate_errors() -> Iterator[None]:
+    """Raise the libraries' exceptions as AddressError, in words."""
     try:
         yield
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise CutOffError("the server did not answer in time") from error
+        raise TransferInterruptedError("the server did not answer in time") from error
     except requests.exceptions.SSLError as error:
         raise AddressError(f"no encrypted connection: {_innermost(error)}") from error
     except requests.ConnectionError as error:
         cause = error.args[0] if error.args else None
         if isinstance(cause, urllib3.exceptions.MaxRetryError):
             raise AddressError(_unreachable(cause.reason)) from error
-        raise CutOffError("the connection broke") from error
+        raise TransferInterruptedError("the connection broke") from error
     except urllib3.exceptions.HTTPError as error:
-        raise CutOffError("the connection broke") from error
+        raise TransferInterruptedError("the connection broke") from error
     except requests.RequestException as error:
         raise AddressError(_reason(error)) from error
 
@@ -122,7 +122,7 @@ def _unreachable(reason: Exception | None) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """What was said first: the libraries wrap it several times."""
+    """The first cause: the libraries wrap it several times."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return getattr(error, "verify_message", "") or _reason(error)

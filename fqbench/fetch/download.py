@@ -1,7 +1,8 @@
-"""A file from one address: begun, gone on with where it was cut off, of the size it was told."""
+"""A file from one address: resumed where it was interrupted, and checked to be of its full size."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from fqbench.fetch.connection import AddressError, Connection, CutOffError, body
-from fqbench.fetch.disk import megabytes, require_space
-from fqbench.fetch.listener import Report
-from fqbench.fetch.partfile import Origin, PartFile
+from fqbench.fetch.connection import AddressError, Connection, TransferInterruptedError, body
+from fqbench.fetch.progress import Report, megabytes, require_space
+from fqbench.fileio import write_text
 
 _RANGE = re.compile(r"bytes (?P<start>\d{1,18})-\d{1,18}/(?P<total>\d{1,18}|\*)")
 
@@ -27,9 +28,74 @@ class Limits:
     pause_s: float = 1.0
 
 
+class Origin(BaseModel):
+    """What the server said of the file when the download began. ``total``: its size in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    etag: str | None
+    last_modified: str | None
+    total: NonNegativeInt | None
+
+    @property
+    def validator(self) -> str | None:
+        """What If-Range may carry: a strong ETag, else the date; a weak ETag may not."""
+        if self.etag is not None and not self.etag.startswith("W/"):
+            return self.etag
+        return self.last_modified
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """An unfinished download of ``target``: its bytes so far, and beside them what they are of."""
+
+    target: Path
+
+    @property
+    def path(self) -> Path:
+        """The bytes so far."""
+        return self.target.with_name(f"{self.target.name}.part")
+
+    @property
+    def _note(self) -> Path:
+        return self.target.with_name(f"{self.target.name}.part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def origin(self, address: str) -> Origin | None:
+        """What the bytes are part of; None where ``address`` cannot resume them."""
+        try:
+            origin = Origin.model_validate_json(self._note.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        usable = origin.address == address and origin.validator is not None and self.size > 0
+        too_long = origin.total is not None and self.size > origin.total
+        return origin if usable and not too_long else None
+
+    def note(self, origin: Origin) -> None:
+        """Record what the bytes are part of."""
+        write_text(self._note, origin.model_dump_json() + "\n")
+
+    def drop(self) -> None:
+        """Remove both files."""
+        self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Rename the bytes to the target, once they are on the disk."""
+        with self.path.open("ab") as stream:
+            os.fsync(stream.fileno())
+        os.replace(self.path, self.target)
+        self._note.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Download:
-    """``address`` into the file ``target``. ``unpacked``: it will be, which takes room as well."""
+    """``address`` into the file ``target``. ``unpacked``: it will be, which takes space as well."""
 
     address: str
     target: Path
@@ -41,36 +107,36 @@ class Download:
     def run(self) -> str:
         """Fetch the file, all of it or nothing; return the host that it came from.
 
-        What came before an interruption is gone on with, if the server can and still has the
-        same file. Raises AddressError where this address does not give the file, StepError where
-        the disk is too small for it.
+        An interrupted download is resumed, if the server can and still has the same file. Raises
+        AddressError where this address does not serve the file, StepError where the disk is too
+        small for it.
         """
         for attempt in range(self.limits.tries):
             if attempt > 0:
                 time.sleep(self.limits.pause_s * 2 ** (attempt - 1))
             try:
                 host = self._attempt(PartFile(self.target))
-            except CutOffError as error:
-                said = str(error)
+            except TransferInterruptedError as error:
+                message = str(error)
             else:
                 PartFile(self.target).finish()
                 return host
-        raise AddressError(f"{said}, in each of {self.limits.tries} tries")
+        raise AddressError(f"{message}, in each of {self.limits.tries} tries")
 
     def _attempt(self, part: PartFile) -> str:
         origin = part.origin(self.address)
         if origin is not None and origin.total == part.size:
             return _host(self.address)
         with self.connection.get(self.address, _headers(origin, part.size)) as response:
-            if origin is None or not _goes_on(response, origin, part):
+            if origin is None or not _resumes(response, origin, part):
                 part.drop()
                 origin = _origin(self.address, response)
-            self._require_room(origin, part)
+            self._require_space(origin, part)
             part.note(origin)
             self._append(response, origin, part)
             return _host(response.url)
 
-    def _require_room(self, origin: Origin, part: PartFile) -> None:
+    def _require_space(self, origin: Origin, part: PartFile) -> None:
         if origin.total is None:
             return
         if origin.total > self.limits.largest:
@@ -93,7 +159,7 @@ class Download:
                     part.drop()
                     raise AddressError(f"it sends more than {megabytes(size)}, which is too much")
         if origin.total is not None and size != origin.total:
-            raise CutOffError(f"{size} of {origin.total} bytes came")
+            raise TransferInterruptedError(f"{size} of {origin.total} bytes came")
 
 
 def _host(address: str) -> str:
@@ -106,8 +172,11 @@ def _headers(origin: Origin | None, offset: int) -> dict[str, str]:
     return {"Range": f"bytes={offset}-", "If-Range": origin.validator}
 
 
-def _goes_on(response: requests.Response, origin: Origin, part: PartFile) -> bool:
-    """Whether the answer is the rest of the file. Raises CutOffError where it is another part."""
+def _resumes(response: requests.Response, origin: Origin, part: PartFile) -> bool:
+    """Whether the response is the rest of the file, not all of it.
+
+    Raises TransferInterruptedError where it is of another file.
+    """
     if response.status_code == 200:
         return False
     span = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -122,17 +191,17 @@ def _goes_on(response: requests.Response, origin: Origin, part: PartFile) -> boo
     )
     if not same:
         part.drop()
-        raise CutOffError("the file at the server is another one now")
+        raise TransferInterruptedError("the file at the server is another one now")
     return True
 
 
 def _origin(address: str, response: requests.Response) -> Origin:
-    """What the beginning of a file says of it."""
+    """What the response to a request for the whole file says of it."""
     if response.status_code != 200:
         raise AddressError(f"the server answered {response.status_code} to a request for all")
     length = response.headers.get("Content-Length")
     if length is not None and not re.fullmatch(r"\d{1,18}", length):
-        raise AddressError(f"the server tells no usable length: {length[:40]!r}")
+        raise AddressError(f"the server gives no usable length: {length[:40]!r}")
     return Origin(
         address=address,
         etag=response.headers.get("ETag"),

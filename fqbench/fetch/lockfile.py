@@ -1,4 +1,4 @@
-"""The lock file: what each item was when it was fetched first, and is held to ever after."""
+"""The lock file: what each item was when first fetched, which it must be ever after."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from fqbench.errors import UsageError
-from fqbench.fetch.content import SHA256, Content
-from fqbench.results import write_text
+from fqbench.fetch.install import SHA256, Content
+from fqbench.fileio import write_text
 from fqbench.spec.yamlfile import read_yaml
 
 NAME = "fqbench.lock"
@@ -75,5 +75,5 @@ class LockFile:
             first = error.errors()[0]
             place = ".".join([name, *(str(key) for key in first["loc"])])
             raise UsageError(
-                f"{self.path}, {place}: {first['msg']}; take the entry out to have it written anew"
+                f"{self.path}, {place}: {first['msg']}; take the entry out to have it written again"
             ) from error

@@ -1,10 +1,12 @@
-"""What files of results hold: frozen records, validated when built."""
+"""What results hold, as the gate reads them from files: frozen records, validated when built."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -16,51 +18,51 @@ NAME_LENGTH = 500
 TEXT_LENGTH = 2000
 
 
-def _cleaned(value: object) -> object:
-    """Texts end up in terminals: no escape sequence, no line of their own."""
+def _printable(value: object) -> object:
+    """Texts end up in terminals: no escape sequences, no line breaks."""
     if not isinstance(value, str):
         return value
     return "".join(c if c.isprintable() else " " for c in value[:TEXT_LENGTH]).strip()
 
 
-def _plain(name: str) -> str:
+def _printable_name(name: str) -> str:
     if not name.isprintable() or not name.strip():
         raise ValueError("expected a name of printable characters")
     return name
 
 
-def _twice(names: Iterable[str]) -> str | None:
-    """A name that is there more than once; None where there is none."""
+def _duplicate(names: Iterable[str]) -> str | None:
+    """A name that occurs more than once; None where there is none."""
     return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
-def _measured(value: float) -> float:
-    """Within what arithmetic on it bears."""
+def _in_range(value: float) -> float:
+    """A value whose logarithm and square are finite and exact enough."""
     if not 1e-12 <= value <= 1e12:
         raise ValueError("expected a positive number, from 1e-12 to 1e12")
     return value
 
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, AfterValidator(_measured)]
+Positive = Annotated[Number, AfterValidator(_in_range)]
 """Times in s or ms, and ratios."""
 
 Points = Annotated[Number, Field(ge=0, le=100)]
 Count = Annotated[int, Field(strict=True, ge=0)]
-Text = Annotated[str, BeforeValidator(_cleaned)]
-Name = Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_plain)]
+Text = Annotated[str, BeforeValidator(_printable)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_printable_name)]
 Launches = tuple[tuple[tuple[Positive, ...], ...], ...]
 """Times in seconds: launches x rounds x times."""
 
 
 class Record(BaseModel):
-    """Keys that are not known are left alone: later versions write more."""
+    """Unknown keys are ignored: later versions write more."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Cpu(Record):
-    """``isa``: instruction sets that decide how fast convolutions are; None: not told."""
+    """``isa``: instruction sets that decide how fast convolutions are; None: unknown."""
 
     model: Text = "unknown"
     isa: tuple[Text, ...] | None = None
@@ -69,7 +71,7 @@ class Cpu(Record):
 
 
 class Kernels(Record):
-    """``spread``: by what part the float32 kernel's slowest blocks took longer than its fastest."""
+    """``spread``: the part by which the float32 kernel's slow blocks exceeded its fast ones."""
 
     spread: Number | None = None
 
@@ -82,7 +84,7 @@ class Gpu(Record):
 
 
 class Machine(Record):
-    """What the figures were measured on; None: the file does not tell."""
+    """What the figures were measured on; None: not in the file."""
 
     cpu: Cpu = Cpu()
     gpu: Gpu = Gpu()
@@ -99,7 +101,7 @@ class Figure(Record):
 
     @property
     def interval(self) -> Interval:
-        """The same for arithmetic."""
+        """The same as an ``Interval``."""
         return Interval(self.value, *self.ci95)
 
 
@@ -157,7 +159,7 @@ class Row(Record):
 
 
 class Group(Record):
-    """Cells that were timed in turns, and reference kernels among them.
+    """Cells that were timed interleaved, and the reference kernels beside them.
 
     Launch and round ``i`` of all of them are the same ones.
     """
@@ -170,11 +172,8 @@ class Group(Record):
         named = {**{f"reference {name}": v for name, v in self.reference.items()}, **self.cells}
         shapes = {name: tuple(len(rounds) for rounds in times) for name, times in named.items()}
         for name, times in named.items():
-            if (
-                not times
-                or not all(times)
-                or not all(block for rounds in times for block in rounds)
-            ):
+            blocks = [block for rounds in times for block in rounds]
+            if not times or not all(times) or not all(blocks):
                 raise ValueError(f"{name} has a launch or a round without times")
         odd = next((name for name in shapes if shapes[name] != next(iter(shapes.values()))), None)
         if odd is not None:
@@ -183,31 +182,31 @@ class Group(Record):
 
 
 class Samples(Record):
-    """Single times, and accuracies in points on all images, then on resamples of them."""
+    """Single times; accuracies in points, first on all images, then on resamples of them."""
 
     groups: tuple[Group, ...] = ()
     accuracies: dict[Name, Annotated[tuple[Points, ...], Field(min_length=2)]] = {}
 
     @model_validator(mode="after")
     def _cells_are_of_one_group(self) -> Samples:
-        twice = _twice(name for group in self.groups for name in group.cells)
-        if twice is not None:
-            raise ValueError(f"cell {twice} is in two groups")
+        duplicate = _duplicate(name for group in self.groups for name in group.cells)
+        if duplicate is not None:
+            raise ValueError(f"cell {duplicate} is in two groups")
         return self
 
 
 class Run(Record):
-    """The rows of one run, with the samples that they stand on where they are kept."""
+    """The rows of one run, with the samples they were computed from where those are kept."""
 
     created: Text
     rows: tuple[Row, ...]
     samples: Samples = Samples()
 
     @model_validator(mode="after")
-    def _cells_are_there_once(self) -> Run:
-        twice = _twice(row.cell for row in self.rows)
-        if twice is not None:
-            raise ValueError(f"cell {twice} has two rows")
+    def _cells_are_unique(self) -> Run:
+        duplicate = _duplicate(row.cell for row in self.rows)
+        if duplicate is not None:
+            raise ValueError(f"cell {duplicate} has two rows")
         return self
 
     @cached_property
@@ -218,3 +217,22 @@ class Run(Record):
     def group(self, cell: str) -> Group | None:
         """What ``cell`` was timed with; None where its times were not kept."""
         return next((group for group in self.samples.groups if cell in group.cells), None)
+
+
+Kind = Literal["results", "baseline", "pytest-benchmark"]
+
+
+@dataclass(frozen=True)
+class StoredResults:
+    """One side of a comparison: one or more runs on one machine.
+
+    ``accepted``: broken values that a baseline keeps, each cell with the reason that was given.
+    ``notes``: what the file lacks, a sentence each.
+    """
+
+    path: Path
+    kind: Kind
+    machine: Machine
+    runs: tuple[Run, ...]
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

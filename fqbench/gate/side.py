@@ -1,7 +1,9 @@
 """One version's models: built, evaluated and ready to be timed, by that version's own fqbench.
 
-``build`` runs in the version's own environment; what it answers is read by the fqbench that
-compares, which may be another one. So its shape is a contract: raise ``PROTOCOL`` when it changes.
+``build`` runs in the version's own environment, and the fqbench that compares may be an older or a
+newer one. So the name ``ENTRY_POINT``, the keys of ``Matrix.arguments`` and the shape of the answer
+(``live.built_version``) are a contract between versions: this module stays at this path, and
+``PROTOCOL`` is raised when the answer changes.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from fqbench.steps import Finished, LocalExecutor
 from fqbench.steps.observer import Relay
 
 PROTOCOL = 1
+ENTRY_POINT = "fqbench.gate.side:build"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Matrix:
         threads: int,
         place: Callable[[Path], Path] = lambda path: path,
     ) -> dict[str, Any]:
-        """What ``build`` is called with; ``place`` tells where a path is in the version."""
+        """What ``build`` is called with; ``place`` maps a path to the same one in the version."""
         chosen = vars(self.selection).items()
         return {
             "side": side,
@@ -69,7 +72,7 @@ class Matrix:
 
 
 def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
-    """What ``fqbench run`` writes, but for times, and the processes that time each cell.
+    """What ``fqbench run`` writes, except times, and the processes that time each cell.
 
     ``arguments``: those of a ``Matrix``. The cells of a spec that cannot be used are failed rows.
     Raises UsageError for names that do not exist.
@@ -84,7 +87,7 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     }
     selection = Selection(**chosen)
     selection.check()
-    # Other code may make something else of the same inputs, without having told so yet.
+    # Other code may make something else of the same inputs, before its cache keys say so.
     store = Store(Path(arguments["cache"]) / code_digest())
     executor = LocalExecutor(store, Relay(progress))
     margins, threads = load_margins(default_margins_path()), arguments["threads"]

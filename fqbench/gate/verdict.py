@@ -1,11 +1,16 @@
-"""What the gate says: of each cell, and of all together."""
+"""What the gate reports: a verdict for each cell, and what a reader needs to trust or doubt it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
+from fqbench.gate.evidence import Tolerances
+from fqbench.gate.records import Machine, StoredResults
 from fqbench.measure.stats import Interval
+
+SCHEMA = 1
 
 Status = Literal[
     "same",
@@ -28,7 +33,7 @@ class Verdict:
 
     ``base_ms`` and ``head_ms`` are medians, ``slowdown`` how many times as long HEAD takes and
     ``loss`` how many points of accuracy it lost, each None where it was not measured. They are of
-    the last measurement, of ``launches`` launches; ``again`` tells that there was an earlier one.
+    the last measurement, of ``launches`` launches; ``again``: whether there was an earlier one.
     """
 
     cell: str
@@ -55,3 +60,123 @@ class Decision:
         if any(verdict.regressed for verdict in self.verdicts):
             return 1
         return 0 if any(verdict.status in COMPARED for verdict in self.verdicts) else 2
+
+
+@dataclass(frozen=True)
+class RatioChange:
+    """FP32 over INT8 time on both sides; ``change``: HEAD's over BASE's."""
+
+    base: float
+    head: float
+    change: Interval
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """A decision and its circumstances, a sentence each.
+
+    ``base`` and ``head`` name the sides. ``cautions``: what a reader must know before trusting
+    it. ``certainty``: what was done to be sure. ``machine``: what it was measured on. ``ratios``
+    are by INT8 cell.
+    """
+
+    base: str
+    head: str
+    decision: Decision
+    cautions: tuple[str, ...] = ()
+    certainty: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+    ratios: Mapping[str, RatioChange] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole as a JSON object."""
+        return {
+            "schema": SCHEMA,
+            "kind": "gate",
+            "exit_code": self.decision.exit_code,
+            "base": self.base,
+            "head": self.head,
+            "cells": [_verdict_json(verdict) for verdict in self.decision.verdicts],
+            "ratios": {
+                cell: {**asdict(ratio), "change": _interval_json(ratio.change)}
+                for cell, ratio in self.ratios.items()
+            },
+            "cautions": list(self.cautions),
+            "certainty": list(self.certainty),
+            "machine": list(self.machine),
+        }
+
+
+def describe_slowdown(slowdown: Interval) -> str:
+    """How much more time HEAD takes: ``time changed by +5.1 % (+4.2 to +6.0)``."""
+    # Adding zero takes the sign from what is rounded to it.
+    value, low, high = (
+        round(100 * (x - 1), 1) + 0.0 for x in (slowdown.value, slowdown.low, slowdown.high)
+    )
+    return f"time changed by {value:+.1f} % ({low:+.1f} to {high:+.1f})"
+
+
+def describe_loss(loss: Interval) -> str:
+    """How much accuracy was lost: ``0.30 points (0.10 to 0.50)``."""
+    return f"{loss.value:.2f} points ({loss.low:.2f} to {loss.high:.2f})"
+
+
+def describe_unclear(slowdown: Interval, tolerance: float) -> str:
+    """Why an interval does not show whether HEAD is within the tolerance."""
+    if slowdown.low > 1:
+        why = f"neither surely within nor surely beyond {100 * tolerance:.1f} %"
+    else:
+        width = 100 * (slowdown.high - slowdown.low)
+        why = f"{width:.1f} % wide, too wide to tell {100 * tolerance:.1f} % from none"
+    return f"{describe_slowdown(slowdown)}, {why}"
+
+
+def describe_tolerances(tolerances: Tolerances) -> str:
+    """What counts as worse, and how often that is a false alarm."""
+    return (
+        f"Worse is what exceeds {percent(tolerances.slowdown)} and {tolerances.absolute_ms:g} ms,"
+        f" or {tolerances.points:g} points of accuracy, by more than chance: on identical code any"
+        f" cell is called worse in {percent(tolerances.alpha)} of comparisons at most."
+    )
+
+
+def describe_machines(base: StoredResults, head: StoredResults) -> tuple[str, ...]:
+    """What the sides were measured on; once, where it is the same."""
+    ours, theirs = _machine_lines(base.machine), _machine_lines(head.machine)
+    if ours == theirs:
+        return ours
+    return tuple(
+        f"{name}: {text}" for name, texts in (("BASE", ours), ("HEAD", theirs)) for text in texts
+    )
+
+
+def count_cells(count: int) -> str:
+    """A number of cells in words: ``1 cell``, ``2 cells``."""
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def percent(part: float) -> str:
+    """A part of 1 in percent, with as many digits as it deserves."""
+    value = 100 * part
+    return f"{value:.0f} %" if abs(value) >= 10 else f"{value:.1f} %".replace(".0 %", " %")
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    values = asdict(verdict)
+    slowdown, loss = _interval_json(verdict.slowdown), _interval_json(verdict.loss)
+    return {**values, "slowdown": slowdown, "loss": loss}
+
+
+def _interval_json(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
+        return None
+    return {"value": interval.value, "ci95": [interval.low, interval.high]}
+
+
+def _machine_lines(machine: Machine) -> tuple[str, ...]:
+    cpu = machine.cpu
+    facts = [f"CPU {cpu.model} ({', '.join(cpu.isa) if cpu.isa else 'instruction sets unknown'})"]
+    facts += [f"{cpu.usable_cores} usable cores"] if cpu.usable_cores is not None else []
+    facts += [f"threads: {machine.threads}"] if machine.threads is not None else []
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return (", ".join(facts), f"Versions: {versions}") if versions else (", ".join(facts),)

@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from fqbench.gate.account import Account
-from fqbench.gate.certainty import cells
-from fqbench.gate.verdict import Decision, Status, Verdict
+from fqbench.fileio import write_text
+from fqbench.gate.verdict import Decision, GateReport, Status, Verdict, count_cells
 from fqbench.measure.stats import Interval
 from fqbench.report.table import NOTHING
-from fqbench.results import write_text
 
 COLUMNS = ("Cell", "Base ms", "Head ms", "Change", "Accuracy", "Verdict")
 RATIO_COLUMNS = ("Cell", "Base", "Head", "Change")
@@ -25,7 +23,7 @@ MEANING = (
 RATIOS = "FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it."
 
 QUIET: tuple[Status, ...] = ("same", "unchanged")
-"""Cells of which nobody needs to read more than the number."""
+"""Cells that a reader need not look at."""
 
 MOST_ROWS = 100
 """Rows of a table: a comment of a pull request holds 65536 characters."""
@@ -49,31 +47,31 @@ _ORDER: tuple[Status, ...] = (
 )
 
 
-def write(account: Account, folder: Path) -> tuple[Path, Path]:
+def write(report: GateReport, folder: Path) -> tuple[Path, Path]:
     """Write ``gate.md`` and ``gate.json`` into ``folder``; return their paths."""
-    text = json.dumps(account.to_json(), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
     return (
-        write_text(folder / "gate.md", markdown(account)),
+        write_text(folder / "gate.md", markdown(report)),
         write_text(folder / "gate.json", text),
     )
 
 
-def markdown(account: Account) -> str:
-    """The verdict: what got worse first, all that did not change folded away."""
-    told, quiet = ordered(account.decision)
-    parts = [f"**{_text(headline(account.decision))}**"]
-    parts.append(_list(account.cautions))
-    parts.append(_table(COLUMNS, [_row(verdict) for verdict in told]))
-    parts.append(_explanations(told))
+def markdown(report: GateReport) -> str:
+    """The verdict: what got worse first, all that did not change collapsed."""
+    shown, quiet = ordered(report.decision)
+    parts = [f"**{_text(headline(report.decision))}**"]
+    parts.append(_list(report.cautions))
+    parts.append(_table(COLUMNS, [_row(verdict) for verdict in shown]))
+    parts.append(_explanations(shown))
     if quiet:
         rows = _table(COLUMNS, [_row(verdict) for verdict in quiet])
         parts.append(_folded(quiet_line(quiet), rows))
-    if account.ratios:
-        rows = _table(RATIO_COLUMNS, list(_ratio_rows(account)))
+    if report.ratios:
+        rows = _table(RATIO_COLUMNS, list(_ratio_rows(report)))
         parts.append(_folded("FP32 / INT8", f"{rows}\n\n{RATIOS}"))
-    sides = f"BASE is {account.base}, HEAD is {account.head}."
-    parts.append(_folded("How sure this is", _list([sides, *account.certainty, MEANING])))
-    parts.append(_folded("Machine and versions", _list(account.machine)))
+    sides = f"BASE is {report.base}, HEAD is {report.head}."
+    parts.append(_folded("How sure this is", _list([sides, *report.certainty, MEANING])))
+    parts.append(_folded("Machine and versions", _list(report.machine)))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -87,31 +85,31 @@ def headline(decision: Decision) -> str:
             for status in _ORDER
             if (found := [verdict for verdict in worse if verdict.status == status])
         )
-        return f"{len(worse)} of {cells(len(verdicts))} got worse: {counted}."
+        return f"{len(worse)} of {count_cells(len(verdicts))} got worse: {counted}."
     if decision.exit_code:
         return "Nothing could be compared."
     compared = sum(verdict.status not in ("new", "missing", "unclear") for verdict in verdicts)
     others = len(verdicts) - compared
     rest = f"; {others} could not be compared" if others else ""
-    return f"Nothing got worse: {cells(compared)} compared{rest}."
+    return f"Nothing got worse: {count_cells(compared)} compared{rest}."
 
 
 def ordered(decision: Decision) -> tuple[list[Verdict], list[Verdict]]:
-    """Cells to tell about, the worst first, and those that did not change."""
+    """Cells to show, the worst first, and those that did not change."""
 
     def place(verdict: Verdict) -> tuple[bool, int, float]:
         slowdown = verdict.slowdown.value if verdict.slowdown is not None else 1.0
         return not verdict.regressed, _ORDER.index(verdict.status), -slowdown
 
     verdicts = sorted(decision.verdicts, key=place)
-    told = [v for v in verdicts if v.regressed or v.status not in QUIET]
-    return told, [v for v in verdicts if v not in told]
+    shown = [v for v in verdicts if v.regressed or v.status not in QUIET]
+    return shown, [v for v in verdicts if v not in shown]
 
 
-def explained(told: Iterable[Verdict]) -> dict[str, list[str]]:
+def explained(shown: Iterable[Verdict]) -> dict[str, list[str]]:
     """Reasons that say more than a row does, each with its cells."""
     found: dict[str, list[str]] = {}
-    for verdict in told:
+    for verdict in shown:
         if verdict.reason and verdict.status != "faster":
             found.setdefault(verdict.reason, []).append(verdict.cell)
     return found
@@ -122,7 +120,7 @@ def quiet_line(quiet: Sequence[Verdict]) -> str:
     again = sum(verdict.status == "unchanged" for verdict in quiet)
     skipped = f", {again} of which are the same files on both sides" if again else ""
     verb = "shows" if len(quiet) == 1 else "show"
-    return f"{cells(len(quiet))} {verb} no change{skipped}"
+    return f"{count_cells(len(quiet))} {verb} no change{skipped}"
 
 
 def texts(verdict: Verdict) -> tuple[str, ...]:
@@ -171,16 +169,16 @@ def _row(verdict: Verdict) -> list[str]:
     return [_code(cell).replace("|", "\\|"), *figures, shown]
 
 
-def _explanations(told: Sequence[Verdict]) -> str:
+def _explanations(shown: Sequence[Verdict]) -> str:
     lines = []
-    for reason, names in explained(told[:MOST_ROWS]).items():
+    for reason, names in explained(shown[:MOST_ROWS]).items():
         short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
         lines.append(f"- {', '.join(map(_code, names))}: {_text(short)}")
     return "\n".join(lines)
 
 
-def _ratio_rows(account: Account) -> Iterator[list[str]]:
-    for cell, ratio in account.ratios.items():
+def _ratio_rows(report: GateReport) -> Iterator[list[str]]:
+    for cell, ratio in report.ratios.items():
         sides = (f"{value:.2f}" for value in (ratio.base, ratio.head))
         yield [_code(cell).replace("|", "\\|"), *sides, change(ratio.change)]
 
@@ -192,7 +190,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     marks = ["--:" if name in NUMBERS else "---" for name in columns]
     shown = [columns, marks, *rows[:MOST_ROWS]]
     left = len(rows) - MOST_ROWS
-    more = f"\n\n{cells(left)} more stand in gate.json." if left > 0 else ""
+    more = f"\n\n{count_cells(left)} more are in gate.json." if left > 0 else ""
     return "\n".join(f"| {' | '.join(row)} |" for row in shown) + more
 
 
@@ -207,7 +205,7 @@ def _folded(summary: str, content: str) -> str:
 
 
 def _code(name: str) -> str:
-    """A stranger's name as a code span, in which nothing is a link, a mention or HTML."""
+    """An untrusted name as a code span, in which nothing is a link, a mention or HTML."""
     fence = "`"
     while fence in name:
         fence += "`"
@@ -216,7 +214,7 @@ def _code(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A stranger's words, none of which is Markdown, HTML, a link, a reference or a mention.
+    """Untrusted text, in which nothing is Markdown, HTML, a link, a reference or a mention.
 
     GitHub makes links of the rendered text, where a backslash before a sign is gone: a space of no
     width within what it looks for is still there.

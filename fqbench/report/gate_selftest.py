@@ -10,20 +10,20 @@ from rich.console import Console
 from rich.table import Table
 from scipy import special
 
-from fqbench.gate.rival import THRESHOLD
-from fqbench.gate.selftest import Count, Trial
+from fqbench.gate.selftest.replay import THRESHOLD
+from fqbench.gate.selftest.trial import Count, Trial
 
 CONFIDENCE = 0.95
 
 
 def show(trial: Trial, console: Console) -> None:
-    """Print a table of what was called slower, and what it took."""
+    """Print a table of what was called slower, and how long measuring took."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Head made slower by")
     columns = {
         "gate, measured": trial.real,
         "gate, replayed": trial.replayed,
-        **{f"{field}:{THRESHOLD}": counts for field, counts in trial.rival.items()},
+        **{f"{field}:{THRESHOLD}": counts for field, counts in trial.pytest_benchmark.items()},
     }
     for name in columns:
         table.add_column(name, justify="right")
@@ -80,7 +80,8 @@ def figures(trial: Trial) -> Mapping[str, object]:
         "measured": [vars(count) for count in trial.real],
         "replayed": [vars(count) for count in trial.replayed],
         "pytest_benchmark": {
-            field: [vars(count) for count in counts] for field, counts in trial.rival.items()
+            field: [vars(count) for count in counts]
+            for field, counts in trial.pytest_benchmark.items()
         },
         "seconds_a_cell": {
             "median": float(np.median(trial.seconds)),

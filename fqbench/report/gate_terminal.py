@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.gate.account import Account
-from fqbench.gate.verdict import Verdict
+from fqbench.gate.verdict import GateReport, Verdict
 from fqbench.report.gate import COLUMNS, NUMBERS, explained, headline, ordered, quiet_line, texts
 from fqbench.report.table import NOTHING
 
@@ -18,38 +17,38 @@ MOST_NAMES = 8
 """As many cells that did not change are named."""
 
 
-def show(account: Account, console: Console) -> None:
+def show(report: GateReport, console: Console) -> None:
     """Print the headline, what changed, why, and how sure that is."""
-    told, quiet = ordered(account.decision)
-    worse = any(verdict.regressed for verdict in told)
-    style = "bold red" if worse else "bold yellow" if account.decision.exit_code else "bold green"
-    if told:
-        console.print(_fitting(told, console))
+    shown, quiet = ordered(report.decision)
+    worse = any(verdict.regressed for verdict in shown)
+    style = "bold red" if worse else "bold yellow" if report.decision.exit_code else "bold green"
+    if shown:
+        console.print(_fitting(shown, console))
         console.print()
-    for reason, about in explained(told).items():
+    for reason, about in explained(shown).items():
         console.print(Text(f"{', '.join(about)}: {reason}"))
     if quiet:
         names = f": {', '.join(v.cell for v in quiet)}" if len(quiet) <= MOST_NAMES else ""
         console.print(Text(f"{quiet_line(quiet)}{names}", style="dim"))
-    for sentence in account.certainty:
+    for sentence in report.certainty:
         console.print(Text(sentence, style="dim"))
-    for caution in account.cautions:
+    for caution in report.cautions:
         console.print(Text(caution, style="yellow"))
-    console.print(Text(headline(account.decision), style=style))
+    console.print(Text(headline(report.decision), style=style))
 
 
-def _fitting(told: Sequence[Verdict], console: Console) -> Table:
-    """The table with intervals where there is room for them."""
-    whole = _table(told, whole=True)
+def _fitting(shown: Sequence[Verdict], console: Console) -> Table:
+    """The table, with intervals where there is room for them."""
+    whole = _table(shown, whole=True)
     unlimited = console.options.update(max_width=10_000)
     if console.measure(whole, options=unlimited).maximum <= console.width:
         return whole
-    return _table(told, whole=False)
+    return _table(shown, whole=False)
 
 
-def _table(told: Sequence[Verdict], *, whole: bool) -> Table:
-    """A column that says nothing takes room from the cells' names."""
-    rows = [texts(verdict) for verdict in told]
+def _table(shown: Sequence[Verdict], *, whole: bool) -> Table:
+    """Without empty columns, which would take room from the cells' names."""
+    rows = [texts(verdict) for verdict in shown]
     if not whole:
         rows = [(row[0], *(text.partition(" (")[0] for text in row[1:])) for row in rows]
     idle = (NOTHING,) if whole else (NOTHING, "0.00")
@@ -60,7 +59,7 @@ def _table(told: Sequence[Verdict], *, whole: bool) -> Table:
         table.add_column(
             name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
         )
-    for verdict, row in zip(told, rows, strict=True):
+    for verdict, row in zip(shown, rows, strict=True):
         cells = [Text(row[i]) for i in kept]
         cells[-1].stylize("red" if verdict.regressed else "green" if _better(verdict) else "")
         table.add_row(*cells)

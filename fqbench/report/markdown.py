@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fqbench.fileio import write_text
 from fqbench.report import comparison, gpu, layers, methods, support
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
-from fqbench.results import Results, write_text
+from fqbench.results import Results
 
 
 def markdown(results: Results) -> str:

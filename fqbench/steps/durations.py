@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from fqbench.errors import UsageError
-from fqbench.results import write_text
+from fqbench.fileio import write_text
 from fqbench.steps.step import Node
 
 FILE = "durations.json"

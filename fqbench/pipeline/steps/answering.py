@@ -50,9 +50,7 @@ def predict(job: Predict, report: Report) -> None:
     from fqbench.measure.prediction import write_predictions
 
     shared = share(job.backend, job.device, job.cores)
-    evaluation = Evaluation.of(
-        job.reading, job.decode, shared.workers, allow_code=job.allow_code
-    )
+    evaluation = Evaluation.of(job.reading, job.decode, shared.workers, allow_code=job.allow_code)
     runners = [job.loadable.load(shared.threads) for _ in range(shared.runners)]
     found = evaluation.answers(runners, zip(job.ids, job.images, strict=True))
     write_predictions(job.folder, reported(found, len(job.images), report))

@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from fqbench.errors import UsageError
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file and the folders above it; return its path.
+
+    Whoever reads it meanwhile finds the old content or the new, never a part. Raises UsageError
+    where it cannot be written; the old content then stays.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """As ``write_bytes``, in UTF-8."""
+    return write_bytes(path, text.encode())
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UsageError where no file can be written into ``folder``, which is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write into {folder}: {error.strerror}") from error

@@ -1,0 +1,62 @@
+"""What a version's own fqbench answered (``side.build``), checked before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+
+from fqbench.errors import UsageError
+from fqbench.gate.records import Machine, Name, Record, Row, Run, Samples, StoredResults, Text
+from fqbench.isolate import Interpreter
+from fqbench.measure.launches import Process
+from fqbench.spec.mistake import sentence
+
+
+class _Process(Record):
+    name: Text
+    sides: tuple[Name, ...]
+    function: Annotated[str, Field(pattern=r"^fqbench(\.[a-z]\w*)+:[a-z]\w*$")]
+    arguments: dict[str, JsonValue]
+    threads: Annotated[int, Field(ge=1)]
+    block: Annotated[float, Field(gt=0)] | None = None
+
+
+class _Answer(Record):
+    protocol: Literal[1]
+    code: Text
+    created: Text
+    machine: Machine
+    rows: tuple[Row, ...]
+    samples: Samples
+    processes: dict[Name, _Process]
+
+
+@dataclass(frozen=True)
+class BuiltVersion:
+    """One version: its rows and accuracies, its code's digest, and what times each cell."""
+
+    label: str
+    results: StoredResults
+    code: str
+    processes: dict[str, Process]
+
+
+def read_built(label: str, answer: Any, interpreter: Interpreter) -> BuiltVersion:
+    """The answer of ``side.build``. Raises UsageError where it does not follow the protocol."""
+    try:
+        found = _Answer.model_validate(answer)
+    except ValidationError as error:
+        cause = sentence(error.errors()[0], TypeAdapter(_Answer).json_schema())
+        raise UsageError(
+            f"the fqbench of {label} cannot be gated by this one, they are too far apart: {cause}"
+        ) from error
+    run = Run(created=found.created, rows=found.rows, samples=found.samples)
+    results = StoredResults(Path(label), "results", found.machine, (run,))
+    processes = {
+        cell: Process(**process.model_dump(), interpreter=interpreter)
+        for cell, process in found.processes.items()
+    }
+    return BuiltVersion(label, results, found.code, processes)

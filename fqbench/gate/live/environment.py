@@ -1,0 +1,166 @@
+"""What runs a version: this environment, an existing one, or one made for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fqbench.artifacts import file_digest
+from fqbench.errors import UsageError
+from fqbench.gate.live.worktrees import Checkout
+from fqbench.isolate import Interpreter
+
+PIP_S = 3600
+PROBE_S = 60
+LINES = 3
+"""Of a failed command's errors, the last ones, that a message quotes."""
+
+KEPT = 10
+"""Environments, the most recently used ones; each may take a gigabyte."""
+
+_EDITABLE = re.compile(r"-[UIqv]*e|--ed")
+"""How pip's --editable begins, also after other one-letter options or abbreviated."""
+
+_PROBE = """\
+import json, sys
+from importlib.util import find_spec
+path, first = json.loads(sys.argv[1])
+sys.path[:] = [*first, *(sys.path if path is None else path)]
+names = "fqbench", "fqbench.gate", "fqbench.gate.side"
+print(next((name for name in names if find_spec(name) is None), "nothing"))
+"""
+
+
+def interpreter(
+    checkout: Checkout, *, python: Path | None, install: str | None, root: Path
+) -> Interpreter:
+    """The Python of ``checkout``: ``python``, or one made under ``root`` by pip's ``install``.
+
+    Without either it is this one. Where the checkout is fqbench itself and nothing was installed
+    from it, its own package comes first. Raises UsageError where there is no such Python, or pip
+    fails.
+    """
+    own = (str(checkout.folder),) if (checkout.folder / "fqbench/__init__.py").is_file() else ()
+    if install is not None:
+        return Interpreter(str(_environment(checkout, _arguments(install), root)))
+    if python is None:
+        return Interpreter.here(*own)
+    if not python.is_file():
+        raise UsageError(f"there is no Python {python}")
+    return Interpreter(str(python.absolute()), first=own)
+
+
+def check_fqbench(python: Interpreter, title: str) -> None:
+    """Raise UsageError where ``python``, which runs ``title``, has no fqbench to build it with."""
+    described = json.dumps([python.path, python.first])
+    problem = f"the Python of {title} does not run"
+    found = _run([python.executable, "-I", "-c", _PROBE, described], None, PROBE_S, problem)
+    missing = found.split()[-1] if found.split() else ""
+    if missing == "fqbench":
+        raise UsageError(
+            f"the environment of {title} has no fqbench: name it in --install as well, or a Python"
+            " that has it"
+        )
+    if missing != "nothing":
+        raise UsageError(f"the fqbench of {title} is older than the gate")
+
+
+def _arguments(install: str) -> list[str]:
+    """The words of ``--install``. Raises UsageError where pip would get something else."""
+    try:
+        words = shlex.split(install)
+    except ValueError as error:
+        raise UsageError(f"--install {install!r} is not usable: {error}") from error
+    editable = next((word for word in words if _EDITABLE.match(word)), None)
+    if editable is not None:
+        raise UsageError(
+            f"--install {install!r} installs editably, from a folder that is gone afterwards:"
+            f" leave {editable} out"
+        )
+    return words
+
+
+def _environment(checkout: Checkout, install: list[str], root: Path) -> Path:
+    """Python of an environment in which ``pip install`` ran in the checkout; it is made once."""
+    key = _key(checkout, install)
+    folder, done = root / key, root / f"{key}.done"
+    python = folder / "bin" / "python"
+    problem = f"the environment of {checkout.label} was not made"
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f"{key}.lock"):
+        if not done.is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            _run([sys.executable, "-m", "venv", str(folder)], checkout.folder, PIP_S, problem)
+            command = [str(python), "-m", "pip", "install", "--quiet", *install]
+            _run(command, checkout.folder, PIP_S, problem)
+            _refuse_editable(folder, problem)
+        done.touch()
+    _prune(root)
+    return python
+
+
+def _refuse_editable(folder: Path, problem: str) -> None:
+    """Raise UsageError where a requirements file had packages installed editably."""
+    for record in folder.glob("lib/*/site-packages/*.dist-info/direct_url.json"):
+        if json.loads(record.read_text("utf-8")).get("dir_info", {}).get("editable"):
+            raise UsageError(
+                f"{problem}: {record.parent.name.partition('-')[0]} was installed editably, from a"
+                " folder that is gone afterwards: require it without -e"
+            )
+
+
+def _key(checkout: Checkout, install: list[str]) -> str:
+    """A digest of all that decides what pip installs, files outside the commit included."""
+    files = [path for word in install if (path := checkout.folder / word).is_file()]
+    described = [
+        checkout.commit,
+        install,
+        [file_digest(path) for path in files],
+        sys.version,
+        os.path.realpath(sys.executable),
+    ]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
+
+
+def _prune(root: Path) -> None:
+    """Remove all environments but the ``KEPT`` most recently used."""
+    with FileLock(root / "prune.lock"):
+        used = {done: done.stat().st_mtime_ns for done in root.glob("*.done")}
+        for done in sorted(used, key=used.__getitem__, reverse=True)[KEPT:]:
+            try:
+                with FileLock(done.with_suffix(".lock"), timeout=0):
+                    if done.stat().st_mtime_ns == used[done]:
+                        done.unlink()
+                        shutil.rmtree(done.with_suffix(""), ignore_errors=True)
+            except Timeout:
+                continue  # It is in use.
+
+
+def _run(command: list[str], folder: Path | None, seconds: float, problem: str) -> str:
+    """What ``command`` printed. Raises UsageError, which begins with ``problem``."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"{problem}: {error}") from error
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        cause = " | ".join(lines[-LINES:]) or f"it ended with {done.returncode}"
+        raise UsageError(f"{problem}: {cause}")
+    return done.stdout

@@ -1,0 +1,230 @@
+"""What is timed, what is timed again, and what is said of it; processes answer from a script."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from fqbench.errors import StepError
+from fqbench.gate.live.built_version import read_built
+from fqbench.gate.live.comparison import ComparisonSettings, compare_live, time_pairs
+from fqbench.isolate import Interpreter
+from fqbench.measure import launches as module
+from fqbench.measure.launches import Process
+
+FP32, INT8 = "net-onnxruntime-cpu-fp32", "net-onnxruntime-cpu-int8"
+DIGESTS = {"images": "i", "truth": "t"}
+
+
+class Machine:
+    """Stands in for child processes: how long each side of a cell takes, in seconds."""
+
+    def __init__(self, monkeypatch, seconds, dies=()):
+        self.seconds, self.dies, self.asked = seconds, dies, []
+        self.noise = random.Random(0)
+        monkeypatch.setattr(module.isolate, "converse", self.converse)
+
+    def converse(self, function, arguments, *, name, **options):
+        self.asked.append(name)
+        return _Conversation(self, name, arguments)
+
+
+class _Conversation:
+    def __init__(self, machine, name, arguments):
+        self.machine, self.name, self.arguments = machine, name, arguments
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def ready(self):
+        if self.name in self.machine.dies:
+            raise StepError(f"{self.name} was killed")
+        return True
+
+    def ask(self, question):
+        if "warm_up" in question:
+            return 2
+        side = question["side"]
+        key = (self.arguments.get("cell", {}).get("id"), side)
+        typical = self.machine.seconds.get(key, 0.01)
+        return [typical * self.machine.noise.gauss(1, 0.001) for _ in range(question["runs"])]
+
+
+def process(cell, side):
+    return {
+        "name": f"timing {cell}",
+        "sides": [side],
+        "function": "fqbench.measure.stopwatch:time_cell",
+        "arguments": {"cell": {"id": cell}, "side": side},
+        "threads": 1,
+    }
+
+
+def row(cell, *, files="a", status="ok", **values):
+    return {
+        "cell": cell,
+        "model": "net",
+        "precision": cell.rpartition("-")[2],
+        "status": status,
+        "hashes": {**DIGESTS, "files": files},
+        **values,
+    }
+
+
+def version(label, rows, *, code="c", accuracies=None):
+    side = label.lower()
+    ok = [each["cell"] for each in rows if each["status"] == "ok"]
+    answer = {
+        "protocol": 1,
+        "code": code,
+        "created": "now",
+        "machine": {"versions": {"onnxruntime": "1.0"}},
+        "rows": rows,
+        "samples": {"groups": [], "accuracies": accuracies or {}},
+        "processes": {cell: process(cell, side) for cell in ok},
+    }
+    return read_built(label, answer, Interpreter.here())
+
+
+def verdicts(base, head, **settings):
+    report = compare_live(base, head, ComparisonSettings(**settings), lambda *_: None)
+    return report, {verdict.cell: verdict for verdict in report.decision.verdicts}
+
+
+def test_what_is_the_same_on_both_sides_is_not_timed(monkeypatch):
+    machine = Machine(monkeypatch, {})
+    rows = [row(FP32), row(INT8)]
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows))
+    assert {v.status for v in found.values()} == {"unchanged"}
+    assert machine.asked == []
+    assert report.decision.exit_code == 0
+
+
+@pytest.mark.parametrize("change", [{"code": "other"}, {"files": "other"}])
+def test_what_may_differ_is_timed(monkeypatch, change):
+    machine = Machine(monkeypatch, {})
+    code = change.get("code", "c")
+    head = version("HEAD", [row(FP32, files=change.get("files", "a"))], code=code)
+    report, found = verdicts(version("BASE", [row(FP32)]), head)
+    assert found[FP32].status == "same"
+    assert found[FP32].launches == 6
+    assert {name for name in machine.asked if "kernels" not in name} == {
+        f"timing {FP32} of BASE",
+        f"timing {FP32} of HEAD",
+    }
+    assert "processes started from scratch 6 times per measurement, bound to one core" in (
+        " ".join(report.certainty)
+    )
+
+
+def test_what_is_unchanged_may_still_answer_worse(monkeypatch):
+    """The same files by the same code, but another spec tells how answers are read."""
+    machine = Machine(monkeypatch, {})
+    versions = [
+        version(label, [row(FP32)], accuracies={FP32: [points, points - 1, points + 1, points]})
+        for label, points in (("BASE", 80.0), ("HEAD", 20.0))
+    ]
+    report, found = verdicts(*versions)
+    assert machine.asked == []
+    assert found[FP32].status == "less accurate"
+    assert report.decision.exit_code == 1
+
+
+def test_another_input_is_timed(monkeypatch):
+    machine = Machine(monkeypatch, {})
+    head = version("HEAD", [row(FP32)])
+    process = head.processes[FP32]
+    arguments = {**process.arguments, "cell": {"id": FP32, "preprocess": "other"}}
+    head.processes[FP32] = replace(process, arguments=arguments)
+    verdicts(version("BASE", [row(FP32)]), head)
+    assert machine.asked
+
+
+def test_different_int8_models_are_named_where_they_are_slower(monkeypatch):
+    Machine(monkeypatch, {(INT8, "head"): 0.0105})
+    head = version("HEAD", [row(INT8, files="other")], code="other")
+    report, _ = verdicts(version("BASE", [row(INT8)]), head)
+    (caution,) = report.cautions
+    assert caution.startswith(f"{INT8}: the versions made different INT8 models.")
+
+
+def test_what_is_slower_is_timed_again_and_called_so(monkeypatch):
+    Machine(monkeypatch, {(INT8, "head"): 0.0105})
+    rows = [row(FP32), row(INT8)]
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
+    assert (found[FP32].status, found[FP32].again) == ("same", False)
+    assert (found[INT8].status, found[INT8].again) == ("slower", True)
+    assert found[INT8].slowdown.value == pytest.approx(1.05, abs=0.002)
+    assert report.decision.exit_code == 1
+    told = " ".join(report.certainty)
+    assert "1 cell did not show to be the same and was measured again" in told
+
+
+def test_what_looked_slower_by_chance_is_not_called_so(monkeypatch):
+    """Slow in the first measurement, as when something else ran, and not in the second."""
+    machine = Machine(monkeypatch, {(INT8, "head"): 0.012})
+    converse = machine.converse
+
+    def recovering(function, arguments, *, name, **options):
+        # Three processes a launch, six launches: then the first measurement is over.
+        if len(machine.asked) == 18:
+            machine.seconds = {}
+        return converse(function, arguments, name=name, **options)
+
+    monkeypatch.setattr(module.isolate, "converse", recovering)
+    base, head = version("BASE", [row(INT8)]), version("HEAD", [row(INT8)], code="other")
+    report, found = verdicts(base, head)
+    assert (found[INT8].status, found[INT8].again) == ("same", True)
+    assert report.decision.exit_code == 0
+
+
+def test_a_cell_that_dies_in_head_is_worse(monkeypatch):
+    Machine(monkeypatch, {}, dies=(f"timing {INT8} of HEAD",))
+    rows = [row(FP32), row(INT8)]
+    report, found = verdicts(version("BASE", rows), version("HEAD", rows, code="other"))
+    assert (found[FP32].status, found[INT8].status) == ("same", "failed")
+    assert f"timing {INT8} of HEAD was killed" in found[INT8].reason
+    assert report.decision.exit_code == 1
+
+
+def test_cells_of_one_side_only_are_named(monkeypatch):
+    Machine(monkeypatch, {})
+    unsupported = row(INT8, status="unsupported", reason="no such device")
+    base = version("BASE", [row(FP32), row(INT8)])
+    head = version("HEAD", [unsupported, row("other-onnxruntime-cpu-fp32")], code="other")
+    report, found = verdicts(base, head)
+    assert {cell: v.status for cell, v in found.items()} == {
+        INT8: "missing",
+        "other-onnxruntime-cpu-fp32": "new",
+        FP32: "missing",
+    }
+    assert report.decision.exit_code == 1
+
+
+def test_accuracy_is_compared_on_the_same_images(monkeypatch):
+    Machine(monkeypatch, {})
+    drop = {"drop": {"value": 0.5, "ci95": [0.4, 0.6]}, "margin": 1.0}
+    out = {"drop": {"value": 1.5, "ci95": [1.4, 1.6]}, "margin": 1.0}
+    base = version("BASE", [row(INT8, **drop)], accuracies={INT8: [80.0, 79.0, 81.0, 80.5]})
+    head = version(
+        "HEAD", [row(INT8, **out)], code="o", accuracies={INT8: [79.0, 78.0, 80.0, 79.5]}
+    )
+    report, found = verdicts(base, head)
+    assert found[INT8].status == "less accurate"
+    assert found[INT8].loss.value == 1.0
+    assert "left its margin" in found[INT8].reason
+    assert report.decision.exit_code == 1
+
+
+def test_the_same_process_is_told_its_side(monkeypatch):
+    """As the self-test does, which times one version against itself."""
+    Machine(monkeypatch, {(INT8, "head"): 0.02})
+    one = Process(
+        f"timing {INT8}", ("x",), "fqbench.measure.stopwatch:time_cell", {"cell": {"id": INT8}}
+    )
+    timed = time_pairs({INT8: (one, one)}, ComparisonSettings(), random.Random(0))[INT8]
+    assert timed.again is not None
+    assert set(timed.first.times) == {"base", "head", "float32", "int8", "copy"}
