@@ -45,7 +45,7 @@ def convert(arguments, report):
 
 def converted(model, feeds):
     """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off."""
-    from fqbench.backends.paddle import as_written
+    from fqbench.backends.paddle.runtime import as_written
     from fqbench.pipeline import steps
 
     options = ort.SessionOptions()
@@ -112,7 +112,7 @@ def converted(model, feeds):
 
 def half(arguments, report):
     """The step ``half``, whose images are files, on noise."""
-    from fqbench.lower.half import half, large_tensors
+    from fqbench.backends.tensorrt.half import half, large_tensors
     from fqbench.verify.conversion import check_half
     from fqbench.verify.noise import noise
 
@@ -124,7 +124,7 @@ def half(arguments, report):
 
 def run(path, feed):
     """As ONNX Runtime runs it in a cell."""
-    from fqbench.backends.onnxruntime import open_session, session_options
+    from fqbench.backends.onnxruntime.runtime import open_session, session_options
 
     session = open_session(Path(path), session_options(1, fuse_pairs=False))
     return session.run(None, {session.get_inputs()[0].name: feed})
@@ -138,7 +138,7 @@ def parted(folder, feeds):
 
 
 def paddle(folder, feeds):
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.runtime import PaddleInference
 
     runner = PaddleInference().prepare(folder, device="cpu", precision="fp32", threads=1)
     return [runner.run([feed]) for feed in feeds]

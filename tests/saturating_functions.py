@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate
 
@@ -114,9 +114,9 @@ def layer_of(
 def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
     """What is chosen for a bright network, and the errors of its forms as they run here."""
     from fqbench.quantize.calibrate import calibrate
+    from fqbench.quantize.setting import Setting
     from fqbench.tune.choose import Wish, choose
     from fqbench.tune.error import relative_error
-    from fqbench.tune.setting import Setting
     from fqbench.tune.variants import variants
     from tests.onnx_graphs import bright
 

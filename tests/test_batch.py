@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.convert.batch import rebatched
 from fqbench.errors import StepError
 from fqbench.verify.batch import batch_of, check_batch

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.errors import StepError
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import LEVELS, Range, identity, silu
@@ -20,7 +21,6 @@ from fqbench.quantize.calibrate import (
     calibrate,
     weight_limits,
 )
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Watched, observe
 from fqbench.quantize.record import Quantization
 from tests.onnx_graphs import Net

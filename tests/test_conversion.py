@@ -5,10 +5,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from fqbench.backends.tensorrt.half import half
 from fqbench.convert.canonical import canonicalize
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.lower.half import half
 from fqbench.verify.conversion import bound_of, check_canonical, check_half
 from fqbench.verify.difference import ROUNDED
 from fqbench.verify.graphs import first_of, first_operator, jumping, prefix, shared_names

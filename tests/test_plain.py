@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.convert.canonical import canonicalize
 from fqbench.convert.plain import plain
 from tests.onnx_graphs import Net

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.rewrite import rewrite, shuffles, stands_in, weight_of_blocks
-from fqbench.quantize.graph import Graph
+from fqbench.backends.onnxruntime.rewrite import rewrite, shuffles, stands_in, weight_of_blocks
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net
 from tests.qdq_reference import OPERATORS, evaluate
 

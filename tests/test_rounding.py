@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.lower.symmetric import rounded_weight
+from fqbench.backends.paddle.symmetric import rounded_weight
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted, rounded_layer
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.calibrate import calibrate
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments, Reading
 from fqbench.quantize.observe import Watched
 from fqbench.quantize.record import Quantization, Rounded

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-import fqbench.lower.onnxruntime as lowering
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.onnxruntime import layer_counts, lower
-from fqbench.lower.shuffles import leveled, passages, without_shuffles
-from fqbench.quantize.graph import Graph
+import fqbench.backends.onnxruntime.lower as lowering
+from fqbench.backends.onnxruntime.lower import layer_counts, lower
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
+from fqbench.backends.onnxruntime.shuffles import leveled, passages, without_shuffles
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net, record
 
 few = settings(deadline=None, max_examples=25)

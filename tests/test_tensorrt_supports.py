@@ -11,8 +11,9 @@ import pytest
 from fqbench.backends import cuda, nvidia, runtime
 from fqbench.backends.base import NO_FP16
 from fqbench.backends.nvidia import Gpu, NoGpu
-from fqbench.backends.tensorrt import TensorRT, TensorRTForRTX, backend
+from fqbench.backends.tensorrt import runtime as backend
 from fqbench.backends.tensorrt.library import Library
+from fqbench.backends.tensorrt.runtime import TensorRT, TensorRTForRTX
 from fqbench.errors import StepError
 from tests.onnx_graphs import Net
 
@@ -183,7 +184,7 @@ GPU_PACKAGES = {
 class TestOnnxRuntimeOnTheGpu:
     @pytest.fixture
     def reason(self, machine, monkeypatch):
-        from fqbench.backends import onnxruntime
+        from fqbench.backends.onnxruntime import runtime as onnxruntime
 
         def asked(here: Gpu | str, installed: str, precision: str = "fp32"):
             machine(here, dict([installed.split(" ")]))
@@ -247,7 +248,7 @@ class TestOnnxRuntimeOnTheGpu:
             )
 
     def test_falling_back_to_the_cpu_is_an_error(self):
-        from fqbench.backends.onnxruntime import _check_provider
+        from fqbench.backends.onnxruntime.runtime import _check_provider
 
         _check_provider(["CUDAExecutionProvider", "CPUExecutionProvider"])
         with pytest.raises(StepError, match="would run on the CPU"):

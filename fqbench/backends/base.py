@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 Tensor = NDArray[Any]
 
 BACKENDS = {
-    "onnxruntime": "fqbench.backends.onnxruntime:OnnxRuntime",
-    "paddle": "fqbench.backends.paddle:PaddleInference",
-    "tensorrt": "fqbench.backends.tensorrt:TensorRT",
-    "tensorrt_rtx": "fqbench.backends.tensorrt:TensorRTForRTX",
+    "onnxruntime": "fqbench.backends.onnxruntime.runtime:OnnxRuntime",
+    "paddle": "fqbench.backends.paddle.runtime:PaddleInference",
+    "tensorrt": "fqbench.backends.tensorrt.runtime:TensorRT",
+    "tensorrt_rtx": "fqbench.backends.tensorrt.runtime:TensorRTForRTX",
 }
 
 

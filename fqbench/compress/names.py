@@ -18,7 +18,7 @@ from fqbench.isolate import Report
 
 if TYPE_CHECKING:
     from fqbench.convert.program import Program
-    from fqbench.quantize.graph import Graph
+    from fqbench.graph.graph import Graph
 
 
 def read_names(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def read_names(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     import onnx
 
     from fqbench.convert.program import load
-    from fqbench.quantize.graph import Graph
+    from fqbench.graph.graph import Graph
 
     graph = Graph(onnx.load(str(Path(arguments["canonical"]) / "model.onnx")))
     program, model = arguments["program"], arguments["model"]

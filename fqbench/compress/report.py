@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench import __version__, machine
-from fqbench.backends.paddle import INT8_OPERATORS
+from fqbench.backends.paddle.runtime import INT8_OPERATORS
 from fqbench.compress import translate
 from fqbench.compress.config import Given
 from fqbench.compress.job import Job

@@ -19,18 +19,18 @@ from fqbench.distill.schedule import is_held_out, rate
 from fqbench.distill.student import Arrays, Lesson, Student
 from fqbench.distill.train import Training, train
 from fqbench.errors import StepError
+from fqbench.graph.graph import Graph
 from fqbench.isolate import Report
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.calibrate import weight_limits
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.setting import Setting
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.judge import Judge, OutputsJudge
-from fqbench.tune.setting import Setting
 from fqbench.tune.variants import execute, variants
 
 FEWEST = 8

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fqbench.distill.places import Places
 from fqbench.errors import StepError
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 from fqbench.quantize.observe import Feed, Watched
 from fqbench.tune.error import raw_outputs
 

@@ -9,10 +9,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fqbench.lower import symmetric, tensorrt_plan
-from fqbench.lower.onnxruntime import planned
-from fqbench.lower.pairs import Rounding as Symmetric
+from fqbench.backends.onnxruntime.lower import planned
+from fqbench.backends.paddle import symmetric
+from fqbench.backends.tensorrt import plan as tensorrt_plan
 from fqbench.quantize.affine import Affine
+from fqbench.quantize.pairs import Rounding as Symmetric
 from fqbench.quantize.record import Quantization
 
 MARK = "leaky_relu"

@@ -20,7 +20,7 @@ from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import index_of, load
 from fqbench.distill.rounded_program import RoundedProgram
 from fqbench.distill.rounding import Roundings, marked
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 from fqbench.spec.model import Distillation
 
 Arrays = Mapping[str, NDArray[np.float32]]

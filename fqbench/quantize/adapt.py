@@ -10,9 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from fqbench.graph.graph import Graph
 from fqbench.machine import usable_cores
 from fqbench.quantize.affine import INT8_MAX, int8_weight
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.grids import FULL, Grid, GridName
 from fqbench.quantize.moments import Moments
 from fqbench.quantize.record import Quantization, Rounded

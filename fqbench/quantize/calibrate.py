@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 
 from fqbench.errors import StepError
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import rounded_layers
 from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, searched, silu
 from fqbench.quantize.code_errors import Function
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.grids import SAFE
 from fqbench.quantize.observe import Feed, observe
 from fqbench.quantize.record import Quantization

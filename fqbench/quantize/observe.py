@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
+from fqbench.graph.graph import Graph
 from fqbench.machine import usable_cores
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments, Reading
 from fqbench.quantize.statistics import Statistics
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import onnx
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.machine import usable_cores
 from fqbench.quantize.observe import Feed
 from fqbench.saturation.layers import integer_layers

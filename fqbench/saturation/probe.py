@@ -33,8 +33,8 @@ def probe(arguments: dict[str, Any], report: Report) -> None:
 
 
 def _of_onnxruntime(folder: Path) -> float:
-    from fqbench.backends.onnxruntime import MODEL, OnnxRuntime
-    from fqbench.lower.onnxruntime import lower
+    from fqbench.backends.onnxruntime.lower import lower
+    from fqbench.backends.onnxruntime.runtime import MODEL, OnnxRuntime
 
     model, record = _bright()
     onnx.save(lower(model, record), str(folder / MODEL))
@@ -43,10 +43,10 @@ def _of_onnxruntime(folder: Path) -> float:
 
 
 def _of_paddle(folder: Path) -> float:
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.layers import layers
+    from fqbench.backends.paddle.lower import write
+    from fqbench.backends.paddle.runtime import PaddleInference
     from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.lower.paddle import write
-    from fqbench.lower.paddle_layers import layers
 
     model, record = _bright()
     source, lowered = folder / "source.onnx", folder / "lowered"

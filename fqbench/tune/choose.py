@@ -17,11 +17,12 @@ from typing import Any
 
 import onnx
 
-from fqbench.lower.pairs import affine_codes, int8_codes, symmetric_codes
-from fqbench.lower.tensorrt_plan import unsuited
-from fqbench.quantize.graph import Graph
+from fqbench.backends.tensorrt.plan import unsuited
+from fqbench.graph.graph import Graph
 from fqbench.quantize.observe import Feed
+from fqbench.quantize.pairs import affine_codes, int8_codes, symmetric_codes
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import (
     ACCURACY,
     EIGHT_BITS,
@@ -35,7 +36,6 @@ from fqbench.tune.error import raw_outputs
 from fqbench.tune.judge import Judge, OutputsJudge
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
-from fqbench.tune.setting import Setting
 from fqbench.tune.speed import Rounds, is_faster, layer_times, rounds
 from fqbench.tune.variants import FP32, Executable, Variants, execute, variants
 

@@ -12,13 +12,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.pairs import Codes, add_constant, add_pair
-from fqbench.lower.symmetric import rounded_weight
+from fqbench.backends.paddle.symmetric import rounded_weight
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import behind
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed, Watched
+from fqbench.quantize.pairs import Codes, add_constant, add_pair
 from fqbench.quantize.record import Quantization
 
 Coding = Callable[[Range], Codes]

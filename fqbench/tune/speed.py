@@ -13,10 +13,10 @@ from typing import Any
 
 import onnx
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
+from fqbench.graph.graph import Graph
 from fqbench.measure.latency import Call, Effort, time_interleaved
 from fqbench.measure.pinning import pinned
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 
 RUNS = 5

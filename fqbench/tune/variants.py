@@ -18,17 +18,18 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower import paddle_layers, tensorrt
-from fqbench.lower.onnxruntime import lower
-from fqbench.lower.symmetric import symmetric
+from fqbench.backends.onnxruntime.lower import lower
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
+from fqbench.backends.paddle import layers as paddle_layers
+from fqbench.backends.paddle.symmetric import symmetric
+from fqbench.backends.tensorrt import lower as tensorrt
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization, SafeForm
+from fqbench.quantize.setting import Setting
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
-from fqbench.tune.setting import Setting
 
 Run = Callable[[Feed], Sequence[NDArray[Any]]]
 """Computes tensors for an image."""
@@ -199,8 +200,8 @@ class OfPaddle:
         return {FP32: partial(_predictor(program, "fp32", threads), feed), **calls}
 
     def _predictor(self, setting: Setting, threads: int) -> Run:
-        from fqbench.lower.paddle import write
-        from fqbench.lower.paddle_layers import layers
+        from fqbench.backends.paddle.layers import layers
+        from fqbench.backends.paddle.lower import write
 
         rounded, program = self._program(setting)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -223,7 +224,7 @@ class OfPaddle:
 
 
 def _predictor(folder: Path, precision: str, threads: int) -> Run:
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.runtime import PaddleInference
 
     runner = PaddleInference().prepare(folder, device="cpu", precision=precision, threads=threads)
     return lambda feed: runner.run([np.asarray(tensor) for tensor in feed])

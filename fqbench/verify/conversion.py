@@ -17,7 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fqbench import isolate
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.errors import FqbenchError, StepError
 from fqbench.machine import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
@@ -58,7 +58,7 @@ def graph_runner(model: onnx.ModelProto | Path, *, optimized: bool, pairs: bool 
 
 def program_runner(folder: Path) -> Run:
     """What runs the Paddle program in ``folder`` as its FP32 is measured."""
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.runtime import PaddleInference
 
     prepared = PaddleInference().prepare(
         folder, device="cpu", precision="fp32", threads=usable_cores()
@@ -183,7 +183,7 @@ def check_exported(
 
     ``bound``: what their outputs may differ by.
     """
-    from fqbench.backends.paddle import as_written
+    from fqbench.backends.paddle.runtime import as_written
 
     replace(EXPORTED, bound=bound).check(
         exported,

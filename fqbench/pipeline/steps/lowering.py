@@ -18,7 +18,7 @@ def lower_onnxruntime(arguments: Arguments, report: Report) -> None:
     """Write the INT8 form of the graph in ``quantization`` for ONNX Runtime into ``folder``."""
     import onnx
 
-    from fqbench.lower.onnxruntime import layer_counts, lower
+    from fqbench.backends.onnxruntime.lower import layer_counts, lower
 
     folder = Path(arguments["folder"])
     model, quantization, choice = _quantized(arguments)
@@ -35,12 +35,12 @@ def lower_paddle(arguments: Arguments, report: Report) -> None:
     """Write the INT8 form of the graph in ``quantization`` for Paddle Inference into ``folder``."""
     import onnx
 
+    from fqbench.backends.paddle.layers import layers
+    from fqbench.backends.paddle.lower import write
+    from fqbench.backends.paddle.symmetric import symmetric
     from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.lower.paddle import write
-    from fqbench.lower.paddle_layers import layers
-    from fqbench.lower.symmetric import symmetric
+    from fqbench.graph.graph import Graph
     from fqbench.quantize.adapt import adapted
-    from fqbench.quantize.graph import Graph
 
     folder = Path(arguments["folder"])
     model, quantization, _ = _quantized(arguments)
@@ -64,9 +64,9 @@ def lower_tensorrt(arguments: Arguments, report: Report) -> None:
     """
     import onnx
 
-    from fqbench.lower.half import half, large_tensors
-    from fqbench.lower.onnxruntime import layer_counts
-    from fqbench.lower.tensorrt import lower
+    from fqbench.backends.onnxruntime.lower import layer_counts
+    from fqbench.backends.tensorrt.half import half, large_tensors
+    from fqbench.backends.tensorrt.lower import lower
 
     folder = Path(arguments["folder"])
     model, quantization, _ = _quantized(arguments)
@@ -85,7 +85,7 @@ def half(arguments: Arguments, report: Report) -> None:
     """
     import onnx
 
-    from fqbench.lower import half
+    from fqbench.backends.tensorrt import half
     from fqbench.verify.conversion import check_half
 
     model = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
@@ -101,10 +101,10 @@ def engine(arguments: Arguments, report: Report) -> None:
     import onnx
 
     from fqbench.backends.tensorrt import inspect
-    from fqbench.backends.tensorrt.backend import NAMES
     from fqbench.backends.tensorrt.engine import ENGINE, build
     from fqbench.backends.tensorrt.library import LIBRARIES
     from fqbench.backends.tensorrt.network import layer_names
+    from fqbench.backends.tensorrt.runtime import NAMES
 
     folder, library = Path(arguments["folder"]), LIBRARIES[arguments["backend"]]
     content = Path(arguments["model"], "model.onnx").read_bytes()

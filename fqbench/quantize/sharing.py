@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import onnx
 
-from fqbench.lower.ranges import keeps_scale
+from fqbench.backends.onnxruntime.ranges import keeps_scale
+from fqbench.graph.graph import ACTIVATIONS_THAT_FUSE, Graph
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import ACTIVATIONS_THAT_FUSE, Graph
 from fqbench.quantize.record import Quantization
 
 Tied = Callable[[Graph, onnx.NodeProto], list[str]]

@@ -9,10 +9,10 @@ import onnx
 from onnx import numpy_helper
 
 from fqbench.convert.program import digest
-from fqbench.lower.sharing import rounded_inputs, shared_ranges
+from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import UINT8_LEVELS, representable_weight_amax
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization, SafeForm
+from fqbench.quantize.sharing import rounded_inputs, shared_ranges
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fqbench.backends.paddle.layers import Layer
 from fqbench.convert.program import index_of, producer_of, readers_of
-from fqbench.lower.paddle_layers import Layer
 
 Matched = Sequence[tuple[Any, Layer]]
 """Convolutions of a program with what is known of them."""

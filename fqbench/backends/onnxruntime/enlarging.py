@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fqbench.quantize.graph import Graph, attributes
+from fqbench.graph.graph import Graph, attributes
 
 REPEATING = {
     (b"asymmetric", b"floor"),

@@ -17,9 +17,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.moves import Channel, Move, channels_of, joined_or_parted, shuffled
+from fqbench.backends.onnxruntime.moves import (
+    Channel,
+    Move,
+    channels_of,
+    joined_or_parted,
+    shuffled,
+)
+from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import Graph, attributes
 
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu")
 CHANNELWISE = (*ACTIVATIONS, "MaxPool", "AveragePool")

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from fqbench.backends.paddle.between import mark_between
+from fqbench.backends.paddle.layers import Layer
+from fqbench.backends.paddle.sums import fold_sums, result_of
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
 from fqbench.errors import StepError
-from fqbench.lower.paddle_between import mark_between
-from fqbench.lower.paddle_layers import Layer
-from fqbench.lower.paddle_sums import fold_sums, result_of
 from fqbench.quantize.affine import INT8_MAX, int8_weight
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from fqbench.quantize.graph import Graph, attributes
+from fqbench.graph.graph import Graph, attributes
 
 SHUFFLING = [0, 2, 1, 3, 4]
 """Axes of [n, groups, channels, h, w] once groups and channels have changed places."""

@@ -168,7 +168,7 @@ class _Session:
     def int8_convolutions(self) -> int:
         import onnx
 
-        from fqbench.lower.rewrite import STAND_IN_SUFFIX
+        from fqbench.backends.onnxruntime.rewrite import STAND_IN_SUFFIX
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import onnx
 
-from fqbench.lower.ranges import keeps_scale
-from fqbench.lower.rewrite import stands_in
-from fqbench.lower.silu import KIND
+from fqbench.backends.onnxruntime.ranges import keeps_scale
+from fqbench.backends.onnxruntime.rewrite import stands_in
+from fqbench.backends.onnxruntime.silu import KIND
+from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.affine import Affine
-from fqbench.quantize.graph import Graph, attributes
 
 JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu", KIND)
 """Operators that read and write integers in ONNX Runtime, where all of that is quantized: by an

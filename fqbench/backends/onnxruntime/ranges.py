@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import onnx
 
-from fqbench.lower.rewrite import shuffles
+from fqbench.backends.onnxruntime.rewrite import shuffles
+from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import UINT8_LEVELS, Affine, uint8_affine
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import Graph
 
 SAME_SCALE = (
     "MaxPool",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper, version_converter
 
 from fqbench.errors import StepError
-from fqbench.quantize.graph import WEIGHTED, Graph
+from fqbench.graph.graph import WEIGHTED, Graph
 from fqbench.quantize.observe import Feed, Watched
 
 FLOAT, HALF = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.FLOAT16)

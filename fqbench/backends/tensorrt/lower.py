@@ -13,11 +13,11 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.pairs import drop_unread, with_pairs
-from fqbench.lower.tensorrt_plan import rounded_tensors
+from fqbench.backends.tensorrt.plan import rounded_tensors
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX, as_half, int8_weight
-from fqbench.quantize.graph import Graph
+from fqbench.quantize.pairs import drop_unread, with_pairs
 from fqbench.quantize.record import Quantization
 
 FAINT = 2.0**-12

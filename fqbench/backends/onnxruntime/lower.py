@@ -15,14 +15,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.pairs import drop_unread
-from fqbench.lower.plan import Plan, make_plan
-from fqbench.lower.ranges import activation_affines
-from fqbench.lower.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
-from fqbench.lower.shuffles import leveled, without_shuffles
+from fqbench.backends.onnxruntime.plan import Plan, make_plan
+from fqbench.backends.onnxruntime.ranges import activation_affines
+from fqbench.backends.onnxruntime.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
+from fqbench.backends.onnxruntime.shuffles import leveled, without_shuffles
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
-from fqbench.quantize.graph import Graph
+from fqbench.quantize.pairs import drop_unread
 from fqbench.quantize.record import Quantization
 
 UNSIGNED_ZERO = 128

@@ -12,11 +12,11 @@ from collections.abc import Collection, Container, Mapping
 
 import onnx
 
-from fqbench.lower.pairs import Rounding, int8_codes
-from fqbench.lower.ranges import keeps_scale
-from fqbench.lower.sharing import rounded_inputs, tied_groups
-from fqbench.quantize.graph import Graph, attributes
+from fqbench.backends.onnxruntime.ranges import keeps_scale
+from fqbench.graph.graph import Graph, attributes
+from fqbench.quantize.pairs import Rounding, int8_codes
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.sharing import rounded_inputs, tied_groups
 
 ONE_ROW = "it multiplies a single row, which integer kernels make no faster"
 FEW_CHANNELS = "TensorRT has no integer kernel for so few channels"

@@ -11,7 +11,7 @@ from collections.abc import Container
 import onnx
 from onnx import helper
 
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 
 DOMAIN = "com.microsoft"
 KIND = "QuickGelu"

@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.pairs import Rounding, add_constant, symmetric_codes, with_pairs
-from fqbench.lower.sharing import rounded_inputs, shared_ranges
+from fqbench.graph.graph import Graph
 from fqbench.quantize import affine
 from fqbench.quantize.adapt import adapted
-from fqbench.quantize.graph import Graph
+from fqbench.quantize.pairs import Rounding, add_constant, symmetric_codes, with_pairs
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.sharing import rounded_inputs, shared_ranges
 
 
 def rounded_tensors(

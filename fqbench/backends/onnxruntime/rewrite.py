@@ -12,10 +12,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.lower.enlarging import enlarging_by_copies
-from fqbench.lower.moves import shuffled
-from fqbench.lower.silu import float_silus
-from fqbench.quantize.graph import Graph, attributes
+from fqbench.backends.onnxruntime.enlarging import enlarging_by_copies
+from fqbench.backends.onnxruntime.moves import shuffled
+from fqbench.backends.onnxruntime.silu import float_silus
+from fqbench.graph.graph import Graph, attributes
 
 BLOCK = 2
 """Stride of the convolutions that read blocks of an image."""
