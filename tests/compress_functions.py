@@ -31,7 +31,7 @@ def write_paddle(arguments, report):
     from fqbench.pipeline import steps
 
     Path(arguments["folder"]).mkdir()
-    steps.paddle_program(arguments, report)
+    steps.converted({**arguments, "backend": "paddle"}, report)
 
 
 def filters(arguments, report):

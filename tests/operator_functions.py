@@ -93,8 +93,8 @@ def converted(model, feeds):
         attempt("half", half, made, lambda: ran(folders["half"]), HALF)
         made = {**graph, "folder": str(folders["batch"]), "batch": len(feeds)}
         attempt("batch", steps.batched, made, lambda: parted(folders["batch"], feeds))
-        made = {**graph, "folder": str(folders["paddle"])}
-        if attempt("paddle", steps.paddle_program, made, lambda: paddle(folders["paddle"], feeds)):
+        made = {**graph, "folder": str(folders["paddle"]), "backend": "paddle"}
+        if attempt("paddle", steps.converted, made, lambda: paddle(folders["paddle"], feeds)):
             back = Path(scratch) / "back"
             back.mkdir()
             made = {
@@ -124,7 +124,7 @@ def half(arguments, report):
 
 def run(path, feed):
     """As ONNX Runtime runs it in a cell."""
-    from fqbench.backends.onnxruntime.runtime import open_session, session_options
+    from fqbench.graph.executor import open_session, session_options
 
     session = open_session(Path(path), session_options(1, fuse_pairs=False))
     return session.run(None, {session.get_inputs()[0].name: feed})

@@ -29,7 +29,8 @@ def quantize_and_run(arguments, report):
         made.mkdir()
     source = {"source": arguments["source"], "input_shape": arguments["input_shape"]}
     steps.canonical({**source, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    written = {"canonical": str(canonical), "folder": str(fp32), "backend": "paddle"}
+    steps.converted(written, report)
     model = onnx.load(str(canonical / "model.onnx"))
     operators = load(fp32).block.ops
     chosen = layers(model, Quantization.read(Path(arguments["record"])))
@@ -75,7 +76,8 @@ def convert_and_run(arguments, report):
     fp32.mkdir()
     source = {"source": str(folder / "source.onnx"), "input_shape": arguments["input_shape"]}
     steps.canonical({**source, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(fp32)}, report)
+    written = {"canonical": str(canonical), "folder": str(fp32), "backend": "paddle"}
+    steps.converted(written, report)
     runner = PaddleInference().prepare(fp32, device="cpu", precision="fp32", threads=1)
     for number, result in enumerate(runner.run([np.load(folder / "image.npy")])):
         np.save(folder / f"result_{number}.npy", result)
@@ -90,12 +92,12 @@ def convert_and_run(arguments, report):
 
 def time_forms(arguments, report):
     """Time the forms of ``model.onnx`` with ``record.json`` that are tried for their speed."""
+    from fqbench.backends.variants import variants
     from fqbench.graph.graph import Graph
     from fqbench.quantize.record import Quantization
     from fqbench.quantize.setting import Setting
     from fqbench.tune.choose import forms
     from fqbench.tune.speed import rounds
-    from fqbench.tune.variants import variants
 
     folder = Path(arguments["folder"])
     model = onnx.load(str(folder / "model.onnx"))

@@ -19,7 +19,8 @@ def write_int8(arguments, report):
         made.mkdir()
     shape = {"source": arguments["source"], "input_shape": [1, 3, side, side]}
     steps.canonical({**shape, "folder": str(canonical)}, report)
-    steps.paddle_program({"canonical": str(canonical), "folder": str(program)}, report)
+    written = {"canonical": str(canonical), "folder": str(program), "backend": "paddle"}
+    steps.converted(written, report)
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     graph, feeds, _ = paddle.static.load_inference_model(str(program / STEM), executor)

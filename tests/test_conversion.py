@@ -203,13 +203,13 @@ def test_paddle_program_is_refused_and_its_operator_named(
     watch = _Watch("the test", timeout_s=300)
     quiet = {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
     _run("fqbench.pipeline.steps:canonical", arguments, quiet, watch)
-    made = {"canonical": str(tmp_path), "folder": str(tmp_path)}
+    made = {"canonical": str(tmp_path), "folder": str(tmp_path), "backend": "paddle"}
     if operator is None:
-        _run("fqbench.pipeline.steps:paddle_program", made, quiet, watch)
+        _run("fqbench.pipeline.steps:converted", made, quiet, watch)
         assert (tmp_path / "model.pdmodel").is_file()
         return
     with pytest.raises(StepError) as caught:
-        _run("fqbench.pipeline.steps:paddle_program", made, quiet, watch)
+        _run("fqbench.pipeline.steps:converted", made, quiet, watch)
     assert str(caught.value).startswith(
         "the Paddle program computes something else than the ONNX graph it was made from: output"
     )

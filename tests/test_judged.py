@@ -98,8 +98,9 @@ def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, mo
     lowered.mkdir()
     images = [str(path) for path in ours.images.calibration[:2]]
     isolate.call(
-        "fqbench.pipeline.steps:lower_onnxruntime",
+        "fqbench.pipeline.steps:lower",
         {
+            "backend": "onnxruntime",
             "quantization": str(ours.build.quantization(cell).path),
             "choice": str(target),
             "everything": False,

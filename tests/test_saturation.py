@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fqbench.backends.onnxruntime.lower import lower
+from fqbench.backends.variants import variants
+from fqbench.graph.executor import execute
 from fqbench.quantize.calibrate import calibrate
 from fqbench.quantize.grids import SAFE
 from fqbench.quantize.setting import Setting
@@ -18,7 +20,6 @@ from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
 from fqbench.tune.choose import Wish, _Errors, _Search
-from fqbench.tune.variants import execute, variants
 from tests.onnx_graphs import bright
 from tests.saturating import ask
 

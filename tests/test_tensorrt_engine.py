@@ -8,6 +8,7 @@ import re
 import onnx
 import pytest
 
+from fqbench.backends.tensorrt.best_effort_cache import keep
 from fqbench.backends.tensorrt.engine import Sizes, _use_cache, build
 from fqbench.backends.tensorrt.half import half
 from fqbench.backends.tensorrt.inspect import (
@@ -18,7 +19,6 @@ from fqbench.backends.tensorrt.inspect import (
     layer_types,
     layers,
 )
-from fqbench.backends.tensorrt.kept import keep
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX
 from fqbench.backends.tensorrt.lower import lower
 from fqbench.backends.tensorrt.network import layer_names

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fqbench.backends.tensorrt.kept import keep, read
+from fqbench.backends.tensorrt.best_effort_cache import keep, read
 
 
 def test_file_is_written_whole(tmp_path):

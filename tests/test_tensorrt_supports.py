@@ -50,7 +50,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(backend, "gpu", found)
         monkeypatch.setattr(metadata, "version", version)
         monkeypatch.setattr(Library, "_module", module)
-        monkeypatch.setattr(cuda.opening, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(cuda.provider, "_has_pycuda", lambda: False)
 
     return make
 
@@ -138,7 +138,7 @@ def test_nothing_runs_on_a_cpu(machine, name):
             "the NVIDIA H200 has compute capability 9.0, and NVIDIA documents TensorRT for RTX for "
             "RTX GPUs, of 7.5, 8.6, 8.9, 12.0, 12.1; TensorRT may run on it",
         ),
-        (TensorRT, RTX, {"tensorrt_cu13": "11.4.0"}, cuda.opening.INSTALL),
+        (TensorRT, RTX, {"tensorrt_cu13": "11.4.0"}, cuda.provider.INSTALL),
     ],
 )
 def test_first_reason_is_told(machine, kind, gpu, installed, reason):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Store
+from fqbench.backends import Int8Form, backends
 from fqbench.cells import Cell, Device
 from fqbench.compress import Way
 from fqbench.compress.config import Config, Given
@@ -29,6 +30,9 @@ from fqbench.spec.model import Cpu
 from fqbench.vision.image import read_image
 
 SHOWN = 5
+
+NAMING = "paddle"
+"""The backend whose programs have the names that a config may call layers by."""
 
 
 class Unevaluated(Images):
@@ -66,11 +70,12 @@ class Job:
 
 
 def backends_on(device: Device) -> tuple[str, ...]:
-    """Those whose models are made for ``device``.
-
-    On a GPU that is TensorRT, whose model does not depend on the GPU: none is needed to make it.
-    """
-    return ("tensorrt",) if device == "gpu" else ("onnxruntime", "paddle")
+    """Those whose models are made for ``device``, which need not be there."""
+    return tuple(
+        name
+        for name, known in backends().items()
+        if isinstance(known.int8, Int8Form) and known.int8.device == device
+    )
 
 
 def prepare(
@@ -123,7 +128,7 @@ def _layers(
     build: Build, spec: ModelSpec, steps: Steps, skipped: Sequence[str], compared: Sequence[str]
 ) -> Layers:
     """The layers of the canonical graph; with Paddle's names where only those are left."""
-    of_paddle = spec.source_format == "paddle"
+    of_paddle = spec.source_format != "onnx"
     arguments = {
         "canonical": str(build.canonical.path),
         "program": "",
@@ -132,7 +137,7 @@ def _layers(
     }
     layers = _read_names(arguments, steps)
     if not of_paddle and unknown(layers, skipped):
-        program = build.artifact(Cell(spec.name, "paddle", "cpu", "fp32")).path
+        program = build.artifact(Cell(spec.name, NAMING, "cpu", "fp32")).path
         layers = _read_names({**arguments, "program": str(program)}, steps)
     return layers
 

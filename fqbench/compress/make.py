@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
+from fqbench.backends import int8_form
 from fqbench.cells import Cell
 from fqbench.compress.deliver import deliver, withdraw
 from fqbench.compress.job import Job
@@ -57,7 +58,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
 
     Raises UsageError where nothing can be written.
     """
-    cell = Cell(job.spec.name, backend, "gpu" if backend == "tensorrt" else "cpu", "int8")
+    cell = Cell(job.spec.name, backend, int8_form(backend).device, "int8")
     try:
         build = _leaving_int8(job, cell)
         choice, lowered = build.choice(cell), build.lowered(cell)

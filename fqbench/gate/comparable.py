@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from fqbench.backends import backends
 from fqbench.gate.records import Machine, Row
 from fqbench.gate.stored import Stored
+from fqbench.graph.executor import LIBRARY
 
-LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
-"""Those whose version decides how long an inference takes, or what it answers."""
-
-ENGINES = ("tensorrt", "tensorrt_rtx")
-"""Libraries that matter to the cells of the backends of these names only."""
+LIBRARIES = (LIBRARY, "paddlepaddle", "numpy")
+"""Those whose version decides how long an inference takes, or what it answers, of any cell."""
 
 SHOWN_DIGITS = 12
 """Of a digest: as many as tell two apart."""
@@ -63,14 +62,15 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
     What a side does not tell differs from what one does.
     """
     on_gpu = any("-gpu-" in cell for cell in cells)
-    engines = [name for name in ENGINES if any(f"-{name}-" in cell for cell in cells)]
+    used = (b for b in backends().values() if any(f"-{b.name}-" in cell for cell in cells))
+    own = (library for b in used for library in b.distributions if library not in LIBRARIES)
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
     yield from _of_flags(base.cpu.isa, head.cpu.isa)
     for name, fact in (*_FACTS, *(_GPU_FACTS if on_gpu else ())):
         if (found := _pair(fact(base), fact(head))) is not None:
             yield f"{name} {found}"
-    for name in (*LIBRARIES, *engines):
+    for name in (*LIBRARIES, *own):
         if (found := _pair(base.versions.get(name), head.versions.get(name))) is not None:
             yield f"{name} {found}"
     if (found := _pair(_python(base), _python(head))) is not None:

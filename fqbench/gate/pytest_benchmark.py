@@ -23,7 +23,7 @@ from fqbench.gate.records import (
     Text,
     Times,
 )
-from fqbench.machine import ISA_FLAGS
+from fqbench.hardware import ISA_FLAGS
 
 
 class _Stats(Record):

@@ -17,7 +17,7 @@ from fqbench.gate.environment import check_fqbench, interpreter
 from fqbench.gate.places import Place, place
 from fqbench.gate.refs import Checkout, checked_out, repository
 from fqbench.gate.side import Matrix
-from fqbench.machine import memory_mb
+from fqbench.hardware import memory_mb
 from fqbench.pipeline.step import Progress
 
 BUILD_S = 6 * 3600.0

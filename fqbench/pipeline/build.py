@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Artifact, file_digest
-from fqbench.backends import form_of
-from fqbench.backends.base import PROBED
-from fqbench.backends.tensorrt.library import LIBRARIES, Capability
+from fqbench.backends import backend as backend_of
+from fqbench.backends import backends, int8_form, lowering_target
+from fqbench.backends.record import Capability, Conversion
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash, spread
-from fqbench.machine import cpu, versions
+from fqbench.graph.executor import LIBRARY
+from fqbench.hardware import cpu
+from fqbench.machine import versions
 from fqbench.margins import Margins
 from fqbench.pipeline.engines import Engines
 from fqbench.pipeline.images import Images
@@ -44,15 +46,7 @@ HALF_IMAGES = 4
 CHECKED = 3
 """Images on which each rewritten model is run beside its source."""
 
-TENSORRT = tuple(LIBRARIES)
-"""Backends that share one INT8 form of a model."""
-
-RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
-LOWERING = {
-    "onnxruntime": ("onnx", "onnxruntime"),
-    "paddle": ("paddlepaddle", "x2paddle"),
-    "tensorrt": RUNNING,
-}
+RUNNING = ("onnx", LIBRARY, "numpy", "pillow", "scipy")
 """Libraries that a step's result depends on."""
 
 
@@ -112,10 +106,11 @@ class Build:
         return one if batch == 1 else self._batched(one, batch)
 
     def _loadable(self, backend: str, network: Artifact) -> Artifact:
-        return self._engines.here(backend, network) if backend in TENSORRT else network
+        needed = backend_of(backend).engine is not None
+        return self._engines.here(backend, network) if needed else network
 
     def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Artifact:
-        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
+        """The engine of a ``cell`` for any GPU of ``capability``, built without one."""
         return self._engines.ahead(cell.backend, self._of(cell, batch), capability)
 
     def network(self, cell: Cell) -> Artifact:
@@ -127,8 +122,9 @@ class Build:
         if cell.precision == "int8" and self.pays(cell):
             return self.lowered(cell)
         if cell.precision == "fp16":
-            return self._half
-        return self._program if cell.backend == "paddle" else self.canonical
+            return self._half(cell.backend)
+        conversion = backend_of(cell.backend).conversion
+        return self.canonical if conversion is None else self._converted(cell.backend, conversion)
 
     def lowered(self, cell: Cell) -> Artifact:
         """The INT8 form of the model for ``cell``'s backend, whether or not it pays."""
@@ -149,14 +145,13 @@ class Build:
         """
         return self.choice(cell).slowdown
 
-    @cached_property
-    def _half(self) -> Artifact:
-        """The canonical graph in float16."""
+    def _half(self, backend: str) -> Artifact:
+        """The canonical graph in float16, as ``backend`` writes it."""
         key, images = self._overflow
         return self._steps.make(
             "half",
             {"canonical": self.canonical.key, **key},
-            {"canonical": str(self.canonical.path), **images},
+            {"canonical": str(self.canonical.path), "backend": backend, **images},
             RUNNING,
             HALF_IMAGES,
         )
@@ -167,15 +162,22 @@ class Build:
 
     def _lowered(self, backend: str, *, everything: bool) -> Artifact:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
-        backend = form_of(backend)
+        backend = lowering_target(backend)
         made = {"quantization": self._quantized(backend), "choice": self._chosen(backend)}
         how = {"everything": everything}
-        key, images = self._overflow if backend == "tensorrt" else self._checked
+        form = int8_form(backend)
+        key, images = self._overflow if form.float16 else self._checked
         return self._steps.make(
             f"lower_{backend}",
             {**{name: artifact.key for name, artifact in made.items()}, **how, **key},
-            {**{name: str(artifact.path) for name, artifact in made.items()}, **how, **images},
-            LOWERING[backend],
+            {
+                **{name: str(artifact.path) for name, artifact in made.items()},
+                **how,
+                **images,
+                "backend": backend,
+            },
+            form.libraries,
+            function="lower",
         )
 
     @cached_property
@@ -184,7 +186,7 @@ class Build:
         spec = self._spec
         key, images = self._checked
         shape = {"input_shape": list(spec.input_shape)}
-        paddle = ("paddlepaddle",) if spec.source_format == "paddle" else ()
+        paddle = ("paddlepaddle",) if spec.source_format != "onnx" else ()
         return self._steps.make(
             "canonical",
             {"source": _digests(spec), **shape, **key},
@@ -223,7 +225,7 @@ class Build:
         recipe = {
             **self._reading,
             "offline": self._spec.offline.model_dump(mode="json"),
-            "saturates": any(map(self._saturates, PROBED)),
+            "saturates": any(map(self._saturates, backends())),
         }
         return self._steps.make(
             "calibrate",
@@ -239,7 +241,7 @@ class Build:
 
     def _student(self, backend: str) -> Artifact:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
-        backend = form_of(backend)
+        backend = lowering_target(backend)
         images, settings = self._images.distillation, self._spec.distillation
         made = {"quantization": self._ranges, "choice": self._choice(backend, self._ranges)}
         described = {
@@ -271,9 +273,10 @@ class Build:
 
     def _choice(self, backend: str, quantization: Artifact) -> Artifact:
         """The choice of float layers for ``backend``, by some of the calibration images."""
-        backend = form_of(backend)
-        if backend == "paddle":
-            _ = self._program  # What is refused in FP32 has no INT8 form either.
+        backend = lowering_target(backend)
+        form, conversion = int8_form(backend), backend_of(backend).conversion
+        if conversion is not None:
+            _ = self._converted(backend, conversion)  # What is refused in FP32 has no INT8 either.
         height, width = self._spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self._images.calibration, count)
@@ -281,13 +284,12 @@ class Build:
         limit = None
         if margin is not None and self._spec.weights == "trained":
             limit = error_within(margin.drop, self._spec.metric)
-        measured = backend not in TENSORRT
         described = {
             **self._reading,
             "decode": self._spec.decode.model_dump(mode="json"),
             "backend": backend,
             "limit": limit,
-            "threads": THREADS if measured else None,
+            "threads": THREADS if form.timed else None,
             "fastest": self._spec.speed == "measured",
             "saturates": self._saturates(backend),
             "here": self._spec.cpu == "here",
@@ -299,7 +301,7 @@ class Build:
                 "canonical": self.canonical.key,
                 "images": calibration_hash(images),
                 **described,
-                **(self._here if measured else {}),
+                **(self._here if form.timed else {}),
             },
             {
                 "quantization": str(quantization.path),
@@ -307,13 +309,13 @@ class Build:
                 "images": [str(path) for path in images],
                 **described,
             },
-            (*RUNNING, *LOWERING[backend]),
+            (*RUNNING, *form.libraries),
             len(images),
         )
 
     def _saturates(self, backend: str) -> bool:
         """Whether 8-bit products saturate on a CPU that the INT8 model is made for."""
-        if backend not in PROBED:
+        if backend_of(backend).saturates == "never":
             return False
         return self._spec.cpu == "any" or self._steps.saturates(backend)
 
@@ -400,22 +402,22 @@ class Build:
             CHECKED,
         )
 
-    @cached_property
-    def _program(self) -> Artifact:
-        """The canonical graph as a Paddle inference model."""
+    def _converted(self, backend: str, conversion: Conversion) -> Artifact:
+        """The canonical graph in the form that ``backend`` loads."""
         key, images = self._checked
         return self._steps.make(
-            "paddle_program",
+            conversion.step,
             {"canonical": self.canonical.key, **key},
-            {"canonical": str(self.canonical.path), **images},
-            (*RUNNING, "paddlepaddle", "x2paddle"),
+            {"canonical": str(self.canonical.path), "backend": backend, **images},
+            (*RUNNING, *conversion.libraries),
             CHECKED,
+            function="converted",
         )
 
 
 def _digests(spec: ModelSpec) -> list[str]:
     """SHA-256 of the model's file, and of Paddle's parameters."""
     files = [spec.model]
-    if spec.source_format == "paddle":
+    if spec.source_format != "onnx":
         files.append(spec.params or spec.model.with_suffix(".pdiparams"))
     return [file_digest(path) for path in files]

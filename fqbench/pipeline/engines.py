@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fqbench.artifacts import Artifact, key_of
-from fqbench.backends.tensorrt.library import LIBRARIES, Capability
+from fqbench.backends import backend as backend_of
+from fqbench.backends.record import Capability, EngineLibrary
 from fqbench.errors import StepError
 from fqbench.pipeline.step import Steps
 
@@ -27,7 +28,7 @@ class Engines:
         found = gpu()
         # Full TensorRT chooses kernels by their times on the GPU: what these depend on counts.
         key: dict[str, Any] = {"gpu": [found.name, list(found.capability), found.driver]}
-        if LIBRARIES[backend].ahead:
+        if _library(backend).ahead:
             return self._made(backend, source, key, {"target": list(found.capability)})
         cache = self.steps.store.root / "timing_cache" / f"{key_of('gpu', key)}.cache"
         return self._made(backend, source, key, {"timing_cache": str(cache)})
@@ -40,7 +41,7 @@ class Engines:
     def _made(
         self, backend: str, source: Artifact, key: dict[str, Any], how: dict[str, Any]
     ) -> Artifact:
-        library = LIBRARIES[backend]
+        library = _library(backend)
         missing = library.missing()
         if missing is not None:
             raise StepError(missing)
@@ -51,3 +52,11 @@ class Engines:
             {"model": str(source.path), "backend": backend, **how},
             ("onnx",),
         )
+
+
+def _library(backend: str) -> EngineLibrary:
+    """What builds engines for ``backend``. Raises StepError where nothing does."""
+    found = backend_of(backend)
+    if found.engine is None:
+        raise StepError(f"{found.label} runs models without an engine")
+    return found.engine

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.artifacts import Artifact, Store, file_digest
+from fqbench.backends import backend, int8_form
 from fqbench.cells import Cell
 from fqbench.data.digests import Digests
-from fqbench.machine import usable_cores
+from fqbench.graph.executor import LIBRARY
+from fqbench.hardware import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost, resampled
 from fqbench.measure.launches import (
@@ -123,11 +125,12 @@ class ModelPipeline:
         return self._answered(cell, self.build.artifact(cell))
 
     def emulated(self, cell: Cell) -> Answers:
-        """What the network of a TensorRT ``cell`` answers, executed by ONNX Runtime on the CPU.
+        """What the network of a ``cell`` of a GPU answers, executed on the CPU.
 
-        It tells what scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        It tells what scales and codes cost in accuracy, and nothing of the GPU's kernels.
         """
-        executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
+        name = int8_form(cell.backend).executed_by or cell.backend
+        executor = Cell(cell.model, name, "cpu", "fp32")
         return self._answered(executor, self.build.network(cell))
 
     def _answered(self, cell: Cell, artifact: Artifact) -> Answers:
@@ -139,7 +142,7 @@ class ModelPipeline:
             "code": self._decoder_digest,
         }
         arguments = self._evaluation(cell, artifact)
-        libraries = ("onnxruntime", "paddlepaddle", "pillow", "scipy")
+        libraries = _running(cell.backend)
         made = self._steps.make("predict", inputs, arguments, libraries, len(arguments["samples"]))
         facts = json.loads(made.file("facts.json").read_text())
         predictions = read_predictions(made.path)
@@ -170,7 +173,7 @@ class ModelPipeline:
             "images": [str(sample.path) for sample in self.images.data.samples],
             "threads": usable_cores(),
         }
-        libraries = ("onnxruntime", "paddlepaddle", "pillow", "scipy")
+        libraries = _running(fp32.backend)
         made = self._steps.make("agree", inputs, arguments, libraries, len(arguments["images"]))
         facts = json.loads(made.file("agreement.json").read_text())
         return Agreement(facts["agreement"], *facts["int8_convolutions"])
@@ -315,3 +318,10 @@ class ModelPipeline:
             "device": cell.device,
             "precision": precision,
         }
+
+
+def _running(name: str) -> tuple[str, ...]:
+    """Libraries that answers of the backend ``name`` depend on; of an engine, its key has them."""
+    used = backend(name)
+    own = tuple(used.distributions) if used.engine is None else ()
+    return (LIBRARY, "paddlepaddle", "pillow", "scipy", *own)

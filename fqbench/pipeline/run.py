@@ -10,9 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from fqbench.artifacts import Artifact, file_digest
-from fqbench.backends.base import PROBED
+from fqbench.backends import backend as backend_of
 from fqbench.cells import Cell
-from fqbench.errors import FqbenchError
+from fqbench.errors import FqbenchError, StepError
 from fqbench.margins import Margins
 from fqbench.measure import reference, stats
 from fqbench.measure.launches import Patience
@@ -134,15 +134,16 @@ def _evaluated(pipeline: ModelPipeline, plan: Plan, cell: Cell) -> _Measured:
         elif cell.precision == "fp16":
             row = replace(row, method=HALF)
         artifact = pipeline.build.artifact(cell)
+        files = _loaded(cell.backend, artifact)
         if plan.patience is not None:  # Whether more images at once can be is known before timing.
             pipeline.build.artifact(cell, plan.batch_of(cell))
         hashes = {
             **row.hashes,
             "artifact": artifact.key,
-            "files": _files_digest(artifact),
+            "files": _files_digest(files),
             "images": pipeline.images.digest,
         }
-        row = replace(row, size_mb=_size_mb(artifact), hashes=hashes)
+        row = replace(row, size_mb=_size_mb(files), hashes=hashes)
         if isinstance(spec.dataset, Folder):
             images = len(pipeline.images.data.samples)
             return _Measured(replace(row, images=images, needs=f"needs {spec.dataset.needs}"))
@@ -215,7 +216,7 @@ def _of_given_file(pipeline: ModelPipeline, plan: Plan, row: Row) -> Row:
         margin=margin.drop if margin is not None else None,
         saturates=_saturates(pipeline, row.cell),
     )
-    if not row.saturates or row.cell.backend != "onnxruntime":
+    if not row.saturates or backend_of(row.cell.backend).saturates != "counted":
         return row
     saturating, integer = pipeline.build.saturated_layers(row.cell)
     return replace(row, saturating_layers=saturating, integer_layers=integer)
@@ -231,7 +232,8 @@ def _without_saturation(pipeline: ModelPipeline, row: Row) -> Row:
 
 def _saturates(pipeline: ModelPipeline, cell: Cell) -> bool | None:
     """Whether 8-bit products saturate where ``cell`` runs; None where nothing is probed."""
-    return pipeline.saturates(cell.backend) if cell.backend in PROBED else None
+    probed = backend_of(cell.backend).saturates != "never"
+    return pipeline.saturates(cell.backend) if probed else None
 
 
 def _with_times(pipeline: ModelPipeline, measured: _Measured, timed: Timed) -> _Measured:
@@ -290,18 +292,24 @@ def _without_fallback(pipeline: ModelPipeline, fp32: Answers, row: Row) -> Row:
     return replace(row, drop_all_int8=pipeline.drop(fp32, everything).value)
 
 
-def _loaded(artifact: Artifact) -> list[Path]:
-    """The files that the backend loads."""
-    endings = (".onnx", ".pdmodel", ".pdiparams", ".engine")
-    return sorted(path for path in artifact.path.iterdir() if path.suffix in endings)
+def _loaded(backend: str, artifact: Artifact) -> list[Path]:
+    """The files of ``artifact`` that the backend loads. Raises StepError where there are none."""
+    known = backend_of(backend)
+    found = sorted(path for path in artifact.path.iterdir() if path.suffix in known.loads)
+    if not found:
+        raise StepError(
+            f"{artifact.path} holds no file that {known.label} loads ({', '.join(known.loads)}):"
+            " delete the folder, and the next run makes it again"
+        )
+    return found
 
 
-def _size_mb(artifact: Artifact) -> float:
+def _size_mb(files: Sequence[Path]) -> float:
     """Size of what the backend loads, in 10^6 bytes."""
-    return round(sum(path.stat().st_size for path in _loaded(artifact)) / 1e6, 3)
+    return round(sum(path.stat().st_size for path in files) / 1e6, 3)
 
 
-def _files_digest(artifact: Artifact) -> str:
+def _files_digest(files: Sequence[Path]) -> str:
     """SHA-256 of what the backend loads: the same files may come from other steps."""
-    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in _loaded(artifact))
+    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in files)
     return hashlib.sha256(listed.encode()).hexdigest()

@@ -11,9 +11,11 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
-from fqbench.backends.base import PROBED
+from fqbench.backends import backend as backend_of
 from fqbench.errors import StepError
-from fqbench.machine import MEMORY_SHARE, kernels_of, memory_mb, usable_cores, versions
+from fqbench.graph.executor import LIBRARY
+from fqbench.hardware import MEMORY_SHARE, kernels_of, memory_mb, usable_cores
+from fqbench.machine import versions
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +47,11 @@ class Steps:
         images: int = 0,
         *,
         resumes: bool = False,
+        function: str | None = None,
     ) -> Artifact:
-        """The artifact of step ``name`` of ``fqbench.pipeline.steps``.
+        """The artifact of step ``name``, made by ``function`` of ``fqbench.pipeline.steps``.
+
+        By default, the function of that name.
 
         ``inputs`` are all that its files depend on, beside the CPU and the versions of
         ``libraries``; ``arguments`` is what it is called with, beside its folder and, where it
@@ -65,7 +70,7 @@ class Steps:
         def write(folder: Path) -> None:
             scratch = {"scratch": str(self.store.scratch(name, key))} if resumes else {}
             warning = self.call(
-                f"fqbench.pipeline.steps:{name}",
+                f"fqbench.pipeline.steps:{function or name}",
                 {**arguments, "folder": str(folder), **scratch},
                 text=name,
                 threads=usable_cores(),
@@ -82,9 +87,10 @@ class Steps:
 
         Where it cannot be found out they are taken to: that costs time, and fails no other backend.
         """
-        if backend not in PROBED:
+        used = backend_of(backend)
+        if used.saturates == "never":
             return False
-        libraries = ("onnx", "onnxruntime", "paddlepaddle", "x2paddle")
+        libraries = ("onnx", LIBRARY, "paddlepaddle", "x2paddle", *used.distributions)
         try:
             made = self.make("probe", {"backend": backend}, {"backend": backend}, libraries)
         except StepError as error:

@@ -13,13 +13,27 @@ from dataclasses import replace
 
 import onnx
 
-from fqbench.backends.onnxruntime.ranges import keeps_scale
 from fqbench.graph.graph import ACTIVATIONS_THAT_FUSE, Graph
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.record import Quantization
 
 Tied = Callable[[Graph, onnx.NodeProto], list[str]]
 """The tensors that a node holds in one scale; empty where it computes."""
+
+SAME_SCALE = (
+    "MaxPool",
+    "Reshape",
+    "Transpose",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Expand",
+    "Slice",
+    "Split",
+    "Resize",
+    "SpaceToDepth",
+)
+"""Operators that only move or choose values: their result keeps the input's scale."""
 
 CARRIES_SCALE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Slice")
 
@@ -51,7 +65,7 @@ def shared_ranges(
     its range allows. What is not the activation of a convolution by itself has signed codes, even
     where it is never negative.
     """
-    group = tied_groups(graph, read, _tied)
+    group = shared_scale_groups(graph, read, _tied)
     found = {}
     for name in read:
         amax = max(ranges[tied].amax for tied in group[name] if tied in read)
@@ -60,7 +74,7 @@ def shared_ranges(
     return found
 
 
-def tied_groups(graph: Graph, read: Collection[str], tied: Tied) -> dict[str, set[str]]:
+def shared_scale_groups(graph: Graph, read: Collection[str], tied: Tied) -> dict[str, set[str]]:
     """All tensors that share a scale with each, ``read`` and what it is tied to.
 
     A concatenation ties its parts where something reads the whole in a scale.
@@ -79,6 +93,14 @@ def tied_groups(graph: Graph, read: Collection[str], tied: Tied) -> dict[str, se
                 group.update(dict.fromkeys(merged, merged))
                 changed = True
     return group
+
+
+def keeps_scale(node: onnx.NodeProto) -> bool:
+    """Whether the result of ``node`` holds values of its input only."""
+    if node.op_type == "Resize":
+        mode = next((a.s for a in node.attribute if a.name == "mode"), b"nearest")
+        return bool(mode == b"nearest")
+    return node.op_type in SAME_SCALE
 
 
 def _is_activation(graph: Graph, name: str) -> bool:

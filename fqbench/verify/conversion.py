@@ -17,9 +17,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fqbench import isolate
-from fqbench.backends.onnxruntime.runtime import open_session, session_options
 from fqbench.errors import FqbenchError, StepError
-from fqbench.machine import usable_cores
+from fqbench.graph.executor import open_session, session_options
+from fqbench.hardware import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
     first_of,

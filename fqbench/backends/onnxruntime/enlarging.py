@@ -22,7 +22,7 @@ REPEATING = {
 """How coordinates are mapped and rounded where enlarging by whole factors repeats each value."""
 
 
-def enlarging_by_copies(graph: Graph, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+def nearest_upsample_as_expand(graph: Graph, node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """The operators that stand for the Resize ``node``; itself where it is no such enlarging.
 
     Their constants are added to the graph.

@@ -7,23 +7,28 @@ convolution, bias and activation into one QLinearConv.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from fqbench.backends.lowering import Lowered
 from fqbench.backends.onnxruntime.plan import Plan, make_plan
 from fqbench.backends.onnxruntime.ranges import activation_affines
-from fqbench.backends.onnxruntime.rewrite import STAND_IN_SUFFIX, rewrite, stands_in
-from fqbench.backends.onnxruntime.shuffles import leveled, without_shuffles
+from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX, is_surrogate_conv, rewrite
+from fqbench.backends.onnxruntime.runtime import MODEL
+from fqbench.backends.onnxruntime.shuffles import unify_ranges, without_shuffles
+from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
-from fqbench.quantize.pairs import drop_unread
+from fqbench.quantize.pairs import drop_unread, reads_integers
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import Rounding, Roundings
 
 UNSIGNED_ZERO = 128
 """Zero point of uint8 weights, by which they hold all int8 codes."""
@@ -42,7 +47,7 @@ def lower(
     layers whose weights are written as uint8: their kernels are slower, and saturate on no CPU.
     """
     # Once shuffles are gone, nothing tells any more whose ranges are one.
-    quantization = replace(quantization, ranges=leveled(Graph(model), quantization.ranges))
+    quantization = replace(quantization, ranges=unify_ranges(Graph(model), quantization.ranges))
     _, _, plan = planned(model, quantization)
     source = adapted(model, quantization, plan.convolutions | plan.heads)
     source, orders = without_shuffles(source, plan.integers)
@@ -53,13 +58,49 @@ def lower(
     return _Writer(graph, affines, plan, quantization, unsigned).write()
 
 
+def lower_into(
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    folder: Path,
+    *,
+    feeds: Sequence[Feed],
+    float_silu: bool,
+    unsigned: frozenset[str],
+) -> Lowered:
+    """See ``fqbench.backends.lowering.Lower``."""
+    lowered = lower(model, quantization, float_silu=float_silu, unsigned=unsigned)
+    onnx.save(lowered, str(folder / MODEL))
+    return Lowered(lowered, *layer_counts(lowered))
+
+
 def planned(
     model: onnx.ModelProto, quantization: Quantization
 ) -> tuple[Graph, dict[str, Affine], Plan]:
     """What of ``model`` runs in integers, and the scale and zero point of its tensors."""
     graph = Graph(model)
-    affines = activation_affines(graph, leveled(graph, quantization.ranges))
+    affines = activation_affines(graph, unify_ranges(graph, quantization.ranges))
     return graph, affines, make_plan(graph, affines, quantization.float_layers)
+
+
+def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
+    """Where a student rounds; see ``fqbench.quantize.roundings.Find``.
+
+    Also what operators between layers write is rounded; all who read it read it so.
+    """
+    graph, affines, plan = planned(model, quantization)
+    written = {
+        name
+        for node in model.graph.node
+        if node.name in plan.convolutions | plan.others
+        for name in (graph.result(node), *node.output)
+    }
+    floats = {gate.output[0] for n in model.graph.node if float_silu and (gate := graph.gate(n))}
+    found = []
+    for name in sorted(plan.tensors - floats):
+        readers = {node.name for node in graph.consumers[name]}
+        kept = readers if name in written else readers & plan.integers
+        found.append(Rounding(name, affines[name], frozenset(kept)))
+    return Roundings(tuple(found), plan.convolutions | plan.heads)
 
 
 class _Writer:
@@ -106,7 +147,7 @@ class _Writer:
             for index, name in enumerate(node.input):
                 if self._reads_own_pair(name):
                     node.input[index] = f"{name}__dequantized"
-        if convolution or (integer and stands_in(node)):
+        if convolution or (integer and is_surrogate_conv(node)):
             self._quantize_weights(node, self._affines[source].scale)
         self._nodes.append(node)
         for index, name in enumerate(list(node.output)):
@@ -206,7 +247,7 @@ class _Writer:
         )
         codes, scales = int8_weight(weight, limits)
         codes = np.ascontiguousarray(codes.T) if axis == 1 else codes
-        suffix = STAND_IN_SUFFIX if stands_in(node) else "__weight"
+        suffix = SURROGATE_SUFFIX if is_surrogate_conv(node) else "__weight"
         stored: NDArray[np.generic] = codes
         if node.name in self._unsigned:
             stored = (codes.astype(np.int16) + UNSIGNED_ZERO).astype(np.uint8)
@@ -247,14 +288,6 @@ def layer_counts(lowered: onnx.ModelProto) -> tuple[int, int]:
     layers = [
         node
         for node in lowered.graph.node
-        if node.op_type in ("Conv", "Gemm") and not node.input[1].endswith(STAND_IN_SUFFIX)
+        if node.op_type in ("Conv", "Gemm") and not node.input[1].endswith(SURROGATE_SUFFIX)
     ]
-    integer = [
-        node
-        for node in layers
-        if all(
-            name in graph.producer and graph.producer[name].op_type == "DequantizeLinear"
-            for name in node.input[:2]
-        )
-    ]
-    return len(layers), len(integer)
+    return len(layers), sum(reads_integers(graph, node) for node in layers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 
 from fqbench.backends.onnxruntime.ranges import keeps_scale
-from fqbench.backends.onnxruntime.rewrite import stands_in
+from fqbench.backends.onnxruntime.rewrite import is_surrogate_conv
 from fqbench.backends.onnxruntime.silu import KIND
 from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.affine import Affine
@@ -42,7 +42,7 @@ def make_plan(graph: Graph, affines: Mapping[str, Affine], float_layers: Contain
     convolutions, heads = {}, {}
     tensors: set[str] = set()
     for node in graph.layers():
-        if node.name in float_layers or node.input[0] not in affines or stands_in(node):
+        if node.name in float_layers or node.input[0] not in affines or is_surrogate_conv(node):
             continue
         if graph.is_linear_head(node):
             if is_product(graph, node):
@@ -77,9 +77,9 @@ def _grow(
     """Add the operators all of whose inputs are quantized already, in the graph's order."""
     others: dict[str, onnx.NodeProto] = {}
     for node in graph.model.graph.node:
-        if not (node.op_type in JOINING or keeps_scale(node) or stands_in(node)):
+        if not (node.op_type in JOINING or keeps_scale(node) or is_surrogate_conv(node)):
             continue
-        data = node.input[:1] if keeps_scale(node) or stands_in(node) else node.input
+        data = node.input[:1] if keeps_scale(node) or is_surrogate_conv(node) else node.input
         results = integer_results(graph, node)
         if all(n in tensors for n in data) and all(n in affines for n in results):
             others[node.name] = node

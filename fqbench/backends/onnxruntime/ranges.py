@@ -8,23 +8,9 @@ import onnx
 
 from fqbench.backends.onnxruntime.rewrite import shuffles
 from fqbench.graph.graph import Graph
+from fqbench.quantize import sharing
 from fqbench.quantize.affine import UINT8_LEVELS, Affine, uint8_affine
 from fqbench.quantize.algorithms import Range
-
-SAME_SCALE = (
-    "MaxPool",
-    "Reshape",
-    "Transpose",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Expand",
-    "Slice",
-    "Split",
-    "Resize",
-    "SpaceToDepth",
-)
-"""Operators that only move or choose values: their result keeps the input's scale."""
 
 
 def activation_affines(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Affine]:
@@ -77,10 +63,5 @@ def _moved(graph: Graph, name: str) -> list[str]:
 
 
 def keeps_scale(node: onnx.NodeProto) -> bool:
-    """Whether the result of ``node`` holds values of its input only."""
-    if shuffles(node):
-        return True
-    if node.op_type == "Resize":
-        mode = next((a.s for a in node.attribute if a.name == "mode"), b"nearest")
-        return bool(mode == b"nearest")
-    return node.op_type in SAME_SCALE
+    """Whether the result of ``node`` holds values of its input only; so does a shuffle's."""
+    return shuffles(node) or sharing.keeps_scale(node)

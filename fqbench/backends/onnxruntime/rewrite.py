@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.backends.onnxruntime.enlarging import enlarging_by_copies
+from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
 from fqbench.backends.onnxruntime.moves import shuffled
 from fqbench.backends.onnxruntime.silu import float_silus
 from fqbench.graph.graph import Graph, attributes
@@ -29,7 +29,7 @@ POOL_SUFFIX = "__average"
 SHUFFLE_SUFFIX = "__shuffle"
 """Ending of the names of weights that stand for a change of the channels' order."""
 
-STAND_IN_SUFFIX = "__stand_in"
+SURROGATE_SUFFIX = "__stand_in"
 """Ending of the names of both in the graph that is written, so that none counts as a layer."""
 
 
@@ -53,7 +53,7 @@ def rewrite(
         elif node.op_type == "Conv":
             nodes.extend(_convolution_of_blocks(graph, node))
         elif node.op_type == "Resize":
-            nodes.extend(enlarging_by_copies(graph, node))
+            nodes.extend(nearest_upsample_as_expand(graph, node))
         elif node.op_type == "Reshape":
             nodes.append(_shuffle_as_convolution(graph, node))
         else:
@@ -189,7 +189,7 @@ def weight_of_blocks(weight: NDArray[np.float32], before: list[int]) -> NDArray[
     return np.ascontiguousarray(blocks.reshape(outputs, -1, *blocks.shape[4:]))
 
 
-def stands_in(node: onnx.NodeProto) -> bool:
+def is_surrogate_conv(node: onnx.NodeProto) -> bool:
     """Whether ``node`` is a convolution that was none: average pooling, or a shuffle."""
     return shuffles(node) or bool(
         node.op_type == "Conv" and node.input[1] == f"{node.name}{POOL_SUFFIX}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,12 @@ from typing import Any
 from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 from fqbench.backends.nvidia import Gpu, NoGpu, count_as_nvml, gpu, newer_driver
 from fqbench.errors import StepError
+from fqbench.graph.executor import ON_CPU, open_session, session_options
 
 MODEL = "model.onnx"
 
 INT8_LAYERS = ("QLinearConv", "ConvInteger", "QGemm", "MatMulIntegerToFloat")
 """Convolutions and fully connected layers of the optimized graph that multiply integers."""
-
-OVEREAGER = "WeightBiasQuantization"
-"""ONNX Runtime's optimizer that quantizes the weights of a convolution left in float, with one
-scale for all channels, where quantized tensors lie before and behind it."""
 
 CUDA = "CUDAExecutionProvider"
 CUDA_OPTIONS = {"device_id": 0, "use_tf32": 0}
@@ -91,49 +88,18 @@ def _built_for() -> int | None:
     return next((int(match[1] or match[2]) for match in found if match is not None), None)
 
 
-EXACT = "session.x64quantprecision"
-"""Session option: int8 weights become uint8 ones where the CPU's kernels for int8 saturate."""
-
-
-def session_options(threads: int, *, fuse_pairs: bool = True, exact: bool = False) -> Any:
-    """Options of a session as it is measured, with ``threads`` threads.
-
-    ``fuse_pairs``: whether quantize pairs and what lies between them become integer kernels. Those
-    of a graph that was made for another runtime only round. ``exact``: whether kernels that
-    saturate are replaced by slower ones that do not.
-    """
+def _open(model: Path, options: Any, device: str) -> Any:
+    """A session of a model's file. Raises StepError where a GPU would not be used."""
+    if device == "cpu":
+        return open_session(model, options)
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if not fuse_pairs:
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-    if exact:
-        options.add_session_config_entry(EXACT, "1")
-    return options
-
-
-def open_session(model: Path | bytes, options: Any, device: str = "cpu") -> Any:
-    """A session of a model's file or bytes. Raises StepError where a GPU would not be used."""
-    import onnxruntime as ort
-
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if device == "gpu":
-        providers.insert(0, (CUDA, CUDA_OPTIONS))
-        _check_provider(ort.get_available_providers())
-        count_as_nvml()
-        if hasattr(ort, "preload_dlls"):  # finds what the nvidia packages of pip bring
-            ort.preload_dlls()
-    session = ort.InferenceSession(
-        model if isinstance(model, bytes) else str(model),
-        options,
-        providers=providers,
-        disabled_optimizers=[OVEREAGER],
-    )
-    if device == "gpu":
-        _check_provider(session.get_providers())
+    _check_provider(ort.get_available_providers())
+    count_as_nvml()
+    if hasattr(ort, "preload_dlls"):  # finds what the nvidia packages of pip bring
+        ort.preload_dlls()
+    session = open_session(model, options, ((CUDA, CUDA_OPTIONS), *ON_CPU))
+    _check_provider(session.get_providers())
     return session
 
 
@@ -155,7 +121,7 @@ class _Session:
     ) -> None:
         self._path, self._device = path, device
         self._threads, self._integers, self._exact = threads, integers, exact
-        self.session = open_session(path, self._options(), device)
+        self.session = _open(path, self._options(), device)
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -168,16 +134,23 @@ class _Session:
     def int8_convolutions(self) -> int:
         import onnx
 
-        from fqbench.backends.onnxruntime.rewrite import STAND_IN_SUFFIX
+        from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX
 
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "optimized.onnx"
             options = self._options()
             options.optimized_model_filepath = str(target)
-            open_session(self._path, options, self._device)
+            _open(self._path, options, self._device)
             graph = onnx.load(str(target), load_external_data=False).graph
-        stand_in = f"{STAND_IN_SUFFIX}__codes"
+        stand_in = f"{SURROGATE_SUFFIX}__codes"
         return sum(
             node.op_type in INT8_LAYERS and not any(name.endswith(stand_in) for name in node.input)
             for node in graph.node
         )
+
+
+def bare_call(runner: Runner, feed: Sequence[Tensor]) -> Callable[[], object]:
+    """ONNX Runtime's own call, as its documentation shows it."""
+    session: Any = runner.session  # type: ignore[attr-defined]
+    named = dict(zip((value.name for value in session.get_inputs()), feed, strict=True))
+    return lambda: session.run(None, named)

@@ -35,7 +35,7 @@ Order = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Passage:
+class ShuffleRegion:
     """Moves that hang together, a shuffle among them, whose channels may lie in any order.
 
     ``tensors`` are all that they read or write. ``sources`` are written by dense convolutions;
@@ -48,7 +48,7 @@ class Passage:
     results: Mapping[str, tuple[Channel, ...]]
 
 
-def passages(graph: Graph) -> list[Passage]:
+def shuffle_regions(graph: Graph) -> list[ShuffleRegion]:
     """All that shuffles can be taken out of."""
     shuffles = {n.name: move for n in graph.model.graph.node if (move := shuffled(graph, n))}
     if not shuffles:
@@ -61,25 +61,25 @@ def passages(graph: Graph) -> list[Passage]:
     found = []
     for together in _connected(moves):
         if any(move.nodes[-1] in shuffles for move in together):
-            passage = _passage(graph, together)
-            if passage is not None:
-                found.append(passage)
+            region = _region(graph, together)
+            if region is not None:
+                found.append(region)
     return found
 
 
-def leveled(graph: Graph, ranges: Mapping[str, Range]) -> Mapping[str, Range]:
-    """``ranges`` with one for all tensors of a passage: that of all that is written into it.
+def unify_ranges(graph: Graph, ranges: Mapping[str, Range]) -> Mapping[str, Range]:
+    """``ranges`` with one for all tensors of a region: that of all that is written into it.
 
     So its codes are moved, never rounded again, however they are moved.
     """
     found = dict(ranges)
-    for passage in passages(graph):
-        written = [ranges[name] for name in passage.sources if name in ranges]
+    for region in shuffle_regions(graph):
+        written = [ranges[name] for name in region.sources if name in ranges]
         if written:
             low = min(ends.low for ends in written)
             high = max(ends.high for ends in written)
             shared = Range(low, high, max(ends.amax for ends in written))
-            found.update(dict.fromkeys(passage.tensors & ranges.keys(), shared))
+            found.update(dict.fromkeys(region.tensors & ranges.keys(), shared))
     return found
 
 
@@ -98,15 +98,15 @@ def without_shuffles(
     instead: dict[str, str] = {}
     added: dict[str, list[onnx.NodeProto]] = defaultdict(list)
     producers = {name: node.name for name, node in graph.producer.items()}
-    for passage in passages(graph):
-        if not passage.nodes <= set(integers):
+    for region in shuffle_regions(graph):
+        if not region.nodes <= set(integers):
             continue
-        removed |= passage.nodes
-        parts = {name: _parted(graph, passage, name, orders) for name in passage.sources}
+        removed |= region.nodes
+        parts = {name: _parted(graph, region, name, orders) for name in region.sources}
         for source, known in parts.items():
             if len(known) > 1:
                 added[producers[source]].append(_split(graph, source, known))
-        for tensor, wanted in passage.results.items():
+        for tensor, wanted in region.results.items():
             read = [part for known in parts.values() for part in known if tensor in part.readers]
             if len(read) > 1:
                 added[producers[tensor]].append(_joined(tensor, read))
@@ -134,9 +134,11 @@ class _Part:
     readers: frozenset[str]
 
 
-def _parted(graph: Graph, passage: Passage, source: str, orders: dict[str, Order]) -> list[_Part]:
+def _parted(
+    graph: Graph, region: ShuffleRegion, source: str, orders: dict[str, Order]
+) -> list[_Part]:
     """The parts of ``source``, whose layer writes them one after the other from now on."""
-    held = {name: set(channels) for name, channels in passage.results.items()}
+    held = {name: set(channels) for name, channels in region.results.items()}
 
     def readers(channel: int) -> tuple[bool, ...]:
         return tuple((source, channel) in channels for channels in held.values())
@@ -209,7 +211,7 @@ def _tensors(move: Move) -> set[str]:
     return {*move.written, *(name for whole in move.written.values() for name, _ in whole)}
 
 
-def _passage(graph: Graph, moves: list[Move]) -> Passage | None:
+def _region(graph: Graph, moves: list[Move]) -> ShuffleRegion | None:
     """What ``moves`` are together; None where something needs the channels as they are."""
     origin: dict[str, tuple[Channel, ...]] = {}
     sources: dict[str, None] = {}
@@ -235,7 +237,7 @@ def _passage(graph: Graph, moves: list[Move]) -> Passage | None:
     if not (inside and written and taken and once):
         return None
     tensors = frozenset().union(*map(_tensors, moves))
-    return Passage(nodes, tensors, tuple(sources), results)
+    return ShuffleRegion(nodes, tensors, tuple(sources), results)
 
 
 def _writer(graph: Graph, name: str) -> onnx.NodeProto | None:

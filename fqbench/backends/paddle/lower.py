@@ -8,19 +8,48 @@ into INT8 besides, it is told to leave in float, where that brings nothing or go
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
+from fqbench.backends.lowering import Lowered
 from fqbench.backends.paddle.between import mark_between
-from fqbench.backends.paddle.layers import Layer
+from fqbench.backends.paddle.layers import Layer, layers
 from fqbench.backends.paddle.sums import fold_sums, result_of
+from fqbench.backends.paddle.symmetric import symmetric
+from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
 from fqbench.errors import StepError
+from fqbench.graph.executor import Feed
+from fqbench.graph.graph import Graph
+from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX, int8_weight
+from fqbench.quantize.record import Quantization
+
+
+def lower_into(
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    folder: Path,
+    *,
+    feeds: Sequence[Feed],
+    float_silu: bool,
+    unsigned: frozenset[str],
+) -> Lowered:
+    """See ``fqbench.backends.lowering.Lower``."""
+    names = [layer.name for layer in layers(model, quantization)]
+    rounded = adapted(model, quantization, names)
+    with tempfile.TemporaryDirectory() as program:
+        source = Path(program) / "source.onnx"
+        onnx.save(rounded, str(source))
+        onnx_to_paddle(source, Path(program))
+        count = write(Path(program), layers(rounded, quantization), folder)
+    return Lowered(symmetric(model, quantization), len(Graph(model).layers()), count)
 
 
 def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:

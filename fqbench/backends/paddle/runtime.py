@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
+from fqbench.backends.paddle.backend import INT8_OPERATORS
 from fqbench.convert.program import STEM
-
-CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
-"""As Paddle's passes name them; fused: with bias and activation."""
-INT8_OPERATORS = {
-    "int8": {*CONVOLUTIONS, "concat", "pool2d", "nearest_interp_v2"},
-    "int8_file": CONVOLUTIONS,
-}
-"""What oneDNN may run in INT8. A file that was made elsewhere does not say which of the others are
-not to: with its default set Paddle rounds what decodes boxes, scores and coordinates to one scale,
-and a detector detects nothing."""
 
 SHAPES_CACHED = 10
 
@@ -114,3 +105,18 @@ class _Measured(_Predictor):
         if self._precision in INT8_OPERATORS:
             config.enable_mkldnn_int8(INT8_OPERATORS[self._precision])
         return config
+
+
+def bare_call(runner: Runner, feed: Sequence[Tensor]) -> Callable[[], object]:
+    """Paddle Inference's own calls, as its documentation shows them."""
+    predictor: Any = runner.predictor  # type: ignore[attr-defined]
+    sources = [predictor.get_input_handle(name) for name in predictor.get_input_names()]
+    targets = [predictor.get_output_handle(name) for name in predictor.get_output_names()]
+
+    def call() -> object:
+        for handle, value in zip(sources, feed, strict=True):
+            handle.copy_from_cpu(value)
+        predictor.run()
+        return [handle.copy_to_cpu() for handle in targets]
+
+    return call

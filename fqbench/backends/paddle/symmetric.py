@@ -5,21 +5,19 @@ The result is an ONNX graph for any runtime: weights lie on their int8 grid, bia
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from fqbench.graph.graph import Graph
-from fqbench.quantize import affine
-from fqbench.quantize.adapt import adapted
-from fqbench.quantize.pairs import Rounding, add_constant, symmetric_codes, with_pairs
+from fqbench.quantize.adapt import adapted, rounded_weight
+from fqbench.quantize.pairs import QdqPlacement, add_constant, symmetric_codes, with_pairs
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import Roundings, without_zero_points
 from fqbench.quantize.sharing import rounded_inputs, shared_ranges
 
 
 def rounded_tensors(
     model: onnx.ModelProto, quantization: Quantization
-) -> tuple[frozenset[str], dict[str, Rounding]]:
+) -> tuple[frozenset[str], dict[str, QdqPlacement]]:
     """The layers of ``model`` that Paddle runs in INT8, and the tensors that it rounds."""
     graph = Graph(model)
     layers = rounded_inputs(graph, graph.convolutions(), quantization)
@@ -32,8 +30,13 @@ def rounded_tensors(
             for node in graph.consumers[name]
             if name in written or layers.get(node.name) == name
         )
-        found[name] = Rounding(symmetric_codes(ends), readers)
+        found[name] = QdqPlacement(symmetric_codes(ends), readers)
     return frozenset(layers), found
+
+
+def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
+    """Where a student rounds; see ``fqbench.quantize.roundings.Find``."""
+    return without_zero_points(*rounded_tensors(model, quantization))
 
 
 def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
@@ -64,11 +67,3 @@ def _written(graph: Graph, convolution: onnx.NodeProto) -> str:
         if graph.is_silu(reader) and len(readers) == 2:
             return str(reader.output[0])
     return name
-
-
-def rounded_weight(
-    graph: Graph, node: onnx.NodeProto, quantization: Quantization
-) -> NDArray[np.float32]:
-    """The weight of a layer rounded to int8 and back, in the layout of its node."""
-    amax = quantization.weight_amax[node.input[1]]
-    return graph.as_stored(node, affine.rounded_weight(graph.weight(node), amax))

@@ -8,7 +8,7 @@ off at the ends of float16 without a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import onnx
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper, version_converter
 
 from fqbench.errors import StepError
+from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import WEIGHTED, Graph
-from fqbench.quantize.observe import Feed, Watched
 
 FLOAT, HALF = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.FLOAT16)
 
@@ -39,12 +39,17 @@ BOUNDS = ("Clip",)
 
 def large_tensors(model: onnx.ModelProto, feeds: Iterable[Feed]) -> frozenset[str]:
     """Tensors of ``model`` that came too near to the end of float16 in one of ``feeds``."""
-    watched, found = Watched(model), set[str]()
+    watched, found = InstrumentedModel(model), set[str]()
     for feed in feeds:
         for name, values in watched.run(feed).items():
             if values.size and not np.abs(values).max() <= LARGEST / HEADROOM:
                 found.add(name)
     return frozenset(found)
+
+
+def as_float16(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
+    """Return ``model`` in float16, but for what came near to its end in one of ``feeds``."""
+    return half(model, large_tensors(model, feeds))
 
 
 def half(model: onnx.ModelProto, large: Iterable[str] = ()) -> onnx.ModelProto:

@@ -8,16 +8,22 @@ it), so that the graph computes the same codes whether its float parts are float
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper, numpy_helper
 
+from fqbench.backends.lowering import Lowered
+from fqbench.backends.tensorrt.half import half, large_tensors
 from fqbench.backends.tensorrt.plan import rounded_tensors
+from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX, as_half, int8_weight
-from fqbench.quantize.pairs import drop_unread, with_pairs
+from fqbench.quantize.pairs import drop_unread, reads_integers, with_pairs
 from fqbench.quantize.record import Quantization
 
 FAINT = 2.0**-12
@@ -61,6 +67,23 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
     drop_unread(result.graph)
     onnx.checker.check_model(result)
     return result
+
+
+def lower_into(
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    folder: Path,
+    *,
+    feeds: Sequence[Feed],
+    float_silu: bool,
+    unsigned: frozenset[str],
+) -> Lowered:
+    """See ``fqbench.backends.lowering.Lower``. Float parts are float16, as ``feeds`` allow."""
+    lowered = lower(model, quantization)
+    onnx.save(half(lowered, large_tensors(model, feeds)), str(folder / "model.onnx"))
+    graph = Graph(lowered)
+    layers = [node for node in lowered.graph.node if node.op_type in ("Conv", "Gemm")]
+    return Lowered(lowered, len(layers), sum(reads_integers(graph, node) for node in layers))
 
 
 def weight_codes(

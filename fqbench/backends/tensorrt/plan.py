@@ -12,11 +12,11 @@ from collections.abc import Collection, Container, Mapping
 
 import onnx
 
-from fqbench.backends.onnxruntime.ranges import keeps_scale
 from fqbench.graph.graph import Graph, attributes
-from fqbench.quantize.pairs import Rounding, int8_codes
+from fqbench.quantize.pairs import QdqPlacement, int8_codes
 from fqbench.quantize.record import Quantization
-from fqbench.quantize.sharing import rounded_inputs, tied_groups
+from fqbench.quantize.roundings import Roundings, without_zero_points
+from fqbench.quantize.sharing import keeps_scale, rounded_inputs, shared_scale_groups
 
 ONE_ROW = "it multiplies a single row, which integer kernels make no faster"
 FEW_CHANNELS = "TensorRT has no integer kernel for so few channels"
@@ -77,7 +77,7 @@ def _wide(graph: Graph, layer: onnx.NodeProto) -> bool:
 
 def rounded_tensors(
     model: onnx.ModelProto, quantization: Quantization
-) -> tuple[frozenset[str], dict[str, Rounding]]:
+) -> tuple[frozenset[str], dict[str, QdqPlacement]]:
     """The layers of ``model`` that TensorRT runs in INT8, and the tensors that it rounds.
 
     What operators move from layer to layer has one scale: codes are never rounded again.
@@ -90,7 +90,7 @@ def rounded_tensors(
     added = sums(graph, results, quantization.ranges)
     results.update(_written(graph, n.output[0]) for n in model.graph.node if n.name in added)
     wanted = {*layers.values(), *added.values()}
-    groups = tied_groups(graph, wanted, moved)
+    groups = shared_scale_groups(graph, wanted, moved)
     tensors = _and_where_from(graph, wanted)
     found = {}
     for name in tensors:
@@ -106,8 +106,13 @@ def rounded_tensors(
         widest = max(
             (quantization.ranges[tied] for tied in groups[name] & wanted), key=lambda r: r.amax
         )
-        found[name] = Rounding(int8_codes(widest), frozenset(readers))
+        found[name] = QdqPlacement(int8_codes(widest), frozenset(readers))
     return frozenset(layers), found
+
+
+def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
+    """Where a student rounds; see ``fqbench.quantize.roundings.Find``."""
+    return without_zero_points(*rounded_tensors(model, quantization))
 
 
 def moved(graph: Graph, node: onnx.NodeProto) -> list[str]:

@@ -1,4 +1,4 @@
-"""TensorRT and TensorRT for RTX as backends."""
+"""What TensorRT and TensorRT for RTX support, and how their engines are prepared."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from fqbench.backends.nvidia import Gpu, NoGpu, gpu, newer_driver
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
 from fqbench.errors import StepError
 
-NAMES = "bindings.json"
-"""Names of ``inputs`` and ``outputs`` in the model's order, beside the engine."""
-
 OLDEST = 10
 """Major version of TensorRT: the oldest whose engines are run by the calls made here."""
 
@@ -26,7 +23,7 @@ OLDEST_CUDA = 12
 """Major version of CUDA that the oldest package of either library is for."""
 
 
-class _Backend(ABC):
+class _Runtime(ABC):
     """What both have in common. See ``Runtime``."""
 
     library: Library
@@ -52,7 +49,7 @@ class _Backend(ABC):
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         from fqbench.backends.tensorrt.binding import Names
-        from fqbench.backends.tensorrt.engine import ENGINE
+        from fqbench.backends.tensorrt.engine import ENGINE, NAMES
         from fqbench.backends.tensorrt.inspect import int8_layers, read_types
         from fqbench.backends.tensorrt.session import Session
 
@@ -93,7 +90,7 @@ class _Backend(ABC):
         """Why the library does not run on ``here``; None where it does."""
 
 
-class TensorRT(_Backend):
+class TensorRT(_Runtime):
     """TensorRT 10 and later."""
 
     library = TENSORRT
@@ -116,7 +113,7 @@ class TensorRT(_Backend):
         )
 
 
-class TensorRTForRTX(_Backend):
+class TensorRTForRTX(_Runtime):
     """TensorRT for RTX."""
 
     library = TENSORRT_RTX

@@ -5,14 +5,8 @@ it is given.
 """
 
 from fqbench.pipeline.steps.answering import agree, predict
-from fqbench.pipeline.steps.graphs import batched, canonical, given_int8, paddle_program, zoo_model
-from fqbench.pipeline.steps.lowering import (
-    engine,
-    half,
-    lower_onnxruntime,
-    lower_paddle,
-    lower_tensorrt,
-)
+from fqbench.pipeline.steps.graphs import batched, canonical, converted, given_int8, zoo_model
+from fqbench.pipeline.steps.lowering import engine, half, lower
 from fqbench.pipeline.steps.quantizing import calibrate, choose, distill
 from fqbench.pipeline.steps.saturating import saturation
 from fqbench.saturation.probe import probe
@@ -23,14 +17,12 @@ __all__ = [
     "calibrate",
     "canonical",
     "choose",
+    "converted",
     "distill",
     "engine",
     "given_int8",
     "half",
-    "lower_onnxruntime",
-    "lower_paddle",
-    "lower_tensorrt",
-    "paddle_program",
+    "lower",
     "predict",
     "probe",
     "saturation",

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fqbench.backends import backend
+from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.pipeline.steps.common import Arguments, check_feeds
@@ -53,20 +55,20 @@ def _of_paddle(arguments: Arguments) -> Any:
     return model
 
 
-def paddle_program(arguments: Arguments, report: Report) -> None:
-    """Write the graph in ``canonical`` as a Paddle inference model into ``folder``.
+def converted(arguments: Arguments, report: Report) -> None:
+    """Write the graph in ``canonical`` in the form that ``backend`` loads into ``folder``.
 
     It is checked on ``images``.
     """
     import onnx
 
-    from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.verify.conversion import check_program
-
+    conversion = backend(arguments["backend"]).conversion
+    if conversion is None:
+        raise ValueError(f"{arguments['backend']} loads the canonical graph")
     source, folder = Path(arguments["canonical"]) / "model.onnx", Path(arguments["folder"])
-    onnx_to_paddle(source, folder)
+    resolve(conversion.write)(source, folder)
     model = onnx.load(str(source))
-    check_program(model, folder, check_feeds(arguments, model))
+    resolve(conversion.check)(model, folder, check_feeds(arguments, model))
 
 
 def zoo_model(arguments: Arguments, report: Report) -> None:
@@ -85,14 +87,15 @@ def given_int8(arguments: Arguments, report: Report) -> None:
     from fqbench.convert.program import STEM
 
     folder, source = Path(arguments["folder"]), Path(arguments["source"])
-    if arguments["backend"] != "paddle":
+    used = backend(arguments["backend"])
+    if used.conversion is None:
         target = folder / "model.onnx"
         if source.suffix == ".onnx":
             shutil.copyfile(source, target)
         else:
             _export_int8(arguments, target)
     elif source.suffix == ".onnx":
-        raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
+        raise StepError(f"{source.name} is an INT8 file for ONNX Runtime, not for {used.label}")
     else:
         for path, suffix in ((source, ".pdmodel"), (Path(arguments["params"]), ".pdiparams")):
             shutil.copyfile(path, folder / f"{STEM}{suffix}")

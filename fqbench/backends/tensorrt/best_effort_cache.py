@@ -1,4 +1,4 @@
-"""Files that only save time: what cannot be read is made anew, what cannot be written is not."""
+"""Best-effort cache files: read and write errors are ignored, what is not there is made again."""
 
 from __future__ import annotations
 

@@ -1,0 +1,42 @@
+"""The records of TensorRT and of TensorRT for RTX, which run one INT8 form."""
+
+from __future__ import annotations
+
+from fqbench.backends.record import Backend, Int8Form
+from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
+
+
+def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> Backend:
+    return Backend(
+        name=name,
+        label=library.name,
+        distributions={name: library.distributions},
+        loads=(".engine",),
+        runtime=f"fqbench.backends.tensorrt.runtime:{runtime}",
+        side_by_side=False,
+        # No call is shorter than what is measured: copies, launch, waiting.
+        bare_call=None,
+        conversion=None,
+        engine=library,
+        float16="fqbench.backends.tensorrt.half:as_float16",
+        saturates="never",
+        int8=int8,
+    )
+
+
+FORM = Int8Form(
+    device="gpu",
+    # Engines are timed where their GPU is.
+    timed=False,
+    float16=True,
+    files=("model.onnx",),
+    setting=None,
+    libraries=("onnx", "onnxruntime", "numpy", "pillow", "scipy"),
+    executed_by="onnxruntime",
+    lower="fqbench.backends.tensorrt.lower:lower_into",
+    variants="fqbench.backends.tensorrt.variants:TensorRTVariants",
+    roundings="fqbench.backends.tensorrt.plan:roundings",
+)
+
+BACKEND = _record("tensorrt", TENSORRT, "TensorRT", FORM)
+FOR_RTX = _record("tensorrt_rtx", TENSORRT_RTX, "TensorRTForRTX", BACKEND.name)
