@@ -25,10 +25,10 @@ def convert(arguments, report):
     Appends to ``results`` one line for each case before it is started and one after it: where a
     case ends the process, what is written tells which.
     """
-    from fqbench.verify import conversion
+    from fqbench.backends.paddle import checking
 
     # Which operator differs is known; that it is found has tests of its own.
-    conversion._first_of_program = lambda model, feeds: None
+    checking._first_of_program = lambda model, feeds: None
     models = dict(cases())
     random = np.random.default_rng(11)
     feeds = [random.normal(0, s, SHAPE).astype(np.float32) for s in range(1, 1 + IMAGES)]
@@ -45,7 +45,7 @@ def convert(arguments, report):
 
 def converted(model, feeds):
     """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off."""
-    from fqbench.backends.paddle.runtime import as_written
+    from fqbench.convert.paddle_executor import as_written
     from fqbench.pipeline import steps
 
     options = ort.SessionOptions()

@@ -30,7 +30,7 @@ BACKEND = Backend(
     conversion=Conversion(
         step="paddle_program",
         write="fqbench.convert.paddle_program:onnx_to_paddle",
-        check="fqbench.verify.conversion:check_program",
+        check="fqbench.backends.paddle.checking:check_program",
         libraries=CONVERTERS,
     ),
     engine=None,

@@ -9,12 +9,10 @@ from typing import Any
 
 from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
 from fqbench.backends.paddle.backend import INT8_OPERATORS
+from fqbench.convert.paddle_executor import Predictor, basic_config
 from fqbench.convert.program import STEM
 
 SHAPES_CACHED = 10
-
-Run = Callable[[Sequence[Tensor]], list[Tensor]]
-"""See ``Runner.run``."""
 
 
 class PaddleInference:
@@ -31,46 +29,7 @@ class PaddleInference:
         return _Measured(folder, precision, threads)
 
 
-def as_written(model: Path, params: Path, threads: int) -> Run:
-    """What runs a Paddle inference model operator by operator, without any optimization."""
-    config = _config(model, params, threads)
-    config.switch_ir_optim(False)
-    return _Predictor(config).run
-
-
-def _config(model: Path, params: Path, threads: int) -> Any:
-    """Settings that every model has in common."""
-    import paddle.inference
-
-    # Its handler allocates memory: where the heap is damaged, a process that crashes would hang.
-    paddle.disable_signal_handler()
-    config = paddle.inference.Config(str(model), str(params))
-    config.disable_gpu()
-    config.disable_glog_info()
-    config.set_cpu_math_library_num_threads(threads)
-    return config
-
-
-class _Predictor:
-    def __init__(self, config: Any) -> None:
-        import paddle.inference
-
-        self.predictor = paddle.inference.create_predictor(config)
-        self._inputs = [
-            self.predictor.get_input_handle(n) for n in self.predictor.get_input_names()
-        ]
-        self._outputs = [
-            self.predictor.get_output_handle(n) for n in self.predictor.get_output_names()
-        ]
-
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        for handle, value in zip(self._inputs, inputs, strict=True):
-            handle.copy_from_cpu(value)
-        self.predictor.run()
-        return [handle.copy_to_cpu() for handle in self._outputs]
-
-
-class _Measured(_Predictor):
+class _Measured(Predictor):
     """With oneDNN, as it is measured."""
 
     def __init__(self, folder: Path, precision: str, threads: int) -> None:
@@ -97,7 +56,7 @@ class _Measured(_Predictor):
 
     def _config(self) -> Any:
         model, params = (self._folder / f"{STEM}{end}" for end in (".pdmodel", ".pdiparams"))
-        config = _config(model, params, self._threads)
+        config = basic_config(model, params, self._threads)
         config.enable_mkldnn()
         config.set_mkldnn_cache_capacity(SHAPES_CACHED)
         config.switch_ir_optim(True)
