@@ -121,6 +121,7 @@ class TestRecord:
             ({"runtime": None}, "runtime is None, expected 'module:attribute'"),
             ({"saturates": "maybe"}, "saturates is 'maybe', expected never"),
             ({"int8": 8}, "int8 is no Int8Form"),
+            ({"int8": None}, "saturates is 'counted', expected never without INT8"),
         ],
     )
     def test_a_field_that_cannot_be_is_named(self, changes, message):
@@ -128,7 +129,7 @@ class TestRecord:
             record(**{"name": "some", **changes})
 
     def test_what_may_be_none_may_be_none(self):
-        assert record("some", bare_call=None, float16=None, int8=None).int8 is None
+        assert record("some", bare_call=None, int8=None, saturates="never").int8 is None
 
 
 class TestRegistry:

@@ -164,6 +164,8 @@ class Backend:
             raise RecordError(f"saturates is {self.saturates!r}, expected never, probed or counted")
         if not isinstance(self.int8, Int8Form | str | None):
             raise RecordError("int8 is no Int8Form, no name of a backend, and not None")
+        if self.int8 is None and self.saturates != "never":
+            raise RecordError(f"saturates is {self.saturates!r}, expected never without INT8")
         _check_references(self, "runtime", "bare_call", "float16")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.backends import backend as backend_of
+from fqbench.backends import runtime
 from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY
 from fqbench.hardware import MEMORY_SHARE, kernels_of, memory_mb, usable_cores
@@ -88,7 +89,7 @@ class Steps:
         Where it cannot be found out they are taken to: that costs time, and fails no other backend.
         """
         used = backend_of(backend)
-        if used.saturates == "never":
+        if used.saturates == "never" or runtime(backend).supports("cpu", "int8") is not None:
             return False
         libraries = ("onnx", LIBRARY, "paddlepaddle", "x2paddle", *used.distributions)
         try:
