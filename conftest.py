@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fqbench import machine
-from fqbench.backends import BACKENDS
+from fqbench.backends import backends
 from fqbench.cells import DEVICES, PRECISIONS
 from fqbench.quantize import AVAILABLE
 
@@ -39,7 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="offline",
         help="how INT8 models are made (default: offline)",
     )
-    for name, values in (("backends", BACKENDS), ("devices", DEVICES), ("precisions", PRECISIONS)):
+    for name, values in (
+        ("backends", backends()),
+        ("devices", DEVICES),
+        ("precisions", PRECISIONS),
+    ):
         group.addoption(f"--{name}", help=f"only these, separated by commas: {', '.join(values)}")
 
 

@@ -19,7 +19,7 @@ from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
 from fqbench.backends.tensorrt.network import layer_names
 from fqbench.cells import Cell, Precision
 from fqbench.errors import StepError
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 
 MISSING = TENSORRT_RTX.missing()
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))

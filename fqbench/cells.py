@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fqbench.backends import BACKENDS, runtime
+from fqbench.backends import registry
 from fqbench.errors import UsageError
 
 Device = Literal["cpu", "gpu"]
@@ -39,7 +39,7 @@ class Cell:
     @property
     def unsupported(self) -> str | None:
         """Why the cell cannot run on this machine; None where it can."""
-        return runtime(self.backend).supports(self.device, self.precision)
+        return registry.runtime(self.backend).supports(self.device, self.precision)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Selection:
 
     def check(self) -> None:
         """Raise UsageError for a backend, device or precision that does not exist."""
-        _chosen("backend", self.backends, tuple(BACKENDS))
+        _chosen("backend", self.backends, tuple(registry.backends()))
         _chosen("device", self.devices, DEVICES)
         _chosen("precision", self.precisions, PRECISIONS)
 
@@ -65,7 +65,7 @@ class Selection:
         """
         chosen = matrix(
             _chosen("model", self.models, models),
-            _chosen("backend", self.backends, tuple(BACKENDS)),
+            _chosen("backend", self.backends, tuple(registry.backends())),
             _chosen("device", self.devices, DEVICES),
             _chosen("precision", self.precisions, PRECISIONS),
         )
@@ -85,15 +85,16 @@ class Selection:
 
 def matrix(
     models: Iterable[str],
-    backends: Iterable[str] = tuple(BACKENDS),
+    backends: Iterable[str] | None = None,
     devices: Iterable[str] = DEVICES,
     precisions: Iterable[str] = PRECISIONS,
 ) -> tuple[Cell, ...]:
-    """Every combination, in the order of the arguments."""
+    """Every combination, in the order of the arguments; of all backends where none is named."""
+    chosen = registry.backends() if backends is None else backends
     return tuple(
         Cell(model, backend, device, precision)  # type: ignore[arg-type]
         for model in models
-        for backend in backends
+        for backend in chosen
         for device in devices
         for precision in precisions
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from fqbench.backends import form_of
+from fqbench.backends import lowering_target
 from fqbench.errors import UsageError
 from fqbench.spec import Margin, ModelSpec
 from fqbench.spec.mistake import sentence
@@ -39,9 +39,9 @@ class Margins:
         """The margin of a cell: the spec's own before the file's, the most specific first.
 
         An entry that names the backend is more specific than one that names the method. Those of
-        ``tensorrt`` hold for ``tensorrt_rtx``, which runs the same INT8 form.
+        a backend hold for others that run the same INT8 form.
         """
-        backend = form_of(backend)
+        backend = lowering_target(backend)
         own = _best(spec.margins, backend, method)
         if own is not None:
             return own

@@ -31,7 +31,7 @@ def write_paddle(arguments, report):
     from tests.jobs import do
 
     Path(arguments["folder"]).mkdir()
-    do("paddle_program", **arguments)
+    do("converted", **arguments, backend="paddle")
 
 
 def filters(arguments, report):

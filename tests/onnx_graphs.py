@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from fqbench.graph.graph import Graph
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import weight_limits
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 from tests.qdq_reference import evaluate
 

@@ -27,10 +27,10 @@ def convert(arguments, report):
     Appends to ``results`` one line for each case before it is started and one after it: where a
     case ends the process, what is written tells which.
     """
-    from fqbench.verify import conversion
+    from fqbench.backends.paddle import checking
 
     # Which operator differs is known; that it is found has tests of its own.
-    conversion._first_of_program = lambda model, feeds: None
+    checking._first_of_program = lambda model, feeds: None
     models = dict(cases())
     random = np.random.default_rng(11)
     feeds = [random.normal(0, s, SHAPE).astype(np.float32) for s in range(1, 1 + IMAGES)]
@@ -47,7 +47,7 @@ def convert(arguments, report):
 
 def converted(model, feeds):
     """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off."""
-    from fqbench.backends.paddle import as_written
+    from fqbench.convert.paddle_executor import as_written
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -96,9 +96,9 @@ def converted(model, feeds):
         attempt("half", half, made, lambda: ran(folders["half"]), HALF)
         made = {"model": graph, "folder": str(folders["batch"]), "batch": len(feeds)}
         attempt("batch", partial(do, "batched"), made, lambda: parted(folders["batch"], feeds))
-        made = {"canonical": graph, "folder": str(folders["paddle"])}
+        made = {"canonical": graph, "folder": str(folders["paddle"]), "backend": "paddle"}
         if attempt(
-            "paddle", partial(do, "paddle_program"), made, lambda: paddle(folders["paddle"], feeds)
+            "paddle", partial(do, "converted"), made, lambda: paddle(folders["paddle"], feeds)
         ):
             back = Path(scratch) / "back"
             back.mkdir()
@@ -116,7 +116,7 @@ def converted(model, feeds):
 
 def half(canonical, folder):
     """The step ``half``, whose images are files, on noise."""
-    from fqbench.lower.half import half, large_tensors
+    from fqbench.backends.tensorrt.half import half, large_tensors
     from fqbench.verify.conversion import check_half
     from fqbench.verify.noise import noise
 
@@ -128,7 +128,7 @@ def half(canonical, folder):
 
 def run(path, feed):
     """As ONNX Runtime runs it in a cell."""
-    from fqbench.backends.onnxruntime import open_session, session_options
+    from fqbench.graph.executor import open_session, session_options
 
     session = open_session(Path(path), session_options(1, fuse_pairs=False))
     return session.run(None, {session.get_inputs()[0].name: feed})
@@ -142,7 +142,7 @@ def parted(folder, feeds):
 
 
 def paddle(folder, feeds):
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.runtime import PaddleInference
 
     runner = PaddleInference().prepare(folder, device="cpu", precision="fp32", threads=1)
     return [runner.run([feed]) for feed in feeds]

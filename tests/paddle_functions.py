@@ -17,10 +17,10 @@ def quantize_and_run(arguments, report):
     Writes the results of each cell as ``fp32.npy`` and ``int8.npy`` into ``folder``. The digests
     of ``lost`` stand for weights that the Paddle program lacks.
     """
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.layers import layers
+    from fqbench.backends.paddle.lower import write
+    from fqbench.backends.paddle.runtime import PaddleInference
     from fqbench.convert.program import load
-    from fqbench.lower.paddle import write
-    from fqbench.lower.paddle_layers import layers
     from fqbench.quantize.record import Quantization
 
     folder = Path(arguments["folder"])
@@ -29,7 +29,7 @@ def quantize_and_run(arguments, report):
         made.mkdir()
     source = {"source": [arguments["source"]], "input_shape": arguments["input_shape"]}
     do("canonical", canonical, **source)
-    do("paddle_program", fp32, canonical=str(canonical))
+    do("converted", fp32, canonical=str(canonical), backend="paddle")
     model = onnx.load(str(canonical / "model.onnx"))
     operators = load(fp32).block.ops
     chosen = layers(model, Quantization.read(Path(arguments["record"])))
@@ -66,7 +66,7 @@ def convert_and_run(arguments, report):
 
     Writes the results as ``result_0.npy`` and so on into ``folder``.
     """
-    from fqbench.backends.paddle import PaddleInference
+    from fqbench.backends.paddle.runtime import PaddleInference
     from fqbench.convert.program import load
 
     folder = Path(arguments["folder"])
@@ -75,7 +75,7 @@ def convert_and_run(arguments, report):
     fp32.mkdir()
     source = {"source": [str(folder / "source.onnx")], "input_shape": arguments["input_shape"]}
     do("canonical", canonical, **source)
-    do("paddle_program", fp32, canonical=str(canonical))
+    do("converted", fp32, canonical=str(canonical), backend="paddle")
     runner = PaddleInference().prepare(fp32, device="cpu", precision="fp32", threads=1)
     for number, result in enumerate(runner.run([np.load(folder / "image.npy")])):
         np.save(folder / f"result_{number}.npy", result)
@@ -90,12 +90,12 @@ def convert_and_run(arguments, report):
 
 def time_forms(arguments, report):
     """Time the forms of ``model.onnx`` with ``record.json`` that are tried for their speed."""
-    from fqbench.quantize.graph import Graph
+    from fqbench.backends.variants import variants
+    from fqbench.graph.graph import Graph
     from fqbench.quantize.record import Quantization
+    from fqbench.quantize.setting import Setting
     from fqbench.tune.choose import forms
-    from fqbench.tune.setting import Setting
     from fqbench.tune.speed import rounds
-    from fqbench.tune.variants import variants
 
     folder = Path(arguments["folder"])
     model = onnx.load(str(folder / "model.onnx"))

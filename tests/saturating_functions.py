@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
+from fqbench.graph.executor import open_session, session_options
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate
 
@@ -19,17 +19,15 @@ SIDE, ZERO, RESULT_ZERO = 9, 3, 128
 
 
 def saturates(arguments: dict[str, Any], report: Any) -> bool:
-    from fqbench.saturation.probe import _of_onnxruntime
+    from fqbench.saturation.probe import computed_share
 
-    with tempfile.TemporaryDirectory() as folder:
-        return _of_onnxruntime(Path(folder)) < 0.9
+    return computed_share("onnxruntime") < 0.9
 
 
 def paddle_saturates(arguments: dict[str, Any], report: Any) -> bool:
-    from fqbench.saturation.probe import _of_paddle
+    from fqbench.saturation.probe import computed_share
 
-    with tempfile.TemporaryDirectory() as folder:
-        return _of_paddle(Path(folder)) < 0.9
+    return computed_share("paddle") < 0.9
 
 
 def compare(arguments: dict[str, Any], report: Any) -> list[float]:
@@ -113,11 +111,11 @@ def layer_of(
 
 def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
     """What is chosen for a bright network, and the errors of its forms as they run here."""
+    from fqbench.backends.variants import variants
     from fqbench.quantize.calibrate import calibrate
+    from fqbench.quantize.setting import Setting
     from fqbench.tune.choose import Wish, choose
     from fqbench.tune.error import relative_error
-    from fqbench.tune.setting import Setting
-    from fqbench.tune.variants import variants
     from tests.onnx_graphs import bright
 
     backend = arguments["backend"]

@@ -19,7 +19,7 @@ def write_int8(arguments, report):
         made.mkdir()
     shape = {"source": [arguments["source"]], "input_shape": [1, 3, side, side]}
     do("canonical", canonical, **shape)
-    do("paddle_program", program, canonical=str(canonical))
+    do("converted", program, canonical=str(canonical), backend="paddle")
     paddle.enable_static()
     executor = paddle.static.Executor(paddle.CPUPlace())
     graph, feeds, _ = paddle.static.load_inference_model(str(program / STEM), executor)

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.convert.batch import rebatched
 from fqbench.errors import StepError
+from fqbench.graph.executor import open_session, session_options
 from fqbench.verify.batch import batch_of, check_batch
 from fqbench.verify.conversion import bound_of
 from fqbench.verify.difference import EXACT, ROUNDED

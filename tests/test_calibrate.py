@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.errors import StepError
+from fqbench.graph.executor import InstrumentedModel
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import LEVELS, Range, identity, silu
@@ -20,8 +22,7 @@ from fqbench.quantize.calibrate import (
     calibrate,
     weight_limits,
 )
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Watched, observe
+from fqbench.quantize.observe import observe
 from fqbench.quantize.record import Quantization
 from tests.onnx_graphs import Net
 from tests.qdq_reference import evaluate
@@ -72,7 +73,7 @@ class Once:
 
 def test_watched_tensors_are_those_of_the_float_graph():
     model, feeds = small()
-    found = Watched(model).run(feeds[0])
+    found = InstrumentedModel(model).run(feeds[0])
     expected = evaluate(model, {"x": feeds[0][0]})
     assert found.keys() == {"x", *expected}
     for name, value in expected.items():
@@ -82,7 +83,7 @@ def test_watched_tensors_are_those_of_the_float_graph():
 def test_only_the_tensors_asked_for_and_the_outputs_are_computed():
     model, feeds = small()
     before = model.SerializeToString(deterministic=True)
-    watched = Watched(model, ["mul2"])
+    watched = InstrumentedModel(model, ["mul2"])
     assert watched.computed(feeds[0]).keys() == {"mul2", "conv5", "relu4"}
     assert watched.run(feeds[0]).keys() == {"x", "mul2", "conv5", "relu4"}
     assert model.SerializeToString(deterministic=True) == before
@@ -92,13 +93,13 @@ def test_tensor_that_is_no_float_is_left_out():
     net = Net()
     shape = net.node("Shape", "x")
     model = net.model(net.node("Reshape", net.conv("x", 3), shape))
-    assert shape not in Watched(model).computed([net.image()])
+    assert shape not in InstrumentedModel(model).computed([net.image()])
 
 
 def test_feed_with_too_few_inputs_is_refused():
     model, _ = small()
     with pytest.raises(ValueError, match="zip"):
-        Watched(model).run([])
+        InstrumentedModel(model).run([])
 
 
 def test_statistics_are_of_all_images():

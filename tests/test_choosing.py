@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fqbench.lower.pairs import affine_codes
 from fqbench.quantize.algorithms import identity, searched
 from fqbench.quantize.code_errors import CodeErrors
+from fqbench.quantize.pairs import affine_codes
 from fqbench.quantize.statistics import Statistics
 from fqbench.tune.answers import disagreement
 from fqbench.tune.local import local_errors

@@ -14,8 +14,8 @@ import onnxruntime as ort
 import pytest
 
 from fqbench.artifacts import Store
-from fqbench.backends.paddle import INT8_OPERATORS
-from fqbench.backends.tensorrt import TensorRT
+from fqbench.backends.paddle.runtime import INT8_OPERATORS
+from fqbench.backends.tensorrt.runtime import TensorRT
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
 from fqbench.compress import Way, job, translate

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from fqbench.backends.tensorrt.half import half
 from fqbench.convert.canonical import canonicalize
 from fqbench.errors import StepError
-from fqbench.lower.half import half
 from fqbench.verify.conversion import bound_of, check_canonical, check_half
 from fqbench.verify.difference import ROUNDED
 from fqbench.verify.graphs import first_of, first_operator, jumping, prefix, shared_names
@@ -198,11 +198,11 @@ def test_paddle_program_is_refused_and_its_operator_named(
     source = [str(tmp_path / "source.onnx")]
     perform("canonical", tmp_path, source=source, input_shape=[1, 4, 8, 8])
     if operator is None:
-        perform("paddle_program", tmp_path, canonical=str(tmp_path))
+        perform("converted", tmp_path, canonical=str(tmp_path), backend="paddle")
         assert (tmp_path / "model.pdmodel").is_file()
         return
     with pytest.raises(StepError) as caught:
-        perform("paddle_program", tmp_path, canonical=str(tmp_path))
+        perform("converted", tmp_path, canonical=str(tmp_path), backend="paddle")
     assert str(caught.value).startswith(
         "the Paddle program computes something else than the ONNX graph it was made from: output"
     )

@@ -20,7 +20,7 @@ from fqbench.backends.cuda import (
     OutOfMemory,
     missing,
     open_cuda,
-    opening,
+    provider,
     through_cuda_python,
 )
 from fqbench.backends.cuda.through_cuda_python import FUNCTIONS, CudaPython, bindings
@@ -111,7 +111,7 @@ class TestCudaPython:
     def test_machine_without_a_driver_is_told(self, driver, monkeypatch):
         if _has_driver():
             pytest.skip("there is an NVIDIA driver")
-        monkeypatch.setattr(opening, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(provider, "_has_pycuda", lambda: False)
         with pytest.raises(StepError) as caught:
             open_cuda()
         assert str(caught.value).startswith("CUDA does not start (cuInit: ")
@@ -321,8 +321,8 @@ class TestOpening:
     def test_gpu_that_does_not_start_is_told(self, function, code, monkeypatch):
         driver = DriverStandIn(**{function: (SimpleNamespace(name=code), None)})
         monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-        monkeypatch.setattr(opening, "_has_pycuda", lambda: False)
-        monkeypatch.setattr(opening, "_has_cuda_python", lambda: True)
+        monkeypatch.setattr(provider, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(provider, "_has_cuda_python", lambda: True)
         monkeypatch.setattr(through_cuda_python, "bindings", lambda: driver)
         with pytest.raises(StepError) as caught:
             open_cuda()
@@ -331,17 +331,17 @@ class TestOpening:
         )
 
     def test_neither_is_told(self, monkeypatch):
-        monkeypatch.setattr(opening, "_has_pycuda", lambda: False)
-        monkeypatch.setattr(opening, "_has_cuda_python", lambda: False)
-        assert missing() == opening.INSTALL
-        assert "pip install cuda-python" in opening.INSTALL
+        monkeypatch.setattr(provider, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(provider, "_has_cuda_python", lambda: False)
+        assert missing() == provider.INSTALL
+        assert "pip install cuda-python" in provider.INSTALL
         with pytest.raises(StepError, match="neither is installed"):
             open_cuda()
 
     @pytest.mark.parametrize("there", ["_has_pycuda", "_has_cuda_python"])
     def test_either_will_do(self, there, monkeypatch):
         for name in ("_has_pycuda", "_has_cuda_python"):
-            monkeypatch.setattr(opening, name, lambda name=name: name == there)
+            monkeypatch.setattr(provider, name, lambda name=name: name == there)
         assert missing() is None
 
     @pytest.mark.parametrize(
@@ -357,14 +357,14 @@ class TestOpening:
         monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         for name in ("pycuda", "pycuda.driver"):
             monkeypatch.setitem(sys.modules, name, PyCudaStandIn(graphs=graphs))
-        monkeypatch.setattr(opening, "_has_pycuda", lambda: True)
-        monkeypatch.setattr(opening, "_has_cuda_python", lambda: both)
+        monkeypatch.setattr(provider, "_has_pycuda", lambda: True)
+        monkeypatch.setattr(provider, "_has_cuda_python", lambda: both)
         monkeypatch.setattr(through_cuda_python, "bindings", DriverStandIn)
         assert type(open_cuda()) is way
 
     def test_package_that_does_not_load_is_told(self, monkeypatch):
         if importlib.util.find_spec("pycuda") is not None:
             pytest.skip("pycuda is installed")
-        monkeypatch.setattr(opening, "_has_pycuda", lambda: True)
+        monkeypatch.setattr(provider, "_has_pycuda", lambda: True)
         with pytest.raises(StepError, match=r"package that calls CUDA does not load .*pycuda"):
             open_cuda()

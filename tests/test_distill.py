@@ -9,20 +9,20 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from fqbench.backends.onnxruntime.lower import lower
+from fqbench.backends.paddle.symmetric import symmetric
+from fqbench.backends.tensorrt import lower as tensorrt
 from fqbench.distill.distill import TAUGHT_IN_FLOAT, undecided
 from fqbench.distill.history import BROKEN, LAST, REACHED
 from fqbench.distill.schedule import batch, is_held_out
 from fqbench.errors import StepError
+from fqbench.graph.executor import InstrumentedModel
+from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.lower import tensorrt
-from fqbench.lower.onnxruntime import lower
-from fqbench.lower.symmetric import symmetric
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import calibrate, weight_limits
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Watched
 from fqbench.quantize.record import Quantization
 from fqbench.tune.choice import ACCURACY
 from fqbench.tune.error import raw_outputs
@@ -187,7 +187,7 @@ def relative(wanted, found):
 
 
 def answers(model, names, feeds):
-    watched = Watched(model, names)
+    watched = InstrumentedModel(model, names)
     found = [watched.computed(feed) for feed in feeds]
     return [np.concatenate([values[name] for values in found]) for name in names]
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.rewrite import rewrite
+from fqbench.backends.onnxruntime.rewrite import rewrite
+from fqbench.graph.executor import open_session, session_options
 from tests.onnx_graphs import Net
 
 MAPPINGS = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners")

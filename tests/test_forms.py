@@ -3,8 +3,8 @@
 import onnx
 import pytest
 
+from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.quantize.graph import Graph
 from fqbench.tune.choose import fastest, forms
 from tests.onnx_graphs import Net, record
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.convert.canonical import canonicalize
+from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.calibrate import calibrate
-from fqbench.quantize.graph import Graph, attributes
 from tests.onnx_graphs import Net
 from tests.qdq_reference import evaluate
 

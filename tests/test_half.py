@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.backends import runtime
+from fqbench.backends.tensorrt.half import half, large_tensors
+from fqbench.backends.tensorrt.lower import lower
 from fqbench.errors import StepError
-from fqbench.lower.half import half, large_tensors
-from fqbench.lower.tensorrt import lower
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net, anchors, record
 from tests.test_lower_tensorrt import STEPS, built, chain
 

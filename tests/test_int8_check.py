@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
+from fqbench.backends.onnxruntime.lower import lower
 from fqbench.errors import StepError
-from fqbench.lower.onnxruntime import lower
 from fqbench.verify.conversion import graph_runner
 from fqbench.verify.int8 import ALIKE, check_alike, check_int8
 from tests.onnx_graphs import Net, record

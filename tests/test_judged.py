@@ -105,8 +105,9 @@ def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, mo
     lowered = tmp_path / "file"
     lowered.mkdir()
     perform(
-        "lower_onnxruntime",
+        "lower",
         lowered,
+        backend="onnxruntime",
         quantization=str(ours.made(ours.graph.ranges).path),
         choice=str(target),
         everything=False,

@@ -12,9 +12,9 @@ import pytest
 from onnx import numpy_helper
 
 from fqbench.backends import runtime
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.onnxruntime import layer_counts, lower
-from fqbench.quantize.graph import Graph
+from fqbench.backends.onnxruntime.lower import layer_counts, lower
+from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import evaluate
 

@@ -13,12 +13,12 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
+from fqbench.backends.paddle.layers import layers
 from fqbench.convert.program import digest
 from fqbench.errors import StepError
+from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.lower.paddle_layers import layers
 from fqbench.quantize.affine import int8_weight, representable_weight_amax
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import OPERATORS

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from fqbench.lower.onnxruntime import layer_counts
-from fqbench.lower.pairs import int8_codes
-from fqbench.lower.tensorrt import lower, weight_codes
-from fqbench.lower.tensorrt_plan import FEW_CHANNELS, ONE_ROW, unsuited
+from fqbench.backends.onnxruntime.lower import layer_counts
+from fqbench.backends.tensorrt.lower import lower, weight_codes
+from fqbench.backends.tensorrt.plan import FEW_CHANNELS, ONE_ROW, unsuited
+from fqbench.backends.variants import variants
+from fqbench.graph.executor import InstrumentedModel, execute
+from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import as_half
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Watched
+from fqbench.quantize.pairs import int8_codes
+from fqbench.quantize.setting import Setting
 from fqbench.tune.choose import Wish, choose
 from fqbench.tune.judge import OutputsJudge
-from fqbench.tune.setting import Setting
-from fqbench.tune.variants import execute, variants
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import evaluate
 
@@ -387,7 +387,7 @@ def codes_of(model, image):
         watched.graph.output.append(
             onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT8, None)
         )
-    session = Watched(watched, ())._session
+    session = InstrumentedModel(watched, ())._session
     # Without names all outputs come.
     return {} if not names else dict(zip(names, session.run(names, {"x": image}), strict=True))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fqbench.distill.places import FLOOR, NONE, Places
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 from fqbench.spec import Logits, PPYoloe, Undecoded, YoloV5, YoloX
 from fqbench.tune.error import raw_outputs
 from tests.onnx_graphs import Net, anchors

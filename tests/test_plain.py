@@ -4,9 +4,9 @@ import numpy as np
 import onnx
 import pytest
 
-from fqbench.backends.onnxruntime import open_session, session_options
 from fqbench.convert.canonical import canonicalize
 from fqbench.convert.plain import plain
+from fqbench.graph.executor import open_session, session_options
 from tests.onnx_graphs import Net
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fqbench.lower.plan import is_product, make_plan
-from fqbench.lower.ranges import activation_affines
+from fqbench.backends.onnxruntime.plan import is_product, make_plan
+from fqbench.backends.onnxruntime.ranges import activation_affines
+from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import Affine
-from fqbench.quantize.graph import Graph
 from tests.onnx_graphs import Net, record
 
 

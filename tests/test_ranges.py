@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.lower.ranges import activation_affines, keeps_scale
-from fqbench.lower.rewrite import rewrite
+from fqbench.backends.onnxruntime.ranges import activation_affines, keeps_scale
+from fqbench.backends.onnxruntime.rewrite import rewrite
+from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import Affine
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import Graph
 from tests.onnx_graphs import Net
 
 

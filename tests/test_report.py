@@ -256,7 +256,7 @@ def test_methods_without_rows_invent_nothing():
 
 def test_support_names_what_runs_or_why_not():
     cpu, gpu = support.support()
-    assert support.COLUMNS == (
+    assert support.columns() == (
         "Hardware",
         "ONNX Runtime",
         "Paddle Inference",

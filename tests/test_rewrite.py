@@ -7,9 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.rewrite import rewrite, shuffles, stands_in, weight_of_blocks
-from fqbench.quantize.graph import Graph
+from fqbench.backends.onnxruntime.rewrite import (
+    is_surrogate_conv,
+    rewrite,
+    shuffles,
+    weight_of_blocks,
+)
+from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net
 from tests.qdq_reference import OPERATORS, evaluate
 
@@ -202,7 +207,7 @@ def test_average_pooling_as_a_convolution(channels, kernel, strides, steps):
     last = net.node("AveragePool", "x", kernel_shape=list(kernel), strides=list(strides))
     written = same(net.model(last), net.image())
     (node,) = written.graph.node
-    assert stands_in(node)
+    assert is_surrogate_conv(node)
     assert not shuffles(node)
 
 
@@ -210,7 +215,7 @@ def test_average_pooling_whose_stride_is_left_out():
     net = Net()
     model = net.model(net.node("AveragePool", "x", kernel_shape=[3, 3]))
     (node,) = same(model, net.image()).graph.node
-    assert stands_in(node)
+    assert is_surrogate_conv(node)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +249,7 @@ def test_shuffle_as_a_convolution(groups, each, size):
     last = shuffle(net, [1, groups, each, *size], [0, 2, 1, 3, 4], whole)
     written = same(net.model(last), net.image())
     (node,) = written.graph.node
-    assert stands_in(node)
+    assert is_surrogate_conv(node)
     assert shuffles(node)
     weight = Graph(written).weight(node)
     assert sorted(weight.sum(axis=0).ravel()) == sorted(weight.sum(axis=1).ravel())
@@ -308,7 +313,7 @@ def test_all_of_it_in_one_network():
     written = same(model, image)
     found = evaluate(written, {"x": image})[model.graph.output[0].name]
     np.testing.assert_allclose(found, run(model, image)[0], atol=1e-4)
-    assert sum(map(stands_in, written.graph.node)) == 3
-    assert [node.name for node in Graph(written).layers() if not stands_in(node)] == [
+    assert sum(map(is_surrogate_conv, written.graph.node)) == 3
+    assert [node.name for node in Graph(written).layers() if not is_surrogate_conv(node)] == [
         node.name for node in Graph(model).layers()
     ]

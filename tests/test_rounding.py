@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.lower.symmetric import rounded_weight
-from fqbench.quantize.adapt import adapted, rounded_layer
+from fqbench.graph.executor import InstrumentedModel
+from fqbench.graph.graph import Graph
+from fqbench.quantize.adapt import adapted, rounded_layer, rounded_weight
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.calibrate import calibrate
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.moments import Moments, Reading
-from fqbench.quantize.observe import Watched
 from fqbench.quantize.record import Quantization, Rounded
 from fqbench.quantize.rounding import DAMPING, Factor, compensated
 from tests.onnx_graphs import Net
@@ -127,7 +126,7 @@ def test_what_a_convolution_reads_is_what_it_multiplies(groups, attributes):
     rows, columns = (random.integers(size, size=300) for size in reading.places)
     weight = graph.weight(layer).reshape(groups, 8 // groups, -1)
     result = np.einsum("gok,gkp->gop", weight, read).reshape(8, -1)
-    wanted = Watched(model).run([image])["conv0"][0][:, rows, columns]
+    wanted = InstrumentedModel(model).run([image])["conv0"][0][:, rows, columns]
     bias = graph.bias(layer)[:, None]
     np.testing.assert_allclose(result + bias, wanted, atol=1e-4)
 

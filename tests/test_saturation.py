@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fqbench.lower.onnxruntime import lower
+from fqbench.backends.onnxruntime.lower import lower
+from fqbench.backends.variants import variants
+from fqbench.graph.executor import execute
 from fqbench.quantize.calibrate import calibrate
 from fqbench.quantize.grids import SAFE
+from fqbench.quantize.setting import Setting
 from fqbench.report.notes import notes
 from fqbench.results import Results
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
 from fqbench.tune.choose import Wish, _Errors, _Search
-from fqbench.tune.setting import Setting
-from fqbench.tune.variants import execute, variants
 from tests.onnx_graphs import bright
 from tests.saturating import ask
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from fqbench.lower.sharing import rounded_inputs, shared_ranges
+from fqbench.graph.graph import Graph
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.sharing import rounded_inputs, shared_ranges
 from tests.onnx_graphs import Net, record
 
 SHAPE = (1, 4, 8, 8)

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-import fqbench.lower.onnxruntime as lowering
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.onnxruntime import layer_counts, lower
-from fqbench.lower.shuffles import leveled, passages, without_shuffles
-from fqbench.quantize.graph import Graph
+import fqbench.backends.onnxruntime.lower as lowering
+from fqbench.backends.onnxruntime.lower import layer_counts, lower
+from fqbench.backends.onnxruntime.shuffles import shuffle_regions, unify_ranges, without_shuffles
+from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
 from tests.onnx_graphs import Net, record
 
 few = settings(deadline=None, max_examples=25)
@@ -209,16 +209,16 @@ def average_of_all(net):
 def test_shuffle_stays_where_its_order_is_needed(write):
     net = Net(3, (1, 3, SIDE, SIDE))
     model = net.model(*write(net))
-    assert not passages(Graph(model))
+    assert not shuffle_regions(Graph(model))
     assert without_shuffles(model, everything(model)) == (model, {})
 
 
 def test_shuffle_stays_where_part_of_it_runs_in_float():
     net = Net(4, (1, 3, SIDE, SIDE))
     model = net.model(stage(net, blocks=1, width=4))
-    (passage,) = passages(Graph(model))
-    assert len(passage.nodes) == 9
-    for name in passage.nodes:
+    (region,) = shuffle_regions(Graph(model))
+    assert len(region.nodes) == 9
+    for name in region.nodes:
         assert without_shuffles(model, everything(model) - {name}) == (model, {})
 
 
@@ -228,7 +228,7 @@ def test_concatenation_without_a_shuffle_stays():
     model = net.model(net.conv(joined, 4, 1))
     assert without_shuffles(model, everything(model)) == (model, {})
     ranges = record(model, net.image()).ranges
-    assert leveled(Graph(model), ranges) == ranges
+    assert unify_ranges(Graph(model), ranges) == ranges
 
 
 def test_all_that_is_shuffled_together_has_the_widest_range():
@@ -236,13 +236,13 @@ def test_all_that_is_shuffled_together_has_the_widest_range():
     model = net.model(stage(net, blocks=1, width=4))
     ranges = record(model, net.image()).ranges
     graph = Graph(model)
-    (passage,) = passages(graph)
-    found = leveled(graph, ranges)
-    assert len(passage.sources) == 3
-    assert {found[name] for name in passage.tensors} == {
-        max((ranges[name] for name in passage.sources), key=lambda ends: ends.high)
+    (region,) = shuffle_regions(graph)
+    found = unify_ranges(graph, ranges)
+    assert len(region.sources) == 3
+    assert {found[name] for name in region.tensors} == {
+        max((ranges[name] for name in region.sources), key=lambda ends: ends.high)
     }
-    outside = ranges.keys() - passage.tensors
+    outside = ranges.keys() - region.tensors
     assert {n: found[n] for n in outside} == {n: ranges[n] for n in outside}
     assert found.keys() == ranges.keys()
 
@@ -266,4 +266,4 @@ def test_names_of_slices_by_a_negative_axis_are_understood():
         if node.op_type == "Concat":
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("axis", -3))
-    assert len(passages(Graph(model))) == 1
+    assert len(shuffle_regions(Graph(model))) == 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.lower.silu import DOMAIN, KIND, float_silus
+from fqbench.backends.onnxruntime.silu import DOMAIN, KIND, float_silus
+from fqbench.graph.executor import open_session, session_options
 from tests.onnx_graphs import Net
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fqbench.lower.symmetric import symmetric
+from fqbench.backends.paddle.symmetric import symmetric
 from tests.onnx_graphs import Net, record
 
 SHAPE = (1, 4, 8, 8)

@@ -8,7 +8,9 @@ import re
 import onnx
 import pytest
 
+from fqbench.backends.tensorrt.best_effort_cache import keep
 from fqbench.backends.tensorrt.engine import Sizes, _use_cache, build
+from fqbench.backends.tensorrt.half import half
 from fqbench.backends.tensorrt.inspect import (
     FP16,
     FP32,
@@ -17,12 +19,10 @@ from fqbench.backends.tensorrt.inspect import (
     layer_types,
     layers,
 )
-from fqbench.backends.tensorrt.kept import keep
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX
+from fqbench.backends.tensorrt.lower import lower
 from fqbench.backends.tensorrt.network import layer_names
 from fqbench.errors import StepError
-from fqbench.lower.half import half
-from fqbench.lower.tensorrt import lower
 from tests.onnx_graphs import Net, record
 
 rtx = pytest.mark.skipif(TENSORRT_RTX.missing() is not None, reason=str(TENSORRT_RTX.missing()))

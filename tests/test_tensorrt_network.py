@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from fqbench.backends.onnxruntime.lower import lower
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX
 from fqbench.backends.tensorrt.log import SHOWN, last_errors, listener, short
+from fqbench.backends.tensorrt.lower import lower as lower_tensorrt
 from fqbench.backends.tensorrt.network import _foreign_codes, layer_names, parse, refuse
 from fqbench.errors import StepError
-from fqbench.lower.onnxruntime import lower
-from fqbench.lower.tensorrt import lower as lower_tensorrt
 from tests.onnx_graphs import Net, record
 
 rtx = pytest.mark.skipif(TENSORRT_RTX.missing() is not None, reason=str(TENSORRT_RTX.missing()))

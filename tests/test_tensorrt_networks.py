@@ -8,8 +8,8 @@ import pytest
 from onnx import numpy_helper
 
 from fqbench.artifacts import Store
+from fqbench.backends.tensorrt.plan import ONE_ROW
 from fqbench.cells import Cell
-from fqbench.lower.tensorrt_plan import ONE_ROW
 from fqbench.margins import Margins
 from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model

@@ -11,8 +11,9 @@ import pytest
 from fqbench.backends import cuda, nvidia, runtime
 from fqbench.backends.base import NO_FP16
 from fqbench.backends.nvidia import Gpu, NoGpu
-from fqbench.backends.tensorrt import TensorRT, TensorRTForRTX, backend
+from fqbench.backends.tensorrt import runtime as backend
 from fqbench.backends.tensorrt.library import Library
+from fqbench.backends.tensorrt.runtime import TensorRT, TensorRTForRTX
 from fqbench.errors import StepError
 from tests.onnx_graphs import Net
 
@@ -49,7 +50,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(backend, "gpu", found)
         monkeypatch.setattr(metadata, "version", version)
         monkeypatch.setattr(Library, "_module", module)
-        monkeypatch.setattr(cuda.opening, "_has_pycuda", lambda: False)
+        monkeypatch.setattr(cuda.provider, "_has_pycuda", lambda: False)
 
     return make
 
@@ -137,7 +138,7 @@ def test_nothing_runs_on_a_cpu(machine, name):
             "the NVIDIA H200 has compute capability 9.0, and NVIDIA documents TensorRT for RTX for "
             "RTX GPUs, of 7.5, 8.6, 8.9, 12.0, 12.1; TensorRT may run on it",
         ),
-        (TensorRT, RTX, {"tensorrt_cu13": "11.4.0"}, cuda.opening.INSTALL),
+        (TensorRT, RTX, {"tensorrt_cu13": "11.4.0"}, cuda.provider.INSTALL),
     ],
 )
 def test_first_reason_is_told(machine, kind, gpu, installed, reason):
@@ -183,7 +184,7 @@ GPU_PACKAGES = {
 class TestOnnxRuntimeOnTheGpu:
     @pytest.fixture
     def reason(self, machine, monkeypatch):
-        from fqbench.backends import onnxruntime
+        from fqbench.backends.onnxruntime import runtime as onnxruntime
 
         def asked(here: Gpu | str, installed: str, precision: str = "fp32"):
             machine(here, dict([installed.split(" ")]))
@@ -247,7 +248,7 @@ class TestOnnxRuntimeOnTheGpu:
             )
 
     def test_falling_back_to_the_cpu_is_an_error(self):
-        from fqbench.backends.onnxruntime import _check_provider
+        from fqbench.backends.onnxruntime.runtime import _check_provider
 
         _check_provider(["CUDAExecutionProvider", "CPUExecutionProvider"])
         with pytest.raises(StepError, match="would run on the CPU"):

@@ -65,7 +65,7 @@ def run(folder: Path, precision: str) -> None:
     import numpy as np
     import paddle.inference
 
-    from fqbench.backends.paddle import INT8_OPERATORS
+    from fqbench.backends.paddle.runtime import INT8_OPERATORS
     from fqbench.convert.program import load
 
     program = load(folder)

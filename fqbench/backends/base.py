@@ -1,8 +1,7 @@
-"""The contract of a backend, and the backends there are."""
+"""What a backend's runtime does: it supports, prepares and runs."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +11,6 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 Tensor = NDArray[Any]
-
-BACKENDS = {
-    "onnxruntime": "fqbench.backends.onnxruntime:OnnxRuntime",
-    "paddle": "fqbench.backends.paddle:PaddleInference",
-    "tensorrt": "fqbench.backends.tensorrt:TensorRT",
-    "tensorrt_rtx": "fqbench.backends.tensorrt:TensorRTForRTX",
-}
-
-
-FORMS = {"tensorrt_rtx": "tensorrt"}
-"""Backends that run the INT8 form of another."""
-
-
-def form_of(backend: str) -> str:
-    """The backend whose INT8 form ``backend`` runs, and whose margins hold for it."""
-    return FORMS.get(backend, backend)
 
 
 @dataclass(frozen=True)
@@ -74,16 +57,6 @@ class Runtime(Protocol):
         """
         ...
 
-
-def runtime(name: str) -> Runtime:
-    """The backend called ``name``, a key of ``BACKENDS``."""
-    module, _, factory = BACKENDS[name].partition(":")
-    made: Runtime = getattr(importlib.import_module(module), factory)()
-    return made
-
-
-PROBED = ("onnxruntime", "paddle")
-"""Backends whose integer kernels depend on the CPU, see ``fqbench.saturation.probe``."""
 
 NO_FP16 = "FP16 is measured with TensorRT only"
 

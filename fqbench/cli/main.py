@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True)
     handler = RichHandler(console=errors, show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         known = {
             "run": commands.run,
             "list": commands.list_cells,

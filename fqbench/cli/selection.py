@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fqbench.backends import BACKENDS
+from fqbench.backends import backends
 from fqbench.cells import DEVICES, PRECISIONS, Selection
 from fqbench.gate.side import Matrix
 from fqbench.quantize import AVAILABLE
@@ -43,7 +43,7 @@ def add_selection(parser: Parser) -> None:
     )
     choices: dict[str, Sequence[str]] = {
         "models": (),
-        "backends": tuple(BACKENDS),
+        "backends": tuple(backends()),
         "devices": DEVICES,
         "precisions": PRECISIONS,
     }

@@ -5,20 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fqbench.backends import int8_form
 from fqbench.errors import UsageError
-
-FILES: Mapping[str, tuple[str, ...]] = {
-    "onnxruntime": ("model.onnx",),
-    "paddle": ("model.pdmodel", "model.pdiparams"),
-    "tensorrt": ("model.onnx",),
-}
-"""What a model consists of, by backend, each in a folder of the backend's name."""
 
 _STAGING = ".compress-"
 _GUARD = ".compress.guard"
@@ -61,7 +55,7 @@ def check_folder(folder: Path, backends: Sequence[str]) -> None:
         for backend in backends:
             place = folder / backend
             strange = (
-                [p.name for p in place.iterdir() if p.name not in FILES[backend]]
+                [p.name for p in place.iterdir() if p.name not in int8_form(backend).files]
                 if (place.exists())
                 else []
             )
@@ -77,6 +71,8 @@ def check_folder(folder: Path, backends: Sequence[str]) -> None:
 def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
     """Copy the model in ``source`` to ``folder``, in place of an earlier one; return its files.
 
+    They lie in a folder of the backend's name.
+
     The copy is made beside its place, and put there by renaming: a run that is killed leaves the
     earlier model, or none, or this one. Raises UsageError where it cannot be written.
     """
@@ -86,7 +82,7 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
         try:
             made = staging / backend
             made.mkdir()
-            for name in FILES[backend]:
+            for name in int8_form(backend).files:
                 _copy(source / name, made / name)
             if place.exists():
                 os.rename(place, staging / "earlier")
@@ -95,7 +91,7 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"cannot write {place}: {error.strerror}") from error
-    return tuple(place / name for name in FILES[backend])
+    return tuple(place / name for name in int8_form(backend).files)
 
 
 def withdraw(backend: str, folder: Path) -> None:

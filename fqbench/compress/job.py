@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
+from fqbench.backends import Int8Form, backends
 from fqbench.cells import Device
 from fqbench.compress import Way
 from fqbench.compress.config import Config, Given
@@ -30,6 +31,9 @@ from fqbench.steps import ArtifactNode, Executor, Files, Needs, Step
 from fqbench.vision.image import read_image
 
 SHOWN = 5
+
+NAMING = "paddle"
+"""The backend whose programs have the names that a config may call layers by."""
 
 
 class Unevaluated(Images):
@@ -72,11 +76,12 @@ class Job:
 
 
 def backends_on(device: Device) -> tuple[str, ...]:
-    """Those whose models are made for ``device``.
-
-    On a GPU that is TensorRT, whose model does not depend on the GPU: none is needed to make it.
-    """
-    return ("tensorrt",) if device == "gpu" else ("onnxruntime", "paddle")
+    """Those whose models are made for ``device``, which need not be there."""
+    return tuple(
+        name
+        for name, known in backends().items()
+        if isinstance(known.int8, Int8Form) and known.int8.device == device
+    )
 
 
 def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "any") -> Job:
@@ -126,11 +131,11 @@ def _layers(
     graph: ModelGraph, executor: Executor, skipped: Sequence[str], compared: Sequence[str]
 ) -> Layers:
     """The layers of the canonical graph; with Paddle's names where only those are left."""
-    of_paddle = graph.spec.source_format == "paddle"
+    of_paddle = graph.spec.source_format != "onnx"
     source = graph.source if of_paddle and compared else Files(())
     layers = _read_names(graph, executor, source, None)
     if not of_paddle and unknown(layers, skipped):
-        layers = _read_names(graph, executor, source, graph.program)
+        layers = _read_names(graph, executor, source, graph.fp32(NAMING))
     return layers
 
 

@@ -20,7 +20,7 @@ from fqbench.steps import Job
 
 if TYPE_CHECKING:
     from fqbench.convert.program import Program
-    from fqbench.quantize.graph import Graph
+    from fqbench.graph.graph import Graph
 
 
 class Names(Job):
@@ -40,7 +40,7 @@ def read_names(job: Names, report: Report) -> None:
     import onnx
 
     from fqbench.convert.program import load
-    from fqbench.quantize.graph import Graph
+    from fqbench.graph.graph import Graph
 
     graph = Graph(onnx.load(str(job.canonical / "model.onnx")))
     variables = {} if job.program is None else _weights(graph, load(job.program))

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench import __version__, machine
-from fqbench.backends.paddle import INT8_OPERATORS
+from fqbench.backends import Int8Form, backends, label_of
 from fqbench.compress import translate
 from fqbench.compress.config import Given
 from fqbench.compress.job import Job
@@ -26,7 +26,7 @@ from fqbench.distill.history import History
 from fqbench.fileio import write_text
 from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
-from fqbench.report.table import BACKENDS, METHODS, NOTHING
+from fqbench.report.table import METHODS, NOTHING
 from fqbench.spec.model import Cpu
 
 SCHEMA = 1
@@ -40,16 +40,11 @@ COLUMNS = (
     "Ratio",
 )
 
-_OPERATORS = f"{{{', '.join(repr(name) for name in sorted(INT8_OPERATORS['int8']))}}}"
-
 MEANING = (
     "Estimated loss: about how many points of accuracy INT8 costs, from the relative squared error"
     " of the raw outputs on calibration images. It chooses layers and is no measurement: fqbench"
     " run measures accuracy, with labelled images.",
     "Ratio: FP32 time over INT8 time on this machine, one thread, both timed in turns.",
-    "Paddle Inference runs the model in INT8 by config.enable_mkldnn() and"
-    f" config.enable_mkldnn_int8({_OPERATORS}); ONNX Runtime needs no"
-    " setting.",
 )
 
 
@@ -105,12 +100,12 @@ class Report:
             f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
             f" {METHODS[translate.METHODS[job.way]]}, {job.counts}.",
             table(COLUMNS, [_line(made) for made in self.made]),
-            "\n".join(f"- {text}" for text in (*self.notes(), *MEANING)),
+            "\n".join(f"- {text}" for text in (*self.notes(), *MEANING, _usage())),
         ]
         for made in self.made:
             if made.float_layers:
                 parts += [
-                    f"## In float on {BACKENDS[made.backend]}",
+                    f"## In float on {label_of(made.backend)}",
                     table(("Layer", "Why"), sorted(made.float_layers.items())),
                 ]
         parts += [
@@ -137,6 +132,18 @@ class Report:
             )
 
 
+def _usage() -> str:
+    """How the runtimes of CPUs run what was made for them in INT8."""
+    told, silent = [], []
+    for known in backends().values():
+        if isinstance(known.int8, Int8Form) and known.int8.device == "cpu":
+            if known.int8.setting is None:
+                silent.append(f"{known.label} needs no setting")
+            else:
+                told.append(f"{known.label} runs the model in INT8 by {known.int8.setting}")
+    return f"{'; '.join((*told, *silent))}."
+
+
 def show(report: Report, console: Console) -> None:
     """Print the table and the notes."""
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
@@ -150,7 +157,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _line(made: Made) -> tuple[str, ...]:
-    name = BACKENDS[made.backend]
+    name = label_of(made.backend)
     if made.reason is not None or made.points is None:
         return (name, "failed", *(NOTHING,) * (len(COLUMNS) - 2))
     return (
@@ -164,7 +171,7 @@ def _line(made: Made) -> tuple[str, ...]:
 
 
 def _notes(made: Made, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
-    name = BACKENDS[made.backend]
+    name = label_of(made.backend)
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
         return

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from fqbench.artifacts import file_digest
 from fqbench.data.ahead import ahead
 from fqbench.errors import UsageError
-from fqbench.machine import usable_cores
+from fqbench.hardware import usable_cores
 
 FILE = "digests.sqlite3"
 WAIT_S = 30.0

@@ -11,27 +11,29 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from fqbench.backends.record import resolve
+from fqbench.backends.registry import int8_form
+from fqbench.backends.variants import variants
 from fqbench.distill.history import History
 from fqbench.distill.lessons import Lessons, compared
 from fqbench.distill.places import Places
-from fqbench.distill.rounding import roundings
 from fqbench.distill.schedule import is_held_out, rate
 from fqbench.distill.student import Arrays, Lesson, Student
 from fqbench.distill.train import Training, train
 from fqbench.errors import StepError
+from fqbench.graph.executor import Feed, execute
+from fqbench.graph.graph import Graph
 from fqbench.isolate import Report
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.calibrate import weight_limits
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Feed
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import Find
+from fqbench.quantize.setting import Setting
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.judge import Judge, OutputsJudge
-from fqbench.tune.setting import Setting
-from fqbench.tune.variants import execute, variants
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
@@ -85,7 +87,8 @@ def distill(
     # Codes are chosen for the student again, from the ranges that calibration found.
     plain = replace(task.record.widened(task.choice.wide), float_layers=task.choice.float_layers)
     float_silu = task.choice.float_silu
-    where = roundings(task.backend, teacher, record, float_silu=float_silu)
+    find: Find = resolve(int8_form(task.backend).roundings)
+    where = find(teacher, record, float_silu=float_silu)
     forms = task.choice.safe.items()
     where = replace(where, narrow=frozenset(name for name, form in forms if form != "coarse"))
     start = undecided(teacher, adapted(teacher, record, where.layers), record)
@@ -100,8 +103,8 @@ def distill(
     def error(weights: Arrays) -> float:
         model = _with(start, weights)
         made = variants(task.backend, model, _of_student(plain, model), scratch)
-        graph, integers = made.emulated(setting), task.backend == "onnxruntime"
-        return judge.error(execute(graph, judge.names, fuse_pairs=integers))
+        graph = made.emulated(setting)
+        return judge.error(execute(graph, judge.names, fuse_pairs=made.runs_emulation))
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder), _places(task, nodes))

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fqbench.distill.places import Places
 from fqbench.errors import StepError
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Feed, Watched
+from fqbench.graph.executor import Feed, InstrumentedModel
+from fqbench.graph.graph import Graph
 from fqbench.tune.error import raw_outputs
 
 Array = NDArray[np.float32]
@@ -45,7 +45,7 @@ class Lessons:
     ) -> Lessons:
         """Run the teacher once on each of ``feeds``, which are as many as ``images``."""
         decoded = () if places is None else places.outputs
-        watched = Watched(teacher, (*nodes, *decoded))
+        watched = InstrumentedModel(teacher, (*nodes, *decoded))
         files: list[Array] = []
         confidences: list[Array] = []
         inputs = 0

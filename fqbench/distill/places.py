@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.machine import usable_cores
-from fqbench.quantize.graph import Graph
+from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
+from fqbench.hardware import usable_cores
 from fqbench.spec import Decode, PPYoloe, YoloV5, YoloX
 
 Array = NDArray[np.float32]

@@ -1,87 +1,17 @@
-"""Where a backend rounds activations, and the graph of a student that is to round there."""
+"""The graph of a student, marked where it is to round."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
-import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fqbench.lower import symmetric, tensorrt_plan
-from fqbench.lower.onnxruntime import planned
-from fqbench.lower.pairs import Rounding as Symmetric
-from fqbench.quantize.affine import Affine
-from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import Rounding
 
 MARK = "leaky_relu"
 """What Paddle calls the operator that stands for a rounding."""
 SUFFIX = "__rounded"
-
-SIGNED_ZERO = 128
-"""Zero point by which int8 codes are the same as uint8 codes."""
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """A tensor that ``readers`` (names of nodes) read rounded to ``codes``."""
-
-    tensor: str
-    codes: Affine
-    readers: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Roundings:
-    """All tensors that are rounded, and the layers (by name) whose weights are.
-
-    ``narrow``: the layers whose weights are rounded to seven bits.
-    """
-
-    tensors: tuple[Rounding, ...]
-    layers: frozenset[str]
-    narrow: frozenset[str] = frozenset()
-
-
-def roundings(
-    backend: str, model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool
-) -> Roundings:
-    """Where ``backend`` rounds ``model``, as the lowering for it does."""
-    if backend == "onnxruntime":
-        return _of_onnxruntime(model, quantization, float_silu=float_silu)
-    own = backend == "tensorrt"
-    rounded_tensors = tensorrt_plan.rounded_tensors if own else symmetric.rounded_tensors
-    return _without_zero_points(*rounded_tensors(model, quantization))
-
-
-def _of_onnxruntime(
-    model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool
-) -> Roundings:
-    """Also what operators between layers write is rounded; all who read it read it so."""
-    graph, affines, plan = planned(model, quantization)
-    written = {
-        name
-        for node in model.graph.node
-        if node.name in plan.convolutions | plan.others
-        for name in (graph.result(node), *node.output)
-    }
-    floats = {gate.output[0] for n in model.graph.node if float_silu and (gate := graph.gate(n))}
-    found = []
-    for name in sorted(plan.tensors - floats):
-        readers = {node.name for node in graph.consumers[name]}
-        kept = readers if name in written else readers & plan.integers
-        found.append(Rounding(name, affines[name], frozenset(kept)))
-    return Roundings(tuple(found), plan.convolutions | plan.heads)
-
-
-def _without_zero_points(layers: frozenset[str], tensors: Mapping[str, Symmetric]) -> Roundings:
-    found = []
-    for name, rounding in sorted(tensors.items()):
-        zero = SIGNED_ZERO if rounding.codes.zero_point.dtype == np.int8 else 0
-        codes = Affine(float(rounding.codes.scale), zero)
-        found.append(Rounding(name, codes, rounding.readers))
-    return Roundings(tuple(found), layers)
 
 
 def marked(

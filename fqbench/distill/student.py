@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import index_of, load
 from fqbench.distill.rounded_program import RoundedProgram
-from fqbench.distill.rounding import Roundings, marked
-from fqbench.quantize.graph import Graph
+from fqbench.distill.rounding import marked
+from fqbench.graph.graph import Graph
+from fqbench.quantize.roundings import Roundings
 from fqbench.spec.model import Distillation
 
 Arrays = Mapping[str, NDArray[np.float32]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from fqbench.backends import Runner
+from fqbench.backends import Runner, backend
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
@@ -18,10 +18,6 @@ from fqbench.measure.prediction import Prediction
 from fqbench.spec import Decode, PythonDecoder
 from fqbench.vision.decode import Answer, Decoder, Outputs, decoder
 from fqbench.vision.geometry import Geometry
-
-SIDE_BY_SIDE = frozenset({"onnxruntime"})
-"""Backends that run in any thread, several at a time. Paddle Inference must stay in the thread it
-was loaded in: elsewhere oneDNN "could not execute a primitive"."""
 
 MOST_RUNNERS = 8
 """Each holds the model once more in memory."""
@@ -42,8 +38,8 @@ class Share:
     workers: int
 
 
-def share(backend: str, device: str, cores: int) -> Share:
-    """The share of ``cores`` that takes the least time an image.
+def share(name: str, device: str, cores: int) -> Share:
+    """The share of ``cores`` by which the backend ``name`` takes the least time an image.
 
     Where models run side by side, each does one image from its file to its answer: no core waits
     for another, whatever reading and inference take. Else, and on a GPU, a quarter of the cores
@@ -51,7 +47,7 @@ def share(backend: str, device: str, cores: int) -> Share:
     one: threads of a runtime spin while they wait for each other, and one that a worker keeps from
     its core keeps the others waiting.
     """
-    if device == "cpu" and backend in SIDE_BY_SIDE:
+    if device == "cpu" and backend(name).side_by_side:
         runners = min(cores, MOST_RUNNERS)
         return Share(runners, cores // runners, runners)
     workers = max(1, cores // 4)

@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 from fqbench import isolate
 from fqbench.errors import FqbenchError
+from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.isolate import Conversation, Interpreter, SharedMemory
-from fqbench.machine import MEMORY_SHARE, memory_mb
 from fqbench.measure import reference, stats
 from fqbench.measure.latency import Block, Clock, Effort, take_turns
 from fqbench.measure.loaded import Loadable

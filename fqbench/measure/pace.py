@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
+from fqbench.hardware import usable_cores
 from fqbench.isolate import Report
-from fqbench.machine import usable_cores
 from fqbench.measure.evaluation import Evaluation, Feed, share
 from fqbench.measure.loaded import Loadable
 from fqbench.spec import Decode

@@ -121,7 +121,7 @@ def _product(operator: str, left: Any, right: Any, threads: int) -> Call:
     import onnx
     from onnx import TensorProto, helper
 
-    from fqbench.backends.onnxruntime import open_session, session_options
+    from fqbench.graph.executor import open_session, session_options
 
     kind = helper.np_dtype_to_tensor_dtype(left.dtype)
     result = TensorProto.FLOAT if kind == TensorProto.FLOAT else TensorProto.INT32

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from fqbench.backends.base import PROBED
+from fqbench.backends import backend
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
@@ -153,8 +153,9 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
     subject = None
     if request.patience is not None:
         subject = Subject.of(graph, cell, request.batch_of(cell))
-    probe = graph.probe(cell.backend) if cell.backend in PROBED and (is_int8 or given) else None
-    counts = given and cell.backend == "onnxruntime"
+    probed = (is_int8 or given) and graph.is_probed(cell.backend)
+    probe = graph.probe(cell.backend) if probed else None
+    counts = given and backend(cell.backend).saturates == "counted"
     return CellSteps(
         cell,
         graph.artifact(cell),

@@ -15,15 +15,15 @@ from functools import cached_property
 from pathlib import Path
 
 from fqbench.artifacts import key_of
-from fqbench.backends import form_of, nvidia
-from fqbench.backends.base import PROBED
-from fqbench.backends.tensorrt.library import LIBRARIES as OF_ENGINES
-from fqbench.backends.tensorrt.library import Capability
+from fqbench.backends import backend as backend_of
+from fqbench.backends import backends, int8_form, lowering_target, nvidia, runtime
+from fqbench.backends.record import Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import spread
 from fqbench.errors import StepError
+from fqbench.graph.executor import LIBRARY
 from fqbench.jsonvalue import Json
-from fqbench.machine import LIBRARIES
+from fqbench.machine import versions
 from fqbench.margins import Margins
 from fqbench.measure.loaded import Reading
 from fqbench.pipeline import decisions, steps
@@ -31,6 +31,7 @@ from fqbench.pipeline.images import Images
 from fqbench.spec import ModelSpec, PythonDecoder
 from fqbench.spec.model import Method
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
+from fqbench.steps.job import Function
 from fqbench.steps.step import Input
 from fqbench.tune.error import error_within
 from fqbench.vision.decode import source_of
@@ -52,16 +53,7 @@ HALF_IMAGES = 4
 CHECKED = 3
 """Images on which each rewritten model is run beside its source."""
 
-TENSORRT = tuple(OF_ENGINES)
-"""Backends that share one INT8 form of a model."""
-
-RUNNING = ("onnx", "onnxruntime", "numpy", "pillow", "scipy")
-ANSWERING = ("onnxruntime", "paddlepaddle", "pillow", "scipy", *TENSORRT)
-LOWERING = {
-    "onnxruntime": ("onnx", "onnxruntime"),
-    "paddle": ("paddlepaddle", "x2paddle"),
-    "tensorrt": RUNNING,
-}
+RUNNING = ("onnx", LIBRARY, "numpy", "pillow", "scipy")
 """Libraries that a step's result depends on."""
 
 GIVEN = ("int8_file", "int8_file_exact")
@@ -110,7 +102,7 @@ class ModelGraph:
     @cached_property
     def canonical(self) -> Step:
         """The canonical ONNX graph of the source."""
-        paddle = ("paddlepaddle",) if self.spec.source_format == "paddle" else ()
+        paddle = ("paddlepaddle",) if self.spec.source_format != "onnx" else ()
         return self._step(
             "canonical",
             {
@@ -121,25 +113,27 @@ class ModelGraph:
             (*RUNNING, "paddle2onnx", *paddle),
         )
 
-    @cached_property
-    def program(self) -> Step:
-        """The canonical graph as a Paddle inference model."""
-        return self._step(
-            "paddle_program",
-            {"canonical": self.canonical, **self._checked_on},
-            (*RUNNING, "paddlepaddle", "x2paddle"),
-        )
-
-    @cached_property
-    def half(self) -> Step:
-        """The canonical graph in float16."""
-        return self._step(
-            "half", {"canonical": self.canonical, **self._overflowing}, RUNNING, HALF_IMAGES
-        )
-
     def fp32(self, backend: str) -> Step:
         """The FP32 model in the form that ``backend`` loads, or builds its engine from."""
-        return self.program if backend == "paddle" else self.canonical
+        conversion = backend_of(backend).conversion
+        if conversion is None:
+            return self.canonical
+        return self._step(
+            conversion.step,
+            {"canonical": self.canonical, "backend": Unkeyed(backend), **self._checked_on},
+            (*RUNNING, *conversion.libraries),
+            function=steps.converted,
+            of=backend,
+        )
+
+    def half(self, backend: str) -> Step:
+        """The canonical graph in float16, as ``backend`` writes it."""
+        return self._step(
+            "half",
+            {"canonical": self.canonical, "backend": backend, **self._overflowing},
+            RUNNING,
+            HALF_IMAGES,
+        )
 
     @cached_property
     def ranges(self) -> Step:
@@ -152,7 +146,7 @@ class ModelGraph:
                 **self._read(images),
                 "offline": self.spec.offline.model_dump(mode="json"),
                 "cpu": self.spec.cpu,
-                "probes": self._probes(*PROBED),
+                "probes": self._probes(*backends()),
             },
             RUNNING,
             len(images),
@@ -165,7 +159,7 @@ class ModelGraph:
 
     def _student(self, backend: str) -> Step:
         """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
-        backend = form_of(backend)
+        backend = lowering_target(backend)
         images, settings = self.images.distillation, self.spec.distillation
         return self._step(
             "distill",
@@ -190,7 +184,7 @@ class ModelGraph:
 
     def _choice(self, backend: str, quantization: Step) -> Step:
         """The choice by some of the calibration images."""
-        backend = form_of(backend)
+        backend = lowering_target(backend)
         height, width = self.spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
         images = spread(self.images.calibration, count)
@@ -198,7 +192,7 @@ class ModelGraph:
         limit = None
         if margin is not None and self.spec.weights == "trained":
             limit = error_within(margin.drop, self.spec.metric)
-        timed = backend not in TENSORRT
+        form = int8_form(backend)
         return self._step(
             "choose",
             {
@@ -209,29 +203,33 @@ class ModelGraph:
                 "decode": self._decode,
                 "backend": backend,
                 "limit": limit,
-                "threads": THREADS if timed else None,
+                "threads": THREADS if form.timed else None,
                 "fastest": self.spec.speed == "measured",
                 "cpu": self.spec.cpu,
                 "probes": self._probes(backend),
             },
-            LIBRARIES if timed else (*RUNNING, *LOWERING[backend]),
+            # What is timed may depend on all of them.
+            tuple(versions()) if form.timed else (*RUNNING, *form.libraries),
             len(images),
-            needs=Needs(alone=timed),
+            needs=Needs(alone=form.timed),
             of=(backend, quantization),
         )
 
     def lowered(self, backend: str, *, everything: bool = False) -> Step:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
-        backend = form_of(backend)
+        backend = lowering_target(backend)
+        form = int8_form(backend)
         return self._step(
             f"lower_{backend}",
             {
                 "quantization": self.quantization(backend),
                 "choice": self.choice(backend),
                 "everything": everything,
-                **(self._overflowing if backend == "tensorrt" else self._checked_on),
+                "backend": Unkeyed(backend),
+                **(self._overflowing if form.float16 else self._checked_on),
             },
-            LOWERING[backend],
+            form.libraries,
+            function=steps.lower,
             of=everything,
         )
 
@@ -243,7 +241,7 @@ class ModelGraph:
         if cell.precision == "int8_all":
             return self.lowered(backend, everything=True)
         if cell.precision == "fp16":
-            return self.half
+            return self.half(backend)
         fp32 = self.fp32(backend)
         if cell.precision == "fp32":
             return fp32
@@ -252,13 +250,14 @@ class ModelGraph:
     def artifact(self, cell: Cell, batch: int = 1) -> ArtifactNode:
         """What ``cell``'s backend loads to run ``batch`` images at once.
 
-        Of TensorRT it is an engine for the GPU of this machine. Raises NoGpu where there is none.
+        That may be an engine for the GPU of this machine. Raises NoGpu where there is none.
         """
         network = self._of_batch(cell, batch)
-        return self._engine_here(cell.backend, network) if cell.backend in TENSORRT else network
+        needs_engine = backend_of(cell.backend).engine is not None
+        return self._engine_here(cell.backend, network) if needs_engine else network
 
     def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Step:
-        """The engine of a TensorRT ``cell`` for any GPU of ``capability``, built without one."""
+        """The engine of ``cell`` for any GPU of ``capability``, built without one."""
         return self.engine_of(cell.backend, self._of_batch(cell, batch), capability)
 
     def engine_of(self, backend: str, network: ArtifactNode, capability: Capability) -> Step:
@@ -276,11 +275,12 @@ class ModelGraph:
         return self._predictions(cell, self.artifact(cell), loaded_precision(cell))
 
     def emulated(self, cell: Cell) -> ArtifactNode:
-        """What the network of a TensorRT ``cell`` answers, executed by ONNX Runtime on the CPU.
+        """What the network of a ``cell`` of a GPU answers, executed on the CPU.
 
-        It tells what scales and codes cost in accuracy, and nothing of TensorRT's kernels.
+        It tells what scales and codes cost in accuracy, and nothing of the GPU's kernels.
         """
-        executor = Cell(cell.model, "onnxruntime", "cpu", "fp32")
+        name = int8_form(cell.backend).executed_by or cell.backend
+        executor = Cell(cell.model, name, "cpu", "fp32")
         return self._predictions(executor, self.network(cell), "fp32")
 
     def score(self, cell: Cell) -> ArtifactNode:
@@ -358,8 +358,14 @@ class ModelGraph:
 
     def probe(self, backend: str) -> Step:
         """What the integer kernels of ``backend`` do on this CPU."""
-        libraries = ("onnx", "onnxruntime", "paddlepaddle", "x2paddle")
+        libraries = (*RUNNING, "paddlepaddle", "x2paddle", *backend_of(backend).distributions)
         return self._step("probe", {"backend": backend}, libraries)
+
+    def is_probed(self, backend: str) -> bool:
+        """Whether it depends on the CPU what the integer kernels of ``backend`` compute here."""
+        if backend_of(backend).saturates == "never":
+            return False
+        return runtime(backend).supports("cpu", "int8") is None
 
     def quantizing(self, backend: str) -> tuple[Step, ...]:
         """The steps from the canonical graph to the INT8 form."""
@@ -376,10 +382,12 @@ class ModelGraph:
     def _may_be_fp32(self, cell: Cell) -> bool:
         """Whether FP32 runs in an INT8 cell where it is faster.
 
-        On TensorRT it never does: FP16 beside it is what INT8 has to be faster than.
+        Where forms are not timed (on GPUs) it never does: FP16 beside it is what INT8 has to be
+        faster than.
         """
-        timed = cell.backend not in TENSORRT and self.spec.speed == "measured"
-        return cell.precision == "int8" and timed
+        if cell.precision != "int8" or self.spec.speed != "measured":
+            return False
+        return int8_form(cell.backend).timed
 
     def _faster(self, cell: Cell, options: Mapping[str, ArtifactNode]) -> ArtifactNode:
         """INT8, or FP32 where that is faster."""
@@ -406,7 +414,7 @@ class ModelGraph:
                 "images": Files(tuple(sample.path for sample in samples)),
                 "ids": [sample.image_id for sample in samples],
             },
-            ANSWERING,
+            _running(cell.backend),
             len(samples),
             needs=Needs(gpu=cell.device == "gpu"),
             of=(cell.backend, cell.device, precision, cell.precision in GIVEN, model),
@@ -428,7 +436,7 @@ class ModelGraph:
                 "int8_reading": self._reading_of(cell),
                 "images": Files(images),
             },
-            ANSWERING,
+            _running(cell.backend),
             len(images),
             needs=Needs(gpu=cell.device == "gpu"),
             of=(cell, int8),
@@ -466,7 +474,8 @@ class ModelGraph:
         found = nvidia.gpu()
         # Full TensorRT chooses kernels by their times on the GPU: what these depend on counts.
         gpu: list[Json] = [found.name, list(found.capability), found.driver]
-        if OF_ENGINES[backend].ahead:
+        library = backend_of(backend).engine
+        if library is not None and library.ahead:
             return self._engine(backend, network, gpu=gpu, target=list(found.capability))
         cache = self._caches / "timing_cache" / f"{key_of('gpu', {'gpu': gpu})}.cache"
         return self._engine(backend, network, gpu=gpu, cache=cache)
@@ -480,7 +489,9 @@ class ModelGraph:
         target: Json = None,
         cache: Path | None = None,
     ) -> Step:
-        library = OF_ENGINES[backend]
+        library = backend_of(backend).engine
+        if library is None:
+            raise StepError(f"{backend_of(backend).label} runs models without an engine")
         missing = library.missing()
         if missing is not None:
             raise StepError(missing)
@@ -507,17 +518,21 @@ class ModelGraph:
         libraries: tuple[str, ...],
         images: int = CHECKED,
         *,
+        function: Function | None = None,
         needs: Needs = ONE_CORE,
         of: object = None,
         depends_on_cpu: bool = True,
     ) -> Step:
-        """The step ``name``, once for each ``of`` that tells it from others of that name."""
-        identity = (name, inputs.get("backend"), of)
+        """The step ``name``, once for each ``of`` that tells it from others of that name.
+
+        ``function``: by default the one of that name.
+        """
+        identity = (name, str(inputs.get("backend")), of)
         if identity not in self._nodes:
             self._nodes[identity] = Step(
                 name=name,
                 model=self.spec.name,
-                function=getattr(steps, name),
+                function=function or getattr(steps, name),
                 inputs=inputs,
                 libraries=libraries,
                 needs=needs,
@@ -551,7 +566,7 @@ class ModelGraph:
         return tuple(each for backend in backends for each in self._probe(backend))
 
     def _probe(self, backend: str) -> tuple[Maybe, ...]:
-        return (Maybe(self.probe(backend)),) if backend in PROBED else ()
+        return (Maybe(self.probe(backend)),) if self.is_probed(backend) else ()
 
     @property
     def _decode(self) -> Input:
@@ -585,6 +600,13 @@ def loaded_precision(cell: Cell) -> str:
 
 def _source(spec: ModelSpec) -> Files:
     """The model's file, and that of Paddle's parameters."""
-    if spec.source_format != "paddle":
+    if spec.source_format == "onnx":
         return Files((spec.model,))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
+
+
+def _running(name: str) -> tuple[str, ...]:
+    """Libraries that answers of the backend ``name`` depend on; of an engine, its key has them."""
+    used = backend_of(name)
+    own = tuple(used.distributions) if used.engine is None else ()
+    return (LIBRARY, "paddlepaddle", "pillow", "scipy", *own)

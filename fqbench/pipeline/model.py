@@ -10,7 +10,7 @@ from typing import Any
 from fqbench.artifacts import Artifact
 from fqbench.cells import Cell
 from fqbench.data.digests import Digests
-from fqbench.machine import usable_cores
+from fqbench.hardware import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost
 from fqbench.measure.launches import Patience, Process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.artifacts import Artifact, file_digest
+from fqbench.backends import backend as backend_of
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import FqbenchError, StepError
@@ -119,15 +120,16 @@ class _Rows:
         """The row with its files, and its accuracy."""
         images, dataset = self._graph.images, self._graph.spec.dataset
         artifact = self._finished.artifact(steps.loads)
+        files = _loaded(row.cell.backend, artifact)
         if steps.subject is not None:
             self._finished.artifact(steps.subject.loads)  # Raises why it cannot be timed.
         hashes = {
             **row.hashes,
             "artifact": artifact.key,
-            "files": _files_digest(artifact),
+            "files": _files_digest(files),
             "images": images.digest,
         }
-        row = replace(row, size_mb=_size_mb(artifact), hashes=hashes)
+        row = replace(row, size_mb=_size_mb(files), hashes=hashes)
         if isinstance(dataset, Folder):
             needs = f"needs {dataset.needs}"
             return _Measured(replace(row, images=len(images.data.samples), needs=needs))
@@ -321,18 +323,24 @@ def _read(artifact: Artifact, name: str) -> Any:
     return json.loads(artifact.file(name).read_text())
 
 
-def _loaded(artifact: Artifact) -> list[Path]:
-    """The files that the backend loads."""
-    endings = (".onnx", ".pdmodel", ".pdiparams", ".engine")
-    return sorted(path for path in artifact.path.iterdir() if path.suffix in endings)
+def _loaded(backend: str, artifact: Artifact) -> list[Path]:
+    """The files of ``artifact`` that the backend loads. Raises StepError where there are none."""
+    known = backend_of(backend)
+    found = sorted(path for path in artifact.path.iterdir() if path.suffix in known.loads)
+    if not found:
+        raise StepError(
+            f"{artifact.path} holds no file that {known.label} loads ({', '.join(known.loads)}):"
+            " delete the folder, and the next run makes it again"
+        )
+    return found
 
 
-def _size_mb(artifact: Artifact) -> float:
+def _size_mb(files: Sequence[Path]) -> float:
     """Size of what the backend loads, in 10^6 bytes."""
-    return round(sum(path.stat().st_size for path in _loaded(artifact)) / 1e6, 3)
+    return round(sum(path.stat().st_size for path in files) / 1e6, 3)
 
 
-def _files_digest(artifact: Artifact) -> str:
+def _files_digest(files: Sequence[Path]) -> str:
     """SHA-256 of what the backend loads: the same files may come from other steps."""
-    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in _loaded(artifact))
+    listed = "".join(f"{path.name} {file_digest(path)}\n" for path in files)
     return hashlib.sha256(listed.encode()).hexdigest()

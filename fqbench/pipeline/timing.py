@@ -10,8 +10,8 @@ from typing import Any
 
 from fqbench import isolate
 from fqbench.cells import Cell
+from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.isolate import SharedMemory
-from fqbench.machine import MEMORY_SHARE, memory_mb
 from fqbench.measure.launches import (
     Patience,
     Process,

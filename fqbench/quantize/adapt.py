@@ -10,9 +10,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fqbench.machine import usable_cores
+from fqbench.graph.graph import Graph
+from fqbench.hardware import usable_cores
+from fqbench.quantize import affine
 from fqbench.quantize.affine import INT8_MAX, int8_weight
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.grids import FULL, Grid, GridName
 from fqbench.quantize.moments import Moments
 from fqbench.quantize.record import Quantization, Rounded
@@ -113,3 +114,11 @@ def _add_bias(graph: Graph, layer: onnx.NodeProto, added: NDArray[np.float32]) -
         name = layer.input[2]
         bias = numpy_helper.to_array(graph.weights[name])
         graph.weights[name].CopyFrom(numpy_helper.from_array(bias + added, name))
+
+
+def rounded_weight(
+    graph: Graph, node: onnx.NodeProto, quantization: Quantization
+) -> NDArray[np.float32]:
+    """The weight of a layer rounded to int8 and back, in the layout of its node."""
+    amax = quantization.weight_amax[node.input[1]]
+    return graph.as_stored(node, affine.rounded_weight(graph.weight(node), amax))

@@ -9,12 +9,13 @@ import numpy as np
 import onnx
 
 from fqbench.errors import StepError
+from fqbench.graph.executor import Feed
+from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import rounded_layers
 from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, searched, silu
 from fqbench.quantize.code_errors import Function
-from fqbench.quantize.graph import Graph
 from fqbench.quantize.grids import SAFE
-from fqbench.quantize.observe import Feed, observe
+from fqbench.quantize.observe import observe
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.statistics import Statistics
 

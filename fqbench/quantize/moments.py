@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from fqbench.graph.graph import Graph
 from fqbench.quantize.blas import add_squares, lower_mirrored
-from fqbench.quantize.graph import Graph
 
 FEWEST_PLACES, MOST_PLACES = 16, 128
 """Places of one image that the moments of a layer are taken over: more for more columns, which

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from fqbench.backends import label_of
 from fqbench.cells import Cell
 from fqbench.report.published import LATER_EDITION, Figures, published_figures
-from fqbench.report.table import BACKENDS, METHODS, METRICS, NOTHING, figures
+from fqbench.report.table import METHODS, METRICS, NOTHING, figures
 from fqbench.results import Row
 
 SIDE = "Figures"
@@ -86,7 +87,7 @@ def _pair(place: Place, published: Figures | None, rows: Sequence[Row]) -> list[
     others = [row for row in rows if row.cell.precision != "fp32"]
     measured = [_measured(place, fp32, int8) for int8 in others]
     found = [_published(published), *(measured or [_measured(place, fp32, None)])]
-    head = dict(zip(COLUMNS, (place[0], BACKENDS[place[1]], place[2].upper()), strict=False))
+    head = dict(zip(COLUMNS, (place[0], label_of(place[1]), place[2].upper()), strict=False))
     return [
         Line(
             tuple({**head, **texts}.get(c, NOTHING) for c in COLUMNS),

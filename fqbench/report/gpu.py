@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fqbench.backends import label_of
 from fqbench.backends.nvidia import Conditions
 from fqbench.measure.split import OnGpu
-from fqbench.report.table import BACKENDS
 from fqbench.results import Row
 
 TITLE = "Time on the GPU"
@@ -65,7 +65,7 @@ def _line(row: Row, gpu: OnGpu) -> tuple[str, ...]:
     figures = (parts.host_to_device, parts.compute, parts.device_to_host, parts.total)
     return (
         row.cell.model,
-        BACKENDS[row.cell.backend],
+        label_of(row.cell.backend),
         row.cell.precision.upper(),
         str(row.batch),
         *(f"{figure:.3f}" for figure in figures),

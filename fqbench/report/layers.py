@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from fqbench.report.table import BACKENDS, NOTHING
+from fqbench.backends import label_of
+from fqbench.report.table import NOTHING
 from fqbench.results import Row
 from fqbench.tune.choice import LayerCost
 from fqbench.tune.error import points_lost
@@ -37,7 +38,7 @@ def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def sentence(row: Row) -> str | None:
     """Of one cell; None where all layers run in INT8."""
-    where = f"{row.cell.model} on {BACKENDS[row.cell.backend]}"
+    where = f"{row.cell.model} on {label_of(row.cell.backend)}"
     if row.slowdown is not None:
         return (
             f"{where}: INT8 does not pay, it takes {row.slowdown:.2f} times as long as FP32 on this"

@@ -35,7 +35,7 @@ def markdown(results: Results) -> str:
         "## Methods of quantization",
         table(methods.COLUMNS, methods.methods(results.rows)),
         "## What runs on this machine",
-        table(support.COLUMNS, support.support()),
+        table(support.columns(), support.support()),
     ]
     return "\n\n".join(parts) + "\n"
 

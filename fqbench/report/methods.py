@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import geometric_mean, median
 from typing import get_args
 
-from fqbench.report.table import BACKENDS, METHODS, NOTHING
+from fqbench.backends import label_of
+from fqbench.report.table import METHODS, NOTHING
 from fqbench.results import Row
 from fqbench.spec.model import Method
 
@@ -39,7 +40,7 @@ def _accuracy(rows: Sequence[Row]) -> str:
         return "not measured"
     worst, cell = max(drops, key=lambda pair: pair[0])
     typical = median(value for value, _ in drops)
-    where = f"{cell.model} on {BACKENDS[cell.backend]}"
+    where = f"{cell.model} on {label_of(cell.backend)}"
     return f"{_points(typical)} lost (median), at most {_points(worst)} ({where})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fqbench.report.table import BACKENDS
+from fqbench.backends import backends, label_of
 from fqbench.results import Row
 from fqbench.tune.choice import EIGHT_BITS, SAFE, UNSIGNED
 from fqbench.tune.error import points_lost
@@ -13,7 +13,7 @@ from fqbench.tune.error import points_lost
 def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     """Whose products saturate here, then what each INT8 cell has instead."""
     probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}
-    saturating = [BACKENDS[backend] for backend, found in probed.items() if found]
+    saturating = [label_of(backend) for backend, found in probed.items() if found]
     told = [text for row in rows for text in (*_made(row), *_given(row))]
     if saturating:
         told.insert(
@@ -72,12 +72,18 @@ def _given(row: Row) -> Iterator[str]:
             f"{_where(row)}, the file as given: {row.saturating_layers} of {row.integer_layers}"
             f" integer layers saturate here{scores}."
         )
-    elif row.cell.precision == "int8_file" and row.saturates and row.cell.backend != "onnxruntime":
+    elif row.cell.precision == "int8_file" and row.saturates and not _counted(row):
         yield (
             f"{_where(row)}, the file as given: its 8-bit products may saturate here; fqbench"
             " counts them in ONNX Runtime's files only."
         )
 
 
+def _counted(row: Row) -> bool:
+    """Whether saturating layers of a file can be counted, of a backend that is here."""
+    known = backends().get(row.cell.backend)
+    return known is not None and known.saturates == "counted"
+
+
 def _where(row: Row) -> str:
-    return f"{row.cell.model} on {BACKENDS[row.cell.backend]}"
+    return f"{row.cell.model} on {label_of(row.cell.backend)}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fqbench.backends import backends
 from fqbench.cells import DEVICES, PRECISIONS, Cell
-from fqbench.report.table import BACKENDS
 
-COLUMNS = ("Hardware", *BACKENDS.values())
+
+def columns() -> tuple[str, ...]:
+    """The hardware, and each backend."""
+    return ("Hardware", *(known.label for known in backends().values()))
 
 
 def support() -> tuple[tuple[str, ...], ...]:
     """For each device and backend the precisions that run on this machine, or why none does."""
-    return tuple((device.upper(), *(_cell(b, device) for b in BACKENDS)) for device in DEVICES)
+    return tuple((device.upper(), *(_cell(b, device) for b in backends())) for device in DEVICES)
 
 
 def _cell(backend: str, device: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
+from fqbench.backends import label_of
 from fqbench.measure.margin import Standing, sentence
 from fqbench.measure.stats import Interval
 from fqbench.results import Row
@@ -28,12 +29,6 @@ COLUMNS = (
     "Method",
 )
 
-BACKENDS = {
-    "onnxruntime": "ONNX Runtime",
-    "paddle": "Paddle Inference",
-    "tensorrt": "TensorRT",
-    "tensorrt_rtx": "TensorRT for RTX",
-}
 METRICS = {"mAP": "mAP", "top1": "top-1"}
 METHODS = {
     "offline": "offline quantization",
@@ -99,7 +94,7 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
     cell, metric = rows[0].cell, rows[0].metric
     texts = {
         "Model": f"{cell.model} (synthetic)" if rows[0].weights == "synthetic" else cell.model,
-        "Backend": BACKENDS[cell.backend],
+        "Backend": label_of(cell.backend),
         "Device": cell.device.upper(),
         "Metric": METRICS.get(metric or "", NOTHING),
         **figures(fp32, int8),

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import onnx
 
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.machine import usable_cores
-from fqbench.quantize.observe import Feed
+from fqbench.graph.executor import Feed, open_session, session_options, with_outputs
+from fqbench.hardware import usable_cores
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import count_saturated
 
@@ -25,17 +24,13 @@ def saturated_sums(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Mapping[str
     exposed = [layer for layer in layers if layer.may_saturate]
     if not exposed:
         return counts
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    known = {value.name for value in (*model.graph.input, *model.graph.output)}
-    for name in dict.fromkeys(layer.codes for layer in exposed):
-        if name not in known:
-            watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    given_names = {value.name for value in model.graph.input}
+    wanted = [name for name in dict.fromkeys(e.codes for e in exposed) if name not in given_names]
     session = open_session(
-        watched.SerializeToString(), session_options(usable_cores(), exact=True, fuse_pairs=False)
+        with_outputs(model, wanted).SerializeToString(),
+        session_options(usable_cores(), exact=True, fuse_pairs=False),
     )
     names = [value.name for value in session.get_inputs()]
-    wanted = list(dict.fromkeys(layer.codes for layer in exposed if layer.codes not in names))
     for feed in feeds:
         given = dict(zip(names, feed, strict=True))
         values = given | dict(zip(wanted, session.run(wanted, given), strict=True))

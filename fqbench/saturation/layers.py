@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fqbench.quantize.graph import attributes
+from fqbench.graph.graph import attributes
 from fqbench.saturation.pairs import Codes, Weights, may_saturate
 
 MOST_PLACES = 1024

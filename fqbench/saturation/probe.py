@@ -16,6 +16,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from fqbench.backends import int8_form, runtime
+from fqbench.backends.lowering import Lower
+from fqbench.backends.record import resolve
+
 CHANNELS, SIDE = 16, 4
 INTACT = 0.9
 """Of a saturated layer half is left; rounding changes less than a percent."""
@@ -23,49 +27,24 @@ INTACT = 0.9
 
 def saturates(backend: str) -> bool:
     """Whether 8-bit products saturate in the kernels of ``backend``. It runs native code."""
+    return computed_share(backend) < INTACT
+
+
+def computed_share(backend: str) -> float:
+    """The part of the true result that ``backend`` computes of a layer that may saturate."""
+    image = np.ones((1, CHANNELS, SIDE, SIDE), np.float32)
+    model, record = _bright(image)
+    form = int8_form(backend)
+    lower: Lower = resolve(form.lower)
     with tempfile.TemporaryDirectory() as scratch:
-        return _SHARES[backend](Path(scratch)) < INTACT
+        folder = Path(scratch)
+        lower(model, record, folder, feeds=[[image]], float_silu=False, unsigned=frozenset())
+        runner = runtime(backend).prepare(folder, device=form.device, precision="int8", threads=1)
+        found = runner.run([image])[0]
+    return float(np.mean(found)) / CHANNELS  # which every value is
 
 
-def _of_onnxruntime(folder: Path) -> float:
-    from fqbench.backends.onnxruntime import MODEL, OnnxRuntime
-    from fqbench.lower.onnxruntime import lower
-
-    model, record = _bright()
-    onnx.save(lower(model, record), str(folder / MODEL))
-    runner = OnnxRuntime().prepare(folder, device="cpu", precision="int8", threads=1)
-    return _share(runner.run([_image()])[0])
-
-
-def _of_paddle(folder: Path) -> float:
-    from fqbench.backends.paddle import PaddleInference
-    from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.lower.paddle import write
-    from fqbench.lower.paddle_layers import layers
-
-    model, record = _bright()
-    source, lowered = folder / "source.onnx", folder / "lowered"
-    onnx.save(model, str(source))
-    lowered.mkdir()
-    onnx_to_paddle(source, folder)
-    write(folder, layers(model, record), lowered)
-    runner = PaddleInference().prepare(lowered, device="cpu", precision="int8", threads=1)
-    return _share(runner.run([_image()])[0])
-
-
-_SHARES = {"onnxruntime": _of_onnxruntime, "paddle": _of_paddle}
-
-
-def _image() -> Any:
-    return np.ones((1, CHANNELS, SIDE, SIDE), np.float32)
-
-
-def _share(found: Any) -> float:
-    """The part of the right result that was computed; every value is ``CHANNELS``."""
-    return float(np.mean(found)) / CHANNELS
-
-
-def _bright() -> tuple[onnx.ModelProto, Any]:
+def _bright(image: Any) -> tuple[onnx.ModelProto, Any]:
     """Three layers, and their quantization: the second adds up ``CHANNELS`` ones."""
     from fqbench.quantize.calibrate import calibrate
 
@@ -85,7 +64,7 @@ def _bright() -> tuple[onnx.ModelProto, Any]:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     model = onnx.shape_inference.infer_shapes(model)
-    return model, calibrate(model, [[_image()]], "abs_max")
+    return model, calibrate(model, [[image]], "abs_max")
 
 
 def _layer(

@@ -72,7 +72,9 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 def read_file(model: Path, params: Path | None) -> Contents:
     """What a model's file holds. Raises UsageError where it is no whole model."""
     found: Any = isolate.call(
-        f"fqbench.spec.inspect:inspect_{'onnx' if model.suffix == '.onnx' else 'paddle'}",
+        "fqbench.spec.inspect:inspect_onnx"
+        if model.suffix == ".onnx"
+        else "fqbench.spec.inspect:inspect_paddle",
         {"model": str(model), "params": str(params)},
         timeout_s=TIMEOUT_S,
         name=f"reading {model.name}",

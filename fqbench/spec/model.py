@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Task = Literal["classification", "detection"]
-Backend = Literal["onnxruntime", "paddle", "tensorrt"]
 Method = Literal["offline", "distillation"]
 Metric = Literal["mAP", "top1"]
 Cpu = Literal["here", "any"]
@@ -262,13 +261,23 @@ class Distillation(_Record):
     target_drop: Annotated[float, Field(ge=0)] | None = None
 
 
+def _with_int8(name: str) -> str:
+    """``name``, if a backend of that name has an INT8 form of its own."""
+    from fqbench.backends import Int8Form, backends
+
+    known = [repr(n) for n, found in backends().items() if isinstance(found.int8, Int8Form)]
+    if repr(name) not in known:
+        raise ValueError(f"Input should be {', '.join(known[:-1])} or {known[-1]}")
+    return name
+
+
 class Margin(_Record):
     """The largest drop from FP32 to INT8, in points, that is accepted, and on whose word."""
 
     drop: Annotated[float, Field(ge=0)]
     source: Annotated[str, Field(min_length=3)]
     reason: Annotated[str, Field(min_length=3)]
-    backend: Backend | None = None
+    backend: Annotated[str, AfterValidator(_with_int8)] | None = None
     method: Method | None = None
 
 

@@ -21,8 +21,8 @@ from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.data.digests import Digests
 from fqbench.errors import FqbenchError, MemoryExceeded
+from fqbench.hardware import MEMORY_SHARE, core_ids, memory_mb
 from fqbench.isolate import SharedMemory
-from fqbench.machine import MEMORY_SHARE, core_ids, memory_mb
 from fqbench.steps.durations import Durations
 from fqbench.steps.finished import Failed, Finished, Result, Value
 from fqbench.steps.key import job_inputs, key_inputs

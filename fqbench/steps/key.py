@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.artifacts import Artifact
+from fqbench.hardware import kernels_of
 from fqbench.jsonvalue import Json
-from fqbench.machine import kernels_of, versions
+from fqbench.machine import versions
 from fqbench.steps.step import Files, Maybe, Node, Select, Step, Unkeyed
 
 STEPS_VERSION = 25

@@ -13,10 +13,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.quantize.observe import Feed
+from fqbench.graph.executor import Executable, Feed, execute
 from fqbench.tune.error import LOSS
 from fqbench.tune.judge import side_by_side
-from fqbench.tune.variants import Executable, execute
 from fqbench.vision.decode import Decoder, Detections
 from fqbench.vision.geometry import Boxes, Geometry
 

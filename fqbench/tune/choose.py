@@ -17,11 +17,11 @@ from typing import Any
 
 import onnx
 
-from fqbench.lower.pairs import affine_codes, int8_codes, symmetric_codes
-from fqbench.lower.tensorrt_plan import unsuited
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Feed
+from fqbench.backends.variants import FP32, Times, Variants, variants
+from fqbench.graph.executor import Executable, Feed, execute
+from fqbench.graph.graph import Graph
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import (
     ACCURACY,
     EIGHT_BITS,
@@ -35,9 +35,7 @@ from fqbench.tune.error import raw_outputs
 from fqbench.tune.judge import Judge, OutputsJudge
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
-from fqbench.tune.setting import Setting
-from fqbench.tune.speed import Rounds, is_faster, layer_times, rounds
-from fqbench.tune.variants import FP32, Executable, Variants, execute, variants
+from fqbench.tune.speed import Rounds, is_faster, rounds
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
@@ -53,12 +51,8 @@ CHEAP = 0.25
 """Where rounding costs less than this part of what it may, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
-CODES = {"onnxruntime": affine_codes, "paddle": symmetric_codes, "tensorrt": int8_codes}
-"""How each backend rounds a tensor of a range."""
 GAIN = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
-
-Times = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ def choose(
     by: Judge = judge or OutputsJudge.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(backend, model, quantization, Path(scratch))
-        search = _Search(backend, model, quantization, feeds, wish, on_step, _Errors(made, by))
+        search = _Search(model, quantization, feeds, wish, on_step, _Errors(made, by))
         return search.choice()
 
 
@@ -124,7 +118,6 @@ class _Errors:
 class _Search:
     """The phases, each of which decides a part of ``setting``."""
 
-    backend: str
     model: onnx.ModelProto
     record: Quantization
     feeds: Sequence[Feed]
@@ -140,8 +133,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.graph = Graph(self.model)
-        unfit = unsuited(self.graph) if self.backend == "tensorrt" else {}
-        self.fixed = {**unfit, **self.record.float_layers}
+        self.fixed = {**self.errors.variants.unsuited, **self.record.float_layers}
         self.layers = [n.name for n in self.graph.layers() if n.name not in self.fixed]
         self.setting = Setting(float_layers=frozenset(self.fixed))
 
@@ -177,7 +169,8 @@ class _Search:
 
     def _choose_silu(self) -> None:
         """SiLU in float between integers, where that is as fast, or speed is not known."""
-        if self.backend != "onnxruntime" or not any(map(self.graph.is_silu, self.model.graph.node)):
+        silus = any(map(self.graph.is_silu, self.model.graph.node))
+        if not (silus and self.errors.variants.float_silu):
             return
         self.setting = replace(self.setting, float_silu=True)
         if self.wish.fastest and self.wish.threads is not None:
@@ -214,7 +207,7 @@ class _Search:
             return
         self.weights[SAFE] = self.errors.of(chosen)
         limit = self.wish.limit
-        if self.backend == "onnxruntime" and limit is not None and self.errors.of(chosen) > limit:
+        if made.unsigned_weights and limit is not None and self.errors.of(chosen) > limit:
             unsigned = replace(chosen, unsigned=True)
             self.weights[UNSIGNED] = self.errors.of(unsigned)
             if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
@@ -247,8 +240,8 @@ class _Search:
             self.setting.applied(self.record, self.errors.variants.safe_forms),
             self.layers,
             self.feeds[:LOCAL_IMAGES],
-            CODES[self.backend],
-            results=self.backend == "onnxruntime",
+            self.errors.variants.codes,
+            results=self.errors.variants.writes_integers,
         )
         order = sorted(self.layers, key=lambda name: -self.own[name])
         self.costs = sensitivities(
@@ -305,12 +298,9 @@ class _Search:
     def _time_layers(self) -> None:
         """What each layer's kernel takes in FP32 and in INT8, once, where the runtime says it."""
         threads = self.wish.threads if self.wish.fastest else None
-        if self.backend == "onnxruntime" and threads is not None and self.times == ({}, {}):
-            lowered = self.errors.variants.emulated(self.setting)
-            self.times = (
-                layer_times(self.model, self.graph, self.feeds[0], threads),
-                layer_times(lowered, self.graph, self.feeds[0], threads),
-            )
+        if threads is not None and self.times == ({}, {}):
+            made = self.errors.variants
+            self.times = made.layer_times(self.setting, self.feeds[0], threads)
 
     def _timed(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
         """Times in each of ``settings`` and in FP32, taken in turns; their medians are kept."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.quantize.graph import Graph
+from fqbench.graph.graph import Graph
 
 Outputs = Sequence[NDArray[np.float32]]
 """The raw outputs for one image."""

@@ -9,10 +9,9 @@ from typing import Protocol, TypeVar
 
 import onnx
 
-from fqbench.machine import usable_cores
-from fqbench.quantize.observe import Feed
+from fqbench.graph.executor import Executable, Feed, execute
+from fqbench.hardware import usable_cores
 from fqbench.tune.error import Outputs, relative_error
-from fqbench.tune.variants import Executable, execute
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -12,16 +12,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.lower.pairs import Codes, add_constant, add_pair
-from fqbench.lower.symmetric import rounded_weight
-from fqbench.quantize.adapt import adapted
+from fqbench.graph.executor import Feed, InstrumentedModel
+from fqbench.graph.graph import Graph
+from fqbench.quantize.adapt import adapted, rounded_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import behind
-from fqbench.quantize.graph import Graph
-from fqbench.quantize.observe import Feed, Watched
+from fqbench.quantize.pairs import QuantParams, add_constant, add_pair
 from fqbench.quantize.record import Quantization
 
-Coding = Callable[[Range], Codes]
+Coding = Callable[[Range], QuantParams]
 
 CONSTANT = 1e-10
 """A channel whose squared deviation is less than this part of its squared values is constant."""
@@ -46,7 +45,7 @@ def local_errors(
     graph = Graph(model)
     chosen = [node for node in graph.layers() if node.name in layers]
     twins = _with_twins(model, graph, chosen, quantization, coding, results=results)
-    watched = Watched(twins, [name for n in chosen for name in (n.output[0], _twin(n))])
+    watched = InstrumentedModel(twins, [name for n in chosen for name in (n.output[0], _twin(n))])
     difference: dict[str, NDArray[np.float64]] = {}
     spread: dict[str, NDArray[np.float64]] = {}
     for feed in feeds:

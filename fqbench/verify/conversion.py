@@ -5,29 +5,24 @@ Imports native code, paddle where a Paddle program is run: call it in a child pr
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from fqbench import isolate
-from fqbench.backends.onnxruntime import open_session, session_options
-from fqbench.errors import FqbenchError, StepError
-from fqbench.machine import usable_cores
+from fqbench.errors import StepError
+from fqbench.graph.executor import open_session, session_options
+from fqbench.hardware import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
     first_of,
-    first_operator,
     jumping,
     shared_names,
     showing,
-    with_weight,
 )
 
 Feed = Sequence[NDArray[Any]]
@@ -37,9 +32,6 @@ Run = Callable[[Feed], Outputs]
 
 LAST = 200
 """Characters of what a runtime says: the reason stands at the end."""
-
-SEARCH_S = 300.0
-"""Seconds that the search for the first operator that differs may take."""
 
 
 def graph_runner(model: onnx.ModelProto | Path, *, optimized: bool, pairs: bool = True) -> Run:
@@ -54,16 +46,6 @@ def graph_runner(model: onnx.ModelProto | Path, *, optimized: bool, pairs: bool 
     session = open_session(source, options)
     names = [value.name for value in session.get_inputs()]
     return lambda feed: session.run(None, dict(zip(names, feed, strict=True)))
-
-
-def program_runner(folder: Path) -> Run:
-    """What runs the Paddle program in ``folder`` as its FP32 is measured."""
-    from fqbench.backends.paddle import PaddleInference
-
-    prepared = PaddleInference().prepare(
-        folder, device="cpu", precision="fp32", threads=usable_cores()
-    )
-    return prepared.run
 
 
 @dataclass(frozen=True)
@@ -103,7 +85,6 @@ class Conversion:
 CANONICAL = Conversion("the canonical graph", "the model's file")
 EXPORTED = Conversion("the ONNX graph that paddle2onnx wrote", "the Paddle model")
 HALF = Conversion("the float16 form", "the float32 graph", ROUNDED)
-PROGRAM = Conversion("the Paddle program", "the ONNX graph it was made from")
 
 
 def compared(
@@ -183,7 +164,7 @@ def check_exported(
 
     ``bound``: what their outputs may differ by.
     """
-    from fqbench.backends.paddle import as_written
+    from fqbench.convert.paddle_executor import as_written
 
     replace(EXPORTED, bound=bound).check(
         exported,
@@ -206,64 +187,3 @@ def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Fe
         feeds,
         lambda: first_of_graph(model, half, feeds, ROUNDED),
     )
-
-
-def check_program(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> None:
-    """Raise StepError where the Paddle program in ``folder`` does not compute what ``model`` does.
-
-    ``model``: the canonical graph that it was made of.
-    """
-    PROGRAM.check(
-        model,
-        graph_runner(model, optimized=True),
-        lambda: program_runner(folder),
-        feeds,
-        lambda: _first_of_program(model, feeds),
-    )
-
-
-def _first_of_program(model: onnx.ModelProto, feeds: Sequence[Feed]) -> str | None:
-    """The first operator of ``model`` that its Paddle program computes otherwise, if found.
-
-    In a process of its own: some of the programs that are tried crash.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        onnx.save(model, f"{scratch}/model.onnx")
-        for number, feed in enumerate(feeds):
-            np.savez(f"{scratch}/{number}.npz", *feed)
-        try:
-            found: Any = isolate.call(
-                "fqbench.verify.conversion:search_program",
-                {"folder": scratch, "feeds": len(feeds)},
-                timeout_s=SEARCH_S,
-                name="the search for the operator",
-            )
-        except FqbenchError:
-            return None
-        return None if found is None else str(found)
-
-
-def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | None:
-    """The first operator of ``model.onnx`` in ``folder`` whose Paddle program differs.
-
-    The graph is cut behind fewer and fewer operators, each time converted and run again.
-    """
-    from fqbench.convert.paddle_program import onnx_to_paddle
-
-    folder = Path(arguments["folder"])
-    model = onnx.load(str(folder / "model.onnx"))
-    feeds = []
-    for number in range(arguments["feeds"]):
-        with np.load(folder / f"{number}.npz") as stored:
-            feeds.append([stored[name] for name in stored.files])
-
-    def differs(part: onnx.ModelProto) -> bool:
-        part = with_weight(part)
-        with tempfile.TemporaryDirectory() as made:
-            source = Path(made) / "source.onnx"
-            onnx.save(part, str(source))
-            onnx_to_paddle(source, Path(made))
-            wanted, found = graph_runner(part, optimized=True), program_runner(Path(made))
-            return compared(part, wanted, found, feeds) is not None
-
-    return first_operator(model, differs)

@@ -13,7 +13,7 @@ from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError, StepError
-from fqbench.machine import usable_cores
+from fqbench.hardware import usable_cores
 from fqbench.measure.accuracy import resampled
 from fqbench.measure.agreement import agreement
 from fqbench.measure.evaluation import Evaluation, share

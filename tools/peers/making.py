@@ -20,7 +20,7 @@ from typing import Any
 import onnx
 
 from fqbench.backends.base import Tensor
-from fqbench.machine import cpu
+from fqbench.hardware import cpu
 from tools.peers.forms import (
     FP32,
     NNCF_DEFAULT,

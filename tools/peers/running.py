@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fqbench.backends.base import Tensor
-from fqbench.backends.onnxruntime import session_options
+from fqbench.graph.executor import session_options
 from tools.peers.forms import OPENVINO
 from tools.peers.making import Made
 

@@ -5,18 +5,24 @@ Float32 is float32: TF32, which keeps ten bits of a factor's mantissa, is off.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.tensorrt import kept
-from fqbench.backends.tensorrt.library import Capability, Library
+import onnx
+
+from fqbench.backends.record import Capability
+from fqbench.backends.tensorrt import best_effort_cache, inspect
+from fqbench.backends.tensorrt.library import Library
 from fqbench.backends.tensorrt.log import last_errors, listener
-from fqbench.backends.tensorrt.network import parse
+from fqbench.backends.tensorrt.network import layer_names, parse
 from fqbench.errors import StepError
 
 ENGINE = "model.engine"
+NAMES = "bindings.json"
+"""Names of ``inputs`` and ``outputs`` in the model's order, beside the engine."""
 
 WORKSPACE = 2 << 30
 """Bytes of device memory that a layer may use while it runs: more than vision models gain by."""
@@ -67,8 +73,30 @@ def build(
             f" {last_errors(log.errors)}"
         )
     if cache is not None and timing_cache is not None:
-        kept.keep(timing_cache, bytes(config.get_timing_cache().serialize()))
+        best_effort_cache.keep(timing_cache, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
+
+
+def write_engine(
+    library: Library,
+    model: Path,
+    folder: Path,
+    target: Capability | None,
+    timing_cache: Path | None,
+) -> None:
+    """See ``fqbench.backends.record.EngineLibrary``."""
+    content = model.read_bytes()
+    built = build(library, content, target=target, timing_cache=timing_cache)
+    (folder / ENGINE).write_bytes(built)
+    graph = onnx.load_model_from_string(content).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    names = {
+        "inputs": [value.name for value in graph.input if value.name not in weights],
+        "outputs": [value.name for value in graph.output],
+    }
+    (folder / NAMES).write_text(json.dumps(names))
+    found = inspect.layers(library, built)
+    inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
 
 
 def _aim(module: Any, library: Library, config: Any, target: Capability | None) -> None:
@@ -117,7 +145,7 @@ def _use_cache(config: Any, path: Path | None) -> Any:
     """Let the builder use what the file at ``path`` holds, where that fits; None without one."""
     if path is None:
         return None
-    for content in (kept.read(path), b""):
+    for content in (best_effort_cache.read(path), b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
             return cache

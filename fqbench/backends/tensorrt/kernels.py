@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.tensorrt import kept
+from fqbench.backends.tensorrt import best_effort_cache
 
 FAILURES = (AttributeError, TypeError, ValueError, RuntimeError)
 """What the bindings raise: of a version that lacks a call or takes others, or of the library."""
@@ -28,7 +28,7 @@ class Kernels:
         self.config: Any = None
         if path is not None:
             with suppress(*FAILURES):
-                self._load(engine, kept.read(path))
+                self._load(engine, best_effort_cache.read(path))
 
     def _load(self, engine: Any, stored: bytes) -> None:
         config = engine.create_runtime_config()
@@ -46,5 +46,5 @@ class Kernels:
         with suppress(*FAILURES):
             content = bytes(self._cache.serialize())
             if content != self._stored:
-                kept.keep(self._path, content)
+                best_effort_cache.keep(self._path, content)
                 self._stored = content

@@ -6,13 +6,12 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from fqbench.backends.nvidia import count_as_nvml
+from fqbench.backends.record import Capability
 from fqbench.errors import StepError
-
-Capability = tuple[int, int]
-"""Compute capability of a GPU: (8, 9) of what NVIDIA's compiler calls SM89."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,14 @@ class Library:
                 f"{self.name} is installed but cannot be imported ({' '.join(str(error).split())}):"
                 f" install it anew by pip install {self.install!r}"
             ) from error
+
+    def write_engine(
+        self, model: Path, folder: Path, *, target: Capability | None, timing_cache: Path | None
+    ) -> None:
+        """See ``fqbench.backends.record.EngineLibrary``."""
+        from fqbench.backends.tensorrt.engine import write_engine
+
+        write_engine(self, model, folder, target, timing_cache)
 
     def _module(self) -> str | None:
         return next((m for m in self.modules if importlib.util.find_spec(m) is not None), None)

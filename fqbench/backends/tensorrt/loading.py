@@ -32,8 +32,9 @@ def load(module: Any, name: str, plan: bytes, log: Any, again: str = AGAIN) -> t
         runtime = module.Runtime(log)
     # The bindings' own error, which no module names: there is no object.
     except (TypeError, RuntimeError) as error:
+        cause = describe_error(log, error)
         raise StepError(
-            f"{name} does not start on this GPU ({said(log, error)}): see what nvidia-smi says"
+            f"{name} does not start on this GPU ({cause}): see what nvidia-smi says"
         ) from error
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
@@ -72,6 +73,6 @@ def meaning(cause: str) -> str:
     return "is damaged, or no engine: {again}"
 
 
-def said(log: Any, error: Exception) -> str:
+def describe_error(log: Any, error: Exception) -> str:
     """The library's own words, or those of ``error`` where it has none."""
     return last_errors(log.errors) if log.errors else " ".join(str(error).split())

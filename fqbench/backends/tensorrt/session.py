@@ -11,8 +11,7 @@ import numpy as np
 
 from fqbench.backends.base import Split, Tensor
 from fqbench.backends.cuda import Cuda, CudaError
-from fqbench.backends.tensorrt.binding import FREE, Binding, Names, Shape, bindings, shown
-from fqbench.backends.tensorrt.buffer import quietly
+from fqbench.backends.tensorrt.binding import FREE, Binding, Names, Shape, bindings, quietly, shown
 from fqbench.backends.tensorrt.kernels import Kernels
 from fqbench.backends.tensorrt.loading import AGAIN, execution_context, load
 from fqbench.backends.tensorrt.log import last_errors, listener

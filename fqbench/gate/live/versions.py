@@ -16,7 +16,7 @@ from fqbench.gate.live.environment import check_fqbench, interpreter
 from fqbench.gate.live.worktrees import Checkout, PathMapping, checked_out, map_path, repository
 from fqbench.gate.side import ENTRY_POINT, Matrix
 from fqbench.gate.verdict import GateReport
-from fqbench.machine import memory_mb
+from fqbench.hardware import memory_mb
 from fqbench.steps.observer import Progress
 
 BUILD_S = 6 * 3600.0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from fqbench.backends import backends
 from fqbench.gate.records import Machine, Row, StoredResults
+from fqbench.graph.executor import LIBRARY
 
-LIBRARIES = ("onnxruntime", "paddlepaddle", "numpy")
-"""Those whose version decides how long an inference takes, or what it predicts."""
-
-ENGINES = ("tensorrt", "tensorrt_rtx")
-"""Libraries that matter to the cells of the backends of these names only."""
+LIBRARIES = (LIBRARY, "paddlepaddle", "numpy")
+"""Those whose version decides how long an inference takes, or what it predicts, of any cell."""
 
 SHOWN_DIGITS = 12
 """Of a digest: enough to distinguish two."""
@@ -54,14 +53,15 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
     A fact that only one side knows is a difference.
     """
     on_gpu = any("-gpu-" in cell for cell in cells)
-    engines = [name for name in ENGINES if any(f"-{name}-" in cell for cell in cells)]
+    used = (b for b in backends().values() if any(f"-{b.name}-" in cell for cell in cells))
+    own = (library for b in used for library in b.distributions if library not in LIBRARIES)
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
     yield from _isa_differences(base.cpu.isa, head.cpu.isa)
     for name, fact in (*_FACTS, *(_GPU_FACTS if on_gpu else ())):
         if (found := _pair(fact(base), fact(head))) is not None:
             yield f"{name} {found}"
-    for name in (*LIBRARIES, *engines):
+    for name in (*LIBRARIES, *own):
         if (found := _pair(base.versions.get(name), head.versions.get(name))) is not None:
             yield f"{name} {found}"
     if (found := _pair(_python(base), _python(head))) is not None:

@@ -30,7 +30,7 @@ from fqbench.gate.records import (
     Text,
     Times,
 )
-from fqbench.machine import ISA_FLAGS
+from fqbench.hardware import ISA_FLAGS
 from fqbench.samples import FILE as SAMPLES
 from fqbench.spec.mistake import sentence
 

@@ -8,18 +8,12 @@ from fqbench.pipeline.steps.answering import agree, predict, score
 from fqbench.pipeline.steps.graphs import (
     batched,
     canonical,
+    converted,
     given_int8,
     multiply_adds,
-    paddle_program,
     zoo_model,
 )
-from fqbench.pipeline.steps.lowering import (
-    engine,
-    half,
-    lower_onnxruntime,
-    lower_paddle,
-    lower_tensorrt,
-)
+from fqbench.pipeline.steps.lowering import engine, half, lower
 from fqbench.pipeline.steps.quantizing import calibrate, choose, distill, probe, saturation
 
 __all__ = [
@@ -28,15 +22,13 @@ __all__ = [
     "calibrate",
     "canonical",
     "choose",
+    "converted",
     "distill",
     "engine",
     "given_int8",
     "half",
-    "lower_onnxruntime",
-    "lower_paddle",
-    "lower_tensorrt",
+    "lower",
     "multiply_adds",
-    "paddle_program",
     "predict",
     "probe",
     "saturation",

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fqbench.backends import backend
+from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.pipeline.steps.common import GRAPH, ReadingJob, load_graph, save_graph, write_json
@@ -67,20 +69,24 @@ def _of_paddle(job: Canonical) -> Any:
     return model
 
 
-class Program(ReadingJob):
-    """``canonical``: the folder of the canonical graph; ``images``: what is checked with."""
+class Convert(ReadingJob):
+    """``canonical``: the folder of the canonical graph; ``images``: what is checked with.
+
+    ``backend``: whose form is written.
+    """
 
     canonical: Path
+    backend: str
 
 
-def paddle_program(job: Program, report: Report) -> None:
-    """Write the canonical graph as a Paddle inference model."""
-    from fqbench.convert.paddle_program import onnx_to_paddle
-    from fqbench.verify.conversion import check_program
-
-    onnx_to_paddle(job.canonical / GRAPH, job.folder)
+def converted(job: Convert, report: Report) -> None:
+    """Write the canonical graph in the form that a backend loads."""
+    conversion = backend(job.backend).conversion
+    if conversion is None:
+        raise ValueError(f"{job.backend} loads the canonical graph")
+    resolve(conversion.write)(job.canonical / GRAPH, job.folder)
     model = load_graph(job.canonical)
-    check_program(model, job.folder, job.check_feeds(model))
+    resolve(conversion.check)(model, job.folder, job.check_feeds(model))
 
 
 class ZooModel(Job):
@@ -111,14 +117,14 @@ def given_int8(job: GivenInt8, report: Report) -> None:
     """
     from fqbench.convert.program import STEM
 
-    model = job.source[0]
-    if job.backend != "paddle":
+    model, used = job.source[0], backend(job.backend)
+    if used.conversion is None:
         if model.suffix == ".onnx":
             shutil.copyfile(model, job.folder / GRAPH)
         else:
             _export_int8(job)
     elif model.suffix == ".onnx":
-        raise StepError(f"{model.name} is an INT8 file for ONNX Runtime, not for Paddle Inference")
+        raise StepError(f"{model.name} is an INT8 file for ONNX Runtime, not for {used.label}")
     else:
         for path, suffix in zip(job.source, (".pdmodel", ".pdiparams"), strict=True):
             shutil.copyfile(path, job.folder / f"{STEM}{suffix}")

@@ -192,7 +192,7 @@ def _judge(decode: Decode, reading: Reading, teacher: Any, images: list[Any]) ->
 
     A detector's answers, where it has any; the raw outputs of others.
     """
-    from fqbench.quantize.graph import Graph
+    from fqbench.graph.graph import Graph
     from fqbench.spec import PPYoloe, YoloV5, YoloX
     from fqbench.tune.answers import SCORE, AnswersJudge
     from fqbench.tune.error import raw_outputs

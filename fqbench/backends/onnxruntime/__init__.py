@@ -1,0 +1,1 @@
+"""ONNX Runtime: all that is its own."""

@@ -1,0 +1,1 @@
+"""Paddle Inference: all that is its own."""

@@ -1,0 +1,182 @@
+"""Which layers TensorRT runs in INT8, and which tensors carry a pair for which readers.
+
+TensorRT fuses what it finds: a convolution whose input and weight come out of pairs runs in
+integers, and writes integers where a pair follows it, its activation or the sum behind it. What
+is placed here is what NVIDIA's documentation of explicit quantization asks for, and the layers
+that NVIDIA's own quantizer of ONNX files (Model Optimizer) leaves out stay in float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Mapping
+
+import onnx
+
+from fqbench.graph.graph import Graph, attributes
+from fqbench.quantize.pairs import QdqPlacement, int8_codes
+from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import Roundings, without_zero_points
+from fqbench.quantize.sharing import keeps_scale, rounded_inputs, shared_scale_groups
+
+ONE_ROW = "it multiplies a single row, which integer kernels make no faster"
+FEW_CHANNELS = "TensorRT has no integer kernel for so few channels"
+
+CHANNELS = 16
+"""Integer kernels on tensor cores multiply so many channels at once."""
+
+PART = 8
+"""The kernels for fewer channels take multiples of this."""
+
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "HardSwish", "Sigmoid", "Tanh", "Elu")
+"""What a kernel computes of its result before it writes it, beside a SiLU."""
+
+
+def unsuited(graph: Graph) -> dict[str, str]:
+    """The layers (by name) that TensorRT runs no faster in INT8, each with why.
+
+    Dense convolutions of any kernel want 16 channels on both sides. With fewer on one side, or as
+    the first layer, a multiple of 8 on either side and a square kernel will do; depthwise and
+    grouped convolutions want a multiple of 8 and a kernel of 3 or more.
+    """
+    found = {}
+    for layer in graph.layers():
+        if _rows(graph, layer) == 1:
+            found[layer.name] = ONE_ROW
+        elif not _wide(graph, layer):
+            found[layer.name] = FEW_CHANNELS
+    return found
+
+
+def _rows(graph: Graph, layer: onnx.NodeProto) -> int | None:
+    """Rows of the matrix that a layer multiplies: places of a convolution; None if not known."""
+    shape = graph.shape(layer.output[0])
+    if shape is None:
+        return None
+    rows = shape[0]
+    for size in shape[2:]:
+        rows *= size
+    return rows
+
+
+def _wide(graph: Graph, layer: onnx.NodeProto) -> bool:
+    """Whether there is an integer kernel for as many channels as ``layer`` has."""
+    outputs, inputs, *kernel = graph.weight(layer).shape
+    if outputs >= CHANNELS and inputs >= CHANNELS:
+        return True
+    if layer.op_type == "Gemm":
+        return False
+    if attributes(layer).get("group", 1) > 1:
+        return bool(outputs % PART == 0 and min(kernel) >= 3)
+    first = layer.input[0] in graph.inputs
+    return bool(
+        (outputs % PART == 0 or inputs % PART == 0)
+        and (first or outputs >= CHANNELS or inputs >= CHANNELS)
+        and len(set(kernel)) == 1
+    )
+
+
+def rounded_tensors(
+    model: onnx.ModelProto, quantization: Quantization
+) -> tuple[frozenset[str], dict[str, QdqPlacement]]:
+    """The layers of ``model`` that TensorRT runs in INT8, and the tensors that it rounds.
+
+    What operators move from layer to layer has one scale: codes are never rounded again.
+    """
+    graph = Graph(model)
+    left = unsuited(graph)
+    candidates = [node for node in graph.layers() if node.name not in left]
+    layers = rounded_inputs(graph, candidates, quantization)
+    results = {_written(graph, node.output[0]) for node in candidates if node.name in layers}
+    added = sums(graph, results, quantization.ranges)
+    results.update(_written(graph, n.output[0]) for n in model.graph.node if n.name in added)
+    wanted = {*layers.values(), *added.values()}
+    groups = shared_scale_groups(graph, wanted, moved)
+    tensors = _and_where_from(graph, wanted)
+    found = {}
+    for name in tensors:
+        producer = graph.producer.get(name)
+        in_integers = name in results or (producer is not None and bool(moved(graph, producer)))
+        readers = {
+            node.name
+            for node in graph.consumers[name]
+            if in_integers
+            or name in (layers.get(node.name), added.get(node.name))
+            or (moved(graph, node) and not tensors.isdisjoint(node.output))
+        }
+        widest = max(
+            (quantization.ranges[tied] for tied in groups[name] & wanted), key=lambda r: r.amax
+        )
+        found[name] = QdqPlacement(int8_codes(widest), frozenset(readers))
+    return frozenset(layers), found
+
+
+def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
+    """Where a student rounds; see ``fqbench.quantize.roundings.Find``."""
+    return without_zero_points(*rounded_tensors(model, quantization))
+
+
+def moved(graph: Graph, node: onnx.NodeProto) -> list[str]:
+    """The tensors, read and written, whose values ``node`` only moves or chooses; else none."""
+    if node.op_type == "Concat":
+        return [name for name in (*node.input, *node.output) if name not in graph.weights]
+    if keeps_scale(node) and node.input[0] not in graph.weights:
+        return [node.input[0], *node.output]
+    return []
+
+
+def _and_where_from(graph: Graph, wanted: Collection[str]) -> set[str]:
+    """``wanted``, and what they are moved from: the pairs are then where integers begin."""
+    found = set(wanted)
+    for node in reversed(graph.model.graph.node):
+        if not found.isdisjoint(node.output):
+            found.update(name for name in moved(graph, node) if name not in node.output)
+    return found
+
+
+def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[str, str]:
+    """Of each Add (by name) that a kernel computes, what that adds to its own result.
+
+    ``results``: what kernels in integers write. The other side is read through a pair, as such a
+    kernel takes it. Where both sides are results, the deeper one computes the sum: the other is
+    the short branch of a residual block.
+    """
+    depth = _depths(graph)
+    found = {}
+    for node in graph.model.graph.node:
+        if node.op_type != "Add" or len(set(node.input)) < 2:
+            continue
+        shapes = {graph.shape(name) for name in node.input}
+        own = [
+            name
+            for name in node.input
+            if name in results and len(graph.consumers[name]) == 1 and name not in graph.outputs
+        ]
+        if not own or len(shapes) > 1 or any(name in graph.weights for name in node.input):
+            continue
+        main = max(own, key=lambda name: depth[name])
+        other = next(name for name in node.input if name != main)
+        if other in ranges:
+            found[node.name] = other
+    return found
+
+
+def _depths(graph: Graph) -> Mapping[str, int]:
+    """Layers on the longest way from an input to each tensor."""
+    found: dict[str, int] = {}
+    for node in graph.model.graph.node:
+        depth = max((found.get(name, 0) for name in node.input), default=0)
+        found.update(dict.fromkeys(node.output, depth + (node.op_type in ("Conv", "Gemm"))))
+    return found
+
+
+def _written(graph: Graph, name: str) -> str:
+    """What a kernel writes that computes ``name``: behind the activation, if one follows."""
+    readers = graph.consumers[name]
+    if name in graph.outputs:
+        return name
+    if len(readers) == 1 and readers[0].op_type in ACTIVATIONS:
+        return str(readers[0].output[0])
+    for reader in readers:
+        if graph.is_silu(reader) and len(readers) == 2:
+            return str(reader.output[0])
+    return name

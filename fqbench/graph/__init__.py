@@ -1,0 +1,1 @@
+"""The canonical graph as ONNX: read, and executed."""

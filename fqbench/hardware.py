@@ -1,0 +1,74 @@
+"""The CPU and the memory that there are, and which kernels runtimes choose on them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+
+import cpuinfo
+import psutil
+
+ISA_FLAGS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "sve",
+)
+"""Instruction sets that decide how fast float and integer convolutions are."""
+
+
+@cache
+def cpu() -> dict[str, str | int | list[str]]:
+    """Model, instruction set flags and cores of the CPU."""
+    info = cpuinfo.get_cpu_info()
+    flags = set(info.get("flags", ()))
+    return {
+        "model": str(info.get("brand_raw", platform.processor() or "unknown")),
+        "arch": platform.machine(),
+        "isa": [flag for flag in ISA_FLAGS if flag in flags],
+        "cores": psutil.cpu_count(logical=False) or 1,
+        "usable_cores": usable_cores(),
+    }
+
+
+HIDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "CPU_MASK")
+"""Environment variables that hide instruction sets from a runtime: oneDNN's, and that of
+``tools/cpu_mask``."""
+
+
+def kernels_of() -> dict[str, object]:
+    """What decides which kernels runtimes choose here, and so what they compute."""
+    hidden = {name: os.environ[name] for name in HIDING if name in os.environ}
+    found = cpu()
+    return {"model": found["model"], "arch": found["arch"], "isa": found["isa"], "hidden": hidden}
+
+
+def core_ids() -> tuple[int, ...]:
+    """Numbers of the logical cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def usable_cores() -> int:
+    """How many logical cores this process may use."""
+    return len(core_ids())
+
+
+MEMORY_SHARE = 0.8
+"""Part of the machine's memory that one child process may use."""
+
+
+def memory_mb() -> int:
+    """Memory of the machine in MiB."""
+    return int(psutil.virtual_memory().total >> 20)

@@ -1,1 +1,0 @@
-"""One quantization written in the form that each backend runs best."""
