@@ -23,12 +23,15 @@ from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
 from fqbench.quantize import AVAILABLE
-from fqbench.spec import ModelSpec, PPYoloe
-from fqbench.spec.check import facts_of, read_file
+from fqbench.spec import ModelSpec
+from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
 from fqbench.vision.image import read_image
 
 SHOWN = 5
+
+NMS = {"score", "iou", "max_boxes"}
+"""Settings of non-maximum suppression."""
 
 
 class Unevaluated(Images):
@@ -46,7 +49,7 @@ class Job:
 
     ``builds``: the first of them that leaves a layer in INT8 is taken. ``images`` calibrate,
     ``training`` train. ``nms``: settings of the non-maximum
-    suppression that the model's file ends in.
+    suppression that the model's file ends in, by name; empty where it ends in none.
     """
 
     spec: ModelSpec
@@ -56,7 +59,7 @@ class Job:
     training: int
     layers: Layers
     asked: Mapping[str, str]
-    nms: PPYoloe | None
+    nms: Mapping[str, float]
 
     @property
     def counts(self) -> str:
@@ -104,7 +107,12 @@ def prepare(
     distillation = spec.distillation.model_copy(update=taught)
     spec = spec.model_copy(update={"offline": offline, "distillation": distillation})
     builds = tuple(build(spec.model_copy(update=given_up)) for given_up in _given_up(config))
-    return Job(spec, way, builds, *counts, layers, asked, facts.decode)
+    return Job(spec, way, builds, *counts, layers, asked, _nms(facts))
+
+
+def _nms(facts: ModelFacts) -> Mapping[str, float]:
+    """Settings of the model's own non-maximum suppression, whole; empty where it has none."""
+    return {} if facts.decode is None else facts.decode.model_dump(include=NMS)
 
 
 def _given_up(config: Config) -> Iterator[dict[str, object]]:

@@ -29,7 +29,7 @@ from fqbench.quantize.record import Quantization
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.judge import Judge, OutputsJudge
+from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 from fqbench.tune.setting import Setting
 from fqbench.tune.variants import execute, variants
 
@@ -56,8 +56,8 @@ class Taught:
 class Task:
     """What is taught: the teacher's graph, its quantization, and how ``backend`` rounds it.
 
-    ``decode``: what the model's outputs are. ``judge`` tells errors on the images held out; None
-    for one by the raw outputs.
+    ``decode``: what the model's outputs are. ``estimator`` tells errors on the images held out;
+    None for one by the raw outputs.
     """
 
     backend: str
@@ -67,7 +67,7 @@ class Task:
     settings: Distillation
     metric: str
     decode: Decode
-    judge: Judge | None = None
+    estimator: ErrorEstimator | None = None
 
 
 def distill(
@@ -101,11 +101,11 @@ def distill(
         model = _with(start, weights)
         made = variants(task.backend, model, _of_student(plain, model), scratch)
         graph, integers = made.emulated(setting), task.backend == "onnxruntime"
-        return judge.error(execute(graph, judge.names, fuse_pairs=integers))
+        return estimator.error(execute(graph, estimator.names, fuse_pairs=integers))
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder), _places(task, nodes))
-        judge = task.judge or OutputsJudge.of(
+        estimator = task.estimator or OutputErrorEstimator.of(
             teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held]
         )
         student = Student(

@@ -17,8 +17,11 @@ from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Decode, Preprocess, PythonDecoder
-from fqbench.vision.decode import Answer, Decoder, Outputs, decoder
+from fqbench.spec import Decode, Preprocess
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.record import Decode as DecodeFunction
+from fqbench.tasks.record import DecoderSettings, Outputs
+from fqbench.tasks.registry import decoder_of
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
@@ -77,16 +80,16 @@ class Evaluation:
 
     preprocess: Preprocess
     inputs: tuple[str, ...]
-    decode: Decoder
+    decode: DecodeFunction
     workers: int
 
     @staticmethod
     def of(arguments: Mapping[str, Any], workers: int) -> Evaluation:
         """What the JSON of a step describes. Raises UsageError for a decoder that is not there."""
         preprocess = Preprocess.model_validate(arguments["preprocess"])
-        kind: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
-        decode = decoder(kind, preprocess.resize.output, allow_code=arguments["allow_code"])
-        if isinstance(kind, PythonDecoder):
+        settings: DecoderSettings = TypeAdapter(Decode).validate_python(arguments["decode"])
+        decode = decoder(settings, preprocess.resize.output, allow_code=arguments["allow_code"])
+        if decoder_of(settings).imports is not None:
             decode = one_at_a_time(decode)
         return Evaluation(preprocess, tuple(arguments["inputs"]), decode, workers)
 
@@ -147,11 +150,11 @@ class Evaluation:
         return Prediction(feed.image_id, self.decode(tensors, feed.geometry))
 
 
-def one_at_a_time(decode: Decoder) -> Decoder:
+def one_at_a_time(decode: DecodeFunction) -> DecodeFunction:
     """``decode``, called by one thread at a time: a user's own function may rely on it."""
     lock = threading.Lock()
 
-    def alone(outputs: Outputs, geometry: Geometry) -> Answer:
+    def alone(outputs: Outputs, geometry: Geometry) -> Any:
         with lock:
             return decode(outputs, geometry)
 

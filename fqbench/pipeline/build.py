@@ -21,8 +21,8 @@ from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Steps
 from fqbench.spec import ModelSpec
 from fqbench.spec.model import Method
+from fqbench.tasks.registry import metrics
 from fqbench.tune.choice import Choice
-from fqbench.tune.error import error_within
 
 JUDGED_PIXELS = 8 * 640 * 640
 FEWEST_JUDGING, MOST_JUDGING = 8, 64
@@ -280,7 +280,7 @@ class Build:
         margin = self._margins.for_cell(self._spec, backend, self.method)
         limit = None
         if margin is not None and self._spec.weights == "trained":
-            limit = error_within(margin.drop, self._spec.metric)
+            limit = metrics()[self._spec.metric].error_within(margin.drop)
         measured = backend not in TENSORRT
         described = {
             **self._reading,

@@ -33,10 +33,11 @@ from fqbench.measure.stats import Interval, Launches
 from fqbench.pipeline.build import Build
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.step import Progress, Steps
-from fqbench.spec import ModelSpec, PythonDecoder, Undecoded
+from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.spec.model import Method
-from fqbench.vision.decode import decoder, source_of
+from fqbench.tasks.decoding import decoder, source_of
+from fqbench.tasks.registry import decoder_of, tasks
 from fqbench.vision.image import read_image
 
 Times = list[list[float]]
@@ -105,7 +106,7 @@ class ModelPipeline:
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
         decode, size = self.spec.decode, self.spec.preprocess.resize.output
-        if not isinstance(decode, Undecoded):
+        if decoder_of(decode).function is not None:
             decoder(decode, size, allow_code=self._allow_code)
         if self._facts.classes is not None and self.spec.labelled:
             self.images.check_classes(self._facts.classes)
@@ -150,7 +151,7 @@ class ModelPipeline:
         return self._steps.saturates(backend)
 
     def accuracy(self, answers: Answers) -> float:
-        """mAP or top-1 of the data set, in points of 0 to 100."""
+        """The metric of the model's task on the data set, in points of 0 to 100."""
         return float(self.resampled(answers)[0])
 
     def drop(self, fp32: Answers, int8: Answers) -> Interval:
@@ -272,7 +273,9 @@ class ModelPipeline:
         points = self._steps.score(
             "accuracy",
             {"answers": answers.key, "truth": self.images.truth},
-            lambda: resampled(self.images.data, answers.predictions).tolist(),
+            lambda: resampled(
+                tasks()[self.spec.task], self.images.data, answers.predictions
+            ).tolist(),
         )
         return np.array(points)
 
@@ -293,8 +296,7 @@ class ModelPipeline:
     @property
     def _decoder_digest(self) -> str | None:
         """SHA-256 of the file of a decoder of the user's own, whose answers change with it."""
-        decode = self.spec.decode
-        source = source_of(decode) if isinstance(decode, PythonDecoder) else None
+        source = source_of(self.spec.decode)
         return file_digest(source) if source is not None and source.is_file() else None
 
     def _loaded(self, cell: Cell, batch: int = 1) -> dict[str, Any]:

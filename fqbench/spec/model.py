@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import core_schema
 
-Task = Literal["classification", "detection"]
+from fqbench.tasks.record import DecoderSettings
+from fqbench.tasks.registry import decoder_of, decoders, fits_any_task, tasks
+
 Backend = Literal["onnxruntime", "paddle", "tensorrt"]
 Method = Literal["offline", "distillation"]
 Cpu = Literal["here", "any"]
@@ -95,60 +100,27 @@ class Preprocess(_Record):
         return self
 
 
-class Logits(_Record):
-    """One score a class; the greatest is the answer."""
+class _AnyDecoder:
+    """Settings of any decoder that is installed; which there are is known when a spec is read."""
 
-    kind: Literal["logits"]
-
-
-class _Boxes(_Record):
-    score: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    iou: Annotated[float, Field(gt=0, le=1)] = 0.65
-    max_boxes: Annotated[int, Field(gt=0)] = 300
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        members = tuple(decoder.settings for decoder in decoders().values())
+        return handler.generate_schema(Annotated[reduce(or_, members), Field(discriminator="kind")])
 
 
-class _Rows(_Boxes):
-    multi_label: bool = True
+class _AnyTask:
+    """The name of any task that is installed."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(tasks()))
 
 
-class YoloV5(_Rows):
-    """Rows of cx, cy, w, h in input pixels, objectness, one score a class."""
-
-    kind: Literal["yolov5"]
-
-
-class YoloX(_Rows):
-    """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
-
-    kind: Literal["yolox"]
-    strides: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (8, 16, 32)
-
-
-class PPYoloe(_Boxes):
-    """Rows of label, score, x1, y1, x2, y2 and a count; or boxes and scores before NMS."""
-
-    kind: Literal["ppyoloe"]
-
-
-class PythonDecoder(_Record):
-    """A function of the user's own: ``module:function``, importable where fqbench runs.
-
-    Imports run code, so a spec may only name one where the caller has allowed it.
-    """
-
-    kind: Literal["python"]
-    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-
-
-class Undecoded(_Record):
-    """Nothing is read from the outputs: for models of which no accuracy is measured."""
-
-    kind: Literal["none"]
-
-
-Decode = Annotated[
-    Logits | YoloV5 | YoloX | PPYoloe | PythonDecoder | Undecoded, Field(discriminator="kind")
-]
+Decode = Annotated[DecoderSettings, _AnyDecoder()]
+TaskName = Annotated[str, _AnyTask()]
 
 
 class Coco(_Record):
@@ -286,8 +258,11 @@ class ModelSpec(_Record):
     is made for: this machine's, or any of x86, on none of which its 8-bit products saturate.
     """
 
+    # Which tasks and decoders there are is asked when the first spec is read, not on import.
+    model_config = ConfigDict(defer_build=True)
+
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=64)]
-    task: Task
+    task: TaskName
     model: Path
     params: Path | None = None
     input: str | None = None
@@ -322,9 +297,9 @@ class ModelSpec(_Record):
         return self.model_copy(update={**files, "input": None, "int8": None})
 
     @property
-    def metric(self) -> Literal["mAP", "top1"]:
-        """What accuracy means for this task."""
-        return "mAP" if self.task == "detection" else "top1"
+    def metric(self) -> str:
+        """The name of what accuracy means for this task."""
+        return tasks()[self.task].metric.name
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -337,13 +312,14 @@ class ModelSpec(_Record):
             if file is not None and file.model.suffix not in (".onnx", ".pdmodel"):
                 name = file.model.name
                 raise ValueError(f"model is {name!r}, expected a .onnx or a .pdmodel file")
-        classifies = self.task == "classification"
-        if self.decode.kind == "none":
-            if self.labelled:
-                raise ValueError("decode.kind 'none' reads nothing: dataset.kind must be 'folder'")
-        elif self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
-            raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
-        if self.labelled and classifies != (self.dataset.kind == "imagenet"):
+        task, decoder = tasks()[self.task], decoder_of(self.decode)
+        if decoder.function is None and self.labelled:
+            raise ValueError(
+                f"decode.kind {decoder.kind!r} reads nothing: dataset.kind must be 'folder'"
+            )
+        if not (decoder in task.decoders or fits_any_task(decoder)):
+            raise ValueError(f"decode.kind {decoder.kind!r} does not fit task {self.task!r}")
+        if self.labelled and self.dataset.kind not in task.datasets:
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
         if self.weights == "synthetic" and self.labelled:
             raise ValueError("synthetic weights have no accuracy: dataset.kind must be 'folder'")

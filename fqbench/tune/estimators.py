@@ -1,24 +1,32 @@
-"""How far a quantized model is from FP32's on images, judged by what the runtime computes."""
+"""How far a quantized model is from FP32's on images, by what the runtime computes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 import onnx
 
 from fqbench.machine import usable_cores
+from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
-from fqbench.tune.error import Outputs, relative_error
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.record import AnswerComparison, Decode, DecoderSettings, Size
+from fqbench.tasks.registry import decoder_of
+from fqbench.tune.error import Outputs, raw_outputs, relative_error
 from fqbench.tune.variants import Executable, execute
+from fqbench.vision.geometry import Geometry
+
+Image = tuple[Feed, Geometry]
+"""An image as the model takes it, and where it came from."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Judge(Protocol):
+class ErrorEstimator(Protocol):
     """Finds how far a quantized model is from FP32's on images."""
 
     @property
@@ -30,24 +38,89 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class OutputsJudge:
-    """A judge by raw outputs."""
+class OutputErrorEstimator:
+    """Estimates the error by raw outputs."""
 
     names: tuple[str, ...]
     feeds: tuple[Feed, ...]
     reference: tuple[Outputs, ...]
 
     @staticmethod
-    def of(model: onnx.ModelProto, names: Sequence[str], feeds: Sequence[Feed]) -> OutputsJudge:
-        """A judge of models that quantize ``model``, by its tensors ``names``."""
+    def of(
+        model: onnx.ModelProto, names: Sequence[str], feeds: Sequence[Feed]
+    ) -> OutputErrorEstimator:
+        """An estimator for models that quantize ``model``, by its tensors ``names``."""
         found = computed(execute(model, names, fuse_pairs=False), feeds)
-        return OutputsJudge(tuple(names), tuple(feeds), tuple(found))
+        return OutputErrorEstimator(tuple(names), tuple(feeds), tuple(found))
 
     def error(self, executable: Executable, images: int | None = None) -> float:
-        """See ``Judge``."""
+        """See ``ErrorEstimator``."""
         count = len(self.feeds) if images is None else min(images, len(self.feeds))
         found = computed(executable, self.feeds[:count])
         return relative_error(self.reference[:count], found)
+
+
+@dataclass(frozen=True)
+class AnswerErrorEstimator:
+    """Estimates the error by answers: by how far they are from FP32's."""
+
+    names: tuple[str, ...]
+    images: tuple[Image, ...]
+    decode: Decode
+    comparison: AnswerComparison
+    reference: tuple[Any, ...]
+
+    @staticmethod
+    def of(
+        model: onnx.ModelProto,
+        images: Sequence[Image],
+        decode: Decode,
+        comparison: AnswerComparison,
+    ) -> AnswerErrorEstimator | None:
+        """An estimator for models that quantize ``model``.
+
+        None where FP32's answers hold nothing that others could differ from.
+        """
+        names = tuple(value.name for value in model.graph.output)
+        estimator = AnswerErrorEstimator(names, tuple(images), decode, comparison, ())
+        fp32 = execute(model, names, fuse_pairs=False)
+        reference = tuple(estimator.answers(fp32, len(images)))
+        if not comparison.informative(reference):
+            return None
+        return replace(estimator, reference=reference)
+
+    def error(self, executable: Executable, images: int | None = None) -> float:
+        """See ``ErrorEstimator``."""
+        count = len(self.images) if images is None else min(images, len(self.images))
+        return self.comparison.error(self.reference[:count], self.answers(executable, count))
+
+    def answers(self, executable: Executable, images: int) -> list[Any]:
+        """The answers of ``executable`` for the first ``images``."""
+
+        def answer(image: Image) -> Any:
+            feed, geometry = image
+            return self.decode(list(executable.run(feed)), geometry)
+
+        return side_by_side(executable, answer, self.images[:images])
+
+
+def error_estimator(
+    settings: DecoderSettings,
+    input_size: Size,
+    model: onnx.ModelProto,
+    images: Sequence[Image],
+) -> ErrorEstimator:
+    """How the error of models that quantize ``model`` is estimated.
+
+    By answers where their decoder compares them and FP32's hold anything; else by raw outputs.
+    """
+    comparison = decoder_of(settings).comparison
+    if comparison is not None:
+        decode = decoder(comparison.settings(settings), input_size)
+        by_answers = AnswerErrorEstimator.of(model, images, decode, comparison)
+        if by_answers is not None:
+            return by_answers
+    return OutputErrorEstimator.of(model, raw_outputs(Graph(model)), [feed for feed, _ in images])
 
 
 def computed(executable: Executable, feeds: Sequence[Feed]) -> list[Outputs]:

@@ -18,6 +18,7 @@ from fqbench.measure.accuracy import resampled
 from fqbench.measure.agreement import agreement
 from fqbench.measure.evaluation import Evaluation, share
 from fqbench.pipeline.model import ModelPipeline
+from fqbench.tasks.registry import tasks
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 from tools.peers.forms import Form
@@ -99,7 +100,7 @@ def _points(pipeline: ModelPipeline, made: Made) -> Points:
     )
     samples = [(sample.image_id, sample.path) for sample in data.samples]
     predictions = evaluation.answers(runners, samples)
-    return resampled(data, list(predictions))
+    return resampled(tasks()[spec.task], data, list(predictions))
 
 
 def _agreement(pipeline: ModelPipeline, fp32: Made, int8: Made) -> float:

@@ -52,8 +52,8 @@ def choose(arguments: Arguments, report: Report) -> None:
     images = [read_placed(arguments, Path(path)) for path in arguments["images"]]
     feeds = [feed for feed, _ in images]
     teacher = onnx.load(str(Path(arguments["canonical"]) / "model.onnx"))
-    judge = _judge(arguments, teacher, images)
-    choice = choose(arguments["backend"], model, record, feeds, wish, report, judge)
+    estimator = _estimator(arguments, teacher, images)
+    choice = choose(arguments["backend"], model, record, feeds, wish, report, estimator)
     choice.write(Path(arguments["folder"]) / "choice.json")
 
 
@@ -85,7 +85,7 @@ def distill(arguments: Arguments, report: Report) -> str | None:
         Distillation.model_validate(arguments["distillation"]),
         arguments["metric"],
         _decode(arguments),
-        _judge(arguments, teacher, held),
+        _estimator(arguments, teacher, held),
     )
     feeds = read_feeds(arguments, lambda done, total: report(done, total, "ask the teacher"))
     taught = distill(task, feeds, len(paths), Path(arguments["scratch"]), report)
@@ -96,26 +96,12 @@ def distill(arguments: Arguments, report: Report) -> str | None:
     return taught.warning
 
 
-def _judge(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
-    """What tells how far a quantized model is from ``teacher`` on ``images``.
+def _estimator(arguments: Arguments, teacher: Any, images: list[Any]) -> Any:
+    """What tells how far a quantized model is from ``teacher`` on ``images``."""
+    from fqbench.tune.estimators import error_estimator
 
-    A detector's answers, where it has any; the raw outputs of others.
-    """
-    from fqbench.quantize.graph import Graph
-    from fqbench.spec import PPYoloe, YoloV5, YoloX
-    from fqbench.tune.answers import SCORE, AnswersJudge
-    from fqbench.tune.error import raw_outputs
-    from fqbench.tune.judge import OutputsJudge
-    from fqbench.vision.decode import decoder
-
-    kind = _decode(arguments)
-    if isinstance(kind, YoloV5 | YoloX | PPYoloe):
-        kind = kind.model_copy(update={"score": max(kind.score, SCORE)})
-        size = Preprocess.model_validate(arguments["preprocess"]).resize.output
-        judge = AnswersJudge.of(teacher, images, decoder(kind, size))
-        if judge is not None:
-            return judge
-    return OutputsJudge.of(teacher, raw_outputs(Graph(teacher)), [feed for feed, _ in images])
+    size = Preprocess.model_validate(arguments["preprocess"]).resize.output
+    return error_estimator(_decode(arguments), size, teacher, images)
 
 
 def _decode(arguments: Arguments) -> Any:

@@ -1,23 +1,30 @@
-"""From a model's outputs to boxes or a class."""
+"""From a detector's outputs to boxes."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.errors import StepError, UsageError
-from fqbench.spec import Decode, Logits, PPYoloe, PythonDecoder, Undecoded, YoloV5, YoloX
-from fqbench.spec.model import Size
+from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.tasks.detection.answers import Detections
+from fqbench.tasks.detection.disagreement import COMPARISON
+from fqbench.tasks.detection.nms import nms
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
+from fqbench.tasks.record import (
+    Decode,
+    Decoder,
+    Outputs,
+    RowScores,
+    Shape,
+    Size,
+)
+from fqbench.tasks.shapes import FREE, finite, unexpected_outputs, unexpected_shapes
 from fqbench.vision.geometry import Boxes, Geometry
-from fqbench.vision.nms import nms
 
 CANDIDATES = 30_000
 """As many boxes of the best scores go into NMS, as in YOLOv5's evaluation."""
@@ -31,102 +38,25 @@ LARGEST_LOGARITHM = 30.0
 PP_YOLOE_SHAPES = "[n, 6] and a count, [1, n, 4] and [1, classes, n], or [1, n, 4 + classes]"
 
 
-@dataclass(frozen=True)
-class Detections:
-    """Boxes [n, 4] in pixels of the image, their scores [n] and class indices [n]."""
-
-    boxes: Boxes
-    scores: NDArray[np.float32]
-    labels: NDArray[np.int64]
+def _yolov5(settings: YoloV5, size: Size) -> Decode:
+    return partial(_read_yolov5, settings)
 
 
-Answer = Detections | int
-Outputs = Sequence[NDArray[Any]]
-Decoder = Callable[[Outputs, Geometry], Answer]
+def _yolox(settings: YoloX, size: Size) -> Decode:
+    return partial(_read_yolox, settings, *_grid(size, settings.strides))
 
 
-def decoder(decode: Decode, input_size: Size, *, allow_code: bool = False) -> Decoder:
-    """The function that turns a model's outputs of one image into its answer.
-
-    It raises StepError for outputs of a wrong shape, with NaN, or for boxes with infinities.
-    Raises UsageError for a decoder of the user's own that is not allowed or cannot be imported,
-    and where there is none.
-    """
-    if isinstance(decode, PythonDecoder):
-        return partial(_own, decode.function, _imported(decode.function, allow_code))
-    if isinstance(decode, Undecoded):
-        raise UsageError("decode.kind 'none' reads no answer from a model's outputs")
-    if isinstance(decode, Logits):
-        return _logits
-    if isinstance(decode, YoloV5):
-        return partial(_yolov5, decode)
-    if isinstance(decode, YoloX):
-        return partial(_yolox, decode, *_grid(input_size, decode.strides))
-    return partial(_ppyoloe, decode)
+def _ppyoloe(settings: PPYoloe, size: Size) -> Decode:
+    return partial(_read_ppyoloe, settings)
 
 
-def source_of(decode: PythonDecoder) -> Path | None:
-    """The file that an allowed decoder's module was read from; None where it has none."""
-    spec = importlib.util.find_spec(decode.function.partition(":")[0])
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
-
-
-def _imported(name: str, allowed: bool) -> Decoder:
-    if not allowed:
-        raise UsageError(
-            f"decode.function {name!r} runs code of the spec's choice: allow it by --allow-code"
-            " if you trust the spec"
-        )
-    module, _, attribute = name.partition(":")
-    try:
-        function: Decoder = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # The user's module may raise anything.
-        raise UsageError(f"decode.function {name!r} cannot be imported: {error}") from error
-    if not callable(function):
-        raise UsageError(f"decode.function {name!r} is not a function")
-    return function
-
-
-def _own(name: str, function: Decoder, outputs: Outputs, geometry: Geometry) -> Answer:
-    """The answer of a function that may return anything, checked."""
-    answer: object = function(outputs, geometry)
-    if isinstance(answer, int | np.integer):
-        return int(answer)
-    if not isinstance(answer, Detections):
-        raise StepError(
-            f"decode.function {name!r} returned {type(answer).__name__}, expected Detections or int"
-        )
-    boxes = np.asarray(answer.boxes, dtype=np.float32)
-    scores = np.asarray(answer.scores, dtype=np.float32)
-    labels = np.asarray(answer.labels, dtype=np.int64)
-    if boxes.shape != (len(boxes), 4) or not boxes[:, 0].shape == scores.shape == labels.shape:
-        shapes = [list(part.shape) for part in (boxes, scores, labels)]
-        raise StepError(
-            f"decode.function {name!r} returned boxes, scores and labels of shapes {shapes},"
-            " expected [n, 4], [n] and [n]"
-        )
-    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise StepError(f"decode.function {name!r} returned NaN or infinite values")
-    return Detections(boxes, scores, labels)
-
-
-def _logits(outputs: Outputs, geometry: Geometry) -> int:
-    shape = outputs[0].shape if len(outputs) == 1 else ()
-    if len(shape) < 2 or shape[0] != 1 or not 0 < outputs[0].size == max(shape):
-        raise _unexpected(outputs, "one output [1, classes]")
-    # A logarithm of a probability 0 is a sound -inf.
-    if np.isnan(outputs[0]).any():
-        raise StepError("the model's output holds NaN")
-    return int(np.argmax(outputs[0]))
-
-
-def _yolov5(decode: YoloV5, outputs: Outputs, geometry: Geometry) -> Detections:
+def _read_yolov5(decode: YoloV5, outputs: Outputs, geometry: Geometry) -> Detections:
     rows = _rows(outputs)
     boxes = _corners(rows[:, :2], rows[:, 2:4])
     return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
 
 
-def _yolox(
+def _read_yolox(
     decode: YoloX, cells: NDArray[Any], strides: NDArray[Any], outputs: Outputs, geometry: Geometry
 ) -> Detections:
     rows = _rows(outputs)
@@ -140,7 +70,7 @@ def _yolox(
     return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.uncut)
 
 
-def _ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detections:
+def _read_ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detections:
     """The three forms that PaddleDetection exports.
 
     With NMS, and without it (``exclude_nms``), the model divides by ``scale_factor`` itself and
@@ -149,13 +79,13 @@ def _ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detection
     """
     shapes = [output.shape for output in outputs]
     if len(shapes) == 2 and shapes[0][1:] == (6,) and outputs[1].size == 1:
-        return _after_nms(decode, _finite(outputs[0][: int(outputs[1].reshape(-1)[0])]))
+        return _after_nms(decode, finite(outputs[0][: int(outputs[1].reshape(-1)[0])]))
     if len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4) and shapes[1][0] == 1:
-        return _of_classes(decode, _finite(outputs[0][0]), _finite(outputs[1][0]))
+        return _of_classes(decode, finite(outputs[0][0]), finite(outputs[1][0]))
     if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1 and shapes[0][2] > 4:
-        rows = _finite(outputs[0][0])
-        return _of_classes(decode, _finite(geometry.uncut(rows[:, :4])), rows[:, 4:].T)
-    raise _unexpected(outputs, PP_YOLOE_SHAPES)
+        rows = finite(outputs[0][0])
+        return _of_classes(decode, finite(geometry.uncut(rows[:, :4])), rows[:, 4:].T)
+    raise unexpected_outputs(outputs, PP_YOLOE_SHAPES)
 
 
 def _after_nms(decode: PPYoloe, rows: NDArray[np.float32]) -> Detections:
@@ -186,20 +116,8 @@ def _rows(outputs: Outputs) -> NDArray[np.float32]:
     """Rows of box, objectness and class scores of the only output."""
     shape = outputs[0].shape if len(outputs) == 1 else ()
     if len(shape) != 3 or shape[0] != 1 or shape[2] < 6:
-        raise _unexpected(outputs, "one output [1, n, 5 + classes]")
-    return _finite(outputs[0][0])
-
-
-def _finite(values: NDArray[Any]) -> NDArray[np.float32]:
-    values = np.asarray(values, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise StepError("the model's output holds NaN or infinite values")
-    return values
-
-
-def _unexpected(outputs: Outputs, expected: str) -> StepError:
-    found = " and ".join(str(list(output.shape)) for output in outputs) or "none"
-    return StepError(f"the model's outputs have the shapes {found}, expected {expected}")
+        raise unexpected_outputs(outputs, "one output [1, n, 5 + classes]")
+    return finite(outputs[0][0])
 
 
 def _grid(size: Size, strides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -236,5 +154,90 @@ def _suppressed(
         best = np.argsort(-found, kind="stable")[:CANDIDATES]
         rows, labels, found = rows[best], labels[best], found[best]
     kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
-    moved = _finite(to_image(boxes[rows[kept]]))
+    moved = finite(to_image(boxes[rows[kept]]))
     return Detections(moved, found[kept], labels[kept].astype(np.int64))
+
+
+def _row_classes(settings: YoloV5 | YoloX, size: Size, outputs: Sequence[Shape]) -> int | None:
+    shape = outputs[0] if len(outputs) == 1 else ()
+    if len(shape) != 3 or shape[0] not in (FREE, 1) or 0 <= shape[2] < 6:
+        raise unexpected_shapes(settings.kind, outputs, "one of [1, n, 5 + classes]")
+    return shape[2] - 5 if shape[2] != FREE else None
+
+
+def _yolox_classes(settings: YoloX, size: Size, outputs: Sequence[Shape]) -> int | None:
+    classes = _row_classes(settings, size, outputs)
+    cells = sum((size[0] // stride) * (size[1] // stride) for stride in settings.strides)
+    if outputs[0][1] not in (FREE, cells):
+        raise UsageError(
+            f"the output has {outputs[0][1]} rows, decode.strides {list(settings.strides)} make"
+            f" {cells}"
+        )
+    return classes
+
+
+def _ppyoloe_classes(settings: PPYoloe, size: Size, outputs: Sequence[Shape]) -> int | None:
+    """After NMS the shapes depend on the image; what files say of them is not relied on."""
+    if len(outputs) not in (1, 2):
+        raise unexpected_shapes(settings.kind, outputs, "boxes, and their scores or their count")
+    if len(outputs) == 1 and len(outputs[0]) == 3:
+        return outputs[0][2] - 4 if outputs[0][2] > 4 else None
+    if len(outputs) == 2 and len(outputs[1]) == 3:
+        return outputs[1][1] if outputs[1][1] != FREE else None
+    return None
+
+
+def _row_axes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
+    return (1,) if len(shapes) == 1 and len(shapes[0]) == 3 else None
+
+
+def _ppyoloe_axes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
+    pair = len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4)
+    return (1, 2) if pair else _row_axes(shapes)
+
+
+def _row_scores(outputs: Outputs) -> NDArray[Any]:
+    rows = outputs[0][0]
+    return np.asarray(rows[:, 4] * rows[:, 5:].max(axis=1))
+
+
+def _ppyoloe_scores(outputs: Outputs) -> NDArray[Any]:
+    if len(outputs) == 2:
+        return np.asarray(outputs[1][0].max(axis=0))
+    return np.asarray(outputs[0][0, :, 4:].max(axis=1))
+
+
+def _with_nms(settings: Mapping[str, float]) -> PPYoloe:
+    return PPYoloe.model_validate({"kind": "ppyoloe", **settings})
+
+
+YOLOV5 = Decoder(
+    settings=YoloV5,
+    function=_yolov5,
+    imports=None,
+    classes_of=_row_classes,
+    inputs=frozenset(),
+    with_nms=None,
+    comparison=COMPARISON,
+    rows=RowScores(_row_axes, _row_scores),
+)
+YOLOX = Decoder(
+    settings=YoloX,
+    function=_yolox,
+    imports=None,
+    classes_of=_yolox_classes,
+    inputs=frozenset(),
+    with_nms=None,
+    comparison=COMPARISON,
+    rows=RowScores(_row_axes, _row_scores),
+)
+PP_YOLOE = Decoder(
+    settings=PPYoloe,
+    function=_ppyoloe,
+    imports=None,
+    classes_of=_ppyoloe_classes,
+    inputs=frozenset({SCALE_FACTOR_INPUT}),
+    with_nms=_with_nms,
+    comparison=COMPARISON,
+    rows=RowScores(_ppyoloe_axes, _ppyoloe_scores),
+)

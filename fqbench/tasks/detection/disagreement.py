@@ -1,4 +1,4 @@
-"""How far the detections of a quantized model are from FP32's, and a judge by them.
+"""How far the detections of a quantized model are from FP32's.
 
 Raw outputs mislead where a decoder follows: most of a detector's places hold nothing, and what
 rounding changes there changes no detection.
@@ -7,24 +7,18 @@ rounding changes there changes no detection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
-from fqbench.quantize.observe import Feed
-from fqbench.tune.error import LOSS
-from fqbench.tune.judge import side_by_side
-from fqbench.tune.variants import Executable, execute
-from fqbench.vision.decode import Decoder, Detections
-from fqbench.vision.geometry import Boxes, Geometry
+from fqbench.tasks.detection.answers import Detections
+from fqbench.tasks.detection.metric import LOSS
+from fqbench.tasks.detection.settings import BoxSettings
+from fqbench.tasks.record import AnswerComparison
+from fqbench.vision.geometry import Boxes
 
 SCORE = 0.05
 """Boxes up to this score are left out: they are many, and count for little."""
-
-Image = tuple[Feed, Geometry]
-"""An image as the model takes it, and where it came from."""
 
 
 def disagreement(wanted: Sequence[Detections], found: Sequence[Detections]) -> float:
@@ -44,46 +38,21 @@ def disagreement(wanted: Sequence[Detections], found: Sequence[Detections]) -> f
     return 1.0 - common / total if total > 0.0 else 0.0
 
 
-@dataclass(frozen=True)
-class AnswersJudge:
-    """Tells the error of a quantized detector: that of its detections against FP32's on images."""
+def _settings(settings: BoxSettings) -> BoxSettings:
+    return settings.model_copy(update={"score": max(settings.score, SCORE)})
 
-    names: tuple[str, ...]
-    images: tuple[Image, ...]
-    decode: Decoder
-    reference: tuple[Detections, ...]
 
-    @staticmethod
-    def of(model: onnx.ModelProto, images: Sequence[Image], decode: Decoder) -> AnswersJudge | None:
-        """A judge of graphs that quantize ``model``; None where it detects nothing to tell by."""
-        names = tuple(value.name for value in model.graph.output)
-        judge = AnswersJudge(names, tuple(images), decode, ())
-        fp32 = execute(model, names, fuse_pairs=False)
-        reference = tuple(judge.answers(fp32, len(images)))
-        if not any(len(detections.scores) for detections in reference):
-            return None
-        return AnswersJudge(names, judge.images, decode, reference)
+def _informative(wanted: Sequence[Detections]) -> bool:
+    return any(len(detections.scores) for detections in wanted)
 
-    def error(self, executable: Executable, images: int | None = None) -> float:
-        """The relative squared error of raw outputs that costs as much as what is changed here.
 
-        Scores and boxes move both ways, so mAP falls by the square of the disagreement only: of
-        YOLOX-nano disagreements of 0.14, 0.42 and 0.89 cost 0.03, 0.27 and 0.75 of the mAP.
-        """
-        count = len(self.images) if images is None else min(images, len(self.images))
-        found = self.answers(executable, count)
-        return disagreement(self.reference[:count], found) ** 2 / LOSS
+def _error(wanted: Sequence[Detections], found: Sequence[Detections]) -> float:
+    """The relative squared error of raw outputs that costs as much as what is changed here.
 
-    def answers(self, executable: Executable, images: int) -> list[Detections]:
-        """The detections of ``executable`` in the first ``images``."""
-
-        def answer(image: Image) -> Detections:
-            feed, geometry = image
-            found = self.decode(list(executable.run(feed)), geometry)
-            assert isinstance(found, Detections)
-            return found
-
-        return side_by_side(executable, answer, self.images[:images])
+    Scores and boxes move both ways, so mAP falls by the square of the disagreement only: of
+    YOLOX-nano disagreements of 0.14, 0.42 and 0.89 cost 0.03, 0.27 and 0.75 of the mAP.
+    """
+    return disagreement(wanted, found) ** 2 / LOSS
 
 
 def _overlaps(one: Boxes, other: Boxes) -> NDArray[np.float64]:
@@ -94,3 +63,6 @@ def _overlaps(one: Boxes, other: Boxes) -> NDArray[np.float64]:
     areas = [(box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b)]
     union = areas[0] + areas[1] - common
     return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0.0))
+
+
+COMPARISON = AnswerComparison(settings=_settings, informative=_informative, error=_error)
