@@ -65,7 +65,7 @@ TASK = Task(
     ),
     datasets=("imagenet",),
     answers=AnswerFormat(
-        type=Guessed,
+        answer_type=Guessed,
         name="guesses",
         array="guesses",
         dtype=np.dtype("<i8"),

@@ -32,7 +32,7 @@ def words() -> frozenset[str]:
 
 def classes() -> frozenset[str]:
     settings = (decoder.settings.__name__ for decoder in decoders().values())
-    answers = (known.type.__name__ for known in answer_formats().values())
+    answers = (known.answer_type.__name__ for known in answer_formats().values())
     return frozenset({*settings, *answers}) - {"int"}
 
 

@@ -105,11 +105,11 @@ def test_two_metrics_of_one_name(installed: dict[str, Task]) -> None:
         registry.metrics()
 
 
-@pytest.mark.parametrize("same", [{"array": "labels"}, {"type": int}])
+@pytest.mark.parametrize("same", [{"array": "labels"}, {"answer_type": int}])
 def test_two_formats_that_cannot_be_told_apart(
     installed: dict[str, Task], same: dict[str, Any]
 ) -> None:
-    answers = replace(CLASSIFICATION.answers, **{"array": "others", "type": str, **same})
+    answers = replace(CLASSIFICATION.answers, **{"array": "others", "answer_type": str, **same})
     installed["other"] = replace(CLASSIFICATION, answers=answers)
     with pytest.raises(UsageError, match="the answers of task other"):
         registry.answer_formats()

@@ -84,7 +84,7 @@ def _answers(task: Task, data: EvaluationSet, predictions: Sequence[Prediction])
     if len(predictions) > len(data.samples):
         raise StepError(f"there are {len(predictions)} predictions for {len(data.samples)} images")
     for answer in answers.values():
-        if not isinstance(answer, task.answers.type):
+        if not isinstance(answer, task.answers.answer_type):
             raise StepError(
                 f"the model gave {format_of(answer).name} for an image, its data set expects"
                 f" {task.answers.name}"

@@ -19,8 +19,7 @@ from fqbench.isolate import Report
 from fqbench.measure.prediction import Prediction
 from fqbench.spec import Decode, Preprocess
 from fqbench.tasks.decoding import decoder
-from fqbench.tasks.record import Decode as DecodeFunction
-from fqbench.tasks.record import DecoderSettings, Outputs
+from fqbench.tasks.record import DecodeFunction, DecoderSettings, Outputs
 from fqbench.tasks.registry import decoder_of
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import read_image

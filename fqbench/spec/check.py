@@ -92,7 +92,9 @@ def compare(
 def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
     """What the file would do itself is done as it would do it."""
     own = decoder_of(spec.decode)
-    able = {known.kind: known.with_nms for known in decoders().values() if known.with_nms}
+    able = {
+        known.kind: known.with_nms for known in decoders().values() if known.with_nms is not None
+    }
     chosen = next(iter(able.values()), None) if own.function is None else own.with_nms
     if chosen is None:
         raise UsageError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -106,8 +104,10 @@ class _AnyDecoder:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        members = tuple(decoder.settings for decoder in decoders().values())
-        return handler.generate_schema(Annotated[reduce(or_, members), Field(discriminator="kind")])
+        known = {
+            kind: handler.generate_schema(decoder.settings) for kind, decoder in decoders().items()
+        }
+        return core_schema.tagged_union_schema(known, discriminator="kind")
 
 
 class _AnyTask:

@@ -6,11 +6,13 @@ import importlib.util
 from pathlib import Path
 
 from fqbench.errors import UsageError
-from fqbench.tasks.record import Decode, DecoderSettings, Size
+from fqbench.tasks.record import DecodeFunction, DecoderSettings, Size
 from fqbench.tasks.registry import decoder_of
 
 
-def decoder(settings: DecoderSettings, input_size: Size, *, allow_code: bool = False) -> Decode:
+def decoder(
+    settings: DecoderSettings, input_size: Size, *, allow_code: bool = False
+) -> DecodeFunction:
     """The function that turns a model's outputs of one image into its answer.
 
     It raises StepError for outputs of a wrong shape, with NaN, or for boxes with infinities.

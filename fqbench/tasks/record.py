@@ -29,7 +29,7 @@ Shape = Sequence[int]
 Outputs = Sequence[NDArray[Any]]
 """A model's outputs for one image."""
 
-Decode = Callable[[Outputs, Geometry], Any]
+DecodeFunction = Callable[[Outputs, Geometry], Any]
 """Turns outputs into an answer. Raises StepError for outputs that it cannot read."""
 
 Answers = Sequence[Any]
@@ -82,7 +82,7 @@ class Decoder:
     settings: type[DecoderSettings]
     """What a spec may set."""
 
-    function: Callable[[Any, Size], Decode] | None
+    function: Callable[[Any, Size], DecodeFunction] | None
     """From settings and the input's size, the function that decodes. None: nothing is read."""
 
     imports: Callable[[Any], str] | None
@@ -127,8 +127,8 @@ class Decoder:
 class AnswerFormat:
     """The answers of a task, and how a file of predictions holds them."""
 
-    type: type
-    """Of an answer."""
+    answer_type: type
+    """The class of an answer."""
 
     name: str
     """What messages call an answer, such as "a class"."""

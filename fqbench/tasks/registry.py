@@ -64,9 +64,11 @@ def answer_formats() -> dict[str, AnswerFormat]:
     for name, task in tasks().items():
         added = task.answers
         for known in found.values():
-            if known is not added and (known.array == added.array or known.type is added.type):
+            if known is not added and (
+                known.array == added.array or known.answer_type is added.answer_type
+            ):
                 raise UsageError(
-                    f"the answers of task {name}, of type {added.type.__name__} in the array"
+                    f"the answers of task {name}, of type {added.answer_type.__name__} in the array"
                     f" {added.array!r}, have type or array in common with {known.name} of another"
                     " task: uninstall the package of one of them"
                 )
@@ -77,7 +79,7 @@ def answer_formats() -> dict[str, AnswerFormat]:
 def format_of(answer: object) -> AnswerFormat:
     """The format of an answer. Raises TypeError where no task has such answers."""
     for known in answer_formats().values():
-        if isinstance(answer, known.type):
+        if isinstance(answer, known.answer_type):
             return known
     raise TypeError(f"no task has answers of type {type(answer).__name__}")
 

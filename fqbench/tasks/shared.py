@@ -12,7 +12,7 @@ from pydantic import Field
 from fqbench.errors import StepError, UsageError
 from fqbench.spec.model import SCALE_FACTOR_INPUT
 from fqbench.tasks.record import (
-    Decode,
+    DecodeFunction,
     Decoder,
     DecoderSettings,
     Outputs,
@@ -37,11 +37,11 @@ class Undecoded(DecoderSettings):
     kind: Literal["none"]
 
 
-def _imported(settings: PythonDecoder, size: Size) -> Decode:
+def _imported(settings: PythonDecoder, size: Size) -> DecodeFunction:
     name = settings.function
     module, _, attribute = name.partition(":")
     try:
-        function: Decode = getattr(importlib.import_module(module), attribute)
+        function: DecodeFunction = getattr(importlib.import_module(module), attribute)
     except Exception as error:  # The user's module may raise anything.
         raise UsageError(f"decode.function {name!r} cannot be imported: {error}") from error
     if not callable(function):
@@ -49,7 +49,7 @@ def _imported(settings: PythonDecoder, size: Size) -> Decode:
     return partial(_checked, name, function)
 
 
-def _checked(name: str, function: Decode, outputs: Outputs, geometry: Geometry) -> Any:
+def _checked(name: str, function: DecodeFunction, outputs: Outputs, geometry: Geometry) -> Any:
     """The answer of a function that may return anything, checked."""
     from fqbench.tasks.registry import answer_formats
 
@@ -64,7 +64,7 @@ def _checked(name: str, function: Decode, outputs: Outputs, geometry: Geometry) 
             return answer
     raise StepError(
         f"decode.function {name!r} returned {type(returned).__name__}, expected"
-        f" {_listed(sorted(known.type.__name__ for known in formats))}"
+        f" {_listed(sorted(known.answer_type.__name__ for known in formats))}"
     )
 
 

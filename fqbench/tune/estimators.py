@@ -13,7 +13,7 @@ from fqbench.machine import usable_cores
 from fqbench.quantize.graph import Graph
 from fqbench.quantize.observe import Feed
 from fqbench.tasks.decoding import decoder
-from fqbench.tasks.record import AnswerComparison, Decode, DecoderSettings, Size
+from fqbench.tasks.record import AnswerComparison, DecodeFunction, DecoderSettings, Size
 from fqbench.tasks.registry import decoder_of
 from fqbench.tune.error import Outputs, raw_outputs, relative_error
 from fqbench.tune.variants import Executable, execute
@@ -66,7 +66,7 @@ class AnswerErrorEstimator:
 
     names: tuple[str, ...]
     images: tuple[Image, ...]
-    decode: Decode
+    decode: DecodeFunction
     comparison: AnswerComparison
     reference: tuple[Any, ...]
 
@@ -74,7 +74,7 @@ class AnswerErrorEstimator:
     def of(
         model: onnx.ModelProto,
         images: Sequence[Image],
-        decode: Decode,
+        decode: DecodeFunction,
         comparison: AnswerComparison,
     ) -> AnswerErrorEstimator | None:
         """An estimator for models that quantize ``model``.

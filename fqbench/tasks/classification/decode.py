@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from fqbench.errors import StepError
-from fqbench.tasks.record import Decode, Decoder, DecoderSettings, Outputs, Shape, Size
+from fqbench.tasks.record import DecodeFunction, Decoder, DecoderSettings, Outputs, Shape, Size
 from fqbench.tasks.shapes import FREE, unexpected_outputs, unexpected_shapes
 from fqbench.vision.geometry import Geometry
 
@@ -19,7 +19,7 @@ class Logits(DecoderSettings):
     kind: Literal["logits"]
 
 
-def _decode(settings: Logits, size: Size) -> Decode:
+def _decode(settings: Logits, size: Size) -> DecodeFunction:
     return _greatest
 
 

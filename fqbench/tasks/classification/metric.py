@@ -19,7 +19,7 @@ def _checked(answer: Any) -> int | None:
 
 
 CLASS = AnswerFormat(
-    type=int,
+    answer_type=int,
     name="a class",
     array="labels",
     dtype=np.dtype("<i8"),

@@ -55,7 +55,7 @@ def _checked(answer: Any) -> Detections | None:
 
 
 BOXES = AnswerFormat(
-    type=Detections,
+    answer_type=Detections,
     name="boxes",
     array="boxes",
     dtype=BOX,

@@ -16,7 +16,7 @@ from fqbench.tasks.detection.disagreement import COMPARISON
 from fqbench.tasks.detection.nms import nms
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.record import (
-    Decode,
+    DecodeFunction,
     Decoder,
     Outputs,
     RowScores,
@@ -38,15 +38,15 @@ LARGEST_LOGARITHM = 30.0
 PP_YOLOE_SHAPES = "[n, 6] and a count, [1, n, 4] and [1, classes, n], or [1, n, 4 + classes]"
 
 
-def _yolov5(settings: YoloV5, size: Size) -> Decode:
+def _yolov5(settings: YoloV5, size: Size) -> DecodeFunction:
     return partial(_read_yolov5, settings)
 
 
-def _yolox(settings: YoloX, size: Size) -> Decode:
+def _yolox(settings: YoloX, size: Size) -> DecodeFunction:
     return partial(_read_yolox, settings, *_grid(size, settings.strides))
 
 
-def _ppyoloe(settings: PPYoloe, size: Size) -> Decode:
+def _ppyoloe(settings: PPYoloe, size: Size) -> DecodeFunction:
     return partial(_read_ppyoloe, settings)
 
 
