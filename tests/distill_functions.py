@@ -7,8 +7,9 @@ import onnx
 
 from fqbench.distill.distill import Task, distill
 from fqbench.quantize.record import Quantization
-from fqbench.spec import Undecoded, YoloX
 from fqbench.spec.model import Distillation
+from fqbench.tasks.detection.settings import YoloX
+from fqbench.tasks.shared import Undecoded
 from fqbench.tune.choice import Choice
 
 
@@ -17,7 +18,7 @@ class StoppedError(Exception):
 
 
 class Discontent:
-    """A judge to whom each model is worse than the one before."""
+    """An estimator to which each model is worse than the one before."""
 
     names = ()
 
@@ -52,8 +53,8 @@ def train(folder, name, asked):
     choice = Choice(asked["float_layers"], asked["float_silu"], (), 0.0, 0.0, (), {})
     settings = Distillation.model_validate(asked["settings"])
     decode = YoloX(kind="yolox") if asked["model"] == "rows" else Undecoded(kind="none")
-    judge = Discontent() if asked.get("discontent") else None
-    task = Task(asked["backend"], model, record, choice, settings, "mAP", decode, judge)
+    estimator = Discontent() if asked.get("discontent") else None
+    task = Task(asked["backend"], model, record, choice, settings, "mAP", decode, estimator)
     images = np.load(folder / f"{asked['model']}.npy")
     scratch = folder / asked.get("scratch", name)
     scratch.mkdir(exist_ok=True)

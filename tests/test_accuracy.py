@@ -16,13 +16,29 @@ from pycocotools.cocoeval import COCOeval
 
 from fqbench.data import EvaluationSet, Sample, open_dataset
 from fqbench.errors import StepError
-from fqbench.measure.accuracy import accuracy, drop, image_weights
-from fqbench.measure.average_precision import weighted_map
+from fqbench.measure import accuracy as measured
+from fqbench.measure.accuracy import image_weights
 from fqbench.measure.prediction import Prediction
+from fqbench.measure.stats import Interval
 from fqbench.spec import Coco
-from fqbench.vision.decode import Detections
+from fqbench.tasks.detection.answers import Detections
+from fqbench.tasks.detection.average_precision import weighted_map
+from fqbench.tasks.record import Task
+from fqbench.tasks.registry import tasks
 
 CATEGORY_IDS = (2, 5, 9)
+
+
+def _task(data: EvaluationSet) -> Task:
+    return tasks()["classification" if data.annotations is None else "detection"]
+
+
+def accuracy(data: EvaluationSet, predictions: list[Prediction]) -> float:
+    return measured.accuracy(_task(data), data, predictions)
+
+
+def drop(data: EvaluationSet, *sides: list[Prediction]) -> Interval:
+    return measured.drop(_task(data), data, *sides)
 
 
 def _top1(labels: list[int]) -> EvaluationSet:

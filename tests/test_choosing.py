@@ -7,10 +7,10 @@ from fqbench.quantize.algorithms import identity, searched
 from fqbench.quantize.code_errors import CodeErrors
 from fqbench.quantize.pairs import affine_codes
 from fqbench.quantize.statistics import Statistics
-from fqbench.tune.answers import disagreement
+from fqbench.tasks.detection.answers import Detections
+from fqbench.tasks.detection.disagreement import disagreement
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import fewest, needed, widest
-from fqbench.vision.decode import Detections
 from tests.onnx_graphs import Net, record
 
 

@@ -10,9 +10,12 @@ import pytest
 
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.spec import Logits, PPYoloe, PythonDecoder, YoloV5, YoloX
-from fqbench.vision import decode as decode_module
-from fqbench.vision.decode import Answer, Detections, decoder
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.detection import decode as decode_module
+from fqbench.tasks.detection.answers import Detections
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
+from fqbench.tasks.shared import PythonDecoder
 from fqbench.vision.geometry import Geometry
 
 SAME = Geometry((100, 200), (1.0, 1.0), (0.0, 0.0))
@@ -315,7 +318,7 @@ def test_code_that_cannot_be_imported_is_told(module: ModuleType) -> None:
 
 
 def test_code_of_the_user_answers(module: ModuleType) -> None:
-    def decode(outputs: list[np.ndarray], geometry: Geometry) -> Answer:
+    def decode(outputs: list[np.ndarray], geometry: Geometry) -> Detections | int:
         return Detections(geometry.to_image(outputs[0]), np.array([1.0]), np.array([3]))
 
     module.decode = decode  # type: ignore[attr-defined]

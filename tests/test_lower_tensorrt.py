@@ -21,7 +21,7 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import int8_codes
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choose import Wish, choose
-from fqbench.tune.judge import OutputsJudge
+from fqbench.tune.estimators import OutputErrorEstimator
 from tests.onnx_graphs import Net, record
 from tests.qdq_reference import evaluate
 
@@ -516,16 +516,24 @@ def test_choice_keeps_the_fewest_layers_in_float_and_says_why():
     net, model = chain(0)
     image = net.image()
     quantization = record(model, image)
-    judge = OutputsJudge.of(model, [value.name for value in model.graph.output], [[image]])
+    estimator = OutputErrorEstimator.of(
+        model, [value.name for value in model.graph.output], [[image]]
+    )
 
     def error(graph):
-        return judge.error(execute(graph, judge.names, fuse_pairs=False))
+        return estimator.error(execute(graph, estimator.names, fuse_pairs=False))
 
     whole = error(lower(model, quantization))
     asked = []
     wish = Wish(whole / 2, None)
     found = choose(
-        "tensorrt", model, quantization, [[image]], wish, lambda *done: asked.append(done), judge
+        "tensorrt",
+        model,
+        quantization,
+        [[image]],
+        wish,
+        lambda *done: asked.append(done),
+        estimator,
     )
     counted = Counter(found.float_layers.values())
     assert found.float_layers["n_gemm16"] == ONE_ROW

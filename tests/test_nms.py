@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fqbench.vision.nms import nms
+from fqbench.tasks.detection.nms import nms
 
 SQUARE = [0, 0, 10, 10]
 

@@ -9,14 +9,13 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.spec import (
     Calibration,
     Folder,
-    Logits,
     ModelSpec,
-    PPYoloe,
     Preprocess,
     Stretch,
-    YoloV5,
 )
 from fqbench.spec.check import check_model, compare
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5
 from tests.jobs import perform
 
 ATTRIBUTES = {"score_threshold": 0.05, "nms_threshold": 0.5, "nms_top_k": 1000, "keep_top_k": 7}

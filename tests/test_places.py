@@ -5,7 +5,10 @@ import pytest
 
 from fqbench.distill.places import FLOOR, NONE, Places
 from fqbench.graph.graph import Graph
-from fqbench.spec import Logits, PPYoloe, Undecoded, YoloV5, YoloX
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.detection.decode import PP_YOLOE, YOLOV5, YOLOX
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
+from fqbench.tasks.shared import Undecoded
 from fqbench.tune.error import raw_outputs
 from tests.onnx_graphs import Net, anchors
 
@@ -66,7 +69,7 @@ def test_what_ends_in_no_row_counts_as_nothing():
     (rows,) = places(net, [anchors(net, kept, 1, 4)], V5).rows
     assert (rows[:7] == grid(4, 0)).all()
     assert (rows[7:] == NONE).all()
-    found = Places(V5, ("rows",), (rows,))
+    found = Places(YOLOV5.rows, ("rows",), (rows,))
     (weights,) = found.weights(np.ones((2, 16), np.float32))
     assert weights.shape == (2, 14, 4, 4)
     assert weights[:, :7] == pytest.approx(1 + FLOOR)
@@ -74,7 +77,7 @@ def test_what_ends_in_no_row_counts_as_nothing():
 
 
 def test_an_element_counts_what_the_teacher_is_sure_of_its_row():
-    found = Places(X, ("rows",), (np.array([[[1, 0]]]), np.array([[[0, NONE]]])))
+    found = Places(YOLOX.rows, ("rows",), (np.array([[[1, 0]]]), np.array([[[0, NONE]]])))
     rows = np.zeros((1, 2, 7), np.float32)
     rows[0, 0, 4:] = 0.5, 0.8, 0.2
     rows[0, 1, 4:] = 0.25, 0.4, 1.0
@@ -93,7 +96,9 @@ def test_an_element_counts_what_the_teacher_is_sure_of_its_row():
     ],
 )
 def test_confidences_of_both_forms_of_ppyoloe(outputs):
-    found = Places(PP, (), ()).confidences([output.astype(np.float32) for output in outputs])
+    found = Places(PP_YOLOE.rows, (), ()).confidences(
+        [output.astype(np.float32) for output in outputs]
+    )
     assert found.tolist() == pytest.approx([0.5, 0.9])
 
 

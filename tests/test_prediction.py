@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.errors import StepError
-from fqbench.measure.prediction import BOX, FILE, Prediction, read_predictions, write_predictions
-from fqbench.vision.decode import Detections
+from fqbench.measure.prediction import FILE, Prediction, read_predictions, write_predictions
+from fqbench.tasks.detection.answers import BOX, Detections
 
 ids = st.integers(-(2**63), 2**63 - 1)
 finite = st.floats(-1e6, 1e6, width=32)

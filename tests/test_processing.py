@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fqbench.vision.decode import Detections, decoder
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.detection.answers import Detections
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.preprocess import Prepared, model_inputs, prepare
 from fqbench.zoo.processing import PROCESSING

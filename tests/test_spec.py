@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.errors import UsageError
-from fqbench.spec import Crop, Letterbox, Logits, Margin, ModelSpec, Stretch
+from fqbench.spec import Crop, Letterbox, Margin, ModelSpec, Stretch
 from fqbench.spec.load import load_spec, load_specs
 from fqbench.spec.yamlfile import SIZE_LIMIT
+from fqbench.tasks.classification.decode import Logits
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
 

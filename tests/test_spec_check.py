@@ -11,19 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.errors import UsageError
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.spec import (
-    Decode,
-    Logits,
-    ModelSpec,
-    PPYoloe,
-    PythonDecoder,
-    Undecoded,
-    YoloV5,
-    YoloX,
-)
+from fqbench.spec import Decode, ModelSpec
 from fqbench.spec.check import ModelFacts, check_model, compare
 from fqbench.spec.inspect import inspect_onnx
 from fqbench.spec.load import load_spec
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
+from fqbench.tasks.shared import PythonDecoder, Undecoded
 
 IMAGE = {"x": [1, 3, 8, 16]}
 FILE = Path("net.onnx")

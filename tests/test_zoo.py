@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from fqbench import zoo
 from fqbench.errors import UsageError
 from fqbench.spec import ModelSpec
-from fqbench.vision.decode import Answer, Detections, decoder
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.detection.answers import Detections
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare
 from fqbench.zoo import digits, png
@@ -163,7 +165,7 @@ def test_weights_are_small() -> None:
     assert sum(file.stat().st_size for file in weights) <= 4_000_000
 
 
-def _answers(spec: ModelSpec, files: list[str]) -> list[Answer]:
+def _answers(spec: ModelSpec, files: list[str]) -> list[Any]:
     """What the FP32 model says about images, by the package's own preprocessing and decoding."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -19,7 +19,8 @@ from fqbench import zoo
 from fqbench.data import open_dataset
 from fqbench.measure.accuracy import accuracy
 from fqbench.measure.prediction import Prediction
-from fqbench.vision.decode import decoder
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.registry import tasks
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare
 
@@ -41,7 +42,7 @@ def evaluate(name: str, file: Path, data_dir: Path) -> str:
         outputs = session.run(None, {entry.name: prepared.tensor})
         seconds.append(time.perf_counter() - begin)
         predictions.append(Prediction(sample.image_id, decode(outputs, prepared.geometry)))
-    points = accuracy(data, predictions)
+    points = accuracy(tasks()[spec.task], data, predictions)
     return (
         f"{name}: {spec.metric} {points:.2f} on {len(predictions)} images,"
         f" median {np.median(seconds) * 1e3:.2f} ms"

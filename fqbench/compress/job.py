@@ -24,8 +24,8 @@ from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
 from fqbench.quantize import AVAILABLE
-from fqbench.spec import ModelSpec, PPYoloe
-from fqbench.spec.check import facts_of, read_file
+from fqbench.spec import ModelSpec
+from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
 from fqbench.steps import ArtifactNode, Executor, Files, Needs, Step
 from fqbench.vision.image import read_image
@@ -34,6 +34,9 @@ SHOWN = 5
 
 NAMING = "paddle"
 """The backend whose programs have the names that a config may call layers by."""
+
+NMS = {"score", "iou", "max_boxes"}
+"""Settings of non-maximum suppression."""
 
 
 class Unevaluated(Images):
@@ -51,7 +54,7 @@ class Job:
 
     ``graphs``: the first of them that leaves a layer in INT8 is taken. ``images`` calibrate,
     ``training`` train. ``nms``: settings of the non-maximum suppression that the model's file ends
-    in.
+    in, by name; empty where it ends in none.
     """
 
     spec: ModelSpec
@@ -62,7 +65,7 @@ class Job:
     training: int
     layers: Layers
     asked: Mapping[str, str]
-    nms: PPYoloe | None
+    nms: Mapping[str, float]
 
     def made(self, node: ArtifactNode) -> Artifact:
         """The artifact of a node of one of its graphs. Raises FqbenchError."""
@@ -112,7 +115,12 @@ def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "
     distillation = spec.distillation.model_copy(update=taught)
     spec = spec.model_copy(update={"offline": offline, "distillation": distillation})
     graphs = tuple(graph(spec.model_copy(update=given_up)) for given_up in _given_up(config))
-    return Job(spec, way, executor, graphs, *counts, layers, asked, facts.decode)
+    return Job(spec, way, executor, graphs, *counts, layers, asked, _nms(facts))
+
+
+def _nms(facts: ModelFacts) -> Mapping[str, float]:
+    """Settings of the model's own non-maximum suppression, whole; empty where it has none."""
+    return {} if facts.decode is None else facts.decode.model_dump(include=NMS)
 
 
 def _given_up(config: Config) -> Iterator[dict[str, object]]:

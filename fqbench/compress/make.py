@@ -16,7 +16,7 @@ from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.rows import seconds_of
 from fqbench.quantize.calibrate import ASKED
-from fqbench.tune.error import points_lost
+from fqbench.tasks.registry import metrics
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
             for name, reason in choice.float_layers.items()
         },
         error=choice.error,
-        points=points_lost(choice.error, job.spec.metric),
+        points=metrics()[job.spec.metric].points_lost(choice.error),
         fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
         int8_mb=_megabytes(files),
         ratio=ratio,

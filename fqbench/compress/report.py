@@ -125,10 +125,10 @@ class Report:
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
         yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
-        if nms is not None:
+        if nms:
             yield (
                 "The model's non-maximum suppression is cut off, do it behind the model: score"
-                f" {nms.score:g}, IoU {nms.iou:g}, {nms.max_boxes} boxes."
+                f" {nms['score']:g}, IoU {nms['iou']:g}, {nms['max_boxes']} boxes."
             )
 
 

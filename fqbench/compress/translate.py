@@ -13,8 +13,8 @@ from fqbench.compress.reading import reading
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.sample import confined
 from fqbench.errors import UsageError
-from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess, Undecoded
-from fqbench.spec.check import FREE, Contents, Shape
+from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
+from fqbench.spec.check import Contents
 from fqbench.spec.model import (
     SCALE_FACTOR_INPUT,
     Algorithm,
@@ -22,8 +22,11 @@ from fqbench.spec.model import (
     LearningRate,
     Method,
     Offline,
-    Task,
+    TaskName,
 )
+from fqbench.tasks.record import Shape
+from fqbench.tasks.shapes import FREE
+from fqbench.tasks.shared import Undecoded
 
 METHODS: dict[Way, Method] = {"PTQ": "offline", "QAT": "distillation"}
 
@@ -184,7 +187,7 @@ def _images(general: General, way: Way, base: Path) -> Calibration:
     return images
 
 
-def _task(contents: Contents) -> Task:
+def _task(contents: Contents) -> TaskName:
     """One score a class is a classifier; else points are estimated as a detector's."""
     outputs = list(contents.outputs.values())
     scores = len(outputs) == 1 and sum(size != 1 for size in outputs[0][1:]) == 1

@@ -33,7 +33,7 @@ from fqbench.quantize.setting import Setting
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.judge import Judge, OutputsJudge
+from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 
 FEWEST = 8
 """Images: half of them teach, half tell how good the student is."""
@@ -58,8 +58,8 @@ class Taught:
 class Task:
     """What is taught: the teacher's graph, its quantization, and how ``backend`` rounds it.
 
-    ``decode``: what the model's outputs are. ``judge`` tells errors on the images held out; None
-    for one by the raw outputs.
+    ``decode``: what the model's outputs are. ``estimator`` tells errors on the images held out;
+    None for one by the raw outputs.
     """
 
     backend: str
@@ -69,7 +69,7 @@ class Task:
     settings: Distillation
     metric: str
     decode: Decode
-    judge: Judge | None = None
+    estimator: ErrorEstimator | None = None
 
 
 def distill(
@@ -104,11 +104,11 @@ def distill(
         model = _with(start, weights)
         made = variants(task.backend, model, _of_student(plain, model), scratch)
         graph = made.emulated(setting)
-        return judge.error(execute(graph, judge.names, fuse_pairs=made.runs_emulation))
+        return estimator.error(execute(graph, estimator.names, fuse_pairs=made.runs_emulation))
 
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         lessons = Lessons.taken(teacher, nodes, feeds, images, Path(folder), _places(task, nodes))
-        judge = task.judge or OutputsJudge.of(
+        estimator = task.estimator or OutputErrorEstimator.of(
             teacher, raw_outputs(Graph(teacher)), [lessons.feed(i) for i in held]
         )
         student = Student(

@@ -16,7 +16,7 @@ class Evaluation:
     """The student after ``iteration`` iterations.
 
     ``loss``: mean of the iterations since the evaluation before; None at the start. ``error``:
-    of the graph as it is lowered, on images held out, as the judge tells it (of a detector by its
+    of the graph as it is lowered, on images held out, as it is estimated (of a detector by its
     detections, else the relative squared error of raw outputs); ``points_lost``: about how many
     points of accuracy that costs.
     """

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
 from fqbench.hardware import usable_cores
-from fqbench.spec import Decode, PPYoloe, YoloV5, YoloX
+from fqbench.tasks.record import DecoderSettings, RowScores
+from fqbench.tasks.registry import decoder_of
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -33,39 +34,32 @@ class Places:
     """``outputs``: names of the decoded outputs. ``rows``: of each raw output [1, channels, ...]
     the row [channels, ...] of the decoded outputs that each element ends in, or ``NONE``."""
 
-    decode: Decode
+    scores: RowScores
     outputs: tuple[str, ...]
     rows: tuple[Numbers, ...]
 
     @staticmethod
-    def of(model: onnx.ModelProto, raw: Sequence[str], decode: Decode) -> Places | None:
+    def of(model: onnx.ModelProto, raw: Sequence[str], decode: DecoderSettings) -> Places | None:
         """The places of ``raw``, tensors of ``model``; None where they lead to no known rows."""
-        graph = Graph(model)
-        if not set(raw).isdisjoint(graph.outputs):
+        graph, scores = Graph(model), decoder_of(decode).rows
+        if scores is None or not set(raw).isdisjoint(graph.outputs):
             return None
         shapes = [graph.shape(name) or () for name in raw]
         if any(len(shape) != 4 for shape in shapes):
             return None
         tail = _Tail(model, raw)
         start = tail.run([np.zeros(shape, np.float32) for shape in shapes])
-        axes = _row_axes(decode, [output.shape for output in start])
+        axes = scores.axes([output.shape for output in start])
         if axes is None:
             return None
         rows = _rows(tail, shapes, axes)
         if not any((found > NONE).any() for found in rows):
             return None
-        return Places(decode, tuple(graph.outputs), rows)
+        return Places(scores, tuple(graph.outputs), rows)
 
     def confidences(self, outputs: Sequence[Array]) -> Array:
         """The best score [rows] of each row of the decoded ``outputs`` of one image, 0 to 1."""
-        if isinstance(self.decode, YoloV5 | YoloX):
-            rows = outputs[0][0]
-            found = rows[:, 4] * rows[:, 5:].max(axis=1)
-        elif len(outputs) == 2:
-            found = outputs[1][0].max(axis=0)
-        else:
-            found = outputs[0][0, :, 4:].max(axis=1)
-        return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+        return np.asarray(np.clip(self.scores.scores(outputs), 0.0, 1.0), np.float32)
 
     def weights(self, confidences: Array) -> list[Array]:
         """What each element of the raw outputs counts, by ``confidences`` [images, rows]."""
@@ -105,14 +99,6 @@ class _Tail:
             None, {**self._others, **dict(zip(self._raw, values, strict=True))}
         )
         return found
-
-
-def _row_axes(decode: Decode, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
-    """Which axis of each decoded output is that of its rows; None where the form is not known."""
-    if len(shapes) == 1 and len(shapes[0]) == 3 and isinstance(decode, YoloV5 | YoloX | PPYoloe):
-        return (1,)
-    pair = len(shapes) == 2 and shapes[0] == (1, *shapes[1][2:], 4)
-    return (1, 2) if pair and isinstance(decode, PPYoloe) else None
 
 
 def _rows(

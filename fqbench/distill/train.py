@@ -21,7 +21,7 @@ from fqbench.distill.schedule import batch
 from fqbench.distill.student import Arrays, Student
 from fqbench.isolate import Report
 from fqbench.spec.model import Distillation
-from fqbench.tune.error import points_lost
+from fqbench.tasks.registry import metrics
 
 
 @dataclass(frozen=True)
@@ -99,4 +99,4 @@ def _evaluated(
     training: Training, iteration: int, loss: float | None, weights: Arrays
 ) -> Evaluation:
     error = training.error(weights)
-    return Evaluation(iteration, loss, error, points_lost(error, training.metric))
+    return Evaluation(iteration, loss, error, metrics()[training.metric].points_lost(error))

@@ -9,55 +9,47 @@ from numpy.typing import NDArray
 
 from fqbench.data import EvaluationSet
 from fqbench.errors import StepError
-from fqbench.measure import average_precision
 from fqbench.measure.prediction import Prediction
 from fqbench.measure.stats import Interval, central
-from fqbench.vision.decode import Detections
+from fqbench.tasks.record import Task, Weights
+from fqbench.tasks.registry import format_of
 
 RESAMPLES = 1000
 BLOCK = 50
 """Resamples that are drawn together."""
 
-Weights = NDArray[np.float64]
-"""[resamples, images]: how often each image counts, images as in the data set."""
 
+def accuracy(task: Task, data: EvaluationSet, predictions: Sequence[Prediction]) -> float:
+    """The metric of ``task`` on the data set, in points of 0 to 100.
 
-def accuracy(data: EvaluationSet, predictions: Sequence[Prediction]) -> float:
-    """mAP (COCO, IoU 0.50 to 0.95) or top-1 of the data set, in points of 0 to 100.
-
-    Raises StepError unless there is one answer of the right kind for each image.
+    Raises StepError unless there is one of the task's answers for each image.
     """
-    answers = _answers(data, predictions)
-    if data.annotations is not None:
-        return average_precision.coco_map(data, _detections(answers))
-    return float(_correct(data, answers).mean() * 100)
+    return task.metric.points(data, _answers(task, data, predictions))
 
 
 def drop(
-    data: EvaluationSet, fp32: Sequence[Prediction], int8: Sequence[Prediction], seed: int = 0
+    task: Task,
+    data: EvaluationSet,
+    fp32: Sequence[Prediction],
+    int8: Sequence[Prediction],
+    seed: int = 0,
 ) -> Interval:
     """Accuracy lost from ``fp32`` to ``int8`` in points, with a 95 % confidence interval.
 
     Raises StepError as ``accuracy``.
     """
-    return lost(*(resampled(data, side, seed) for side in (fp32, int8)))
+    return lost(*(resampled(task, data, side, seed) for side in (fp32, int8)))
 
 
 def resampled(
-    data: EvaluationSet, predictions: Sequence[Prediction], seed: int = 0
+    task: Task, data: EvaluationSet, predictions: Sequence[Prediction], seed: int = 0
 ) -> NDArray[np.float64]:
     """Accuracy in points on the data set itself, then on each resample of its images.
 
     The same ``seed`` draws the same images. Raises StepError as ``accuracy``.
     """
-    answers = _answers(data, predictions)
-    weights = image_weights(len(data.samples), seed)
-    if data.annotations is not None:
-        found = _detections(answers)
-        return average_precision.weighted_map(data, found, np.concatenate([*weights]))
-    correct = _correct(data, answers)
-    shares = [block @ correct / block.sum(axis=1) for block in weights]
-    return np.asarray(np.concatenate(shares) * 100)
+    answers = _answers(task, data, predictions)
+    return task.metric.weighted(data, answers, image_weights(len(data.samples), seed))
 
 
 def lost(fp32: NDArray[np.float64], int8: NDArray[np.float64]) -> Interval:
@@ -83,23 +75,7 @@ def image_weights(images: int, seed: int) -> Iterator[Weights]:
         yield draws.astype(np.float64)
 
 
-def _correct(data: EvaluationSet, answers: Sequence[object]) -> NDArray[np.bool_]:
-    """Whether each image's class was found."""
-    for answer in answers:
-        if not isinstance(answer, int):
-            raise StepError("the model gave boxes for an image, its data set expects a class")
-    expected = [sample.label for sample in data.samples]
-    return np.array([a == e for a, e in zip(answers, expected, strict=True)], dtype=np.bool_)
-
-
-def _detections(answers: Sequence[object]) -> list[Detections]:
-    found = [answer for answer in answers if isinstance(answer, Detections)]
-    if len(found) < len(answers):
-        raise StepError("the model gave a class for an image, its data set expects boxes")
-    return found
-
-
-def _answers(data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
+def _answers(task: Task, data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
     """One answer an image, in the order of the data set."""
     answers = {p.image_id: p.answer for p in predictions}
     missing = [s for s in data.samples if s.image_id not in answers]
@@ -107,4 +83,10 @@ def _answers(data: EvaluationSet, predictions: Sequence[Prediction]) -> list[obj
         raise StepError(f"image {missing[0].path.name} has no prediction")
     if len(predictions) > len(data.samples):
         raise StepError(f"there are {len(predictions)} predictions for {len(data.samples)} images")
+    for answer in answers.values():
+        if not isinstance(answer, task.answers.answer_type):
+            raise StepError(
+                f"the model gave {format_of(answer).name} for an image, its data set expects"
+                f" {task.answers.name}"
+            )
     return [answers[s.image_id] for s in data.samples]

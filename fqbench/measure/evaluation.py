@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from fqbench.backends import Runner, backend
 from fqbench.backends.base import Tensor
@@ -15,8 +16,9 @@ from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
 from fqbench.measure.loaded import Reading
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Decode, PythonDecoder
-from fqbench.vision.decode import Answer, Decoder, Outputs, decoder
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.record import DecodeFunction, DecoderSettings, Outputs
+from fqbench.tasks.registry import decoder_of
 from fqbench.vision.geometry import Geometry
 
 MOST_RUNNERS = 8
@@ -68,15 +70,17 @@ class Evaluation:
     """How images become a model's inputs and its outputs become answers, by how many threads."""
 
     reading: Reading
-    decode: Decoder
+    decode: DecodeFunction
     workers: int
 
     @staticmethod
-    def of(reading: Reading, kind: Decode, workers: int, *, allow_code: bool) -> Evaluation:
+    def of(
+        reading: Reading, settings: DecoderSettings, workers: int, *, allow_code: bool
+    ) -> Evaluation:
         """An evaluation by ``workers`` threads. Raises UsageError for a decoder not there."""
         size = reading.preprocess.resize.output
-        decode = decoder(kind, size, allow_code=allow_code)
-        if isinstance(kind, PythonDecoder):
+        decode = decoder(settings, size, allow_code=allow_code)
+        if decoder_of(settings).imports is not None:
             decode = one_at_a_time(decode)
         return Evaluation(reading, decode, workers)
 
@@ -136,11 +140,11 @@ class Evaluation:
         return Prediction(feed.image_id, self.decode(tensors, feed.geometry))
 
 
-def one_at_a_time(decode: Decoder) -> Decoder:
+def one_at_a_time(decode: DecodeFunction) -> DecodeFunction:
     """``decode``, called by one thread at a time: a user's own function may rely on it."""
     lock = threading.Lock()
 
-    def alone(outputs: Outputs, geometry: Geometry) -> Answer:
+    def alone(outputs: Outputs, geometry: Geometry) -> Any:
         with lock:
             return decode(outputs, geometry)
 

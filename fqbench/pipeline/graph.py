@@ -28,13 +28,13 @@ from fqbench.margins import Margins
 from fqbench.measure.loaded import Reading
 from fqbench.pipeline import decisions, steps
 from fqbench.pipeline.images import Images
-from fqbench.spec import ModelSpec, PythonDecoder
+from fqbench.spec import ModelSpec
 from fqbench.spec.model import Method
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
 from fqbench.steps.job import Function
 from fqbench.steps.step import Input
-from fqbench.tune.error import error_within
-from fqbench.vision.decode import source_of
+from fqbench.tasks.decoding import source_of
+from fqbench.tasks.registry import metrics
 
 JUDGED_PIXELS = 8 * 640 * 640
 FEWEST_JUDGING, MOST_JUDGING = 8, 64
@@ -191,7 +191,7 @@ class ModelGraph:
         margin = self._margins.for_cell(self.spec, backend, self.method)
         limit = None
         if margin is not None and self.spec.weights == "trained":
-            limit = error_within(margin.drop, self.spec.metric)
+            limit = metrics()[self.spec.metric].error_within(margin.drop)
         form = int8_form(backend)
         return self._step(
             "choose",
@@ -297,6 +297,7 @@ class ModelGraph:
             "score",
             {
                 "predictions": predictions,
+                "task": self.spec.task,
                 "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
                 "truth": Files(() if data.annotations is None else (data.annotations,)),
                 "labels": [[sample.image_id, sample.label] for sample in data.samples],
@@ -398,8 +399,7 @@ class ModelGraph:
 
     def _predictions(self, cell: Cell, model: ArtifactNode, precision: str) -> ArtifactNode:
         samples = self.images.data.samples
-        decode = self.spec.decode
-        source = source_of(decode) if isinstance(decode, PythonDecoder) else None
+        source = source_of(self.spec.decode)
         return self._step(
             "predict",
             {

@@ -21,12 +21,13 @@ from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
 from fqbench.pipeline.rows import Points, points_of, seconds_of
 from fqbench.pipeline.timing import Subject, Timed, measured, timing
-from fqbench.spec import ModelSpec, Undecoded
+from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.spec.model import Method
 from fqbench.steps import ArtifactNode, Executor, Finished, Measurement, Node, Select
+from fqbench.tasks.decoding import decoder
+from fqbench.tasks.registry import decoder_of
 from fqbench.tune.choice import Choice
-from fqbench.vision.decode import decoder
 from fqbench.vision.image import read_image
 
 Times = list[list[float]]
@@ -100,7 +101,7 @@ class Model:
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
         decode, size = self.spec.decode, self.spec.preprocess.resize.output
-        if not isinstance(decode, Undecoded):
+        if decoder_of(decode).function is not None:
             decoder(decode, size, allow_code=self._allow_code)
         if self._facts.classes is not None and self.spec.labelled:
             self.images.check_classes(self._facts.classes)
@@ -158,7 +159,7 @@ class Model:
         return points_of(self.made(self.graph.score_of(answers.node)))
 
     def accuracy(self, answers: Answers) -> float:
-        """mAP or top-1 of the data set, in points of 0 to 100."""
+        """The metric of the model's task on the data set, in points of 0 to 100."""
         return float(self.points(answers)[0])
 
     def drop(self, fp32: Answers, int8: Answers) -> Interval:

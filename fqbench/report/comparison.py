@@ -9,8 +9,9 @@ from itertools import chain
 from fqbench.backends import label_of
 from fqbench.cells import Cell
 from fqbench.report.published import LATER_EDITION, Figures, published_figures
-from fqbench.report.table import METHODS, METRICS, NOTHING, figures
+from fqbench.report.table import METHODS, NOTHING, figures, metric_label
 from fqbench.results import Row
+from fqbench.tasks.registry import metrics
 
 SIDE = "Figures"
 NOTE = "Note"
@@ -31,9 +32,6 @@ COLUMNS = (
     NOTE,
 )
 NOT_PUBLISHED = "not in the published table"
-
-_DIGITS = {"mAP": 1, "top1": 2}
-"""Decimals that accuracies are published with."""
 
 _ROUNDING = 0.006
 """How far a ratio may be from its printed times by the rounding of all three."""
@@ -114,7 +112,7 @@ def remarks(lines: Sequence[Line]) -> tuple[str, ...]:
 def _published(row: Figures | None) -> dict[str, str]:
     if row is None:
         return {SIDE: "published", NOTE: NOT_PUBLISHED}
-    digits = _DIGITS[row.metric]
+    digits = metrics()[row.metric].digits
     notes = ["edition of release 1.0.7"] if row.edition == LATER_EDITION else []
     if abs(row.ratio - row.times_ratio) > _ROUNDING:
         notes.append(f"ratio as published; by its times it is {row.times_ratio:.2f}")
@@ -123,7 +121,7 @@ def _published(row: Figures | None) -> dict[str, str]:
         "FP32 ms": f"{row.fp32_ms:.2f}",
         "INT8 ms": f"{row.int8_ms:.2f}",
         "Ratio": f"{row.ratio:.2f}",
-        "Metric": METRICS[row.metric],
+        "Metric": metric_label(row.metric),
         "FP32": f"{row.fp32_accuracy:.{digits}f}",
         "INT8": f"{row.int8_accuracy:.{digits}f}",
         "Drop": f"{row.drop:.{digits}f}",
@@ -145,7 +143,7 @@ def _measured(place: Place, fp32: Row | None, int8: Row | None) -> dict[str, str
     notes = [*weights, *([needs] if needs else []), *map(str, reasons)]
     return {
         SIDE: "measured",
-        "Metric": METRICS.get(rows[0].metric or "", NOTHING),
+        "Metric": metric_label(rows[0].metric),
         **texts,
         NOTE: "; ".join(notes),
     }

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from fqbench.backends import label_of
 from fqbench.report.table import NOTHING
 from fqbench.results import Row
+from fqbench.tasks.registry import metrics
 from fqbench.tune.choice import LayerCost
-from fqbench.tune.error import points_lost
 
 COLUMNS = (
     "Layer",
@@ -75,13 +75,15 @@ def costs(row: Row) -> tuple[tuple[str, ...], ...]:
 
 def _line(layer: LayerCost, row: Row) -> tuple[str, ...]:
     kept = row.float_layers.get(layer.name)
-    known = layer.error is not None and row.metric is not None
+    metric = metrics().get(row.metric or "")
     return (
         layer.name,
         f"float: {kept}" if kept else "INT8",
         NOTHING if layer.own_error is None else f"{layer.own_error:.4f}",
         NOTHING if layer.error is None else f"{layer.error:.4f}",
-        f"{points_lost(layer.error or 0.0, row.metric or ''):.2f}" if known else NOTHING,
+        f"{metric.points_lost(layer.error):.2f}"
+        if metric is not None and layer.error is not None
+        else NOTHING,
         *(NOTHING if ms is None else f"{ms:.3f}" for ms in (layer.fp32_ms, layer.int8_ms)),
     )
 
@@ -91,4 +93,5 @@ def _points(before: float | None) -> str:
 
 
 def _unit(row: Row) -> str:
-    return "mAP" if row.metric == "mAP" else "points"
+    metric = metrics().get(row.metric or "")
+    return "points" if metric is None else metric.unit

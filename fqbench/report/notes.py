@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fqbench.report import layers, saturation, timing
-from fqbench.report.table import METRICS, lines
+from fqbench.report.table import lines, metric_label
 from fqbench.results import Results, Row
+from fqbench.tasks.registry import metrics
 
 
 def notes(results: Results) -> tuple[str, ...]:
@@ -20,8 +21,8 @@ def notes(results: Results) -> tuple[str, ...]:
         " milliseconds, of the runtime alone. In brackets: 95 % confidence intervals. Ratio is FP32"
         " over INT8 time.",
         *timing.sentences(results.rows, machine),
-        "mAP is COCO's, IoU 0.50 to 0.95; drop is FP32 minus INT8 accuracy in points, on the same"
-        " images, its interval from a paired bootstrap over images.",
+        f"{_meanings()}drop is FP32 minus INT8 accuracy in points, on the same images, its interval"
+        " from a paired bootstrap over images.",
         *_synthetic(results.rows),
         *_unlabelled(results.rows),
         _data(results.rows),
@@ -34,6 +35,11 @@ def notes(results: Results) -> tuple[str, ...]:
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _meanings() -> str:
+    """What the metrics mean whose labels do not say it, to precede a sentence."""
+    return "".join(f"{m.label} is {m.meaning}; " for m in metrics().values() if m.meaning)
 
 
 def _hidden(machine: Mapping[str, Any]) -> str:
@@ -80,8 +86,7 @@ def _unlabelled(rows: Iterable[Row]) -> tuple[str, ...]:
 def _data(rows: Iterable[Row]) -> str:
     described = {
         row.cell.model: (
-            f"{row.cell.model} {METRICS[row.metric or 'top1']} on {row.images} images of"
-            f" {row.dataset}"
+            f"{row.cell.model} {metric_label(row.metric)} on {row.images} images of {row.dataset}"
         )
         for row in rows
         if row.images is not None and row.needs is None

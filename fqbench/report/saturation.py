@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fqbench.backends import backends, label_of
 from fqbench.results import Row
+from fqbench.tasks.registry import metrics
 from fqbench.tune.choice import EIGHT_BITS, SAFE, UNSIGNED
-from fqbench.tune.error import points_lost
 
 
 def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -50,9 +50,9 @@ def weight_costs(errors: Mapping[str, float], unsigned: int, metric: str, *, any
     others, where ``errors`` hold what 8-bit codes cost on those that do not saturate.
     """
     form = UNSIGNED if unsigned else SAFE
-    if EIGHT_BITS not in errors or form not in errors:
+    if EIGHT_BITS not in errors or form not in errors or metric not in metrics():
         return ""
-    before, after = (points_lost(errors[each], metric) for each in (EIGHT_BITS, form))
+    before, after = (metrics()[metric].points_lost(errors[each]) for each in (EIGHT_BITS, form))
     if any_cpu:
         lost = max(after - before, 0.0)
         return f"; that costs about {lost:.2f} points where 8-bit codes would do, as estimated"

@@ -10,6 +10,7 @@ from fqbench.backends import label_of
 from fqbench.measure.margin import Standing, sentence
 from fqbench.measure.stats import Interval
 from fqbench.results import Row
+from fqbench.tasks.registry import metrics
 
 COLUMNS = (
     "Model",
@@ -29,7 +30,6 @@ COLUMNS = (
     "Method",
 )
 
-METRICS = {"mAP": "mAP", "top1": "top-1"}
 METHODS = {
     "offline": "offline quantization",
     "distillation": "distillation training",
@@ -55,6 +55,13 @@ class Line:
     notes: tuple[str, ...]
     needs: str | None = None
     given: bool = False
+
+
+def metric_label(name: str | None) -> str:
+    """What reports call a metric; its name where the package that has it is not installed."""
+    if name is None:
+        return NOTHING
+    return metrics()[name].label if name in metrics() else name
 
 
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
@@ -96,7 +103,7 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
         "Model": f"{cell.model} (synthetic)" if rows[0].weights == "synthetic" else cell.model,
         "Backend": label_of(cell.backend),
         "Device": cell.device.upper(),
-        "Metric": METRICS.get(metric or "", NOTHING),
+        "Metric": metric_label(metric),
         **figures(fp32, int8),
     }
     notes = tuple(chain.from_iterable(map(_notes, rows)))

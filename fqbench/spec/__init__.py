@@ -10,16 +10,10 @@ from fqbench.spec.model import (
     ImageList,
     Int8File,
     Letterbox,
-    Logits,
     Margin,
     ModelSpec,
-    PPYoloe,
     Preprocess,
-    PythonDecoder,
     Stretch,
-    Undecoded,
-    YoloV5,
-    YoloX,
 )
 
 __all__ = [
@@ -32,14 +26,8 @@ __all__ = [
     "ImageList",
     "Int8File",
     "Letterbox",
-    "Logits",
     "Margin",
     "ModelSpec",
-    "PPYoloe",
     "Preprocess",
-    "PythonDecoder",
     "Stretch",
-    "Undecoded",
-    "YoloV5",
-    "YoloX",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,13 @@ from pydantic import ValidationError
 
 from fqbench import isolate
 from fqbench.errors import UsageError
-from fqbench.spec.model import (
-    SCALE_FACTOR_INPUT,
-    Logits,
-    ModelSpec,
-    PPYoloe,
-    PythonDecoder,
-    Undecoded,
-    YoloV5,
-    YoloX,
-)
+from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec
+from fqbench.tasks.record import DecoderSettings, Shape
+from fqbench.tasks.registry import decoder_of, decoders
+from fqbench.tasks.shapes import FREE, shown
 
 TIMEOUT_S = 300.0
 
-FREE = -1
-"""A size that the file leaves open."""
-
-Shape = Sequence[int]
 Shapes = Mapping[str, Shape]
 """Of inputs or outputs, by name, in the model's order."""
 
@@ -53,7 +43,7 @@ class ModelFacts:
     inputs: tuple[str, ...]
     image_input: str
     classes: int | None = None
-    decode: PPYoloe | None = None
+    decode: DecoderSettings | None = None
     int8_inputs: tuple[str, ...] | None = None
 
 
@@ -101,15 +91,20 @@ def compare(
     return ModelFacts(tuple(inputs), image, classes, _decode(spec, nms) if nms else None)
 
 
-def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> PPYoloe:
+def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
     """What the file would do itself is done as it would do it."""
-    if not isinstance(spec.decode, PPYoloe | Undecoded):
+    own = decoder_of(spec.decode)
+    able = {
+        known.kind: known.with_nms for known in decoders().values() if known.with_nms is not None
+    }
+    chosen = next(iter(able.values()), None) if own.function is None else own.with_nms
+    if chosen is None:
         raise UsageError(
             f"{spec.model}: the model ends in non-maximum suppression, which decode.kind"
-            f" {spec.decode.kind!r} does not expect: 'ppyoloe' does"
+            f" {own.kind!r} does not expect: {_listed(able)} does"
         )
     try:
-        return PPYoloe.model_validate({"kind": "ppyoloe", **nms})
+        return chosen(nms)
     except ValidationError as error:
         raise UsageError(
             f"{spec.model}: the settings of its non-maximum suppression make no sense: {dict(nms)}"
@@ -145,8 +140,8 @@ def _check_shape(spec: ModelSpec, name: str, shape: Shape) -> None:
         if not _fits(shape[2:], wanted[2:]):
             keys.append("see preprocess.resize.size")
     raise UsageError(
-        f"{spec.model}: input {name!r} has shape {_shown(shape)}, the spec of {spec.name} makes"
-        f" {_shown(wanted)}: {', '.join(keys)}"
+        f"{spec.model}: input {name!r} has shape {shown(shape)}, the spec of {spec.name} makes"
+        f" {shown(wanted)}: {', '.join(keys)}"
     )
 
 
@@ -154,62 +149,27 @@ def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
     for name, shape in inputs.items():
         if name == image:
             continue
-        if name != SCALE_FACTOR_INPUT or not isinstance(
-            spec.decode, PPYoloe | PythonDecoder | Undecoded
-        ):
+        if name != SCALE_FACTOR_INPUT or name not in decoder_of(spec.decode).inputs:
+            takers = (d.kind for d in decoders().values() if SCALE_FACTOR_INPUT in d.inputs)
             raise UsageError(
                 f"{spec.model}: nothing fills the input {name!r}: only the image is given, and"
-                f" {SCALE_FACTOR_INPUT} for decode.kind 'ppyoloe', 'python' or 'none'"
+                f" {SCALE_FACTOR_INPUT} for decode.kind {_listed(takers)}"
             )
         if not _fits(shape, (1, 2)):
             raise UsageError(
-                f"{spec.model}: input {name!r} has shape {_shown(shape)}, expected [1, 2]"
+                f"{spec.model}: input {name!r} has shape {shown(shape)}, expected [1, 2]"
             )
 
 
 def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
     """How many classes the outputs have, None where unknown. Raises UsageError."""
-    if isinstance(spec.decode, PythonDecoder | Undecoded):
+    count = decoder_of(spec.decode).classes_of
+    if count is None:
         return None
-    if isinstance(spec.decode, PPYoloe):
-        return _ppyoloe_classes(spec, outputs)
-    if isinstance(spec.decode, Logits):
-        return _logits_classes(spec, outputs)
-    return _yolo_classes(spec, spec.decode, outputs)
-
-
-def _logits_classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
-    shape = outputs[0] if len(outputs) == 1 else ()
-    # Exporters leave ones behind: [1, classes, 1, 1] is read, too.
-    if len(shape) < 2 or shape[0] not in (FREE, 1) or sum(size > 1 for size in shape) > 1:
-        raise _unexpected(spec, outputs, "one of [1, classes]")
-    return max(shape) if FREE not in shape[1:] else None
-
-
-def _yolo_classes(spec: ModelSpec, decode: YoloV5 | YoloX, outputs: Sequence[Shape]) -> int | None:
-    shape = outputs[0] if len(outputs) == 1 else ()
-    if len(shape) != 3 or shape[0] not in (FREE, 1) or 0 <= shape[2] < 6:
-        raise _unexpected(spec, outputs, "one of [1, n, 5 + classes]")
-    if isinstance(decode, YoloX):
-        height, width = spec.preprocess.resize.output
-        cells = sum((height // s) * (width // s) for s in decode.strides)
-        if shape[1] not in (FREE, cells):
-            raise UsageError(
-                f"{spec.model}: the output has {shape[1]} rows, decode.strides"
-                f" {list(decode.strides)} make {cells}"
-            )
-    return shape[2] - 5 if shape[2] != FREE else None
-
-
-def _ppyoloe_classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
-    """After NMS the shapes depend on the image; what files say of them is not relied on."""
-    if len(outputs) not in (1, 2):
-        raise _unexpected(spec, outputs, "boxes, and their scores or their count")
-    if len(outputs) == 1 and len(outputs[0]) == 3:
-        return outputs[0][2] - 4 if outputs[0][2] > 4 else None
-    if len(outputs) == 2 and len(outputs[1]) == 3:
-        return outputs[1][1] if outputs[1][1] != FREE else None
-    return None
+    try:
+        return count(spec.decode, spec.preprocess.resize.output, outputs)
+    except UsageError as error:
+        raise UsageError(f"{spec.model}: {error}") from error
 
 
 def _fits(shape: Shape, wanted: Shape) -> bool:
@@ -218,13 +178,6 @@ def _fits(shape: Shape, wanted: Shape) -> bool:
     )
 
 
-def _unexpected(spec: ModelSpec, outputs: Sequence[Shape], expected: str) -> UsageError:
-    shapes = ", ".join(_shown(shape) for shape in outputs) or "none"
-    return UsageError(
-        f"{spec.model}: the outputs have shapes {shapes}, decode.kind {spec.decode.kind!r}"
-        f" needs {expected}"
-    )
-
-
-def _shown(shape: Shape) -> str:
-    return "[" + ", ".join("?" if size == FREE else str(size) for size in shape) + "]"
+def _listed(kinds: Iterable[str]) -> str:
+    *first, last = map(repr, kinds)
+    return f"{', '.join(first)} or {last}" if first else last

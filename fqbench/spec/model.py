@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    model_validator,
+)
+from pydantic_core import core_schema
 
-Task = Literal["classification", "detection"]
+from fqbench.tasks.record import DecoderSettings
+from fqbench.tasks.registry import decoder_of, decoders, fits_any_task, tasks
+
 Method = Literal["offline", "distillation"]
-Metric = Literal["mAP", "top1"]
 Cpu = Literal["here", "any"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
@@ -95,60 +104,29 @@ class Preprocess(_Record):
         return self
 
 
-class Logits(_Record):
-    """One score a class; the greatest is the answer."""
+class _AnyDecoder:
+    """Settings of any decoder that is installed; which there are is known when a spec is read."""
 
-    kind: Literal["logits"]
-
-
-class _Boxes(_Record):
-    score: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    iou: Annotated[float, Field(gt=0, le=1)] = 0.65
-    max_boxes: Annotated[int, Field(gt=0)] = 300
-
-
-class _Rows(_Boxes):
-    multi_label: bool = True
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        known = {
+            kind: handler.generate_schema(decoder.settings) for kind, decoder in decoders().items()
+        }
+        return core_schema.tagged_union_schema(known, discriminator="kind")
 
 
-class YoloV5(_Rows):
-    """Rows of cx, cy, w, h in input pixels, objectness, one score a class."""
+class _AnyTask:
+    """The name of any task that is installed."""
 
-    kind: Literal["yolov5"]
-
-
-class YoloX(_Rows):
-    """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
-
-    kind: Literal["yolox"]
-    strides: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (8, 16, 32)
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(tasks()))
 
 
-class PPYoloe(_Boxes):
-    """Rows of label, score, x1, y1, x2, y2 and a count; or boxes and scores before NMS."""
-
-    kind: Literal["ppyoloe"]
-
-
-class PythonDecoder(_Record):
-    """A function of the user's own: ``module:function``, importable where fqbench runs.
-
-    Imports run code, so a spec may only name one where the caller has allowed it.
-    """
-
-    kind: Literal["python"]
-    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-
-
-class Undecoded(_Record):
-    """Nothing is read from the outputs: for models of which no accuracy is measured."""
-
-    kind: Literal["none"]
-
-
-Decode = Annotated[
-    Logits | YoloV5 | YoloX | PPYoloe | PythonDecoder | Undecoded, Field(discriminator="kind")
-]
+Decode = Annotated[DecoderSettings, _AnyDecoder()]
+TaskName = Annotated[str, _AnyTask()]
 
 
 class Coco(_Record):
@@ -296,8 +274,11 @@ class ModelSpec(_Record):
     is made for: this machine's, or any of x86, on none of which its 8-bit products saturate.
     """
 
+    # Which tasks and decoders there are is asked when the first spec is read, not on import.
+    model_config = ConfigDict(defer_build=True)
+
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=64)]
-    task: Task
+    task: TaskName
     model: Path
     params: Path | None = None
     input: str | None = None
@@ -332,9 +313,9 @@ class ModelSpec(_Record):
         return self.model_copy(update={**files, "input": None, "int8": None})
 
     @property
-    def metric(self) -> Metric:
-        """What accuracy means for this task."""
-        return "mAP" if self.task == "detection" else "top1"
+    def metric(self) -> str:
+        """The name of what accuracy means for this task."""
+        return tasks()[self.task].metric.name
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -347,13 +328,14 @@ class ModelSpec(_Record):
             if file is not None and file.model.suffix not in (".onnx", ".pdmodel"):
                 name = file.model.name
                 raise ValueError(f"model is {name!r}, expected a .onnx or a .pdmodel file")
-        classifies = self.task == "classification"
-        if self.decode.kind == "none":
-            if self.labelled:
-                raise ValueError("decode.kind 'none' reads nothing: dataset.kind must be 'folder'")
-        elif self.decode.kind != "python" and classifies != (self.decode.kind == "logits"):
-            raise ValueError(f"decode.kind {self.decode.kind!r} does not fit task {self.task!r}")
-        if self.labelled and classifies != (self.dataset.kind == "imagenet"):
+        task, decoder = tasks()[self.task], decoder_of(self.decode)
+        if decoder.function is None and self.labelled:
+            raise ValueError(
+                f"decode.kind {decoder.kind!r} reads nothing: dataset.kind must be 'folder'"
+            )
+        if not (decoder in task.decoders or fits_any_task(decoder)):
+            raise ValueError(f"decode.kind {decoder.kind!r} does not fit task {self.task!r}")
+        if self.labelled and self.dataset.kind not in task.datasets:
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
         if self.weights == "synthetic" and self.labelled:
             raise ValueError("synthetic weights have no accuracy: dataset.kind must be 'folder'")

@@ -24,7 +24,8 @@ class Job(BaseModel):
     the function can resume after it was stopped.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Deferred: which decoders there are is looked up when the first job is made.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     folder: Path
 

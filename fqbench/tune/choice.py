@@ -22,7 +22,7 @@ class LayerCost:
     """One layer: what rounding it costs, and how long its kernel takes.
 
     ``own_error``: relative squared error of its result when it is given FP32's input. ``error``:
-    what the judge finds for the model when it alone is quantized. Times in milliseconds. None
+    what is estimated for the model when it alone is quantized. Times in milliseconds. None
     where it was not measured.
     """
 

@@ -32,7 +32,7 @@ from fqbench.tune.choice import (
     LayerCost,
 )
 from fqbench.tune.error import raw_outputs
-from fqbench.tune.judge import Judge, OutputsJudge
+from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
 from fqbench.tune.speed import Rounds, is_faster, rounds
@@ -79,13 +79,13 @@ def choose(
     feeds: Sequence[Feed],
     wish: Wish,
     on_step: OnStep,
-    judge: Judge | None = None,
+    estimator: ErrorEstimator | None = None,
 ) -> Choice:
     """Decide how ``backend`` runs the quantized ``model``.
 
-    ``judge`` finds errors; None for one by the raw outputs of ``model``.
+    ``estimator`` finds errors; None for one by the raw outputs of ``model``.
     """
-    by: Judge = judge or OutputsJudge.of(model, raw_outputs(Graph(model)), feeds)
+    by = estimator or OutputErrorEstimator.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(backend, model, quantization, Path(scratch))
         search = _Search(model, quantization, feeds, wish, on_step, _Errors(made, by))
@@ -93,25 +93,25 @@ def choose(
 
 
 class _Errors:
-    """Errors of settings by a judge, each found once."""
+    """Estimated errors of settings, each found once."""
 
-    def __init__(self, made: Variants, judge: Judge) -> None:
-        self.variants, self._judge = made, judge
-        self.real = made.runs(judge.names)
+    def __init__(self, made: Variants, estimator: ErrorEstimator) -> None:
+        self.variants, self._estimator = made, estimator
+        self.real = made.runs(estimator.names)
         self._known: dict[tuple[Setting, int | None], float] = {}
 
     def of(self, setting: Setting, images: int | None = None) -> float:
         """Of the model in ``setting`` on the first ``images``, as the runtime runs it."""
         if (setting, images) not in self._known:
-            executable = self.variants.executable(setting, self._judge.names)
-            self._known[setting, images] = self._judge.error(executable, images)
+            executable = self.variants.executable(setting, self._estimator.names)
+            self._known[setting, images] = self._estimator.error(executable, images)
         return self._known[setting, images]
 
     def emulated(self, setting: Setting) -> float:
         """Of the model in ``setting``, on a CPU whose kernels do not saturate."""
         graph = self.variants.emulated(setting)
-        executable: Executable = execute(graph, self._judge.names, fuse_pairs=False)
-        return self._judge.error(executable)
+        executable: Executable = execute(graph, self._estimator.names, fuse_pairs=False)
+        return self._estimator.error(executable)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""How far the raw outputs of a quantized graph are from FP32's, and what that costs."""
+"""How far the raw outputs of a quantized graph are from FP32's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,6 @@ from fqbench.graph.graph import Graph
 
 Outputs = Sequence[NDArray[np.float32]]
 """The raw outputs for one image."""
-
-LOSS = 0.3
-"""Part of the accuracy that a relative squared error of one costs, for small errors. Measured on
-YOLOX-nano with more and more layers in float (an error of 0.24, 0.10, 0.08, 0.04 cost 0.05, 0.03,
-0.02, 0.01 of the mAP); YOLOv5s and EfficientNet-lite0 cost less."""
-
-TYPICAL = {"mAP": 50.0, "top1": 100.0}
-"""Points that a good model reaches: where images carry no labels, its own are not known."""
 
 
 def raw_outputs(graph: Graph) -> tuple[str, ...]:
@@ -46,19 +38,6 @@ def relative_error(reference: Sequence[Outputs], outputs: Sequence[Outputs]) -> 
         if spread > 0.0:
             errors.append(difference / spread)
     return float(np.mean(errors)) if errors else 0.0
-
-
-def error_within(drop: float, metric: str) -> float:
-    """The relative squared error of the raw outputs that costs about ``drop`` points.
-
-    A rule of thumb: it chooses layers, and never stands for the measured drop.
-    """
-    return drop / (LOSS * TYPICAL[metric])
-
-
-def points_lost(error: float, metric: str) -> float:
-    """About how many points a small relative squared error of the raw outputs costs."""
-    return error * LOSS * TYPICAL[metric]
 
 
 def _together(outputs: Sequence[Outputs]) -> list[NDArray[np.float32]]:

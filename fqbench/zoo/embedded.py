@@ -15,12 +15,12 @@ from fqbench.spec import (
     Crop,
     ImageList,
     Letterbox,
-    Logits,
     ModelSpec,
     Preprocess,
-    YoloV5,
 )
 from fqbench.spec.model import Distillation
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.detection.settings import YoloV5
 from fqbench.zoo import digits, png
 
 DATA_VERSION = "1"

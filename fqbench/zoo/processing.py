@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fqbench.spec import Crop, Decode, Letterbox, Logits, PPYoloe, Preprocess, Stretch, YoloV5
+from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.detection.settings import PPYoloe, YoloV5
+from fqbench.tasks.record import DecoderSettings
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Of red, green and blue in 0..1, over ImageNet; ``IMAGENET_STD`` their standard deviation."""
@@ -20,8 +23,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Processing:
     """From an image to a model's input, and from its output to boxes or a class."""
 
+    task: str
     preprocess: Preprocess
-    decode: Decode
+    decode: DecoderSettings
 
 
 _SIDES = (640, 640)
@@ -40,6 +44,7 @@ _STRETCHED = Preprocess(
 )
 
 _CLASSIFIER = Processing(
+    "classification",
     Preprocess(
         resize=Crop(kind="crop", size=(224, 224), short_side=256),
         scale=1 / 255,
@@ -51,11 +56,13 @@ _CLASSIFIER = Processing(
 
 PROCESSING: Mapping[str, Processing] = MappingProxyType(
     {
-        "yolov5s": Processing(_LETTERBOXED, YoloV5(kind="yolov5")),
-        "yolov6s": Processing(_LETTERBOXED_BY_AREA, YoloV5(kind="yolov5", multi_label=False)),
-        "yolov7": Processing(_LETTERBOXED, YoloV5(kind="yolov5", multi_label=False)),
+        "yolov5s": Processing("detection", _LETTERBOXED, YoloV5(kind="yolov5")),
+        "yolov6s": Processing(
+            "detection", _LETTERBOXED_BY_AREA, YoloV5(kind="yolov5", multi_label=False)
+        ),
+        "yolov7": Processing("detection", _LETTERBOXED, YoloV5(kind="yolov5", multi_label=False)),
         "ppyoloe_crn_l_300e_coco": Processing(
-            _STRETCHED, PPYoloe(kind="ppyoloe", score=0.01, iou=0.6, max_boxes=100)
+            "detection", _STRETCHED, PPYoloe(kind="ppyoloe", score=0.01, iou=0.6, max_boxes=100)
         ),
         "resnet50_vd": _CLASSIFIER,
         "mobilenet_v1_ssld": _CLASSIFIER,

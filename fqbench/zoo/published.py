@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fqbench.artifacts import file_digest
-from fqbench.spec import Calibration, Coco, Dataset, Folder, ImageList, Int8File, Logits, ModelSpec
+from fqbench.spec import Calibration, Coco, Dataset, Folder, ImageList, Int8File, ModelSpec
 from fqbench.zoo import png
 from fqbench.zoo.processing import PROCESSING
 from fqbench.zoo.scenery import landscape
@@ -107,10 +107,10 @@ def trained_spec(name: str, weights: Weights, root: Path, scenery: Path) -> Mode
 
     The published INT8 file is measured beside it where that is under the data root, too.
     """
-    data = _imagenet(root) if _classifies(name) else _coco(root)
+    source = _SOURCES[PROCESSING[name].task]
+    data = source.read(root)
     if data is None:
-        wanted = "imagenet" if _classifies(name) else "coco_val2017 coco_train_320"
-        data = _unlabelled(name, scenery, f"its data set: fqbench fetch {wanted}")
+        data = _unlabelled(name, scenery, f"its data set: fqbench fetch {source.fetched}")
     spec = _spec(name, weights, data, synthetic=False)
     int8 = _found(_OFFICIAL_INT8[name], root)
     if int8 is None:
@@ -130,7 +130,7 @@ def _spec(name: str, weights: Weights, data: _Data, *, synthetic: bool) -> Model
     processing = PROCESSING[name]
     return ModelSpec(
         name=name,
-        task="classification" if _classifies(name) else "detection",
+        task=processing.task,
         model=weights.model,
         params=weights.params,
         preprocess=processing.preprocess,
@@ -141,13 +141,9 @@ def _spec(name: str, weights: Weights, data: _Data, *, synthetic: bool) -> Model
     )
 
 
-def _classifies(name: str) -> bool:
-    return isinstance(PROCESSING[name].decode, Logits)
-
-
 def _unlabelled(name: str, scenery: Path, needs: str) -> _Data:
     """A few images do: what they are for depends on pixels, and a detector's input has many."""
-    count = _SCENERY_IMAGES if _classifies(name) else 2
+    count = _SOURCES[PROCESSING[name].task].scenery_images
     return _Data(
         Folder(kind="folder", images=scenery / _EVALUATION, count=count, needs=needs),
         Calibration(images=scenery / _CALIBRATION, count=count),
@@ -181,3 +177,20 @@ def _imagenet(root: Path) -> _Data | None:
             Calibration(images=train, count=count),
         )
     return None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The data of a task: ``read`` from a data root, or ``fetched`` by these names."""
+
+    read: Callable[[Path], _Data | None]
+    fetched: str
+    scenery_images: int
+
+
+_SOURCES: Mapping[str, _Source] = MappingProxyType(
+    {
+        "classification": _Source(_imagenet, "imagenet", _SCENERY_IMAGES),
+        "detection": _Source(_coco, "coco_val2017 coco_train_320", 2),
+    }
+)

@@ -18,6 +18,7 @@ from fqbench.measure.accuracy import resampled
 from fqbench.measure.agreement import agreement
 from fqbench.measure.evaluation import Evaluation, share
 from fqbench.pipeline.model import Model
+from fqbench.tasks.registry import tasks
 from fqbench.vision.image import read_image
 from tools.peers.forms import Form
 from tools.peers.making import Made
@@ -90,7 +91,7 @@ def _points(pipeline: Model, made: Made) -> Points:
     evaluation = Evaluation.of(pipeline.graph.reading, spec.decode, count, allow_code=False)
     samples = [(sample.image_id, sample.path) for sample in data.samples]
     predictions = evaluation.answers(runners, samples)
-    return resampled(data, list(predictions))
+    return resampled(tasks()[spec.task], data, list(predictions))
 
 
 def _agreement(pipeline: Model, fp32: Made, int8: Made) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from fqbench.measure.stats import Interval
+from fqbench.report.table import metric_label
 from tools.peers.forms import OWN
 from tools.peers.report import ModelReport, Row
 from tools.peers.verdict import Comparison
@@ -23,7 +24,7 @@ LEGEND = (
 
 def table(report: ModelReport) -> Table:
     """A row for each form."""
-    metric = {"mAP": "mAP", "top1": "top-1"}[report.metric]
+    metric = metric_label(report.metric)
     labelled = any(row.accuracy is not None for row in report.rows)
     found = Table(
         *("runtime", "INT8 by", "ms", "fastest", metric if labelled else "agreement", "drop"),

@@ -106,13 +106,15 @@ def agree(job: Agree, report: Report) -> None:
 
 
 class Score(Job):
-    """``predictions``: the folder of answers; ``dataset``: what they are compared with.
+    """``predictions``: the folder of answers of a ``task``; ``dataset``: what they are compared
+    with.
 
     ``truth``: the file that says what is in the images, where there is one; ``labels``: id of each
     image, and its class where the data set has one.
     """
 
     predictions: Path
+    task: str
     dataset: Dataset
     truth: tuple[Path, ...]
     labels: tuple[tuple[int, int | None], ...]
@@ -123,6 +125,8 @@ def score(job: Score, report: Report) -> None:
     from fqbench.data import open_dataset
     from fqbench.measure.accuracy import resampled
     from fqbench.measure.prediction import read_predictions
+    from fqbench.tasks.registry import tasks
 
-    points = resampled(open_dataset(job.dataset), read_predictions(job.predictions))
+    data, predictions = open_dataset(job.dataset), read_predictions(job.predictions)
+    points = resampled(tasks()[job.task], data, predictions)
     write_json(job.folder, "accuracy.json", points.tolist())

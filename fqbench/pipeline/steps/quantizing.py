@@ -12,9 +12,10 @@ from fqbench.isolate import Report
 from fqbench.measure.loaded import Reading
 from fqbench.pipeline.steps.common import ReadingJob, load_graph, save_graph, write_json
 from fqbench.spec import Decode
-from fqbench.spec.model import Cpu, Distillation, Metric, Offline
+from fqbench.spec.model import Cpu, Distillation, Offline
 from fqbench.steps import Job
 from fqbench.steps.child import write_seconds
+from fqbench.tasks.record import DecoderSettings
 
 
 class Calibrate(ReadingJob):
@@ -86,7 +87,7 @@ def choose(job: Choose, report: Report) -> None:
         [feed for feed, _ in images],
         wish,
         report,
-        _judge(job.decode, job.reading, load_graph(job.canonical), images),
+        _estimator(job.decode, job.reading, load_graph(job.canonical), images),
     )
     choice.write(job.folder / "choice.json")
 
@@ -100,7 +101,7 @@ class Distill(ReadingJob):
     choice: Path
     backend: str
     decode: Decode
-    metric: Metric
+    metric: str
     distillation: Distillation
     scratch: Path
 
@@ -129,7 +130,7 @@ def distill(job: Distill, report: Report) -> str | None:
         job.distillation,
         job.metric,
         job.decode,
-        _judge(job.decode, job.reading, teacher, held),
+        _estimator(job.decode, job.reading, teacher, held),
     )
     feeds = job.feeds(lambda done, total, told="", /: report(done, total, "ask the teacher"))
     taught = distill(task, feeds, count, job.scratch, report)
@@ -187,22 +188,8 @@ def saturates(cpu: Cpu, probes: Iterable[Path | None]) -> bool:
     )
 
 
-def _judge(decode: Decode, reading: Reading, teacher: Any, images: list[Any]) -> Any:
-    """What tells how far a quantized model is from ``teacher`` on ``images``.
+def _estimator(settings: DecoderSettings, reading: Reading, teacher: Any, images: list[Any]) -> Any:
+    """What tells how far a quantized model is from ``teacher`` on ``images``."""
+    from fqbench.tune.estimators import error_estimator
 
-    A detector's answers, where it has any; the raw outputs of others.
-    """
-    from fqbench.graph.graph import Graph
-    from fqbench.spec import PPYoloe, YoloV5, YoloX
-    from fqbench.tune.answers import SCORE, AnswersJudge
-    from fqbench.tune.error import raw_outputs
-    from fqbench.tune.judge import OutputsJudge
-    from fqbench.vision.decode import decoder
-
-    if isinstance(decode, YoloV5 | YoloX | PPYoloe):
-        kind = decode.model_copy(update={"score": max(decode.score, SCORE)})
-        size = reading.preprocess.resize.output
-        judge = AnswersJudge.of(teacher, images, decoder(kind, size))
-        if judge is not None:
-            return judge
-    return OutputsJudge.of(teacher, raw_outputs(Graph(teacher)), [feed for feed, _ in images])
+    return error_estimator(settings, reading.preprocess.resize.output, teacher, images)

@@ -21,7 +21,7 @@ from pycocotools.cocoeval import COCOeval
 
 from fqbench.data import EvaluationSet
 from fqbench.errors import StepError
-from fqbench.vision.decode import Detections
+from fqbench.tasks.detection.answers import Detections
 
 _Entry = dict[str, Any]
 """An annotation or a result, with the keys of COCO's files."""

@@ -1,0 +1,14 @@
+"""Classification: one class an image, top-1."""
+
+from __future__ import annotations
+
+from fqbench.tasks.classification.decode import LOGITS
+from fqbench.tasks.classification.metric import CLASS, TOP1
+from fqbench.tasks.record import Task
+
+TASK = Task(
+    decoders=(LOGITS,),
+    datasets=("imagenet",),
+    answers=CLASS,
+    metric=TOP1,
+)

@@ -1,0 +1,86 @@
+"""Records of other packages, found by entry points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fqbench import plugins
+from fqbench.errors import UsageError
+
+GROUP = "fqbench.test_records"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed packages, fqbench itself with two records among them."""
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "fqbench", one="builtins:True", two="builtins:False")
+    return tmp_path
+
+
+def install(site: Path, package: str, group: str = GROUP, **points: str) -> None:
+    folder = site / f"{package}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = [f"{name} = {value}\n" for name, value in points.items()]
+    (folder / "entry_points.txt").write_text(f"[{group}]\n{''.join(lines)}")
+
+
+def message() -> str:
+    with pytest.raises(UsageError) as caught:
+        plugins.load(GROUP, bool)
+    return str(caught.value)
+
+
+def test_own_records_come_first_then_others_by_name(site: Path) -> None:
+    install(site, "zebra", alpha="builtins:True")
+    install(site, "antelope", omega="builtins:False", beta="builtins:True")
+    assert plugins.load(GROUP, bool) == {
+        "one": True,
+        "two": False,
+        "alpha": True,
+        "beta": True,
+        "omega": False,
+    }
+    assert list(plugins.load(GROUP, bool)) == ["one", "two", "alpha", "beta", "omega"]
+
+
+def test_a_name_that_is_taken(site: Path) -> None:
+    install(site, "other", one="builtins:False")
+    assert message() == (
+        f"the entry point 'one' of package other in {GROUP}: the name is taken by package fqbench:"
+        " uninstall one of them"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("no_such_module:RECORD", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("builtins:RECORD", "AttributeError: module 'builtins' has no attribute 'RECORD'"),
+        ("broken_plugin:RECORD", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_record_that_cannot_be_loaded(site: Path, value: str, reason: str) -> None:
+    (site / "broken_plugin.py").write_text("1 / 0\n")
+    install(site, "other", three=value)
+    assert message() == (
+        f"the entry point 'three' of package other in {GROUP}: {value} cannot be loaded ({reason}):"
+        " repair or uninstall the package"
+    )
+
+
+def test_a_record_of_another_type(site: Path) -> None:
+    install(site, "other", three="builtins:len")
+    assert message() == (
+        f"the entry point 'three' of package other in {GROUP}: builtins:len is of type"
+        " builtin_function_or_method, expected builtins.bool"
+    )
+
+
+def test_fqbench_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "other", one="builtins:True")
+    assert message().startswith(f"package fqbench has no entry points in {GROUP}: install it")
