@@ -8,6 +8,7 @@ A package offers one in its ``pyproject.toml``::
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
@@ -19,16 +20,19 @@ OURS = "fqbench"
 Record = TypeVar("Record")
 
 
-def load(group: str, kind: type[Record]) -> dict[str, Record]:
+def load(
+    group: str, kind: type[Record], points: Iterable[EntryPoint] | None = None
+) -> dict[str, Record]:
     """The records of type ``kind`` in ``group``, by name: fqbench's own, then others, each sorted.
 
-    Raises UsageError naming the entry point, its package and what is wrong: it cannot be loaded,
-    is of another type, or has a name that is taken.
+    ``points``: where they are offered, by default by all that is installed. Raises UsageError
+    naming the entry point, its package and what is wrong: it cannot be loaded, is of another type,
+    calls itself otherwise, or has a name that is taken.
     """
     found: dict[str, Record] = {}
     packages: dict[str, str] = {}
-    for point in sorted(entry_points(group=group), key=_order):
-        package = _package(point)
+    for point in sorted(entry_points(group=group) if points is None else points, key=_order):
+        package = package_of(point)
         where = f"the entry point {point.name!r} of package {package} in {group}"
         if point.name in found:
             raise UsageError(
@@ -48,6 +52,11 @@ def load(group: str, kind: type[Record]) -> dict[str, Record]:
                 f"{where}: {point.value} is of type {type(record).__name__}, expected"
                 f" {kind.__module__}.{kind.__qualname__}"
             )
+        own = getattr(record, "name", point.name)
+        if own != point.name:
+            raise UsageError(
+                f"{where}: {point.value} calls itself {own!r}: repair or uninstall the package"
+            )
         found[point.name], packages[point.name] = record, package
     if OURS not in packages.values():
         raise UsageError(
@@ -57,10 +66,11 @@ def load(group: str, kind: type[Record]) -> dict[str, Record]:
     return found
 
 
-def _package(point: EntryPoint) -> str:
+def package_of(point: EntryPoint) -> str:
+    """The distribution that offers an entry point."""
     return "unknown" if point.dist is None else str(point.dist.name)
 
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
-    package = _package(point)
+    package = package_of(point)
     return (package != OURS, point.name, package)

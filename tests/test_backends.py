@@ -170,8 +170,8 @@ class TestRegistry:
                 "lost",
                 "",
                 "some = lost:NOTHING",
-                r"the backend 'some' of pkg cannot be loaded \(AttributeError: .*\): install pkg in"
-                " another version, or uninstall it",
+                r"'some' of package pkg in .* lost:NOTHING cannot be loaded \(AttributeError: .*\):"
+                " repair or uninstall the package",
             ),
             (
                 "broken",
@@ -185,13 +185,18 @@ class TestRegistry:
                 "some = lacking:A",
                 r"cannot be loaded \(TypeError: .*missing.*'label'",
             ),
-            ("other", "A = 5", "some = other:A", "is other:A, which is no fqbench.backends.record"),
-            ("named", "A = record('any')", "some = named:A", "of pkg calls itself 'any'"),
+            (
+                "other",
+                "A = 5",
+                "some = other:A",
+                r"other:A is of type int, expected fqbench\.backends\.record\.Backend",
+            ),
+            ("named", "A = record('any')", "some = named:A", "named:A calls itself 'any'"),
             (
                 "taken",
                 "A = record('paddle')",
                 "paddle = taken:A",
-                "two packages have a backend 'paddle', fqbench and pkg: uninstall one of them",
+                "'paddle' of package pkg in .*: the name is taken by package fqbench",
             ),
             (
                 "nobody",
@@ -213,7 +218,7 @@ class TestRegistry:
             load(points(("pkg", [line])))
 
     def test_fqbench_without_its_own_is_to_be_installed_again(self):
-        with pytest.raises(UsageError, match="install fqbench again"):
+        with pytest.raises(UsageError, match="package fqbench has no entry points"):
             load([])
 
     def test_what_is_not_there_is_named(self):

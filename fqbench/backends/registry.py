@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
+from fqbench import plugins
 from fqbench.backends.base import Runtime
 from fqbench.backends.record import Backend, Int8Form, resolve
 from fqbench.errors import UsageError
 
 GROUP = "fqbench.backends"
-OWN = "fqbench"
-"""The distribution whose backends come first."""
 
 
 @cache
@@ -27,27 +26,15 @@ def backends() -> Mapping[str, Backend]:
 
     Raises UsageError naming the package whose backend cannot be used.
     """
-    return load(entry_points(group=GROUP))
+    return load(None)
 
 
-def load(points: Iterable[EntryPoint]) -> Mapping[str, Backend]:
-    """The backends of entry points, see ``backends``."""
-    found: dict[str, Backend] = {}
-    owners: dict[str, str] = {}
-    for point in sorted(points, key=lambda p: (_owner(p) != OWN, p.name, _owner(p))):
-        if point.name in found:
-            raise UsageError(
-                f"two packages have a backend {point.name!r}, {owners[point.name]} and"
-                f" {_owner(point)}: uninstall one of them"
-            )
-        found[point.name], owners[point.name] = _loaded(point), _owner(point)
-    if OWN not in owners.values():
-        raise UsageError(
-            "no backend of fqbench itself is registered: install fqbench again, by pip"
-        )
+def load(points: Iterable[EntryPoint] | None) -> Mapping[str, Backend]:
+    """The backends of entry points; None: of all that is installed. See ``backends``."""
+    found = plugins.load(GROUP, Backend, points)
     for name, known in found.items():
         if isinstance(known.int8, str):
-            _check_form(name, known.int8, found, owners[name])
+            _check_form(name, known.int8, found)
     return found
 
 
@@ -85,29 +72,7 @@ def label_of(name: str) -> str:
     return name if known is None else known.label
 
 
-def _loaded(point: EntryPoint) -> Backend:
-    owner = _owner(point)
-    # Whatever the module of another package raises.
-    try:
-        found = point.load()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UsageError(
-            f"the backend {point.name!r} of {owner} cannot be loaded ({reason}): {_advice(owner)}"
-        ) from error
-    if not isinstance(found, Backend):
-        raise UsageError(
-            f"the backend {point.name!r} of {owner} is {point.value}, which is no"
-            f" fqbench.backends.record.Backend: {_advice(owner)}"
-        )
-    if found.name != point.name:
-        raise UsageError(
-            f"the backend {point.name!r} of {owner} calls itself {found.name!r}: {_advice(owner)}"
-        )
-    return found
-
-
-def _check_form(name: str, named: str, known: Mapping[str, Backend], owner: str) -> None:
+def _check_form(name: str, named: str, known: Mapping[str, Backend]) -> None:
     """Raise UsageError where the backend ``named``, whose form ``name`` runs, has none."""
     if named not in known:
         why = "is no backend"
@@ -116,15 +81,6 @@ def _check_form(name: str, named: str, known: Mapping[str, Backend], owner: str)
     else:
         return
     raise UsageError(
-        f"the backend {name!r} of {owner} runs the INT8 form of {named!r}, which {why}:"
-        f" {_advice(owner)}"
+        f"the backend {name!r} runs the INT8 form of {named!r}, which {why}: repair or uninstall"
+        f" the package that has {name!r}"
     )
-
-
-def _owner(point: EntryPoint) -> str:
-    """The distribution that an entry point is of."""
-    return point.dist.name if point.dist is not None else "an unknown package"
-
-
-def _advice(owner: str) -> str:
-    return f"install {owner} in another version, or uninstall it"
