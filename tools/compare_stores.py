@@ -1,0 +1,69 @@
+"""Whether two versions make the same artifacts, byte for byte: their stores compared.
+
+    FQBENCH_CACHE=before fqbench run ...  # by one version
+    FQBENCH_CACHE=after fqbench run ...  # by another
+    python tools/compare_stores.py before after
+
+Keys say what went in, so those of different versions differ; contents are compared, step by step.
+What is timed or records time is left out. Each line: a kind of file, how many different ones the
+first store holds, and how many of these the second has, too. Ends with 1 where it lacks one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+KEPT = {
+    "canonical": ("model.onnx",),
+    "paddle_program": ("model.pdmodel", "model.pdiparams"),
+    "calibrate": ("quantization.json",),
+    "lower_onnxruntime": ("model.onnx",),
+    "lower_paddle": ("model.pdmodel", "model.pdiparams"),
+    "lower_tensorrt": ("model.onnx",),
+    "half": ("model.onnx",),
+    "predict": ("predictions.npz",),
+}
+"""Files of steps that follow from their inputs alone."""
+
+Digests = dict[tuple[str, str], set[str]]
+"""SHA-256 of files, by the step and the file's name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    options = parser.parse_args(arguments)
+    before, after = digests(options.before), digests(options.after)
+    table = Table("Step", "File", "Before", "Of these after", "New after")
+    missing = 0
+    for key, known in sorted(before.items()):
+        shared = known & after[key]
+        missing += len(known) - len(shared)
+        table.add_row(*key, *map(str, (len(known), len(shared), len(after[key] - known))))
+    Console().print(table)
+    return int(missing > 0)
+
+
+def digests(store: Path) -> Digests:
+    """What a store holds, as its manifests say."""
+    found: Digests = defaultdict(set)
+    for step, names in KEPT.items():
+        for manifest in store.glob(f"{step}/*/manifest.json"):
+            files = json.loads(manifest.read_text())["files"]
+            for name in names:
+                if name in files:
+                    found[step, name].add(files[name]["sha256"])
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
