@@ -32,7 +32,7 @@ from fqbench.distill.history import Evaluation, History
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.pipeline.graph import ModelGraph
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare as read
 from tests.jobs import perform

@@ -18,17 +18,9 @@ from hypothesis import strategies as st
 from fqbench.artifacts import Store
 from fqbench.errors import StepError
 from fqbench.isolate import SharedMemory
-from fqbench.steps import (
-    Files,
-    LocalExecutor,
-    Maybe,
-    Measurement,
-    Needs,
-    Select,
-    Step,
-    Unkeyed,
-)
+from fqbench.steps import Files, Maybe, Measurement, Needs, Select, Step, Unkeyed
 from fqbench.steps import executor as module
+from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Silent
 from tests import step_functions as functions
 
@@ -325,7 +317,8 @@ DRIVER = textwrap.dedent(
     import sys
     from pathlib import Path
     from fqbench.artifacts import Store
-    from fqbench.steps import LocalExecutor, Step, Unkeyed
+    from fqbench.steps import Step, Unkeyed
+    from fqbench.steps.executor import LocalExecutor
     from tests import step_functions as functions
     log, store = map(Path, sys.argv[1:])
     def work(name, seconds):

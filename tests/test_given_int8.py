@@ -14,7 +14,7 @@ from fqbench.pipeline.run import run
 from fqbench.pipeline.zoo_models import embedded
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 
 pytestmark = pytest.mark.slow
 

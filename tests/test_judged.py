@@ -22,7 +22,8 @@ from fqbench.report.notes import notes
 from fqbench.results import Results
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
-from fqbench.steps import LocalExecutor, Step
+from fqbench.steps import Step
+from fqbench.steps.executor import LocalExecutor
 from fqbench.tune.error import relative_error
 from tests.jobs import perform
 from tests.saturating import environment

@@ -18,7 +18,7 @@ from fqbench.pipeline.zoo_models import zoo_names
 from fqbench.spec import Coco, Folder, ImageList
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from fqbench.zoo import published
 from fqbench.zoo.published import Weights, official_weights, synthetic_spec, trained_spec
 from fqbench.zoo.scenery import landscape

@@ -12,7 +12,7 @@ from fqbench.pipeline.model import Model
 from fqbench.pipeline.run import run
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from tests.onnx_graphs import Net
 from tests.tiny_spec import CLASSES, SIZE, write_spec
 

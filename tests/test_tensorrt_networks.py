@@ -14,7 +14,7 @@ from fqbench.margins import Margins
 from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from tests.tiny_spec import EVALUATED, classifier, write_spec
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from fqbench.pipeline.model import Model
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # Found with OpenCV and code of its own. The YOLO figures are of boxes that were not cut at the

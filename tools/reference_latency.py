@@ -31,7 +31,7 @@ from fqbench.measure.latency import Effort, time_interleaved
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import from_zoo
 from fqbench.spec.check import check_model
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 
 SIDE = 2048
 KNOWN = {"yolov5s": 8.22 / 0.125 / 68, "resnet50_vd": 4.09 / 0.0575 / 68}

@@ -24,7 +24,7 @@ from fqbench.cells import Cell
 from fqbench.pipeline.model import Model
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 
 PRECISIONS = ("int8", "int8_all", "fp16")
 

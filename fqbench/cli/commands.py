@@ -31,7 +31,7 @@ from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.report import markdown, terminal
 from fqbench.results import Results
 from fqbench.spec.load import load_specs
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
 
 DONE = 0

@@ -21,7 +21,7 @@ from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
 from fqbench.spec.model import Cpu
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

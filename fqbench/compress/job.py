@@ -27,7 +27,8 @@ from fqbench.quantize import AVAILABLE
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
-from fqbench.steps import ArtifactNode, Executor, Files, Needs, Step
+from fqbench.steps import ArtifactNode, Files, Needs, Step
+from fqbench.steps.executor import Executor
 from fqbench.vision.image import read_image
 
 SHOWN = 5

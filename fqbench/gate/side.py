@@ -30,7 +30,8 @@ from fqbench.results import Results, Row
 from fqbench.spec import ModelSpec
 from fqbench.spec.load import SpecProblem, load_specs
 from fqbench.spec.model import Method
-from fqbench.steps import Finished, LocalExecutor
+from fqbench.steps import Finished
+from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Relay
 
 PROTOCOL = 1

@@ -24,7 +24,8 @@ from fqbench.pipeline.timing import Subject, Timed, measured, timing
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.spec.model import Method
-from fqbench.steps import ArtifactNode, Executor, Finished, Measurement, Node, Select
+from fqbench.steps import ArtifactNode, Finished, Measurement, Node, Select
+from fqbench.steps.executor import Executor
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.registry import decoder_of
 from fqbench.tune.choice import Choice

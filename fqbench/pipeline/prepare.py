@@ -13,7 +13,7 @@ from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from fqbench.spec.model import Method
-from fqbench.steps import Executor
+from fqbench.steps.executor import Executor
 
 
 @dataclass(frozen=True)

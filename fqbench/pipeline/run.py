@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from fqbench.pipeline.cell_steps import ModelSteps
 from fqbench.pipeline.rows import Outcome, outcome
-from fqbench.steps import Executor, Finished
+from fqbench.steps import Finished
+from fqbench.steps.executor import Executor
 
 
 def run(

@@ -12,7 +12,8 @@ from fqbench.data.root import data_root
 from fqbench.errors import UsageError
 from fqbench.pipeline import steps
 from fqbench.spec import ModelSpec
-from fqbench.steps import Executor, Needs, Step
+from fqbench.steps import Needs, Step
+from fqbench.steps.executor import Executor
 from fqbench.zoo import published
 from fqbench.zoo.processing import PROCESSING
 

@@ -1,6 +1,5 @@
-"""Steps as data, and what carries them out: keys, the local executor, the child's side."""
+"""Steps as data, and what became of them; ``executor.py`` carries them out."""
 
-from fqbench.steps.executor import Executor, LocalExecutor
 from fqbench.steps.finished import Finished
 from fqbench.steps.job import Job
 from fqbench.steps.step import (
@@ -17,11 +16,9 @@ from fqbench.steps.step import (
 
 __all__ = [
     "ArtifactNode",
-    "Executor",
     "Files",
     "Finished",
     "Job",
-    "LocalExecutor",
     "Maybe",
     "Measurement",
     "Needs",

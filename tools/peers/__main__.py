@@ -26,7 +26,7 @@ from fqbench.artifacts import Store, default_root
 from fqbench.backends.base import missing
 from fqbench.errors import FqbenchError, UsageError
 from fqbench.pipeline.prepare import find_specs, prepare
-from fqbench.steps import LocalExecutor
+from fqbench.steps.executor import LocalExecutor
 from tools.peers.measure import measure
 from tools.peers.report import ModelReport
 from tools.peers.table import LEGEND, described, table
