@@ -19,7 +19,9 @@ from fqbench.measure import evaluation
 from fqbench.measure.evaluation import Evaluation, Feed, Share, one_at_a_time, reported, share
 from fqbench.measure.loaded import Reading
 from fqbench.measure.prediction import Prediction
-from fqbench.spec import Logits, Preprocess, PythonDecoder, Stretch
+from fqbench.spec import Preprocess, Stretch
+from fqbench.tasks.classification.decode import Logits
+from fqbench.tasks.shared import PythonDecoder
 
 SIZE = 8
 PREPROCESS = Preprocess(resize=Stretch(kind="stretch", size=(SIZE, SIZE)))
