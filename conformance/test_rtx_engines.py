@@ -13,13 +13,13 @@ from typing import cast
 import onnx
 import pytest
 
-from fixtures.matrix import Workshop
 from fqbench.artifacts import Artifact
 from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
 from fqbench.backends.tensorrt.network import layer_names
 from fqbench.cells import Cell, Precision
 from fqbench.errors import StepError
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 from fqbench.quantize.graph import Graph
 
 MISSING = TENSORRT_RTX.missing()
@@ -29,12 +29,18 @@ AMPERE, ADA = (8, 6), (8, 9)
 EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "SM89"])
 
 
+@pytest.fixture(autouse=True)
+def _chosen(matrix_under_test: MatrixUnderTest) -> None:
+    if all(cell.backend != "tensorrt_rtx" for cell in matrix_under_test.cells()):
+        pytest.skip("TensorRT for RTX is not chosen")
+
+
 @EVERYWHERE
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_computes_in_the_planned_types(
-    model: str, precision: Precision, capability: Capability, workshop: Workshop
+    model: str, precision: Precision, capability: Capability, matrix_under_test: MatrixUnderTest
 ) -> None:
-    build = workshop.pipeline(model).build
+    build = matrix_under_test.pipeline(model).build
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     network = build.network(cell)
     planned = _codes(network)
@@ -52,8 +58,10 @@ def test_engine_computes_in_the_planned_types(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_engine_takes_several_images(model: str, precision: Precision, workshop: Workshop) -> None:
-    build = workshop.pipeline(model).build
+def test_engine_takes_several_images(
+    model: str, precision: Precision, matrix_under_test: MatrixUnderTest
+) -> None:
+    build = matrix_under_test.pipeline(model).build
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     one, several = (build.engine(cell, ADA, batch) for batch in (1, 3))
     assert inspect.read_types(several.path) == inspect.read_types(one.path)
@@ -76,9 +84,9 @@ def _codes(network: Artifact) -> frozenset[str]:
 
 
 def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
-    model: str, workshop: Workshop
+    model: str, matrix_under_test: MatrixUnderTest
 ) -> None:
-    build = workshop.pipeline(model).build
+    build = matrix_under_test.pipeline(model).build
     lowered = build.lowered(Cell(model, "onnxruntime", "cpu", "int8"))
     graph = onnx.load(str(lowered.file("model.onnx"))).graph
     if json.loads(lowered.file("plan.json").read_text())["quantized"] == 0:

@@ -58,7 +58,7 @@ def session(pytester, monkeypatch):
         monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
         pytester.makepyfile(SESSION)
         return pytester.runpytest_inprocess(
-            "-p", "fixtures.gate", "--fqbench-gate", str(gate), *arguments
+            "-p", "fqbench.pytest_plugin", "--fqbench-gate", str(gate), *arguments
         )
 
     return run
