@@ -11,17 +11,17 @@ from statistics import median
 
 import pytest
 
-from fixtures.matrix import Workshop
 from fqbench.cells import Cell
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 
 LIMIT = 1.25
 """Of the parts' times one after the other; the best round counts."""
 
 
 def test_parts_of_an_evaluation_run_side_by_side(
-    cell: Cell, workshop: Workshop, capsys: pytest.CaptureFixture[str]
+    cell: Cell, matrix_under_test: MatrixUnderTest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = workshop.pipeline(cell.model).pace(cell)
+    found = matrix_under_test.pipeline(cell.model).pace(cell)
     times = {part: 1e3 * median(rounds) for part, rounds in found.items()}
     with capsys.disabled():
         parts = ", ".join(f"{part} {value:.2f}" for part, value in times.items())

@@ -13,7 +13,6 @@ from dataclasses import replace
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fqbench import machine
 from fqbench.cells import Cell
 from fqbench.measure import stats
 from fqbench.measure.fastest import fastest_ratio
@@ -21,6 +20,7 @@ from fqbench.measure.launches import Patience
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.timing import Timed
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 
 
 class Replay:
@@ -44,7 +44,12 @@ CLOCK = Replay()
 
 
 @pytest.mark.benchmark(timer=CLOCK)
-def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: BenchmarkFixture) -> None:
+def test_latency(
+    cell: Cell,
+    matrix_under_test: MatrixUnderTest,
+    timed: Callable[[Cell], Timed],
+    benchmark: BenchmarkFixture,
+) -> None:
     found = timed(cell)
     if cell in found.failures:
         pytest.fail(found.failures[cell])
@@ -56,7 +61,7 @@ def test_latency(cell: Cell, timed: Callable[[Cell], Timed], benchmark: Benchmar
     summary = stats.latency(launches)
     benchmark.extra_info.update(
         cell=cell.id,
-        machine=machine.describe(threads=1),
+        machine=matrix_under_test.machine,
         launches=len(launches),
         stopped=found.stopped,
         pinned=found.pinned,

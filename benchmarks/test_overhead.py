@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.matrix import Workshop
 from fqbench.backends import backend
 from fqbench.cells import Cell
 from fqbench.measure import stats
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 
 LIMIT = 1.02
 """A cell's median may be 2 % above that of a bare loop."""
 
 
 def test_median_is_that_of_a_bare_loop(
-    cell: Cell, workshop: Workshop, capsys: pytest.CaptureFixture[str]
+    cell: Cell, matrix_under_test: MatrixUnderTest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if backend(cell.backend).bare_call is None:
         pytest.skip(f"{backend(cell.backend).label} has no call shorter than what is measured")
-    times = workshop.pipeline(cell.model).overhead(cell)
+    times = matrix_under_test.pipeline(cell.model).overhead(cell)
     ratio = stats.ratio([times["fqbench"]], [times["bare"]])
     bare = stats.latency([times["bare"]]).p50.value
     with capsys.disabled():

@@ -10,32 +10,31 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
-from fqbench.margins import Margins
 from fqbench.measure.margin import sentence, standing
-from fqbench.pipeline.model import Answers
-
-Answer = Callable[[Cell], Answers]
+from fqbench.measure.stats import Interval
+from fqbench.pytest_plugin.matrix import MatrixUnderTest, Pair
 
 CHANCE = 2.0
 """Accuracy in points of any FP32 model that works at all: far above guessing."""
 
 
 def test_int8_accuracy_is_within_its_margin(
-    pair: Pair, workshop: Workshop, answered: Answer, margins: Margins
+    pair: Pair,
+    matrix_under_test: MatrixUnderTest,
+    accuracy: Callable[[Cell], float],
+    drop: Callable[[Pair], Interval],
 ) -> None:
-    pipeline = workshop.pipeline(pair.int8.model)
-    margin = margins.for_cell(pipeline.spec, pair.int8.backend, pipeline.method)
+    margin = matrix_under_test.margin(pair.int8)
     if margin is None:
         pytest.fail(
-            f"no margin is documented for {pair.int8.id}: add one to conformance/margins.yaml or"
-            " to the model's spec, with its source and reason"
+            f"no margin is documented for {pair.int8.id}: add one to the model's spec,"
+            " with its source and reason, or for a model of fqbench's to conformance/margins.yaml"
         )
-    fp32, int8 = answered(pair.fp32), answered(pair.int8)
-    assert pipeline.accuracy(fp32) > CHANCE
-    lost = pipeline.drop(fp32, int8)
-    found = sentence(lost, margin.drop, len(pipeline.images.data.samples))
+    assert accuracy(pair.fp32) > CHANCE
+    lost = drop(pair)
+    images = len(matrix_under_test.pipeline(pair.int8.model).images.data.samples)
+    found = sentence(lost, margin.drop, images)
     judged = standing(lost, margin.drop)
     if judged == "outside":
         pytest.fail(f"{found} ({margin.source}: {margin.reason})")

@@ -6,26 +6,24 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.matrix import Pair, Workshop
 from fqbench.cells import Cell
-from fqbench.pipeline.model import Answers
+from fqbench.pytest_plugin.matrix import MatrixUnderTest, Pair
 
 TOLERANCE = 0.3
 """Points between two backends' FP32 accuracy: rounding moves single images only."""
 
 
 def test_backends_agree_in_fp32(
-    model: str, workshop: Workshop, answered: Callable[[Cell], Answers]
+    model: str, matrix_under_test: MatrixUnderTest, accuracy: Callable[[Cell], float]
 ) -> None:
     cells = [
         cell
-        for cell in workshop.cells()
+        for cell in matrix_under_test.cells()
         if cell.model == model and cell.precision == "fp32" and cell.unsupported is None
     ]
     if len(cells) < 2:
         pytest.skip("fewer than two backends of this model run here")
-    pipeline = workshop.pipeline(model)
-    found = {cell.id: pipeline.accuracy(answered(cell)) for cell in cells}
+    found = {cell.id: accuracy(cell) for cell in cells}
     assert max(found.values()) - min(found.values()) <= TOLERANCE, found
 
 
@@ -33,8 +31,10 @@ LEAST_ALIKE = 0.5
 """Cosine of centred outputs below which INT8 has lost its way, not its precision."""
 
 
-def test_int8_agrees_with_fp32_where_no_label_tells(pair: Pair, workshop: Workshop) -> None:
-    pipeline = workshop.pipeline(pair.int8.model)
+def test_int8_agrees_with_fp32_where_no_label_tells(
+    pair: Pair, matrix_under_test: MatrixUnderTest
+) -> None:
+    pipeline = matrix_under_test.pipeline(pair.int8.model)
     if pipeline.spec.labelled:
         pytest.skip("its accuracy is measured: see test_accuracy.py")
     assert pipeline.agreement(pair.int8).value > LEAST_ALIKE

@@ -7,9 +7,14 @@ from typing import get_args
 import pytest
 
 from fqbench import zoo
-from fqbench.margins import Margins
+from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.report.published import published_figures
 from fqbench.spec.model import Method
+
+
+@pytest.fixture(scope="module")
+def margins() -> Margins:
+    return load_margins(default_margins_path())
 
 
 def test_every_margin_is_of_a_known_model(margins: Margins) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fixtures.matrix import Pair, Workshop
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO
+from fqbench.pytest_plugin.matrix import MatrixUnderTest, Pair
 
 Count = Callable[[Pair], tuple[int, int]]
 
 
 def test_runtime_runs_exactly_the_planned_layers_in_int8(
-    pair: Pair, workshop: Workshop, int8_convolutions: Count
+    pair: Pair, matrix_under_test: MatrixUnderTest, int8_convolutions: Count
 ) -> None:
-    model = workshop.pipeline(pair.int8.model)
+    model = matrix_under_test.pipeline(pair.int8.model)
     planned = model.lowering(pair.int8)
     assert int8_convolutions(pair)[1] == planned.quantized
     if model.int8_is_used(pair.int8):
@@ -21,8 +21,10 @@ def test_runtime_runs_exactly_the_planned_layers_in_int8(
         assert 0 < planned.quantized <= planned.convolutions - in_float
 
 
-def test_int8_that_does_not_pay_is_fp32_itself(pair: Pair, workshop: Workshop) -> None:
-    model = workshop.pipeline(pair.int8.model)
+def test_int8_that_does_not_pay_is_fp32_itself(
+    pair: Pair, matrix_under_test: MatrixUnderTest
+) -> None:
+    model = matrix_under_test.pipeline(pair.int8.model)
     fp32, int8 = (model.artifact(cell).key for cell in (pair.fp32, pair.int8))
     if model.int8_is_used(pair.int8):
         lowered = model.made(model.graph.lowered(pair.int8.backend))

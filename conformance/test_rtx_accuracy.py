@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.matrix import Workshop
 from fqbench.backends import lowering_target
 from fqbench.cells import Cell, Precision
-from fqbench.margins import Margins
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 from fqbench.spec import Folder
 
 CHANCE = 2.0
@@ -21,15 +20,15 @@ CHANCE = 2.0
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_network_for_tensorrt_is_within_the_margin(
-    model: str, precision: Precision, workshop: Workshop, margins: Margins
+    model: str, precision: Precision, matrix_under_test: MatrixUnderTest
 ) -> None:
-    if not any(lowering_target(cell.backend) == "tensorrt" for cell in workshop.cells()):
+    if not any(lowering_target(cell.backend) == "tensorrt" for cell in matrix_under_test.cells()):
         pytest.skip("no TensorRT backend is chosen")
-    pipeline = workshop.pipeline(model)
+    pipeline = matrix_under_test.pipeline(model)
     if isinstance(pipeline.spec.dataset, Folder):
         pytest.skip(f"accuracy needs {pipeline.spec.dataset.needs}")
     # FP16 has no margin of its own: it must not lose what INT8 may.
-    margin = margins.for_cell(pipeline.spec, "tensorrt", pipeline.method)
+    margin = matrix_under_test.margin(Cell(model, "tensorrt", "gpu", "int8"))
     assert margin is not None, f"no margin is documented for {model} on TensorRT"
     fp32, found = (
         pipeline.emulated(Cell(model, "tensorrt", "gpu", each)) for each in ("fp32", precision)

@@ -12,7 +12,6 @@ import json
 import onnx
 import pytest
 
-from fixtures.matrix import Workshop
 from fqbench.artifacts import Artifact
 from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
@@ -20,6 +19,7 @@ from fqbench.backends.tensorrt.network import layer_names
 from fqbench.cells import Cell, Precision
 from fqbench.errors import StepError
 from fqbench.graph.graph import Graph
+from fqbench.pytest_plugin.matrix import MatrixUnderTest
 
 MISSING = TENSORRT_RTX.missing()
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
@@ -28,12 +28,18 @@ AMPERE, ADA = (8, 6), (8, 9)
 EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "SM89"])
 
 
+@pytest.fixture(autouse=True)
+def _chosen(matrix_under_test: MatrixUnderTest) -> None:
+    if all(cell.backend != "tensorrt_rtx" for cell in matrix_under_test.cells()):
+        pytest.skip("TensorRT for RTX is not chosen")
+
+
 @EVERYWHERE
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_computes_in_the_planned_types(
-    model: str, precision: Precision, capability: Capability, workshop: Workshop
+    model: str, precision: Precision, capability: Capability, matrix_under_test: MatrixUnderTest
 ) -> None:
-    made = workshop.pipeline(model)
+    made = matrix_under_test.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     network = made.network(cell)
     planned = _codes(network)
@@ -51,8 +57,10 @@ def test_engine_computes_in_the_planned_types(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_engine_takes_several_images(model: str, precision: Precision, workshop: Workshop) -> None:
-    made = workshop.pipeline(model)
+def test_engine_takes_several_images(
+    model: str, precision: Precision, matrix_under_test: MatrixUnderTest
+) -> None:
+    made = matrix_under_test.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     one, several = (made.made(made.graph.engine(cell, ADA, batch)) for batch in (1, 3))
     assert inspect.read_types(several.path) == inspect.read_types(one.path)
@@ -75,9 +83,9 @@ def _codes(network: Artifact) -> frozenset[str]:
 
 
 def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
-    model: str, workshop: Workshop
+    model: str, matrix_under_test: MatrixUnderTest
 ) -> None:
-    made = workshop.pipeline(model)
+    made = matrix_under_test.pipeline(model)
     node = made.graph.lowered("onnxruntime")
     lowered = made.made(node)
     graph = onnx.load(str(lowered.file("model.onnx"))).graph

@@ -55,10 +55,9 @@ class Margins:
 
 def default_margins_path() -> Path:
     """The project's own file: in the source tree, or where a built package carries it."""
-    packaged = Path(__file__).parent / "margins.yaml"
-    return (
-        packaged if packaged.is_file() else Path(__file__).parents[1] / "conformance/margins.yaml"
-    )
+    parents = Path(__file__).parents
+    packaged = parents[0] / "suites/conformance/margins.yaml"
+    return packaged if packaged.is_file() else parents[1] / "conformance/margins.yaml"
 
 
 def load_margins(path: Path) -> Margins:

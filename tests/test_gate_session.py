@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fqbench import machine
+from fqbench import hardware, machine
 from fqbench.gate.stored.baseline import freeze
 from fqbench.gate.stored.files import read_stored
 from tests.support.stored_files import CELL, FP32, row, write
@@ -14,7 +14,7 @@ pytest_plugins = "pytester"
 
 SESSION = """
 import json, os, pytest
-from fqbench import machine
+from fqbench import hardware, machine
 
 class Clock:
     now = 0.0
@@ -58,7 +58,7 @@ def session(pytester, monkeypatch):
         monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
         pytester.makepyfile(SESSION)
         return pytester.runpytest_inprocess(
-            "-p", "fixtures.gate", "--fqbench-gate", str(gate), *arguments
+            "-p", "fqbench.pytest_plugin", "--fqbench-gate", str(gate), *arguments
         )
 
     return run
@@ -106,7 +106,7 @@ def test_failed_test_keeps_the_exit_status(session, tmp_path):
 
 
 def test_baseline_of_another_machine_is_refused_before_anything_runs(session, tmp_path):
-    path = baseline(tmp_path, cpu={**machine.cpu(), "isa": ["avx2", "of_tomorrow"]})
+    path = baseline(tmp_path, cpu={**hardware.cpu(), "isa": ["avx2", "of_tomorrow"]})
     found = session(path, {CELL: 0.002})
     assert found.ret == pytest.ExitCode.USAGE_ERROR
     assert "HEAD lacks the instruction sets of_tomorrow" in found.stderr.str()

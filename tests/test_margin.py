@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from conformance.test_accuracy import test_int8_accuracy_is_within_its_margin as conforms
 from fqbench.cells import Cell
-from fqbench.margins import Margins, ModelMargin
 from fqbench.measure.margin import MOST_IMAGES, images_needed, sentence, standing
 from fqbench.measure.stats import Interval
+from fqbench.spec import Margin
 from tools.int8_goals import DROP, RATIO, Goal, Measured, judged
 
 
@@ -72,17 +72,11 @@ def test_sentences():
 
 def conformance(drop, accuracy=97.0):
     """What the conformance test makes of a measured drop and a margin of 1."""
-    spec = SimpleNamespace(margins=(), name="net")
-    pipeline = SimpleNamespace(
-        spec=spec,
-        method="offline",
-        images=SimpleNamespace(data=SimpleNamespace(samples=range(500))),
-        accuracy=lambda answers: accuracy,
-        drop=lambda fp32, int8: drop,
-    )
+    pipeline = SimpleNamespace(images=SimpleNamespace(data=SimpleNamespace(samples=range(500))))
     pair = SimpleNamespace(fp32=None, int8=Cell("net", "paddle", "cpu", "int8"))
-    margins = Margins((ModelMargin(model="net", drop=1.0, source="a goal", reason="small"),))
-    conforms(pair, SimpleNamespace(pipeline=lambda model: pipeline), lambda cell: cell, margins)
+    margin = Margin(drop=1.0, source="a goal", reason="small")
+    matrix = SimpleNamespace(margin=lambda cell: margin, pipeline=lambda model: pipeline)
+    conforms(pair, matrix, lambda cell: accuracy, lambda pair: drop)
 
 
 def test_conformance_passes_inside_fails_outside_and_says_what_is_not_known():

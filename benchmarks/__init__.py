@@ -1,0 +1,1 @@
+"""Latency of every cell; in a wheel this is ``fqbench.suites.benchmarks``."""
