@@ -39,10 +39,13 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise UsageError where no file can be written into ``folder``, which is made."""
+    """Raise UsageError where no file can be written into ``folder``, which need not be there."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        what = "it" if there == folder else str(there)
+        raise UsageError(f"cannot write into {folder}: {what} is no folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}") from error

@@ -188,7 +188,7 @@ def test_folder_of_results_that_cannot_be_written(capsys, tmp_path):
     spec = write_spec(tmp_path / "project")
     assert run("run", "--spec", spec, "--out", tmp_path / "file", "--backends", "tensorrt") == 2
     assert sentences(capsys.readouterr().err) == [
-        f"fqbench: cannot write {tmp_path / 'file' / 'samples.json'}: File exists"
+        f"fqbench: cannot write into {tmp_path / 'file'}: it is no folder"
     ]
 
 

@@ -229,6 +229,7 @@ def test_a_child_ends_when_the_parent_s_pipe_does(tmp_path):
         "first": [],
         "function": "isolated_functions:hang",
         "arguments": {"pid_file": str(pid_file)},
+        "cores": [],
     }
     life_end, life = os.pipe()
     ends = (os.open(os.devnull, os.O_WRONLY), life_end, os.open(os.devnull, os.O_RDONLY))

@@ -114,7 +114,7 @@ def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp
     found = fqbench(tmp_path, tmp_path, "list")
     assert found.returncode == 2
     told = " ".join(found.stderr.split())
-    assert "the backend 'some' of lacking cannot be loaded (ModuleNotFoundError" in told
+    assert "lacking:BACKEND cannot be loaded (ModuleNotFoundError" in told
     assert "uninstall it" in told
     assert "Traceback" not in told
 

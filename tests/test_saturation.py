@@ -204,9 +204,7 @@ def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted
     model, record, feeds = case
     table = Table(*errors)
     wish = Wish(limit=0.02, threads=None, saturates=True)
-    search = _Search(
-        "onnxruntime", model, record, feeds, wish, lambda *_: None, _Errors(table, table)
-    )
+    search = _Search(model, record, feeds, wish, lambda *_: None, _Errors(table, table))
     search._choose_weights()
     assert (bool(search.setting.safe), search.setting.unsigned) == wanted
     assert search.weights["8-bit codes"] == errors[0]

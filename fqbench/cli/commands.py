@@ -33,6 +33,7 @@ from fqbench.results import Results
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
+from fqbench.steps.step import title
 
 DONE = 0
 CELL_FAILED = 1
@@ -105,7 +106,7 @@ def _show_plan(planned: Sequence[ModelSteps], executor: LocalExecutor) -> None:
         table.add_column(name)
     for node in remaining:
         seconds = executor.expected([node])
-        table.add_row(node.name, node.model, "" if seconds is None else duration(seconds))
+        table.add_row(title(node), node.model, "" if seconds is None else duration(seconds))
     console = Console()
     if remaining:
         console.print(table)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fqbench.steps.observer import Observer, Silent
-from fqbench.steps.step import Node
+from fqbench.steps.step import Node, title
 
 
 def duration(seconds: float) -> str:
@@ -64,7 +64,7 @@ class Bar(Silent):
         """Names the step, and what it does."""
         part = f" {done}/{total}" if total else ""
         with self._lock:
-            self._running[node] = f"{node.name} {node.model}{part}"
+            self._running[node] = f"{title(node)} {node.model}{part}"
             self._show()
 
     def ended(self, node: Node, seconds: float, failure: str | None) -> None:
@@ -98,7 +98,7 @@ class Lines(Silent):
             self._done += 1
             total = self._done + self._remaining - 1
             became = f"failed: {failure}" if failure is not None else duration(seconds)
-            self._print(f"[{self._done}/{total}] {node.name} of {node.model}: {became}")
+            self._print(f"[{self._done}/{total}] {title(node)} of {node.model}: {became}")
 
     def _print(self, text: str) -> None:
         # It may quote untrusted files, whose escape sequences a terminal would obey.

@@ -538,6 +538,7 @@ class ModelGraph:
                 needs=needs,
                 depends_on_cpu=depends_on_cpu,
                 images=images,
+                note="" if name.startswith("lower_") else _note(inputs),
             )
         found = self._nodes[identity]
         assert isinstance(found, Step)
@@ -603,6 +604,13 @@ def _source(spec: ModelSpec) -> Files:
     if spec.source_format == "onnx":
         return Files((spec.model,))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
+
+
+def _note(inputs: Mapping[str, Input]) -> str:
+    """What tells a step from others of its kind: the backend and precision it is for."""
+    named = (inputs.get(key) for key in ("backend", "precision"))
+    values = (value.value if isinstance(value, Unkeyed) else value for value in named)
+    return " ".join(value for value in values if isinstance(value, str))
 
 
 def _running(name: str) -> tuple[str, ...]:

@@ -92,10 +92,11 @@ def timing(subjects: Sequence[Subject], threads: int, patience: Patience) -> Mea
     """
     first = subjects[0].cell
     return Measurement(
-        f"time_{first.backend}",
+        "time",
         first.model,
         tuple(subject.loads for subject in subjects),
         partial(_timed, tuple(subjects), threads, patience),
+        first.backend,
     )
 
 
@@ -133,7 +134,7 @@ def _timed(
 def on_gpu(subject: Subject, threads: int) -> Measurement:
     """Where on the GPU an inference spends its time: an ``OnGpu``, None where nothing tells."""
     take = partial(_on_gpu, subject, threads)
-    return Measurement("on_gpu", subject.cell.model, (subject.loads,), take)
+    return Measurement("on_gpu", subject.cell.model, (subject.loads,), take, subject.cell.id)
 
 
 def _on_gpu(subject: Subject, threads: int, finished: Finished, report: Report) -> OnGpu | None:

@@ -10,7 +10,7 @@ from statistics import median
 
 from fqbench.errors import UsageError
 from fqbench.fileio import write_text
-from fqbench.steps.step import Node
+from fqbench.steps.step import Node, title
 
 FILE = "durations.json"
 
@@ -31,7 +31,7 @@ class Durations:
     def add(self, node: Node, seconds: float) -> None:
         """Remember that ``node`` took ``seconds``."""
         with self._lock:
-            self._seconds.setdefault(node.name, {})[node.model] = round(seconds, 3)
+            self._seconds.setdefault(title(node), {})[node.model] = round(seconds, 3)
 
     def keep(self) -> None:
         """Write them down, over those of any other process."""
@@ -45,7 +45,7 @@ class Durations:
 
         None where there was none.
         """
-        known = self._seconds.get(node.name, {})
+        known = self._seconds.get(title(node), {})
         if node.model in known:
             return known[node.model]
         return median(known.values()) if known else None

@@ -96,21 +96,27 @@ class Schedule:
             self._finish(each, result)
 
     def remaining(self) -> list[Node]:
-        """Steps and measurements that are still to be run, at most: selections may spare some."""
+        """Steps and measurements that are still to be run, in an order in which they could be.
+
+        At most: selections may spare some.
+        """
         found: dict[Node, None] = {}
-        waiting = list(self._wanted)
-        while waiting:
-            node = waiting.pop()
-            if node in self._results or node in found:
-                continue
-            found[node] = None
-            waiting.extend(node.reads())
-            if isinstance(node, Select):
-                decided = self._decided.get(node)
-                waiting.extend(
-                    option for name, option in node.options.items() if decided in (None, name)
-                )
+        for node in self._wanted:
+            self._collect(node, found)
         return [node for node in found if not isinstance(node, Select)]
+
+    def _collect(self, node: Node, found: dict[Node, None]) -> None:
+        """Add ``node`` to ``found`` behind all that it may need, where it is not finished."""
+        if node in self._results or node in found:
+            return
+        for read in node.reads():
+            self._collect(read, found)
+        if isinstance(node, Select):
+            decided = self._decided.get(node)
+            for name, option in node.options.items():
+                if decided in (None, name):
+                    self._collect(option, found)
+        found[node] = None
 
     def _demand(self, node: Node) -> None:
         if node in self._results or node in self._open:

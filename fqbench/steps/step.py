@@ -61,7 +61,8 @@ class Needs:
 class Step:
     """A function that runs in a child process, and writes an artifact that is kept.
 
-    ``name``: the kind of step; ``model``: whom it works for, as messages say. ``inputs``: all that
+    ``name``: the kind of step; ``model``: whom it works for, as messages say; ``note``: what tells
+    it from other steps of its kind, for people. ``inputs``: all that
     the artifact depends on beside ``libraries`` (whose versions go into its key) and, where it
     ``depends_on_cpu``, the kernels that runtimes choose here. ``images``: how many it works on.
     Raises TypeError where the inputs are not those of the function's job.
@@ -75,6 +76,7 @@ class Step:
     needs: Needs = field(default_factory=Needs)
     depends_on_cpu: bool = True
     images: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         expected, given = input_names(self.job), frozenset(self.inputs)
@@ -113,6 +115,7 @@ class Select:
     by: ArtifactNode
     decide: Callable[[Artifact], str]
     options: Mapping[str, ArtifactNode] = field(repr=False)
+    note: str = ""
 
     def reads(self) -> Iterator[Node]:
         """What must be there before it can be decided."""
@@ -131,6 +134,7 @@ class Measurement:
     model: str
     after: tuple[Node, ...] = field(repr=False)
     take: Callable[[Finished, Callable[[str, int, int], None]], Any]
+    note: str = ""
 
     def reads(self) -> Iterator[Node]:
         """What must be finished before."""
@@ -141,6 +145,11 @@ ArtifactNode = Step | Select
 Node = Step | Select | Measurement
 Input = Step | Select | Maybe | Files | Unkeyed | Json | tuple["Input", ...]
 """What a job's field is filled with. Of a node that is the folder of its artifact."""
+
+
+def title(node: Node) -> str:
+    """What people call a node: ``predict onnxruntime int8``."""
+    return f"{node.name} {node.note}".rstrip()
 
 
 def _nodes(value: object) -> Iterator[Node]:

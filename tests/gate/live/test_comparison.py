@@ -137,7 +137,7 @@ def test_another_input_is_timed(monkeypatch):
     machine = Machine(monkeypatch, {})
     head = version("HEAD", [row(FP32)])
     process = head.processes[FP32]
-    arguments = {**process.arguments, "cell": {"id": FP32, "preprocess": "other"}}
+    arguments = {**process.arguments, "cell": {"id": FP32, "reading": "other"}}
     head.processes[FP32] = replace(process, arguments=arguments)
     verdicts(version("BASE", [row(FP32)]), head)
     assert machine.asked
