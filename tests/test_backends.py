@@ -136,6 +136,7 @@ class TestRegistry:
     @pytest.fixture
     def points(self, tmp_path, monkeypatch):
         """Entry points of packages, by the package and the text of its module."""
+        backends()  # Those that are installed, of which the packages' records are variants.
         monkeypatch.syspath_prepend(tmp_path)
 
         def made(*packages):

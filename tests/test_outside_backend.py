@@ -115,7 +115,7 @@ def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp
     assert found.returncode == 2
     told = " ".join(found.stderr.split())
     assert "lacking:BACKEND cannot be loaded (ModuleNotFoundError" in told
-    assert "uninstall it" in told
+    assert "repair or uninstall the package" in told
     assert "Traceback" not in told
 
 

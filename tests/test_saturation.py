@@ -175,6 +175,7 @@ class Table:
 
     names = ("y",)
     safe_forms = {"n_conv0": "narrow"}  # noqa: RUF012
+    unsuited = {}  # noqa: RUF012
 
     def __init__(self, full, safe, unsigned):
         self.known = {(False, False): full, (True, False): safe, (True, True): unsigned}
