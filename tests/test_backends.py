@@ -141,7 +141,7 @@ class TestRegistry:
 
         def made(*packages):
             for number, (package, lines) in enumerate(packages):
-                folder = tmp_path / f"{package}-1.dist-info"
+                folder = tmp_path / f"{package.replace('-', '_')}-1.dist-info"
                 folder.mkdir()
                 (folder / "METADATA").write_text(
                     f"Metadata-Version: 2.1\nName: {package}\nVersion: {number}\n"

@@ -176,6 +176,7 @@ class Table:
     names = ("y",)
     safe_forms = {"n_conv0": "narrow"}  # noqa: RUF012
     unsuited = {}  # noqa: RUF012
+    unsigned_weights = True
 
     def __init__(self, full, safe, unsigned):
         self.known = {(False, False): full, (True, False): safe, (True, True): unsigned}
