@@ -9,8 +9,9 @@ import pytest
 
 from fqbench import machine
 from fqbench.backends import backends
-from fqbench.cells import DEVICES, PRECISIONS
-from fqbench.quantize import AVAILABLE
+from fqbench.cells import DEVICES
+from fqbench.methods import DEFAULT, offered
+from fqbench.precisions import precisions
 
 pytest_plugins = ["fixtures.gate", "fixtures.matrix", "fixtures.outcomes"]
 
@@ -35,14 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--method",
-        choices=AVAILABLE,
-        default="offline",
-        help="how INT8 models are made (default: offline)",
+        choices=offered(),
+        default=DEFAULT,
+        help=f"how INT8 models are made (default: {DEFAULT})",
     )
     for name, values in (
         ("backends", backends()),
         ("devices", DEVICES),
-        ("precisions", PRECISIONS),
+        ("precisions", precisions()),
     ):
         group.addoption(f"--{name}", help=f"only these, separated by commas: {', '.join(values)}")
 

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.matrix import Workshop
 from fqbench.backends import lowering_target
-from fqbench.cells import Cell, Precision
+from fqbench.cells import Cell
 from fqbench.margins import Margins
 from fqbench.spec import Folder
 
@@ -21,7 +21,7 @@ CHANCE = 2.0
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_network_for_tensorrt_is_within_the_margin(
-    model: str, precision: Precision, workshop: Workshop, margins: Margins
+    model: str, precision: str, workshop: Workshop, margins: Margins
 ) -> None:
     if not any(lowering_target(cell.backend) == "tensorrt" for cell in workshop.cells()):
         pytest.skip("no TensorRT backend is chosen")

@@ -17,7 +17,7 @@ from fqbench.artifacts import Artifact
 from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
 from fqbench.backends.tensorrt.network import layer_names
-from fqbench.cells import Cell, Precision
+from fqbench.cells import Cell
 from fqbench.errors import StepError
 from fqbench.graph.graph import Graph
 
@@ -31,7 +31,7 @@ EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "
 @EVERYWHERE
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_computes_in_the_planned_types(
-    model: str, precision: Precision, capability: Capability, workshop: Workshop
+    model: str, precision: str, capability: Capability, workshop: Workshop
 ) -> None:
     made = workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
@@ -51,7 +51,7 @@ def test_engine_computes_in_the_planned_types(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_engine_takes_several_images(model: str, precision: Precision, workshop: Workshop) -> None:
+def test_engine_takes_several_images(model: str, precision: str, workshop: Workshop) -> None:
     made = workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     one, several = (made.made(made.graph.engine(cell, ADA, batch)) for batch in (1, 3))

@@ -9,7 +9,7 @@ A package offers one in its ``pyproject.toml``::
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fqbench.errors import UsageError
 
@@ -17,6 +17,29 @@ OURS = "fqbench"
 """The distribution whose records come first."""
 
 Record = TypeVar("Record")
+
+
+class Named(Protocol):
+    """A record that says its own name."""
+
+    @property
+    def name(self) -> str:
+        """That of its entry point."""
+
+
+NamedRecord = TypeVar("NamedRecord", bound=Named)
+
+
+def load_named(group: str, kind: type[NamedRecord]) -> dict[str, NamedRecord]:
+    """As ``load``. Raises UsageError, too, where a record has another name than its entry point."""
+    found = load(group, kind)
+    for name, record in found.items():
+        if record.name != name:
+            raise UsageError(
+                f"the entry point {name!r} in {group} is of a record that calls itself"
+                f" {record.name!r}: repair or uninstall the package"
+            )
+    return found
 
 
 def load(group: str, kind: type[Record]) -> dict[str, Record]:
