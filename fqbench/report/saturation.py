@@ -75,7 +75,7 @@ def _given(row: Row) -> Iterator[str]:
             f"{_where(row)}, {_file(row)}: {row.saturating_layers} of {row.integer_layers}"
             f" integer layers saturate here{scores}."
         )
-    elif _is_whole(row) and row.saturates and not _counted(row):
+    elif (_is_given(row) or _is_whole(row)) and row.saturates and not _counted(row):
         yield (
             f"{_where(row)}, {_file(row)}: its 8-bit products may saturate here; fqbench"
             " counts them in ONNX Runtime's files only."
@@ -88,9 +88,12 @@ def _is_whole(row: Row) -> bool:
     return made is not None and made.yields == "model"
 
 
+def _is_given(row: Row) -> bool:
+    return row.cell.precision == INT8_FILE.name
+
+
 def _file(row: Row) -> str:
-    given = row.cell.precision == INT8_FILE.name
-    return "the file as given" if given else f"the file of {method_label(row.method)}"
+    return "the file as given" if _is_given(row) else f"the file of {method_label(row.method)}"
 
 
 def _counted(row: Row) -> bool:
