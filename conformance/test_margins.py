@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from fqbench import zoo
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.report.published import published_figures
-from fqbench.spec.model import Method
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +18,7 @@ def test_every_margin_is_of_a_known_model(margins: Margins) -> None:
     assert margins.unmatched([*zoo.embedded_names(), *zoo.published_names()]) == ()
 
 
-@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("method", ["offline", "distillation"])
 @pytest.mark.parametrize("name", zoo.published_names())
 def test_every_published_model_has_a_margin_on_the_cpu(
     margins: Margins, name: str, method: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from fqbench.backends import lowering_target
-from fqbench.cells import Cell, Precision
+from fqbench.cells import Cell
 from fqbench.pytest_plugin.matrix import MatrixUnderTest
 from fqbench.spec import Folder
 
@@ -20,7 +20,7 @@ CHANCE = 2.0
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_network_for_tensorrt_is_within_the_margin(
-    model: str, precision: Precision, matrix_under_test: MatrixUnderTest
+    model: str, precision: str, matrix_under_test: MatrixUnderTest
 ) -> None:
     if not any(lowering_target(cell.backend) == "tensorrt" for cell in matrix_under_test.cells()):
         pytest.skip("no TensorRT backend is chosen")

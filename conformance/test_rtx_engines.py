@@ -16,7 +16,7 @@ from fqbench.artifacts import Artifact
 from fqbench.backends.tensorrt import inspect
 from fqbench.backends.tensorrt.library import TENSORRT_RTX, Capability
 from fqbench.backends.tensorrt.network import layer_names
-from fqbench.cells import Cell, Precision
+from fqbench.cells import Cell
 from fqbench.errors import StepError
 from fqbench.graph.graph import Graph
 from fqbench.pytest_plugin.matrix import MatrixUnderTest
@@ -37,7 +37,7 @@ def _chosen(matrix_under_test: MatrixUnderTest) -> None:
 @EVERYWHERE
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_computes_in_the_planned_types(
-    model: str, precision: Precision, capability: Capability, matrix_under_test: MatrixUnderTest
+    model: str, precision: str, capability: Capability, matrix_under_test: MatrixUnderTest
 ) -> None:
     made = matrix_under_test.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
@@ -58,7 +58,7 @@ def test_engine_computes_in_the_planned_types(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_takes_several_images(
-    model: str, precision: Precision, matrix_under_test: MatrixUnderTest
+    model: str, precision: str, matrix_under_test: MatrixUnderTest
 ) -> None:
     made = matrix_under_test.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)

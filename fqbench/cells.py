@@ -8,18 +8,11 @@ from typing import Literal, get_args
 
 from fqbench.backends import registry
 from fqbench.errors import UsageError
+from fqbench.precisions import precisions as known_precisions
 
 Device = Literal["cpu", "gpu"]
-Precision = Literal["fp32", "fp16", "int8", "int8_all", "int8_file", "int8_file_exact"]
 
 DEVICES: tuple[Device, ...] = get_args(Device)
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-"""What every model has, where the backend runs it.
-
-``int8_all`` is INT8 with no layer left in float that the spec does not name; ``int8_file`` is INT8
-as a file of the user's own holds it, and ``int8_file_exact`` that file by kernels that do not
-saturate.
-"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Cell:
     model: str
     backend: str
     device: Device
-    precision: Precision
+    precision: str
 
     @property
     def id(self) -> str:
@@ -55,7 +48,7 @@ class Selection:
         """Raise UsageError for a backend, device or precision that does not exist."""
         _chosen("backend", self.backends, tuple(registry.backends()))
         _chosen("device", self.devices, DEVICES)
-        _chosen("precision", self.precisions, PRECISIONS)
+        _chosen("precision", self.precisions, tuple(known_precisions()))
 
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
         """The chosen cells, in the order model, backend, device, precision.
@@ -67,7 +60,7 @@ class Selection:
             _chosen("model", self.models, models),
             _chosen("backend", self.backends, tuple(registry.backends())),
             _chosen("device", self.devices, DEVICES),
-            _chosen("precision", self.precisions, PRECISIONS),
+            _chosen("precision", self.precisions, tuple(known_precisions())),
         )
         runnable = {cell for cell in chosen if cell.unsupported is None}
         idle_backends = set(self.backends or ()) - {cell.backend for cell in runnable}
@@ -87,16 +80,18 @@ def matrix(
     models: Iterable[str],
     backends: Iterable[str] | None = None,
     devices: Iterable[str] = DEVICES,
-    precisions: Iterable[str] = PRECISIONS,
+    precisions: Iterable[str] | None = None,
 ) -> tuple[Cell, ...]:
-    """Every combination, in the order of the arguments; of all backends where none is named."""
+    """Every combination, in the order of the arguments; of all backends and precisions where none
+    is named."""
     chosen = registry.backends() if backends is None else backends
+    numbers = known_precisions() if precisions is None else precisions
     return tuple(
         Cell(model, backend, device, precision)  # type: ignore[arg-type]
         for model in models
         for backend in chosen
         for device in devices
-        for precision in precisions
+        for precision in numbers
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fqbench.distill.distill import Task, distill
+from fqbench.methods.distillation.distill import Task, distill
 from fqbench.quantize.record import Quantization
 from fqbench.spec.model import Distillation
 from fqbench.tasks.detection.settings import YoloX

@@ -27,7 +27,7 @@ ALLOWED = {
 }
 """Modules outside of a backend's folder that may have the name of one, each with why."""
 
-LAYERS = ("graph", "quantize", "backends", "tune", "distill", "pipeline")
+LAYERS = ("graph", "quantize", "backends", "tune", "methods", "pipeline")
 """Folders of which each imports only those before it, and itself."""
 
 

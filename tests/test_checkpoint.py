@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fqbench.distill.checkpoint import Checkpoint, UnreadableError
-from fqbench.distill.history import BROKEN, Evaluation, History
+from fqbench.methods.distillation.checkpoint import Checkpoint, UnreadableError
+from fqbench.methods.distillation.history import BROKEN, Evaluation, History
 
 START = Evaluation(0, None, 0.5, 7.5)
 LATER = Evaluation(50, 0.25, 0.125, 1.875)

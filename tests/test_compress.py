@@ -28,9 +28,9 @@ from fqbench.compress.layers import Layers, nodes
 from fqbench.compress.make import Made
 from fqbench.compress.reading import reading
 from fqbench.compress.report import _notes as notes
-from fqbench.distill.history import Evaluation, History
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
+from fqbench.methods.distillation.history import Evaluation, History
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.steps.executor import LocalExecutor
 from fqbench.vision.image import read_image

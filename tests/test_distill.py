@@ -12,13 +12,13 @@ from onnx import numpy_helper
 from fqbench.backends.onnxruntime.lower import lower
 from fqbench.backends.paddle.symmetric import symmetric
 from fqbench.backends.tensorrt import lower as tensorrt
-from fqbench.distill.distill import TAUGHT_IN_FLOAT, undecided
-from fqbench.distill.history import BROKEN, LAST, REACHED
-from fqbench.distill.schedule import batch, is_held_out
 from fqbench.errors import StepError
 from fqbench.graph.executor import InstrumentedModel
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
+from fqbench.methods.distillation.distill import TAUGHT_IN_FLOAT, undecided
+from fqbench.methods.distillation.history import BROKEN, LAST, REACHED
+from fqbench.methods.distillation.schedule import batch, is_held_out
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import Range

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fqbench.distill.places import FLOOR, NONE, Places
 from fqbench.graph.graph import Graph
+from fqbench.methods.distillation.places import FLOOR, NONE, Places
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.decode import PP_YOLOE, YOLOV5, YOLOX
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX

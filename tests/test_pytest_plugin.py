@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fqbench import machine
-from fqbench.cells import PRECISIONS, Cell
+from fqbench.cells import Cell
+from fqbench.precisions import precisions
 from fqbench.pytest_plugin import hooks
 from fqbench.pytest_plugin.settings import settings_of
 from tests.tiny_spec import write_spec
@@ -166,7 +167,7 @@ def test_names_of_tests(project):
     backends, devices = ("onnxruntime", "paddle"), ("cpu", "gpu")
     places = [f"digits_yolov5-{backend}-{device}" for backend in backends for device in devices]
     assert collected(project, *CHOSEN) == [
-        *(f"test_cell[{place}-{precision}]" for place in places for precision in PRECISIONS),
+        *(f"test_cell[{place}-{precision}]" for place in places for precision in precisions()),
         *(f"test_pair[{place}]" for place in places),
         *(f"test_model[digits_yolov5-{count}]" for count in (1, 2)),
     ]
@@ -315,7 +316,7 @@ def test_suites_by_the_name_of_their_package(project):
     )
     assert found == [
         "test_int8_accuracy_is_within_its_margin[tiny-onnxruntime-cpu]",
-        *(f"test_latency[tiny-onnxruntime-cpu-{precision}]" for precision in PRECISIONS),
+        *(f"test_latency[tiny-onnxruntime-cpu-{precision}]" for precision in precisions()),
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fqbench.distill.schedule import batch, is_held_out, rate
+from fqbench.methods.distillation.schedule import batch, is_held_out, rate
 from fqbench.spec.model import LearningRate
 
 COUNTS = st.integers(1, 60)

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from fqbench.precisions.own import TOLD
+
 Tensor = NDArray[Any]
 
 
@@ -59,6 +61,13 @@ class Runtime(Protocol):
 
 
 NO_FP16 = "FP16 is measured with TensorRT only"
+
+
+def unknown(precision: str) -> str | None:
+    """Reason to give for a precision that fqbench's own backends do not know, else None."""
+    if precision in TOLD:
+        return None
+    return f"fqbench's own backends do not know the precision {precision}"
 
 
 def missing(package: str) -> str | None:

@@ -28,6 +28,7 @@ from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
+from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
 from fqbench.results import Results
 from fqbench.spec.load import load_specs
@@ -58,8 +59,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     with display(errors, quiet=options.quiet) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
         specs, problems = find_specs(options.spec, options.models, _root(options), executor)
-        # FP16 looks at some of these images, too.
-        calibrates = not {"int8", "fp16"}.isdisjoint(options.precisions or ["int8"])
+        wanted = options.precisions or precisions()
+        calibrates = any(precisions()[name].calibrates for name in wanted)
         ready = prepare(
             specs,
             executor,

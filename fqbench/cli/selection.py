@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.backends import backends
-from fqbench.cells import DEVICES, PRECISIONS, Selection
+from fqbench.cells import DEVICES, Selection
 from fqbench.gate.side import Matrix
-from fqbench.quantize import AVAILABLE
+from fqbench.methods import DEFAULT, offered
+from fqbench.precisions import precisions
 
 Parser = argparse._ActionsContainer
 
@@ -18,7 +19,7 @@ Parser = argparse._ActionsContainer
 def add_making(parser: Parser) -> None:
     """Add how INT8 is made, by how many threads models run, and whether with code of a spec."""
     parser.add_argument(
-        "--method", choices=AVAILABLE, default="offline", help="how INT8 models are made"
+        "--method", choices=offered(), default=DEFAULT, help="how INT8 models are made"
     )
     parser.add_argument(
         "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"
@@ -45,7 +46,7 @@ def add_selection(parser: Parser) -> None:
         "models": (),
         "backends": tuple(backends()),
         "devices": DEVICES,
-        "precisions": PRECISIONS,
+        "precisions": tuple(precisions()),
     }
     for name, values in choices.items():
         hint = f" among {', '.join(values)}" if values else ""

@@ -23,7 +23,6 @@ from fqbench.errors import UsageError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
-from fqbench.quantize import AVAILABLE
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
@@ -93,8 +92,6 @@ def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "
 
     ``cpu``: which CPUs the model is made for.
     """
-    if METHODS[way] not in AVAILABLE:
-        raise UsageError(f"--method {way}: this version of fqbench has no distillation training")
     config = given.config
     files = source(config.general, base)
     contents = read_file(files.model, files.params)

@@ -10,8 +10,8 @@ from pathlib import Path
 from fqbench.artifacts import Artifact
 from fqbench.compress.deliver import deliver, withdraw
 from fqbench.compress.job import Job
-from fqbench.distill.history import History
 from fqbench.errors import StepError
+from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.rows import seconds_of

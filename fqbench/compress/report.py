@@ -22,11 +22,11 @@ from fqbench.compress.job import Job
 from fqbench.compress.make import Made
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
-from fqbench.distill.history import History
 from fqbench.fileio import write_text
+from fqbench.methods.distillation.history import History
 from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
-from fqbench.report.table import METHODS, NOTHING
+from fqbench.report.table import NOTHING, method_label
 from fqbench.spec.model import Cpu
 
 SCHEMA = 1
@@ -98,7 +98,7 @@ class Report:
         parts = [
             f"# INT8 of {job.spec.name}",
             f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
-            f" {METHODS[translate.METHODS[job.way]]}, {job.counts}.",
+            f" {method_label(translate.METHODS[job.way])}, {job.counts}.",
             table(COLUMNS, [_line(made) for made in self.made]),
             "\n".join(f"- {text}" for text in (*self.notes(), *MEANING, _usage())),
         ]

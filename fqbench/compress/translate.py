@@ -13,6 +13,8 @@ from fqbench.compress.reading import reading
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.sample import confined
 from fqbench.errors import UsageError
+from fqbench.methods.distillation import METHOD as DISTILLATION
+from fqbench.methods.offline import METHOD as OFFLINE
 from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
 from fqbench.spec.check import Contents
 from fqbench.spec.model import (
@@ -20,7 +22,6 @@ from fqbench.spec.model import (
     Algorithm,
     Distillation,
     LearningRate,
-    Method,
     Offline,
     TaskName,
 )
@@ -28,7 +29,7 @@ from fqbench.tasks.record import Shape
 from fqbench.tasks.shapes import FREE
 from fqbench.tasks.shared import Undecoded
 
-METHODS: dict[Way, Method] = {"PTQ": "offline", "QAT": "distillation"}
+METHODS: dict[Way, str] = {"PTQ": OFFLINE.name, "QAT": DISTILLATION.name}
 
 MOST_IMAGES = 320
 """As many calibrate at most where the config gives no number: the tool's own sets are so large."""

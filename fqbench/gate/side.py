@@ -20,6 +20,7 @@ from fqbench.cells import Selection
 from fqbench.errors import UsageError
 from fqbench.isolate import Report
 from fqbench.margins import default_margins_path, load_margins
+from fqbench.methods import DEFAULT
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.prepare import find_specs, prepare
@@ -29,7 +30,6 @@ from fqbench.pipeline.timing import Subject
 from fqbench.results import Results, Row
 from fqbench.spec import ModelSpec
 from fqbench.spec.load import SpecProblem, load_specs
-from fqbench.spec.model import Method
 from fqbench.steps import Finished
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Relay
@@ -48,7 +48,7 @@ class Matrix:
     specs: tuple[Path, ...] = ()
     selection: Selection = field(default_factory=Selection)
     data_root: Path | None = None
-    method: str = "offline"
+    method: str = DEFAULT
     allow_code: bool = False
 
     def arguments(
@@ -135,7 +135,7 @@ def _prepared(
     """The model, ready to run; or why it cannot be."""
     if isinstance(spec, SpecProblem):
         return spec.message
-    method: Method = arguments["method"]
+    method: str = arguments["method"]
     allowed: bool = arguments["allow_code"]
     ready = prepare([spec], executor, allow_code=allowed, method=method)
     return ready.models[0] if ready.models else "; ".join(ready.problems)

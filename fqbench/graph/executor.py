@@ -19,6 +19,9 @@ from fqbench.hardware import usable_cores
 LIBRARY = "onnxruntime"
 """The distribution that results of the executor depend on."""
 
+RUNNING = ("onnx", LIBRARY, "numpy", "pillow", "scipy")
+"""Libraries that the result of a step depends on which reads images and executes graphs."""
+
 Tensors = Mapping[str, NDArray[np.float32]]
 Feed = Sequence[NDArray[np.float32]]
 """The tensors of a model's inputs, in its order."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fqbench.measure import stats
 from fqbench.measure.latency import Call
 from fqbench.measure.stats import Interval, Launches
+from fqbench.precisions import find_precision
 from fqbench.quantize.grids import SAFE
 
 SIDE = 512
@@ -32,9 +33,13 @@ BLOCK = 0.005
 """Seconds: enough for a kernel whose every run takes the same, and little beside a model."""
 
 
-def kernel_of(precision: str) -> str:
-    """The kernel that does what a cell of ``precision`` does most."""
-    return FLOAT32 if precision == "fp32" else INT8
+def kernel_of(precision: str) -> str | None:
+    """The kernel that does what a cell of ``precision`` does most.
+
+    None where none does, or no package that is here has that precision.
+    """
+    known = find_precision(precision)
+    return None if known is None else known.kernel
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,16 @@ def speed(recorded: Sequence[Mapping[str, Launches]]) -> Speed | None:
 
 
 def roofline(
-    multiply_adds: int, times: Launches, recorded: Mapping[str, Launches], kernel: str
+    multiply_adds: int, times: Launches, recorded: Mapping[str, Launches], kernel: str | None
 ) -> Interval | None:
     """The share (0 to 1) of the peak, as ``kernel`` shows it, that a model reaches.
 
     That is its multiply-adds in the time of an inference over the kernel's in the same rounds
     (Williams, Waterman, Patterson, "Roofline", CACM 52, 2009; the flat part of the roof). A little
     more than 1 is possible: algorithms for convolutions may save multiplications. None where the
-    kernel was not timed, or the model multiplies nothing.
+    kernel was not timed, there is none, or the model multiplies nothing.
     """
-    if kernel not in recorded or multiply_adds == 0:
+    if kernel is None or kernel not in recorded or multiply_adds == 0:
         return None
     part = multiply_adds / MULTIPLY_ADDS
     times_of_kernel = stats.ratio(recorded[kernel], times)

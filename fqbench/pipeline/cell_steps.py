@@ -13,6 +13,8 @@ from fqbench.margins import Margins
 from fqbench.measure.launches import Patience
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.timing import Subject, on_gpu, timing
+from fqbench.precisions import CHOSEN, baseline, precision
+from fqbench.precisions.own import INT8, INT8_FILE
 from fqbench.steps import ArtifactNode, Measurement, Node, Step
 
 
@@ -41,9 +43,9 @@ class CellSteps:
 
     ``loads``: what its backend loads; ``subject``: what is timed. ``score`` of ``predictions``;
     ``agreement`` with FP32, where the data set tells no truth. Of an INT8 cell: the steps of
-    ``quantizing``, its score where no layer stays in float (``without_float``). Of a file made
-    elsewhere: the layers that saturate, and its score if none did. ``probe``: what its backend's
-    kernels do. ``gpu``: where on the GPU the time goes.
+    ``quantizing``, its score where no layer stays in float (``without_float``). Of a model that is
+    not lowered here: the layers that saturate, and its score if none did. ``probe``: what its
+    backend's kernels do. ``gpu``: where on the GPU the time goes.
     """
 
     cell: Cell
@@ -73,9 +75,12 @@ class CellSteps:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells of one backend and device, timed in turns. A cell that cannot be planned says why."""
+    """Cells of one backend and device, timed in turns.
 
-    cells: Mapping[Cell, CellSteps | FqbenchError | None]
+    A cell that cannot be planned says why by an error, one that is not supported by a sentence.
+    """
+
+    cells: Mapping[Cell, CellSteps | FqbenchError | str]
     timing: Measurement | None = None
 
     @property
@@ -123,17 +128,21 @@ def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
         each
         for cell in cells
         for each in (
-            [cell, replace(cell, precision="int8_file")] if cell.precision == "int8" else [cell]
+            [cell, replace(cell, precision=INT8_FILE.name)]
+            if cell.precision == INT8.name
+            else [cell]
         )
     )
 
 
 def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
-    compares = any(cell.precision == "fp32" and cell.unsupported is None for cell in cells)
-    planned: dict[Cell, CellSteps | FqbenchError | None] = {}
+    first = baseline().name
+    compares = any(cell.precision == first and cell.unsupported is None for cell in cells)
+    planned: dict[Cell, CellSteps | FqbenchError | str] = {}
     for cell in cells:
-        if cell.unsupported is not None:
-            planned[cell] = None
+        unsupported = graph.unsupported(cell)
+        if unsupported is not None:
+            planned[cell] = unsupported
             continue
         try:
             planned[cell] = _cell(graph, request, cell, compares=compares)
@@ -148,14 +157,15 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
 
 def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:
     """``compares``: whether FP32 is there to be compared with."""
-    labelled, is_int8 = graph.spec.labelled, cell.precision == "int8"
-    given = cell.precision == "int8_file"
+    labelled, known, made = graph.spec.labelled, precision(cell.precision), graph.made_by(cell)
+    lowered = made is not None and made.yields == "quantization"
+    whole = made is not None and made.yields == "model"
     subject = None
     if request.patience is not None:
         subject = Subject.of(graph, cell, request.batch_of(cell))
-    probed = (is_int8 or given) and graph.is_probed(cell.backend)
+    probed = made is not None and graph.is_probed(cell.backend)
     probe = graph.probe(cell.backend) if probed else None
-    counts = given and backend(cell.backend).saturates == "counted"
+    counts = whole and backend(cell.backend).saturates == "counted"
     return CellSteps(
         cell,
         graph.artifact(cell),
@@ -163,13 +173,11 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
         predictions=graph.predictions(cell) if labelled else None,
         score=graph.score(cell) if labelled else None,
         agreement=(
-            graph.agreement(cell)
-            if not labelled and compares and cell.precision != "fp32"
-            else None
+            graph.agreement(cell) if not labelled and compares and not known.baseline else None
         ),
-        quantizing=graph.quantizing(cell.backend) if is_int8 else (),
+        quantizing=graph.quantizing(cell.backend) if known.method == CHOSEN else (),
         probe=probe,
-        without_float=graph.without_float(cell) if is_int8 and labelled else None,
+        without_float=graph.without_float(cell) if lowered and labelled else None,
         saturation=graph.saturation(cell) if counts else None,
         without_saturation=graph.without_saturation(cell) if counts and labelled else None,
         gpu=(

@@ -21,18 +21,23 @@ from fqbench.backends.record import Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import spread
 from fqbench.errors import StepError
-from fqbench.graph.executor import LIBRARY
+from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.jsonvalue import Json
 from fqbench.machine import versions
 from fqbench.margins import Margins
 from fqbench.measure.loaded import Reading
+from fqbench.methods import DEFAULT, Method
+from fqbench.methods import method as method_of
+from fqbench.methods.given import METHOD as GIVEN
 from fqbench.pipeline import decisions, steps
 from fqbench.pipeline.images import Images
+from fqbench.precisions import CHOSEN, baseline
+from fqbench.precisions import precision as precision_of
+from fqbench.precisions.own import EXACT, INT8, INT8_ALL, INT8_FILE
 from fqbench.spec import ModelSpec
-from fqbench.spec.model import Method
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
 from fqbench.steps.job import Function
-from fqbench.steps.step import Input
+from fqbench.steps.step import Input, needed
 from fqbench.tasks.decoding import source_of
 from fqbench.tasks.registry import metrics
 
@@ -53,12 +58,6 @@ HALF_IMAGES = 4
 CHECKED = 3
 """Images on which each rewritten model is run beside its source."""
 
-RUNNING = ("onnx", LIBRARY, "numpy", "pillow", "scipy")
-"""Libraries that a step's result depends on."""
-
-GIVEN = ("int8_file", "int8_file_exact")
-"""Cells of an INT8 file that was made elsewhere."""
-
 ONE_CORE = Needs(cores=1)
 
 
@@ -78,7 +77,7 @@ class ModelGraph:
         inputs: tuple[str, ...],
         images: Images,
         margins: Margins,
-        method: Method = "offline",
+        method: str = DEFAULT,
         int8_inputs: tuple[str, ...] | None = None,
         *,
         allow_code: bool = False,
@@ -86,7 +85,8 @@ class ModelGraph:
     ) -> None:
         self.spec, self.images, self._caches = spec, images, caches
         # Random weights answer nothing that is worth learning, and take as long untaught.
-        self.method: Method = "offline" if spec.weights == "synthetic" else method
+        learns = method_of(method).learns
+        self.method = DEFAULT if learns and spec.weights == "synthetic" else method
         self.reading = Reading(preprocess=spec.preprocess, inputs=inputs)
         self.int8_reading = Reading(preprocess=spec.preprocess, inputs=int8_inputs or inputs)
         self._margins, self._allow_code = margins, allow_code
@@ -103,7 +103,7 @@ class ModelGraph:
     def canonical(self) -> Step:
         """The canonical ONNX graph of the source."""
         paddle = ("paddlepaddle",) if self.spec.source_format != "onnx" else ()
-        return self._step(
+        return self.step(
             "canonical",
             {
                 "source": self.source,
@@ -118,7 +118,7 @@ class ModelGraph:
         conversion = backend_of(backend).conversion
         if conversion is None:
             return self.canonical
-        return self._step(
+        return self.step(
             conversion.step,
             {"canonical": self.canonical, "backend": Unkeyed(backend), **self._checked_on},
             (*RUNNING, *conversion.libraries),
@@ -128,7 +128,7 @@ class ModelGraph:
 
     def half(self, backend: str) -> Step:
         """The canonical graph in float16, as ``backend`` writes it."""
-        return self._step(
+        return self.step(
             "half",
             {"canonical": self.canonical, "backend": backend, **self._overflowing},
             RUNNING,
@@ -139,11 +139,11 @@ class ModelGraph:
     def ranges(self) -> Step:
         """Ranges and weights' codes, from the calibration images."""
         images = self.images.calibration
-        return self._step(
+        return self.step(
             "calibrate",
             {
                 "canonical": self.canonical,
-                **self._read(images),
+                **self.read(images),
                 "offline": self.spec.offline.model_dump(mode="json"),
                 "cpu": self.spec.cpu,
                 "probes": self._probes(*backends()),
@@ -153,37 +153,29 @@ class ModelGraph:
             needs=Needs(),
         )
 
-    def quantization(self, backend: str) -> Step:
-        """Weights and ranges: the model's own weights, or those that a student learnt."""
-        return self._student(backend) if self.method == "distillation" else self.ranges
+    @property
+    def quantizer(self) -> Method:
+        """The method that makes its INT8 models."""
+        return method_of(self.method)
 
-    def _student(self, backend: str) -> Step:
-        """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
-        backend = lowering_target(backend)
-        images, settings = self.images.distillation, self.spec.distillation
-        return self._step(
-            "distill",
-            {
-                "quantization": self.ranges,
-                "choice": self._choice(backend, self.ranges),
-                **self._read(images),
-                "decode": self._decode,
-                "backend": backend,
-                "metric": self.spec.metric,
-                "distillation": settings.model_dump(mode="json", exclude={"images"}),
-            },
-            (*RUNNING, "paddlepaddle", "paddleslim", "x2paddle"),
-            len(images) + settings.iterations * settings.batch_size,
-            needs=Needs(),
-            of=backend,
-        )
+    def quantization(self, backend: str) -> Step:
+        """Weights and ranges, as the method makes them.
+
+        Raises StepError where the method makes whole models, so that nothing is quantized here.
+        """
+        if self.quantizer.yields != "quantization":
+            raise StepError(
+                f"{self.quantizer.label} makes whole INT8 models, so no layers are chosen and none"
+                " is lowered: ask for another method"
+            )
+        return self.quantizer.plan(self, lowering_target(backend))
 
     def choice(self, backend: str) -> Step:
         """Which layers are in float on ``backend``, and why."""
-        return self._choice(backend, self.quantization(backend))
+        return self.choice_for(backend, self.quantization(backend))
 
-    def _choice(self, backend: str, quantization: Step) -> Step:
-        """The choice by some of the calibration images."""
+    def choice_for(self, backend: str, quantization: Step) -> Step:
+        """Which layers of ``quantization`` are in float, by some of the calibration images."""
         backend = lowering_target(backend)
         height, width = self.spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
@@ -193,14 +185,14 @@ class ModelGraph:
         if margin is not None and self.spec.weights == "trained":
             limit = metrics()[self.spec.metric].error_within(margin.drop)
         form = int8_form(backend)
-        return self._step(
+        return self.step(
             "choose",
             {
                 "quantization": quantization,
                 "canonical": self.canonical,
                 "program": self.fp32(backend),
-                **self._read(images),
-                "decode": self._decode,
+                **self.read(images),
+                "decode": self.decode,
                 "backend": backend,
                 "limit": limit,
                 "threads": THREADS if form.timed else None,
@@ -219,7 +211,7 @@ class ModelGraph:
         """The INT8 form; of ``everything`` whatever the choice keeps in float."""
         backend = lowering_target(backend)
         form = int8_form(backend)
-        return self._step(
+        return self.step(
             f"lower_{backend}",
             {
                 "quantization": self.quantization(backend),
@@ -235,17 +227,53 @@ class ModelGraph:
 
     def network(self, cell: Cell) -> ArtifactNode:
         """The model of ``cell`` in the form that its backend loads, or builds its engine from."""
+        return precision_of(cell.precision).network(self, cell)
+
+    def int8(self, cell: Cell) -> ArtifactNode:
+        """The INT8 model of ``cell`` as the method makes it, or FP32 where that is faster."""
         backend = cell.backend
-        if cell.precision in GIVEN:
-            return self._given(backend)
-        if cell.precision == "int8_all":
-            return self.lowered(backend, everything=True)
-        if cell.precision == "fp16":
-            return self.half(backend)
-        fp32 = self.fp32(backend)
-        if cell.precision == "fp32":
-            return fp32
-        return self._faster(cell, {decisions.INT8: self.lowered(backend), decisions.FP32: fp32})
+        if self.quantizer.yields == "model":
+            return self.quantizer.plan(self, backend)
+        options = {decisions.INT8: self.lowered(backend), decisions.FP32: self.fp32(backend)}
+        return self._faster(cell, options)
+
+    def given(self, backend: str) -> Step:
+        """The spec's own INT8 file as ``backend`` loads it."""
+        spec = self.spec.of_int8_file
+        if spec is None:
+            raise ValueError(f"the spec of {self.spec.name} names no INT8 file")
+        return self.step(
+            "given_int8",
+            {
+                "source": _source(spec),
+                "backend": backend,
+                **self.read(self.images.checking(CHECKED), self.int8_reading),
+            },
+            (*RUNNING, "paddlepaddle", "paddle2onnx"),
+            of=backend,
+        )
+
+    def made_by(self, cell: Cell) -> Method | None:
+        """The method of quantization that makes the model of ``cell``; None where none does."""
+        name = precision_of(cell.precision).method
+        if name == CHOSEN:
+            return self.quantizer
+        return GIVEN if name == GIVEN.name else None
+
+    def told(self, cell: Cell) -> str:
+        """The precision that ``cell``'s runtime is asked for, for what is loaded."""
+        made = self.made_by(cell)
+        if made is not None and made.yields == "model":
+            return INT8_FILE.told
+        return precision_of(cell.precision).told
+
+    def reading_of(self, cell: Cell) -> Reading:
+        """How an image becomes the inputs of the model of ``cell``."""
+        return self.int8_reading if self.made_by(cell) is GIVEN else self.reading
+
+    def unsupported(self, cell: Cell) -> str | None:
+        """Why ``cell`` cannot run here, or has no model; None where it can."""
+        return unsupported(cell, self.quantizer)
 
     def artifact(self, cell: Cell, batch: int = 1) -> ArtifactNode:
         """What ``cell``'s backend loads to run ``batch`` images at once.
@@ -269,10 +297,10 @@ class ModelGraph:
     def predictions(self, cell: Cell) -> ArtifactNode:
         """What ``cell`` answers for each image that is evaluated, and what the runtime ran."""
         if self._may_be_fp32(cell):
-            int8 = self._predictions(cell, self.lowered(cell.backend), "int8")
-            fp32 = self._predictions(cell, self.fp32(cell.backend), "fp32")
+            int8 = self._predictions(cell, self.lowered(cell.backend), INT8.told)
+            fp32 = self._predictions(cell, self.fp32(cell.backend), baseline().told)
             return self._faster(cell, {decisions.INT8: int8, decisions.FP32: fp32})
-        return self._predictions(cell, self.artifact(cell), loaded_precision(cell))
+        return self._predictions(cell, self.artifact(cell), self.told(cell))
 
     def emulated(self, cell: Cell) -> ArtifactNode:
         """What the network of a ``cell`` of a GPU answers, executed on the CPU.
@@ -280,8 +308,8 @@ class ModelGraph:
         It tells what scales and codes cost in accuracy, and nothing of the GPU's kernels.
         """
         name = int8_form(cell.backend).executed_by or cell.backend
-        executor = Cell(cell.model, name, "cpu", "fp32")
-        return self._predictions(executor, self.network(cell), "fp32")
+        executor = Cell(cell.model, name, "cpu", baseline().name)
+        return self._predictions(executor, self.network(cell), baseline().told)
 
     def score(self, cell: Cell) -> ArtifactNode:
         """The accuracy of ``cell``."""
@@ -293,7 +321,7 @@ class ModelGraph:
             options = {name: self.score_of(node) for name, node in predictions.options.items()}
             return self._select(predictions.name, predictions.by, predictions.decide, options)
         data = self.images.data
-        return self._step(
+        return self.step(
             "score",
             {
                 "predictions": predictions,
@@ -312,7 +340,7 @@ class ModelGraph:
 
         That of the cell itself where none does.
         """
-        everything = Cell(cell.model, cell.backend, cell.device, "int8_all")
+        everything = Cell(cell.model, cell.backend, cell.device, INT8_ALL.name)
         options = {decisions.NEEDED: self.score(everything), decisions.SAME: self.score(cell)}
         chosen, may_be_fp32 = self.choice(cell.backend), self._may_be_fp32(cell)
         decide = decisions.runs_float_layers if may_be_fp32 else decisions.has_float_layers
@@ -321,15 +349,16 @@ class ModelGraph:
     def saturation(self, cell: Cell) -> Step:
         """How many layers of the INT8 file that ``cell`` runs saturate on calibration images."""
         images = spread(self.images.calibration, SATURATING_IMAGES)
-        return self._step(
+        return self.step(
             "saturation",
             {
                 "model": self.network(cell),
                 "probes": self._probe(cell.backend),
-                **self._read(images, self.int8_reading),
+                **self.read(images, self.reading_of(cell)),
             },
             RUNNING,
             len(images),
+            of=cell,
         )
 
     def without_saturation(self, cell: Cell) -> ArtifactNode:
@@ -337,46 +366,59 @@ class ModelGraph:
 
         That of the cell itself where none of its layers saturates.
         """
-        exact = Cell(cell.model, cell.backend, cell.device, "int8_file_exact")
-        options = {decisions.NEEDED: self.score(exact), decisions.SAME: self.score(cell)}
+        exact = self.score_of(self._predictions(cell, self.artifact(cell), EXACT))
+        options = {decisions.NEEDED: exact, decisions.SAME: self.score(cell)}
         counted = self.saturation(cell)
         return self._select("without saturation", counted, decisions.saturates, options)
 
     def agreement(self, cell: Cell) -> ArtifactNode:
         """How alike the outputs of ``cell`` and of FP32 are, for a data set that tells no truth."""
-        fp32 = self.artifact(Cell(cell.model, cell.backend, cell.device, "fp32"))
+        fp32 = self.artifact(Cell(cell.model, cell.backend, cell.device, baseline().name))
         if self._may_be_fp32(cell):
-            int8 = self._agreement(cell, fp32, self.lowered(cell.backend), "int8")
-            same = self._agreement(cell, fp32, fp32, "fp32")
+            int8 = self._agreement(cell, fp32, self.lowered(cell.backend), INT8.told)
+            same = self._agreement(cell, fp32, fp32, baseline().told)
             return self._faster(cell, {decisions.INT8: int8, decisions.FP32: same})
-        return self._agreement(cell, fp32, self.artifact(cell), loaded_precision(cell))
+        return self._agreement(cell, fp32, self.artifact(cell), self.told(cell))
 
     @cached_property
     def multiply_adds(self) -> Step:
         """Multiply-adds of one inference of the canonical graph."""
         inputs: dict[str, Input] = {"canonical": self.canonical}
-        return self._step("multiply_adds", inputs, ("onnx",), depends_on_cpu=False)
+        return self.step("multiply_adds", inputs, ("onnx",), depends_on_cpu=False)
 
     def probe(self, backend: str) -> Step:
         """What the integer kernels of ``backend`` do on this CPU."""
         libraries = (*RUNNING, "paddlepaddle", "x2paddle", *backend_of(backend).distributions)
-        return self._step("probe", {"backend": backend}, libraries)
+        return self.step("probe", {"backend": backend}, libraries)
 
     def is_probed(self, backend: str) -> bool:
         """Whether it depends on the CPU what the integer kernels of ``backend`` compute here."""
         if backend_of(backend).saturates == "never":
             return False
-        return runtime(backend).supports("cpu", "int8") is None
+        return runtime(backend).supports("cpu", INT8.told) is None
 
     def quantizing(self, backend: str) -> tuple[Step, ...]:
-        """The steps from the canonical graph to the INT8 form."""
-        return (
-            self.ranges,
-            self._choice(backend, self.ranges),
-            self.quantization(backend),
-            self.choice(backend),
-            self.lowered(backend),
-        )
+        """The steps from the canonical graph to the INT8 form.
+
+        Where the method makes a quantization, the last three make it, choose layers and lower.
+        """
+        if self.quantizer.yields == "model":
+            return self._making(self.quantizer.plan(self, backend), backend)
+        made = self._making(self.quantization(backend), lowering_target(backend))
+        return (*made, self.choice(backend), self.lowered(backend))
+
+    def _making(self, last: Step, backend: str) -> tuple[Step, ...]:
+        """The steps that ``last`` is made by, itself behind them, without those of FP32."""
+        before, found = {self.canonical, self.fp32(backend)}, dict[Step, None]()
+
+        def add(step: Step) -> None:
+            for each in (node for value in step.inputs.values() for node in needed(value)):
+                if isinstance(each, Step) and each not in before and each not in found:
+                    add(each)
+            found[step] = None
+
+        add(last)
+        return tuple(found)
 
     # How nodes are made.
 
@@ -386,9 +428,9 @@ class ModelGraph:
         Where forms are not timed (on GPUs) it never does: FP16 beside it is what INT8 has to be
         faster than.
         """
-        if cell.precision != "int8" or self.spec.speed != "measured":
+        if cell.precision != INT8.name or self.spec.speed != "measured":
             return False
-        return int8_form(cell.backend).timed
+        return self.quantizer.yields == "quantization" and int8_form(cell.backend).timed
 
     def _faster(self, cell: Cell, options: Mapping[str, ArtifactNode]) -> ArtifactNode:
         """INT8, or FP32 where that is faster."""
@@ -400,15 +442,15 @@ class ModelGraph:
     def _predictions(self, cell: Cell, model: ArtifactNode, precision: str) -> ArtifactNode:
         samples = self.images.data.samples
         source = source_of(self.spec.decode)
-        return self._step(
+        return self.step(
             "predict",
             {
                 "artifact": model,
                 "backend": cell.backend,
                 "device": cell.device,
                 "precision": precision,
-                "reading": self._reading_of(cell),
-                "decode": self._decode,
+                "reading": self.reading_of(cell).model_dump(mode="json"),
+                "decode": self.decode,
                 "code": Files((source,) if source is not None and source.is_file() else ()),
                 "allow_code": Unkeyed(self._allow_code),
                 "images": Files(tuple(sample.path for sample in samples)),
@@ -417,14 +459,14 @@ class ModelGraph:
             _running(cell.backend),
             len(samples),
             needs=Needs(gpu=cell.device == "gpu"),
-            of=(cell.backend, cell.device, precision, cell.precision in GIVEN, model),
+            of=(cell.backend, cell.device, precision, self.made_by(cell) is GIVEN, model),
         )
 
     def _agreement(
         self, cell: Cell, fp32: ArtifactNode, int8: ArtifactNode, precision: str
     ) -> Step:
         images = tuple(sample.path for sample in self.images.data.samples)
-        return self._step(
+        return self.step(
             "agree",
             {
                 "fp32": fp32,
@@ -433,7 +475,7 @@ class ModelGraph:
                 "device": cell.device,
                 "precision": precision,
                 "reading": self.reading.model_dump(mode="json"),
-                "int8_reading": self._reading_of(cell),
+                "int8_reading": self.reading_of(cell).model_dump(mode="json"),
                 "images": Files(images),
             },
             _running(cell.backend),
@@ -442,27 +484,11 @@ class ModelGraph:
             of=(cell, int8),
         )
 
-    def _given(self, backend: str) -> Step:
-        """The spec's own INT8 file as ``backend`` loads it."""
-        spec = self.spec.of_int8_file
-        if spec is None:
-            raise ValueError(f"the spec of {self.spec.name} names no INT8 file")
-        return self._step(
-            "given_int8",
-            {
-                "source": _source(spec),
-                "backend": backend,
-                **self._read(self.images.checking(CHECKED), self.int8_reading),
-            },
-            (*RUNNING, "paddlepaddle", "paddle2onnx"),
-            of=backend,
-        )
-
     def _of_batch(self, cell: Cell, batch: int) -> ArtifactNode:
         one = self.network(cell)
         if batch == 1:
             return one
-        return self._step(
+        return self.step(
             "batched",
             {"model": one, "batch": batch, **self._checked_on},
             RUNNING,
@@ -495,7 +521,7 @@ class ModelGraph:
         missing = library.missing()
         if missing is not None:
             raise StepError(missing)
-        return self._step(
+        return self.step(
             "engine",
             {
                 "model": network,
@@ -511,7 +537,7 @@ class ModelGraph:
             of=(backend, network, str(target)),
         )
 
-    def _step(
+    def step(
         self,
         name: str,
         inputs: Mapping[str, Input],
@@ -525,7 +551,8 @@ class ModelGraph:
     ) -> Step:
         """The step ``name``, once for each ``of`` that tells it from others of that name.
 
-        ``function``: by default the one of that name.
+        ``function``: by default fqbench's own of that name. Raises ValueError where a step of that
+        name is another function.
         """
         identity = (name, str(inputs.get("backend")), of)
         if identity not in self._nodes:
@@ -542,6 +569,8 @@ class ModelGraph:
             )
         found = self._nodes[identity]
         assert isinstance(found, Step)
+        if function not in (None, found.function):
+            raise ValueError(f"the name {name!r} is that of another step: choose another one")
         return found
 
     def _select(
@@ -570,33 +599,32 @@ class ModelGraph:
         return (Maybe(self.probe(backend)),) if self.is_probed(backend) else ()
 
     @property
-    def _decode(self) -> Input:
+    def decode(self) -> Input:
+        """The spec's ``decode``, as steps read it."""
         found: dict[str, object] = self.spec.decode.model_dump(mode="json")
         return found  # type: ignore[return-value]
-
-    def _reading_of(self, cell: Cell) -> Input:
-        reading = self.int8_reading if cell.precision in GIVEN else self.reading
-        found: Input = reading.model_dump(mode="json")
-        return found
 
     @property
     def _checked_on(self) -> dict[str, Input]:
         """Images that rewritten models are checked with, and how they are read."""
-        return self._read(self.images.checking(CHECKED))
+        return self.read(self.images.checking(CHECKED))
 
     @property
     def _overflowing(self) -> dict[str, Input]:
         """Images that tell what does not fit float16, and how they are read."""
-        return self._read(spread(self.images.calibration, HALF_IMAGES))
+        return self.read(spread(self.images.calibration, HALF_IMAGES))
 
-    def _read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
+    def read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
+        """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""
         described = (reading or self.reading).model_dump(mode="json")
         return {"images": Files(images), "reading": described}
 
 
-def loaded_precision(cell: Cell) -> str:
-    """The precision that ``cell``'s runtime is told, for what is loaded."""
-    return "int8" if cell.precision == "int8_all" else cell.precision
+def unsupported(cell: Cell, chosen: Method) -> str | None:
+    """Why ``cell`` cannot run here, or has no model where INT8 is made by the ``chosen`` method."""
+    if cell.unsupported is not None or precision_of(cell.precision).method != CHOSEN:
+        return cell.unsupported
+    return chosen.unsupported(cell.backend, cell.device)
 
 
 def _source(spec: ModelSpec) -> Files:

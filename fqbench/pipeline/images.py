@@ -21,6 +21,7 @@ class Images:
 
     def __init__(self, spec: ModelSpec, digests: Digests) -> None:
         self._spec, self._digests = spec, digests
+        self._unseen: dict[str, tuple[Path, ...]] = {}
 
     @cached_property
     def data(self) -> EvaluationSet:
@@ -30,13 +31,7 @@ class Images:
     @cached_property
     def calibration(self) -> tuple[Path, ...]:
         """What quantization sees: no image that is evaluated, under whatever name."""
-        return self._unseen(self._spec.calibration, "calibration")
-
-    @cached_property
-    def distillation(self) -> tuple[Path, ...]:
-        """What the student is taught with: no image that is evaluated, under whatever name."""
-        own = self._spec.distillation.images
-        return self.calibration if own is None else self._unseen(own, "distillation.images")
+        return self.unseen(self._spec.calibration, "calibration")
 
     def checking(self, count: int) -> tuple[Path, ...]:
         """At most ``count`` images to compare two forms of the model on: no answer is judged.
@@ -49,8 +44,13 @@ class Images:
             images = tuple(sample.path for sample in self.data.samples)
         return spread(images, count)
 
-    def _unseen(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
-        """The images that the spec's ``key`` chooses, where none of them is evaluated."""
+    def unseen(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
+        """What the spec's ``key`` chooses: no image that is evaluated, under whatever name."""
+        if key not in self._unseen:
+            self._unseen[key] = self._checked(chosen, key)
+        return self._unseen[key]
+
+    def _checked(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
         images = calibration_paths(chosen, key)
         shared = overlap(images, self.data.samples, self._digests)
         if shared:

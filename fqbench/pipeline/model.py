@@ -16,6 +16,7 @@ from fqbench.measure.accuracy import lost
 from fqbench.measure.launches import Patience, Process
 from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.stats import Interval
+from fqbench.methods import DEFAULT
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
@@ -23,7 +24,6 @@ from fqbench.pipeline.rows import Points, points_of, seconds_of
 from fqbench.pipeline.timing import Subject, Timed, measured, timing
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
-from fqbench.spec.model import Method
 from fqbench.steps import ArtifactNode, Finished, Measurement, Node, Select
 from fqbench.steps.executor import Executor
 from fqbench.tasks.decoding import decoder
@@ -76,7 +76,7 @@ class Model:
         *,
         allow_code: bool = False,
         margins: Margins | None = None,
-        method: Method = "offline",
+        method: str = DEFAULT,
     ) -> None:
         if facts.decode is not None:
             spec = spec.model_copy(update={"decode": facts.decode})
@@ -95,9 +95,15 @@ class Model:
         )
 
     @property
-    def method(self) -> Method:
+    def method(self) -> str:
         """How its INT8 models are made."""
         return self.graph.method
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether its INT8 models are lowered from a quantization, layers chosen; else they come
+        whole from its method."""
+        return self.graph.quantizer.yields == "quantization"
 
     def check(self, *, calibrates: bool) -> None:
         """Raise UsageError where images are missing or broken, before any work starts."""
@@ -108,8 +114,9 @@ class Model:
             self.images.check_classes(self._facts.classes)
         read_image(self.images.data.samples[0].path)
         if calibrates:
-            teaching = self.images.distillation if self.method == "distillation" else ()
-            for path in {*self.images.calibration, *teaching}:
+            needed = self.graph.quantizer.images(self.spec).items()
+            further = [path for key, chosen in needed for path in self.images.unseen(chosen, key)]
+            for path in {*self.images.calibration, *further}:
                 read_image(path)
 
     def made(self, node: ArtifactNode) -> Artifact:

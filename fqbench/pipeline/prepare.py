@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.errors import FqbenchError, StepError
+from fqbench.methods import DEFAULT
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
-from fqbench.spec.model import Method
 from fqbench.steps.executor import Executor
 
 
@@ -30,7 +30,7 @@ def prepare(
     *,
     allow_code: bool = False,
     calibrates: bool = True,
-    method: Method = "offline",
+    method: str = DEFAULT,
 ) -> Prepared:
     """Check each spec against its model's file and its images, before any work starts."""
     models, problems = [], []

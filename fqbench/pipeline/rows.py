@@ -21,9 +21,11 @@ from fqbench.errors import FqbenchError, StepError
 from fqbench.measure import reference, stats
 from fqbench.measure.accuracy import lost
 from fqbench.measure.stats import Launches
+from fqbench.methods import Method
 from fqbench.pipeline import decisions
 from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
 from fqbench.pipeline.timing import Timed
+from fqbench.precisions import baseline, precision
 from fqbench.results import Row
 from fqbench.samples import Group as TimedGroup
 from fqbench.samples import Samples
@@ -31,9 +33,6 @@ from fqbench.spec import Folder
 from fqbench.steps import Finished, Measurement, Node, Select
 
 _log = logging.getLogger(__name__)
-
-GIVEN, HALF = "given", "half"
-"""The methods of INT8 files that were made elsewhere, and of FP16."""
 
 Points = NDArray[np.float64]
 """Accuracy on all images, then on resamples of them."""
@@ -74,6 +73,7 @@ class _Rows:
 
     def of(self, group: Group) -> Outcome:
         """FP32 and INT8 of one backend, that are compared with each other."""
+        first = baseline().name
         measured: dict[str, _Measured] = {
             cell.precision: self._evaluated(cell, steps) for cell, steps in group.cells.items()
         }
@@ -87,31 +87,32 @@ class _Rows:
         for steps in group.planned:
             measured.update(self._agreed(measured, steps))
         for steps in group.planned:
-            if steps.cell.precision != "fp32" and "fp32" in measured:
+            if steps.cell.precision != first and first in measured:
                 found = measured[steps.cell.precision]
-                measured[steps.cell.precision] = self._compared(measured["fp32"], found, steps)
+                measured[steps.cell.precision] = self._compared(measured[first], found, steps)
         accuracies = {
             m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
         }
         return Outcome(tuple(m.row for m in measured.values()), Samples(groups, accuracies))
 
-    def _evaluated(self, cell: Cell, steps: CellSteps | FqbenchError | None) -> _Measured:
+    def _evaluated(self, cell: Cell, steps: CellSteps | FqbenchError | str) -> _Measured:
         """Everything about a cell but its times."""
         spec = self._graph.spec
         row = Row(
             cell, "ok", weights=spec.weights, metric=spec.metric, dataset=spec.dataset.truth.name
         )
-        if steps is None:
-            return _Measured(replace(row, status="unsupported", reason=cell.unsupported))
+        if isinstance(steps, str):
+            return _Measured(replace(row, status="unsupported", reason=steps))
         try:
             if isinstance(steps, FqbenchError):
                 raise steps
-            if cell.precision == "int8":
+            made = self._graph.made_by(cell)
+            if made is None:
+                row = replace(row, method=precision(cell.precision).method)
+            elif made.yields == "quantization":
                 row = self._with_quantization(row, steps)
-            elif cell.precision == "int8_file":
-                row = self._of_given_file(row, steps)
-            elif cell.precision == "fp16":
-                row = replace(row, method=HALF)
+            else:
+                row = self._of_whole_model(row, steps, made)
             return self._answered(row, steps)
         except FqbenchError as error:
             return _Measured(replace(row, status="failed", reason=str(error)))
@@ -181,12 +182,14 @@ class _Rows:
         """What all steps from the canonical graph to the INT8 form took."""
         return seconds_of(self._finished.artifact(step) for step in steps.quantizing)
 
-    def _of_given_file(self, row: Row, steps: CellSteps) -> Row:
-        margin = self._request.margins.for_cell(self._graph.spec, row.cell.backend, GIVEN)
+    def _of_whole_model(self, row: Row, steps: CellSteps, made: Method) -> Row:
+        """The row of an INT8 model that is not lowered here: nothing is known of its layers."""
+        margin = self._request.margins.for_cell(self._graph.spec, row.cell.backend, made.name)
         row = replace(
             row,
-            method=GIVEN,
+            method=made.name,
             margin=margin.drop if margin is not None else None,
+            quantize_s=self.quantizing_seconds(steps) if steps.quantizing else None,
             saturates=self._saturates(steps),
         )
         if not row.saturates or steps.saturation is None:
@@ -259,21 +262,21 @@ class _Rows:
         """The rows of FP32 and of a cell with how alike their outputs are, where both ran."""
         if steps.agreement is None:
             return {}
-        precision = steps.cell.precision
-        fp32, int8 = (measured[each].row for each in ("fp32", precision))
+        first, other = baseline().name, steps.cell.precision
+        fp32, int8 = (measured[each].row for each in (first, other))
         if not fp32.status == int8.status == "ok":
             return {}
         try:
             found = _read(self._finished.artifact(steps.agreement), "agreement.json")
         except FqbenchError as error:
             failed = replace(int8, status="failed", reason=str(error))
-            return {precision: replace(measured[precision], row=failed)}
+            return {other: replace(measured[other], row=failed)}
         of_fp32, of_int8 = found["int8_convolutions"]
         fp32 = replace(fp32, int8_convolutions=of_fp32)
         int8 = replace(int8, int8_convolutions=of_int8, agreement=found["agreement"])
         return {
-            "fp32": replace(measured["fp32"], row=fp32),
-            precision: replace(measured[precision], row=int8),
+            first: replace(measured[first], row=fp32),
+            other: replace(measured[other], row=int8),
         }
 
     def _compared(self, fp32: _Measured, int8: _Measured, steps: CellSteps) -> _Measured:

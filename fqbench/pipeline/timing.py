@@ -26,7 +26,8 @@ from fqbench.measure.reference import KERNELS
 from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Launches
 from fqbench.pipeline import decisions
-from fqbench.pipeline.graph import GIVEN, ModelGraph, loaded_precision
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.precisions import baseline
 from fqbench.steps import ArtifactNode, Finished, Measurement, Select
 from fqbench.steps.executor import environment
 from fqbench.steps.step import STEP_S
@@ -66,17 +67,16 @@ class Subject:
 
     def loadable(self, finished: Finished) -> Loadable:
         """What a child needs to run it. Raises FqbenchError where its file could not be made."""
-        artifact, precision = finished.artifact(self.loads), loaded_precision(self.cell)
+        artifact, precision = finished.artifact(self.loads), self.graph.told(self.cell)
         network = self.graph.network(self.cell)
         if isinstance(network, Select) and finished.option(network) == decisions.FP32:
-            precision = "fp32"
-        given = self.cell.precision in GIVEN
+            precision = baseline().told
         return Loadable(
             artifact=artifact.path,
             backend=self.cell.backend,
             device=self.cell.device,
             precision=precision,
-            reading=self.graph.int8_reading if given else self.graph.reading,
+            reading=self.graph.reading_of(self.cell),
             batch=self.batch,
         )
 

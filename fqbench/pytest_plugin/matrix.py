@@ -13,20 +13,22 @@ from typing import Any
 
 import pytest
 
+from fqbench import methods
 from fqbench.artifacts import Store, default_root
 from fqbench.backends import lowering_target
 from fqbench.cells import Cell, Selection, matrix
 from fqbench.errors import FqbenchError, UsageError
 from fqbench.margins import Margins, default_margins_path, load_margins
+from fqbench.pipeline.graph import unsupported
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
+from fqbench.precisions import baseline
+from fqbench.precisions.own import INT8
 from fqbench.pytest_plugin.facts import machine_facts
 from fqbench.pytest_plugin.settings import settings_of
-from fqbench.quantize import AVAILABLE
 from fqbench.spec import Margin, ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
-from fqbench.spec.model import Method
 from fqbench.steps.executor import LocalExecutor
 
 
@@ -52,7 +54,7 @@ class MatrixUnderTest:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config, self._settings = config, settings_of(config)
-        self.method = _method(self._settings.method)
+        self.method = methods.method(self._settings.method or methods.DEFAULT).name
         self._pipelines: dict[str, Model] = {}
 
     @cached_property
@@ -86,13 +88,17 @@ class MatrixUnderTest:
         given = {key: names for key, names in chosen.items() if names is not None}
         return matrix(self.names, **given)
 
+    def unsupported(self, cell: Cell) -> str | None:
+        """Why a cell cannot run here, or has no model by the session's method; None: it can."""
+        return unsupported(cell, methods.method(self.method))
+
     def pairs(self) -> tuple[Pair, ...]:
         """FP32 and INT8 side by side, where both are chosen."""
         cells = self.cells()
         pairs = (
-            Pair(cell, replace(cell, precision="int8"))
+            Pair(cell, replace(cell, precision=INT8.name))
             for cell in cells
-            if cell.precision == "fp32"
+            if cell.precision == baseline().name
         )
         return tuple(pair for pair in pairs if pair.int8 in cells)
 
@@ -124,12 +130,6 @@ class MatrixUnderTest:
                 pytest.fail(str(error), pytrace=False)
             self._pipelines[name] = pipeline
         return self._pipelines[name]
-
-
-def _method(name: str) -> Method:
-    if name not in AVAILABLE:
-        raise UsageError(f"there is no method {name!r}: the methods are {', '.join(AVAILABLE)}")
-    return name
 
 
 @dataclass(frozen=True)
@@ -171,16 +171,17 @@ def matrix_of(config: pytest.Config) -> MatrixUnderTest:
 def parameters(found: MatrixUnderTest, name: str) -> list[object]:
     """What a test's ``cell``, ``pair`` or ``model`` is, once each. Raises UsageError."""
     if name == "cell":
-        return [_parameter(cell, cell.id, cell) for cell in found.cells()]
+        return [_parameter(found, cell, cell.id, cell) for cell in found.cells()]
     if name == "pair":
-        return [_parameter(pair, pair.id, pair.int8) for pair in found.pairs()]
+        return [_parameter(found, pair, pair.id, pair.int8) for pair in found.pairs()]
     return list(found.names)
 
 
-def _parameter(value: object, name: str, cell: Cell) -> object:
+def _parameter(found: MatrixUnderTest, value: object, name: str, cell: Cell) -> object:
     marks = []
     if cell.device == "gpu":
         marks.append(pytest.mark.gpu)
-    if cell.unsupported is not None:
-        marks.append(pytest.mark.skip(reason=cell.unsupported))
+    reason = found.unsupported(cell)
+    if reason is not None:
+        marks.append(pytest.mark.skip(reason=reason))
     return pytest.param(value, id=name, marks=marks)

@@ -19,7 +19,6 @@ NAMES = {
 SPEC = "spec file of a model of your own, instead of the embedded ones; may be repeated"
 DATA_ROOT = "where relative paths of specs start (default: FQBENCH_DATA, else the spec's folder)"
 METHOD = "how INT8 models are made (default: offline)"
-OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Settings:
 
     specs: tuple[Path, ...]
     data_root: Path | None
-    method: str
+    method: str | None
     models: tuple[str, ...] | None
     backends: tuple[str, ...] | None
     devices: tuple[str, ...] | None
@@ -79,7 +78,7 @@ def settings_of(config: pytest.Config) -> Settings:
     return Settings(
         specs=tuple(config.getoption("fqbench_spec") or config.getini("fqbench_spec")),
         data_root=config.getoption("fqbench_data_root") or _data_root(config),
-        method=config.getoption("fqbench_method") or config.getini("fqbench_method") or OFFLINE,
+        method=config.getoption("fqbench_method") or config.getini("fqbench_method") or None,
         **chosen,
     )
 

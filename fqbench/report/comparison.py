@@ -8,8 +8,9 @@ from itertools import chain
 
 from fqbench.backends import label_of
 from fqbench.cells import Cell
+from fqbench.precisions.own import INT8
 from fqbench.report.published import LATER_EDITION, Figures, published_figures
-from fqbench.report.table import METHODS, NOTHING, figures, metric_label
+from fqbench.report.table import NOTHING, figures, method_label, metric_label, split
 from fqbench.results import Row
 from fqbench.tasks.registry import metrics
 
@@ -81,8 +82,7 @@ def comparison(rows: Sequence[Row]) -> tuple[Line, ...]:
 
 
 def _pair(place: Place, published: Figures | None, rows: Sequence[Row]) -> list[Line]:
-    fp32 = next((row for row in rows if row.cell.precision == "fp32"), None)
-    others = [row for row in rows if row.cell.precision != "fp32"]
+    fp32, others = split(rows)
     measured = [_measured(place, fp32, int8) for int8 in others]
     found = [_published(published), *(measured or [_measured(place, fp32, None)])]
     head = dict(zip(COLUMNS, (place[0], label_of(place[1]), place[2].upper()), strict=False))
@@ -125,7 +125,7 @@ def _published(row: Figures | None) -> dict[str, str]:
         "FP32": f"{row.fp32_accuracy:.{digits}f}",
         "INT8": f"{row.int8_accuracy:.{digits}f}",
         "Drop": f"{row.drop:.{digits}f}",
-        "Method": METHODS[row.method],
+        "Method": method_label(row.method),
         NOTE: "; ".join(notes),
     }
 
@@ -152,7 +152,7 @@ def _measured(place: Place, fp32: Row | None, int8: Row | None) -> dict[str, str
 def _reason(place: Place) -> str:
     """Why a published row has no measured one."""
     model, backend, device = place
-    cell = Cell(model, backend, "gpu" if device == "gpu" else "cpu", "int8")
+    cell = Cell(model, backend, "gpu" if device == "gpu" else "cpu", INT8.name)
     return cell.unsupported or "it was not chosen"
 
 

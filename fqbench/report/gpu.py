@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fqbench.backends import label_of
 from fqbench.backends.nvidia import Conditions
 from fqbench.measure.split import OnGpu
+from fqbench.precisions import label_of as precision_label
 from fqbench.results import Row
 
 TITLE = "Time on the GPU"
@@ -66,7 +67,7 @@ def _line(row: Row, gpu: OnGpu) -> tuple[str, ...]:
     return (
         row.cell.model,
         label_of(row.cell.backend),
-        row.cell.precision.upper(),
+        precision_label(row.cell.precision),
         str(row.batch),
         *(f"{figure:.3f}" for figure in figures),
         f"{1000 * row.batch / parts.total:.0f}",

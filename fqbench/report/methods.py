@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import geometric_mean, median
-from typing import get_args
 
 from fqbench.backends import label_of
-from fqbench.report.table import METHODS, NOTHING
+from fqbench.methods import offered
+from fqbench.precisions import baseline
+from fqbench.report.table import NOTHING, method_label
 from fqbench.results import Row
-from fqbench.spec.model import Method
 
 COLUMNS = ("Method", "Time", "Accuracy", "Model size", "Inference speed")
 
 
 def methods(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     """One line a method. Time in seconds a model, accuracy in points, size and speed as ratios."""
-    return tuple(_line(method, rows) for method in get_args(Method))
+    return tuple(_line(method, rows) for method in offered())
 
 
 def _line(method: str, rows: Sequence[Row]) -> tuple[str, ...]:
     found = [row for row in rows if row.method == method and row.status == "ok"]
     if not found:
-        return (METHODS[method], "not measured", NOTHING, NOTHING, NOTHING)
-    return (METHODS[method], _time(found), _accuracy(found), _size(found, rows), _speed(found))
+        return (method_label(method), "not measured", NOTHING, NOTHING, NOTHING)
+    return (method_label(method), _time(found), _accuracy(found), _size(found, rows), _speed(found))
 
 
 def _time(rows: Sequence[Row]) -> str:
@@ -52,7 +52,7 @@ def _size(rows: Sequence[Row], all_rows: Sequence[Row]) -> str:
     before = {
         (row.cell.model, row.cell.backend): row.size_mb
         for row in all_rows
-        if row.cell.precision == "fp32" and row.size_mb
+        if row.cell.precision == baseline().name and row.size_mb
     }
     shares = [
         row.size_mb / before[key]

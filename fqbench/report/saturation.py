@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fqbench.backends import backends, label_of
+from fqbench.methods import methods
+from fqbench.precisions.own import INT8_FILE
+from fqbench.report.table import method_label
 from fqbench.results import Row
 from fqbench.tasks.registry import metrics
 from fqbench.tune.choice import EIGHT_BITS, SAFE, UNSIGNED
@@ -69,14 +72,28 @@ def _given(row: Row) -> Iterator[str]:
                 " session option session.x64quantprecision)"
             )
         yield (
-            f"{_where(row)}, the file as given: {row.saturating_layers} of {row.integer_layers}"
+            f"{_where(row)}, {_file(row)}: {row.saturating_layers} of {row.integer_layers}"
             f" integer layers saturate here{scores}."
         )
-    elif row.cell.precision == "int8_file" and row.saturates and not _counted(row):
+    elif (_is_given(row) or _is_whole(row)) and row.saturates and not _counted(row):
         yield (
-            f"{_where(row)}, the file as given: its 8-bit products may saturate here; fqbench"
+            f"{_where(row)}, {_file(row)}: its 8-bit products may saturate here; fqbench"
             " counts them in ONNX Runtime's files only."
         )
+
+
+def _is_whole(row: Row) -> bool:
+    """Whether the INT8 model came whole from its method, which is here, and was not lowered."""
+    made = methods().get(row.method or "")
+    return made is not None and made.yields == "model"
+
+
+def _is_given(row: Row) -> bool:
+    return row.cell.precision == INT8_FILE.name
+
+
+def _file(row: Row) -> str:
+    return "the file as given" if _is_given(row) else f"the file of {method_label(row.method)}"
 
 
 def _counted(row: Row) -> bool:

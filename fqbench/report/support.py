@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fqbench.backends import backends
-from fqbench.cells import DEVICES, PRECISIONS, Cell
+from fqbench.cells import DEVICES, Cell
+from fqbench.precisions import label_of, precisions
 
 
 def columns() -> tuple[str, ...]:
@@ -18,6 +19,6 @@ def support() -> tuple[tuple[str, ...], ...]:
 
 def _cell(backend: str, device: str) -> str:
     # What a backend runs is the same for every model.
-    cells = [Cell("any", backend, device, p) for p in PRECISIONS]  # type: ignore[arg-type]
-    runs = [cell.precision.upper() for cell in cells if cell.unsupported is None]
+    cells = [Cell("any", backend, device, p) for p in precisions()]  # type: ignore[arg-type]
+    runs = [label_of(cell.precision) for cell in cells if cell.unsupported is None]
     return ", ".join(runs) or f"no: {cells[0].unsupported}"

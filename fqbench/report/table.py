@@ -9,6 +9,10 @@ from itertools import chain, groupby
 from fqbench.backends import label_of
 from fqbench.measure.margin import Standing, sentence
 from fqbench.measure.stats import Interval
+from fqbench.methods import methods
+from fqbench.precisions import baseline, find_precision, precisions
+from fqbench.precisions import label_of as label_of_precision
+from fqbench.precisions.own import INT8_FILE
 from fqbench.results import Row
 from fqbench.tasks.registry import metrics
 
@@ -30,12 +34,6 @@ COLUMNS = (
     "Method",
 )
 
-METHODS = {
-    "offline": "offline quantization",
-    "distillation": "distillation training",
-    "given": "INT8 file as given",
-    "half": "FP16, nothing quantized",
-}
 NOTHING = "-"
 MARKS: dict[Standing, str] = {"inside": " ok", "outside": " over", "not known": " ?"}
 """What stands beside a margin."""
@@ -64,6 +62,16 @@ def metric_label(name: str | None) -> str:
     return metrics()[name].label if name in metrics() else name
 
 
+def method_label(name: str | None) -> str:
+    """What reports call how a model was made; its name where the package of it is not installed."""
+    if name is None:
+        return NOTHING
+    if name in methods():
+        return methods()[name].label
+    labels = {each.method: each.method_label for each in precisions().values()}
+    return labels.get(name) or name
+
+
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
     """FP32 and INT8 of one model, backend and device side by side.
 
@@ -86,14 +94,20 @@ def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
         "Margin": _margin(int8),
         "Agreement": _agreement(int8),
         "INT8 layers": _convolutions(int8),
-        "Method": METHODS.get((int8.method if int8 else None) or "", NOTHING),
+        "Method": method_label(int8.method if int8 else None),
     }
 
 
 def _lines(rows: Sequence[Row]) -> tuple[Line, ...]:
-    fp32 = next((row for row in rows if row.cell.precision == "fp32"), None)
-    others = [row for row in rows if row.cell.precision != "fp32"]
+    fp32, others = split(rows)
     return tuple(_line(fp32, int8) for int8 in others) or (_line(fp32, None),)
+
+
+def split(rows: Iterable[Row]) -> tuple[Row | None, tuple[Row, ...]]:
+    """Of rows of one model, backend and device, that of FP32, and the others."""
+    first, listed = baseline().name, tuple(rows)
+    fp32 = next((row for row in listed if row.cell.precision == first), None)
+    return fp32, tuple(row for row in listed if row.cell.precision != first)
 
 
 def _line(fp32: Row | None, int8: Row | None) -> Line:
@@ -109,7 +123,7 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
     notes = tuple(chain.from_iterable(map(_notes, rows)))
     needs = next((row.needs for row in rows if row.needs), None)
     held = int8.against_margin if int8 else None
-    given = int8 is not None and int8.cell.precision == "int8_file"
+    given = int8 is not None and int8.cell.precision == INT8_FILE.name
     return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs, given)
 
 
@@ -123,10 +137,11 @@ def _notes(row: Row) -> Iterator[str]:
 def _latency(row: Row | None) -> str:
     if row is None:
         return NOTHING
-    in_half = " (FP16)" if row.cell.precision == "fp16" else ""
+    label = label_of_precision(row.cell.precision)
+    other = "" if f"{label} ms" in COLUMNS else f" ({label})"
     if row.latency is None:
-        return NOTHING if row.status == "ok" else f"{row.status}{in_half}"
-    return f"{row.latency.p50.value:.2f}{in_half}"
+        return NOTHING if row.status == "ok" else f"{row.status}{other}"
+    return f"{row.latency.p50.value:.2f}{other}"
 
 
 def _ratio(row: Row | None) -> str:
@@ -167,7 +182,10 @@ def _margin(row: Row | None) -> str:
 
 
 def _convolutions(row: Row | None) -> str:
-    if row is None or row.int8_convolutions is None or row.cell.precision == "fp16":
+    if row is None or row.int8_convolutions is None:
+        return NOTHING
+    known = find_precision(row.cell.precision)
+    if known is not None and known.weights.kind == "float":
         return NOTHING
     if row.convolutions is None:
         return f"{row.int8_convolutions}"

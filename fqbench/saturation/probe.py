@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fqbench.backends import int8_form, runtime
 from fqbench.backends.lowering import Lower
 from fqbench.backends.record import resolve
+from fqbench.precisions.own import INT8
 
 CHANNELS, SIDE = 16, 4
 INTACT = 0.9
@@ -39,7 +40,9 @@ def computed_share(backend: str) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         lower(model, record, folder, feeds=[[image]], float_silu=False, unsigned=frozenset())
-        runner = runtime(backend).prepare(folder, device=form.device, precision="int8", threads=1)
+        runner = runtime(backend).prepare(
+            folder, device=form.device, precision=INT8.told, threads=1
+        )
         found = runner.run([image])[0]
     return float(np.mean(found)) / CHANNELS  # which every value is
 

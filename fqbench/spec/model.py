@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +19,6 @@ from pydantic_core import core_schema
 from fqbench.tasks.record import DecoderSettings
 from fqbench.tasks.registry import decoder_of, decoders, fits_any_task, tasks
 
-Method = Literal["offline", "distillation"]
 Cpu = Literal["here", "any"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
@@ -243,9 +243,20 @@ def _with_int8(name: str) -> str:
     """``name``, if a backend of that name has an INT8 form of its own."""
     from fqbench.backends import Int8Form, backends
 
-    known = [repr(n) for n, found in backends().items() if isinstance(found.int8, Int8Form)]
-    if repr(name) not in known:
-        raise ValueError(f"Input should be {', '.join(known[:-1])} or {known[-1]}")
+    return _one_of(name, [n for n, found in backends().items() if isinstance(found.int8, Int8Form)])
+
+
+def _of_method(name: str) -> str:
+    """``name``, if a method that can be asked for is called so."""
+    from fqbench.methods import offered
+
+    return _one_of(name, offered())
+
+
+def _one_of(name: str, known: Sequence[str]) -> str:
+    if name not in known:
+        listed = [repr(each) for each in known]
+        raise ValueError(f"Input should be {', '.join(listed[:-1])} or {listed[-1]}")
     return name
 
 
@@ -256,7 +267,7 @@ class Margin(_Record):
     source: Annotated[str, Field(min_length=3)]
     reason: Annotated[str, Field(min_length=3)]
     backend: Annotated[str, AfterValidator(_with_int8)] | None = None
-    method: Method | None = None
+    method: Annotated[str, AfterValidator(_of_method)] | None = None
 
 
 class Int8File(_Record):

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import NO_FP16, Runner, Tensor, missing
+from fqbench.backends.base import NO_FP16, Runner, Tensor, missing, unknown
 from fqbench.backends.nvidia import Gpu, NoGpu, count_as_nvml, gpu, newer_driver
 from fqbench.errors import StepError
 from fqbench.graph.executor import ON_CPU, open_session, session_options
@@ -42,6 +42,8 @@ class OnnxRuntime:
         """See ``Runtime.supports``."""
         if precision == "fp16":
             return NO_FP16
+        if (reason := unknown(precision)) is not None:
+            return reason
         if device == "cpu":
             return missing("onnxruntime")
         if precision != "fp32":

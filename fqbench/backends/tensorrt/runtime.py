@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fqbench.artifacts import default_root
 from fqbench.backends import cuda
-from fqbench.backends.base import Runner
+from fqbench.backends.base import Runner, unknown
 from fqbench.backends.nvidia import Gpu, NoGpu, gpu, newer_driver
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
 from fqbench.errors import StepError
@@ -34,6 +34,8 @@ class _Runtime(ABC):
             return f"{self.library.name} runs on NVIDIA GPUs only"
         if precision == "int8_file":
             return f"{self.library.name} runs no INT8 file made for another backend"
+        if (reason := unknown(precision)) is not None:
+            return reason
         try:
             here = gpu()
         except NoGpu as error:

@@ -36,6 +36,7 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
+from fqbench.precisions.own import INT8
 from fqbench.steps.observer import Progress
 
 BASE, HEAD = "base", "head"
@@ -210,7 +211,7 @@ def _other_models(base: BuiltVersion, head: BuiltVersion, decision: Decision) ->
     """Of slower cells, those whose INT8 model is not the same on both sides."""
     for cell in (verdict.cell for verdict in decision.verdicts if verdict.status == "slower"):
         row = find_row(head.results, cell)
-        is_int8 = row is not None and row.precision == "int8"
+        is_int8 = row is not None and row.precision == INT8.name
         if is_int8 and not same_files(base.results, head.results, cell):
             yield (
                 f"{cell}: the versions made different INT8 models. Which form is fastest is found"

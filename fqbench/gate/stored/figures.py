@@ -165,7 +165,7 @@ def _run_kernel_units(run: Run, cell: str) -> Interval | None:
     if group is None:
         return row.in_kernels.interval if row.in_kernels is not None else None
     kernel = kernel_of(row.precision or "")
-    if kernel not in group.reference:
+    if kernel is None or kernel not in group.reference:
         return None
     return fastest_ratio(group.cells[cell], group.reference[kernel])
 

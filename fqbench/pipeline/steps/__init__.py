@@ -14,7 +14,7 @@ from fqbench.pipeline.steps.graphs import (
     zoo_model,
 )
 from fqbench.pipeline.steps.lowering import engine, half, lower
-from fqbench.pipeline.steps.quantizing import calibrate, choose, distill, probe, saturation
+from fqbench.pipeline.steps.quantizing import calibrate, choose, probe, saturation
 
 __all__ = [
     "agree",
@@ -23,7 +23,6 @@ __all__ = [
     "canonical",
     "choose",
     "converted",
-    "distill",
     "engine",
     "given_int8",
     "half",

@@ -7,9 +7,10 @@ from pathlib import Path
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
 from fqbench.measure.loaded import Loadable, Reading
-from fqbench.pipeline.steps.common import write_json
+from fqbench.precisions.own import FP32
 from fqbench.spec import Dataset, Decode
 from fqbench.steps import Job
+from fqbench.steps.reading import write_json
 from fqbench.vision.image import read_image
 
 
@@ -80,7 +81,7 @@ def agree(job: Agree, report: Report) -> None:
             artifact=job.fp32,
             backend=job.backend,
             device=job.device,
-            precision="fp32",
+            precision=FP32.told,
             reading=job.reading,
         ),
         Loadable(

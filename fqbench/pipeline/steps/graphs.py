@@ -11,9 +11,9 @@ from fqbench.backends import backend
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import GRAPH, ReadingJob, load_graph, save_graph, write_json
 from fqbench.spec import Preprocess
 from fqbench.steps import Job
+from fqbench.steps.reading import GRAPH, ReadingJob, load_graph, save_graph, write_json
 
 
 class SourceJob(ReadingJob):

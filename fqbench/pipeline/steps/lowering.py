@@ -10,14 +10,15 @@ from fqbench.backends import backend, int8_form, runtime
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.pipeline.steps.common import (
+from fqbench.precisions.own import FP32, INT8
+from fqbench.steps import Job
+from fqbench.steps.reading import (
     GRAPH,
     ReadingJob,
     load_graph,
     save_graph,
     write_json,
 )
-from fqbench.steps import Job
 
 
 class Lower(ReadingJob):
@@ -53,7 +54,7 @@ def lower(job: Lower, report: Report) -> None:
     runner = runtime(form.executed_by or job.backend).prepare(
         job.folder,
         device="cpu",
-        precision="int8" if form.executed_by is None else "fp32",
+        precision=(INT8 if form.executed_by is None else FP32).told,
         threads=job.cores,
     )
     check_int8(model, written.emulation, runner.run, feeds)

@@ -1,21 +1,16 @@
-"""Steps that find ranges, choose what stays in float, and teach."""
+"""Steps that find ranges, and choose what stays in float."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from fqbench.isolate import Report
-from fqbench.measure.loaded import Reading
-from fqbench.pipeline.steps.common import ReadingJob, load_graph, save_graph, write_json
 from fqbench.spec import Decode
-from fqbench.spec.model import Cpu, Distillation, Offline
+from fqbench.spec.model import Cpu, Offline
 from fqbench.steps import Job
-from fqbench.steps.child import write_seconds
-from fqbench.tasks.record import DecoderSettings
+from fqbench.steps.reading import ReadingJob, load_graph, save_graph, write_json
 
 
 class Calibrate(ReadingJob):
@@ -71,6 +66,7 @@ def choose(job: Choose, report: Report) -> None:
     """Decide which layers the backend runs in float; write ``choice.json``."""
     from fqbench.quantize.record import Quantization
     from fqbench.tune.choose import Wish, choose
+    from fqbench.tune.estimators import error_estimator
 
     wish = Wish(
         job.limit,
@@ -80,6 +76,7 @@ def choose(job: Choose, report: Report) -> None:
         here=job.cpu == "here",
     )
     images = [job.reading.placed(path) for path in job.images]
+    size = job.reading.preprocess.resize.output
     choice = choose(
         job.backend,
         load_graph(job.quantization),
@@ -87,58 +84,9 @@ def choose(job: Choose, report: Report) -> None:
         [feed for feed, _ in images],
         wish,
         report,
-        _estimator(job.decode, job.reading, load_graph(job.canonical), images),
+        error_estimator(job.decode, size, load_graph(job.canonical), images),
     )
     choice.write(job.folder / "choice.json")
-
-
-class Distill(ReadingJob):
-    """``quantization``, ``choice``: folders of what the student starts from; ``images``: what it is
-    taught with; ``scratch``: where the training is kept until it is done.
-    """
-
-    quantization: Path
-    choice: Path
-    backend: str
-    decode: Decode
-    metric: str
-    distillation: Distillation
-    scratch: Path
-
-
-def distill(job: Distill, report: Report) -> str | None:
-    """Teach the INT8 model; write its graph, record and history.
-
-    Returns a warning where there is one.
-    """
-    from fqbench.distill.distill import Task, distill
-    from fqbench.distill.schedule import is_held_out
-    from fqbench.quantize.record import Quantization
-    from fqbench.tune.choice import Choice
-
-    teacher, count = load_graph(job.quantization), len(job.images)
-    held = [
-        job.reading.placed(path)
-        for number, path in enumerate(job.images)
-        if is_held_out(number, count)
-    ]
-    task = Task(
-        job.backend,
-        teacher,
-        Quantization.read(job.quantization / "quantization.json"),
-        Choice.read(job.choice / "choice.json"),
-        job.distillation,
-        job.metric,
-        job.decode,
-        _estimator(job.decode, job.reading, teacher, held),
-    )
-    feeds = job.feeds(lambda done, total, told="", /: report(done, total, "ask the teacher"))
-    taught = distill(task, feeds, count, job.scratch, report)
-    taught.record.write(job.folder / "quantization.json")
-    save_graph(taught.model, job.folder)
-    write_json(job.folder, "history.json", asdict(taught.history))
-    write_seconds(job.folder, taught.history.seconds)
-    return taught.warning
 
 
 class Probe(Job):
@@ -186,10 +134,3 @@ def saturates(cpu: Cpu, probes: Iterable[Path | None]) -> bool:
         folder is None or json.loads((folder / "kernels.json").read_text())["saturates"]
         for folder in probes
     )
-
-
-def _estimator(settings: DecoderSettings, reading: Reading, teacher: Any, images: list[Any]) -> Any:
-    """What tells how far a quantized model is from ``teacher`` on ``images``."""
-    from fqbench.tune.estimators import error_estimator
-
-    return error_estimator(settings, reading.preprocess.resize.output, teacher, images)

@@ -14,16 +14,16 @@ from onnx import numpy_helper
 from fqbench.backends.record import resolve
 from fqbench.backends.registry import int8_form
 from fqbench.backends.variants import variants
-from fqbench.distill.history import History
-from fqbench.distill.lessons import Lessons, compared
-from fqbench.distill.places import Places
-from fqbench.distill.schedule import is_held_out, rate
-from fqbench.distill.student import Arrays, Lesson, Student
-from fqbench.distill.train import Training, train
 from fqbench.errors import StepError
 from fqbench.graph.executor import Feed, execute
 from fqbench.graph.graph import Graph
 from fqbench.isolate import Report
+from fqbench.methods.distillation.history import History
+from fqbench.methods.distillation.lessons import Lessons, compared
+from fqbench.methods.distillation.places import Places
+from fqbench.methods.distillation.schedule import is_held_out, rate
+from fqbench.methods.distillation.student import Arrays, Lesson, Student
+from fqbench.methods.distillation.train import Training, train
 from fqbench.quantize.adapt import adapted
 from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.calibrate import weight_limits

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.distill.history import History
+from fqbench.methods.distillation.history import History
 
 Arrays = Mapping[str, NDArray[np.float32]]
 

@@ -1,4 +1,4 @@
-"""What the jobs of several steps hold, and what their functions do with it."""
+"""What the jobs of steps that read images and graphs hold, and what their functions do with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
 from fqbench.measure.loaded import Reading
-from fqbench.steps import Job
+from fqbench.steps.job import Job
 from fqbench.vision.image import read_image
 
 GRAPH = "model.onnx"

@@ -11,10 +11,10 @@ import onnx
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from fqbench.distill.places import Places
 from fqbench.errors import StepError
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import Graph
+from fqbench.methods.distillation.places import Places
 from fqbench.tune.error import raw_outputs
 
 Array = NDArray[np.float32]

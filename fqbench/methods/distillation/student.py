@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import index_of, load
-from fqbench.distill.rounded_program import RoundedProgram
-from fqbench.distill.rounding import marked
 from fqbench.graph.graph import Graph
+from fqbench.methods.distillation.rounded_program import RoundedProgram
+from fqbench.methods.distillation.rounding import marked
 from fqbench.quantize.roundings import Roundings
 from fqbench.spec.model import Distillation
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fqbench.distill.checkpoint import Checkpoint, UnreadableError
-from fqbench.distill.history import BROKEN, LAST, REACHED, Evaluation, History
-from fqbench.distill.lessons import Lessons
-from fqbench.distill.schedule import batch
-from fqbench.distill.student import Arrays, Student
 from fqbench.isolate import Report
+from fqbench.methods.distillation.checkpoint import Checkpoint, UnreadableError
+from fqbench.methods.distillation.history import BROKEN, LAST, REACHED, Evaluation, History
+from fqbench.methods.distillation.lessons import Lessons
+from fqbench.methods.distillation.schedule import batch
+from fqbench.methods.distillation.student import Arrays, Student
 from fqbench.spec.model import Distillation
 from fqbench.tasks.registry import metrics
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of
-from fqbench.distill.rounding import MARK, tensor_of, unmarked
 from fqbench.errors import StepError
 from fqbench.graph.graph import Graph
+from fqbench.methods.distillation.rounding import MARK, tensor_of, unmarked
 from fqbench.quantize.affine import NEGLIGIBLE, UINT8_LEVELS
 from fqbench.quantize.roundings import Roundings
 

@@ -1,1 +1,0 @@
-"""Distillation: the FP32 model teaches the INT8 model, without labels."""

@@ -1,0 +1,14 @@
+"""Offline quantization: calibration images tell ranges and codes, and nothing is trained."""
+
+from fqbench.methods.record import Method
+
+METHOD = Method(
+    name="offline",
+    label="offline quantization",
+    offered=True,
+    learns=False,
+    images=lambda spec: {},
+    backends=None,
+    yields="quantization",
+    plan=lambda model, backend: model.ranges,
+)
