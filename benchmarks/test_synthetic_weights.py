@@ -42,7 +42,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "source": str(source),
         "image": str(root / "image.npy"),
     }
-    _run("tests.network_functions:transplant", arguments, {}, _Watch("export", timeout_s=300))
+    _run("tests.support.network_functions:transplant", arguments, {}, _Watch("export", timeout_s=300))
     described = {"network": NAME, "preprocess": PREPROCESS, "code": []}
     perform("zoo_model", exported["synthetic"], described)
     files = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.tiny_spec import without_data_root, write_spec
+from tests.support.tiny_spec import without_data_root, write_spec
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,14 @@ class Project:
         self.first = self.start("cache", "undisturbed")
 
     def start(self, cache: str, out: str, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.quick_fqbench", "run", "--spec", str(self.spec)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.quick_fqbench",
+            "run",
+            "--spec",
+            str(self.spec),
+        ]
         return subprocess.Popen(
             [*command, "--out", str(self.folder / out), *options],
             cwd=ROOT,

@@ -11,7 +11,7 @@ import pytest
 
 from fqbench.cells import Cell
 from fqbench.isolate.parent import _run, _Watch
-from tests.onnx_graphs import Net
+from tests.support.onnx_graphs import Net
 
 pytestmark = pytest.mark.gpu
 
@@ -50,7 +50,9 @@ def _on_gpu(function: str, folder: Path, backend: str, network: onnx.ModelProto)
         "batches": list(BATCHES),
         "outputs": [output.name for output in network.graph.output],
     }
-    return _run(f"tests.gpu_functions:{function}", arguments, {}, _Watch(function, timeout_s=300))
+    return _run(
+        f"tests.support.gpu_functions:{function}", arguments, {}, _Watch(function, timeout_s=300)
+    )
 
 
 def test_engine_computes_what_float32_is(

@@ -28,7 +28,7 @@ from fqbench.zoo.published import official_weights
 from tests.support.archives import member, tar, tar_bytes
 from tests.support.fetch_server import file, raw, redirect, status
 from tests.support.fetching import PLAIN, archived
-from tests.tiny_spec import classifier
+from tests.support.tiny_spec import classifier
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60

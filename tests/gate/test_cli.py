@@ -14,9 +14,9 @@ from fqbench.cli.gate_options import mode_of
 from fqbench.cli.main import _parser, main
 from fqbench.errors import StepError
 from fqbench.pipeline.cell_steps import Request
-from tests.quick_fqbench import PATIENCE
+from tests.support.quick_fqbench import PATIENCE
 from tests.support.stored_files import CELL, MACHINE, row, timed, write
-from tests.tiny_spec import write_spec
+from tests.support.tiny_spec import write_spec
 
 
 def gate(*arguments: object) -> int:

@@ -10,7 +10,7 @@ import pytest
 from fqbench.gate.decision import CellEvidence, confirmed, decide, suspects
 from fqbench.gate.evidence import SpeedEvidence, Tolerances
 from fqbench.gate.verdict import Decision
-from tests.noise import Noise
+from tests.support.noise import Noise
 
 SAME = (1.0,) * 6
 """Six cells; how many times as long HEAD takes in each."""

@@ -12,7 +12,7 @@ from fqbench.gate.live.comparison import ComparisonSettings, compare_live, time_
 from fqbench.gate.selftest.trial import TIME_SLOWED_CELL
 from fqbench.gate.side import Matrix, build, code_digest
 from fqbench.isolate import Interpreter
-from tests.tiny_spec import write_spec
+from tests.support.tiny_spec import write_spec
 
 FP32 = Selection(backends=("onnxruntime",), precisions=("fp32",))
 

@@ -12,7 +12,7 @@ from fqbench.gate.live.built_version import read_built
 from fqbench.gate.side import ENTRY_POINT, PROTOCOL, Matrix
 from fqbench.isolate import Interpreter
 from tests.support.answers import ANSWER, PROCESS, REQUEST
-from tests.tiny_spec import write_spec
+from tests.support.tiny_spec import write_spec
 
 
 def test_versions_call_each_other_by_the_same_name():

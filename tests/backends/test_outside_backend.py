@@ -1,0 +1,142 @@
+"""Backends of a package outside of fqbench, by nothing but its entry points."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODEL = "digits_mobilenet_v1"
+
+MODULE = """
+from dataclasses import replace
+
+from fqbench.backends import Backend
+from fqbench.backends.onnxruntime.runtime import OnnxRuntime
+
+
+class Wrapped(OnnxRuntime):
+    precisions = ("fp32",)
+
+    def supports(self, device, precision):
+        if device != "cpu":
+            return "Wrapped runs on CPUs only"
+        return None if precision in self.precisions else f"Wrapped runs no {precision}"
+
+
+class WithInt8(Wrapped):
+    precisions = ("fp32", "int8", "int8_all")
+
+
+FLOAT = Backend(
+    name="a_float",
+    label="Wrapped in float",
+    distributions={"wrapped": ("wrapped-backends",)},
+    loads=(".onnx",),
+    runtime="wrapped:Wrapped",
+    side_by_side=True,
+    bare_call=None,
+    conversion=None,
+    engine=None,
+    float16=None,
+    saturates="never",
+    int8=None,
+)
+INTEGERS = replace(
+    FLOAT,
+    name="wrapped",
+    label="Wrapped",
+    runtime="wrapped:WithInt8",
+    saturates="probed",
+    int8="onnxruntime",
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A folder with the package, as if installed there."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "wrapped.py").write_text(textwrap.dedent(MODULE))
+    described = folder / "wrapped_backends-3.2.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: wrapped-backends\nVersion: 3.2\n"
+    )
+    (described / "entry_points.txt").write_text(
+        "[fqbench.backends]\nwrapped = wrapped:INTEGERS\na_float = wrapped:FLOAT\n"
+    )
+    return folder
+
+
+def fqbench(package, cache, *arguments, program="fqbench"):
+    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, "-m", program, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "FQBENCH_CACHE": str(cache),
+            "COLUMNS": "200",
+        },
+        check=False,
+    )
+
+
+def test_listed_with_what_they_run_and_why_not(package, tmp_path):
+    found = fqbench(package, tmp_path, "list", "--models", MODEL)
+    assert found.returncode == 0, found.stderr
+    lines = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in cells(found.stdout)}
+    assert lines[f"{MODEL}-a_float-cpu-fp32"] == "runs here"
+    assert lines[f"{MODEL}-a_float-cpu-int8"] == "cannot run: Wrapped runs no int8"
+    assert lines[f"{MODEL}-wrapped-cpu-int8"] == "runs here"
+    assert lines[f"{MODEL}-wrapped-gpu-fp32"] == "cannot run: Wrapped runs on CPUs only"
+    order = list(dict.fromkeys(cell.removeprefix(f"{MODEL}-").split("-")[0] for cell in lines))
+    assert order == ["onnxruntime", "paddle", "tensorrt", "tensorrt_rtx", "a_float", "wrapped"]
+
+
+def cells(text):
+    return [line for line in text.splitlines() if line.strip().startswith(MODEL)]
+
+
+def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp_path):
+    lacking = tmp_path / "lacking-1.dist-info"
+    lacking.mkdir()
+    (lacking / "METADATA").write_text("Metadata-Version: 2.1\nName: lacking\nVersion: 1\n")
+    (lacking / "entry_points.txt").write_text("[fqbench.backends]\nsome = lacking:BACKEND\n")
+    found = fqbench(tmp_path, tmp_path, "list")
+    assert found.returncode == 2
+    told = " ".join(found.stderr.split())
+    assert "lacking:BACKEND cannot be loaded (ModuleNotFoundError" in told
+    assert "repair or uninstall the package" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_run_in_fp32_and_in_the_int8_form_of_another(package, tmp_path):
+    found = fqbench(
+        package,
+        tmp_path / "cache",
+        *("run", "--models", MODEL, "--backends", "a_float", "wrapped", "--devices", "cpu"),
+        *("--out", str(tmp_path / "out")),
+        program="tests.support.quick_fqbench",
+    )
+    assert found.returncode == 0, found.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    rows = {row["cell"]: row for row in results["rows"]}
+    ran = [f"{MODEL}-a_float-cpu-fp32", f"{MODEL}-wrapped-cpu-fp32", f"{MODEL}-wrapped-cpu-int8"]
+    assert [cell for cell, row in rows.items() if row["status"] == "ok"] == ran
+    assert all(rows[cell]["size_mb"] > 0 for cell in ran)
+    assert rows[ran[0]]["accuracy"] == rows[ran[1]]["accuracy"]
+    assert rows[ran[2]]["method"] == "offline"
+    assert results["machine"]["versions"]["wrapped"] == "3.2"
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "| Wrapped in float |" in report
+    assert "| Wrapped |" in report

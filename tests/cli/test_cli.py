@@ -1,0 +1,298 @@
+"""The command line: exit codes, and one sentence for whatever is wrong."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fqbench import __version__, zoo
+from fqbench.cli import commands
+from fqbench.cli.main import main
+from fqbench.errors import StepError, UsageError
+from fqbench.pipeline.cell_steps import Request
+from tests.support.quick_fqbench import PATIENCE
+from tests.support.tiny_spec import without_data_root, write_spec
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--backends", "onnxruntime", "--precisions", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch, tmp_path):
+    """A cache of its own, hardly any timing, and lines as long as they are."""
+    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FQBENCH_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.setattr(commands, "Request", partial(Request, patience=PATIENCE))
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def sentences(stderr: str) -> list[str]:
+    return [line for line in stderr.splitlines() if line.startswith("fqbench: ")]
+
+
+def rows(folder: Path) -> dict[str, dict]:
+    content = json.loads((folder / "results.json").read_text())
+    return {row["cell"]: row for row in content["rows"]}
+
+
+class TestList:
+    def test_every_combination_is_listed(self, capsys):
+        assert run("list") == 0
+        listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "-" in line]
+        expected = [
+            f"{model}-{backend}-{device}-{precision}"
+            for model in zoo.embedded_names()
+            for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
+            for device in ("cpu", "gpu")
+            for precision in ("fp32", "fp16", "int8")
+        ]
+        assert [cell for cell in listed if cell in expected] == expected
+
+    def test_cells_that_cannot_run_say_why(self, capsys):
+        run("list", "--models", zoo.embedded_names()[0])
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        states = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if "run" in line}
+        name = zoo.embedded_names()[0]
+        assert len(states) == 24
+        assert states[f"{name}-onnxruntime-cpu-int8"] == "runs here"
+        assert states[f"{name}-tensorrt-cpu-int8"] == (
+            "cannot run: TensorRT runs on NVIDIA GPUs only"
+        )
+        assert states[f"{name}-tensorrt-gpu-fp32"].startswith("cannot run: ")
+        assert states[f"{name}-paddle-gpu-fp32"].startswith("cannot run: ")
+
+    def test_selection_keeps_what_cannot_run(self, capsys):
+        assert run("list", "--backends", "tensorrt", "--devices", "gpu") == 0
+        out = capsys.readouterr().out
+        known = (*zoo.embedded_names(), *zoo.published_names())
+        assert out.count("-tensorrt-gpu-") == 3 * len(known)
+        assert "onnxruntime" not in out
+
+    def test_group_stands_for_the_published_models(self, capsys):
+        assert run("list", "--models", "published", "--backends", "paddle", "--devices", "cpu") == 0
+        out = capsys.readouterr().out
+        assert [line.split()[0] for line in out.splitlines() if "runs here" in line] == [
+            f"{name}-paddle-cpu-{precision}"
+            for name in zoo.published_names()
+            for precision in ("fp32", "int8")
+        ]
+
+    def test_models_of_specs_take_the_place_of_the_embedded(self, capsys, tmp_path):
+        assert run("list", "--spec", write_spec(tmp_path)) == 0
+        out = capsys.readouterr().out
+        assert out.count("tiny-") == 24
+        assert zoo.embedded_names()[0] not in out
+
+    def test_unusable_spec_beside_a_good_one(self, capsys, tmp_path):
+        assert run("list", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
+        captured = capsys.readouterr()
+        assert captured.out.count("tiny-") == 24
+        assert sentences(captured.err) == [
+            f"fqbench: cannot read spec file {tmp_path / 'no.yaml'}: No such file or directory"
+        ]
+
+
+@pytest.mark.parametrize("command", ["list", "run"])
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("models", "there is no model 'nope': the models are "),
+        ("backends", "there is no backend 'nope': the backends are onnxruntime, paddle, tensorrt"),
+        ("devices", "there is no device 'nope': the devices are cpu, gpu"),
+        ("precisions", "there is no precision 'nope': the precisions are fp32, fp16, int8"),
+    ],
+)
+def test_unknown_name_is_one_sentence(command, option, sentence, capsys, tmp_path):
+    spec = write_spec(tmp_path / "project")
+    out = ("--out", tmp_path / "out") if command == "run" else ()
+    assert run(command, "--spec", spec, f"--{option}", "nope", *out) == 2
+    captured = capsys.readouterr()
+    (said,) = filter(None, captured.err.splitlines())
+    assert said.startswith(f"fqbench: {sentence}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_root_that_is_no_folder(capsys, tmp_path):
+    assert run("list", "--data-root", tmp_path / "no") == 2
+    assert sentences(capsys.readouterr().err) == [
+        f"fqbench: the data root {tmp_path / 'no'} is not a folder"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nope"],
+        ["run", "--threads", "0"],
+        ["run", "--threads", "two"],
+        ["run", "--method", "x"],
+    ],
+)
+def test_wrong_usage_ends_with_two(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(*arguments)
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("--version")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(UsageError("x"), 2), (StepError("x"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_exit_code_of_each_error(error, code, capsys, monkeypatch):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(commands, "run", broken)
+    assert run("run") == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fqbench: ")
+
+
+def test_run_writes_results_and_report(capsys, tmp_path):
+    out = tmp_path / "out"
+    assert run("run", "--spec", write_spec(tmp_path / "project"), "--out", out, *QUICK) == 0
+    (row,) = rows(out).values()
+    assert (row["cell"], row["status"], row["images"]) == ("tiny-onnxruntime-cpu-fp32", "ok", 12)
+    assert row["accuracy"] == pytest.approx(100 * 4 / 12)
+    assert row["latency_ms"]["p50"] > 0
+    assert "| tiny | ONNX Runtime | CPU |" in (out / "report.md").read_text()
+    assert "33.33" in capsys.readouterr().out
+
+
+def test_backend_that_cannot_run_is_a_row_with_its_reason(tmp_path):
+    spec, out = write_spec(tmp_path / "project"), tmp_path / "out"
+    assert run("run", "--spec", spec, "--out", out, "--backends", "tensorrt") == 0
+    found = rows(out)
+    assert len(found) == 6
+    assert {row["status"] for row in found.values()} == {"unsupported"}
+    assert found["tiny-tensorrt-cpu-int8"]["reason"] == "TensorRT runs on NVIDIA GPUs only"
+
+
+def test_folder_of_results_that_cannot_be_written(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    spec = write_spec(tmp_path / "project")
+    assert run("run", "--spec", spec, "--out", tmp_path / "file", "--backends", "tensorrt") == 2
+    assert sentences(capsys.readouterr().err) == [
+        f"fqbench: cannot write into {tmp_path / 'file'}: it is no folder"
+    ]
+
+
+def test_empty_calibration_folder_is_found_before_any_work(capsys, tmp_path):
+    spec = write_spec(tmp_path / "project", calibration={"images": "none"})
+    (tmp_path / "project" / "none").mkdir()
+    assert run("run", "--spec", spec, "--out", tmp_path / "out") == 2
+    (sentence,) = sentences(capsys.readouterr().err)
+    assert "calibration.images" in sentence
+    assert str(tmp_path / "project" / "none") in sentence
+    assert not (tmp_path / "out").exists()
+
+
+def broken_projects(folder: Path) -> dict[str, Path]:
+    """Specs that load, of files that are not what they should be."""
+    made = {
+        name: write_spec(folder / name, name)
+        for name in ("truncated", "text", "cutoff", "unlisted", "nofile")
+    }
+    model = folder / "truncated" / "truncated.onnx"
+    model.write_bytes(model.read_bytes()[:-500])
+    (folder / "text" / "text.onnx").write_text("this is not a model\n")
+    made["input"] = write_spec(folder / "input", "input", input="pixels")
+    made["empty"] = write_spec(
+        folder / "empty",
+        "empty",
+        dataset={"kind": "imagenet", "images": "none", "list": "list.txt"},
+    )
+    (folder / "empty" / "none").mkdir()
+    image = folder / "cutoff" / "images" / "00.png"
+    image.write_bytes(image.read_bytes()[:100])
+    (folder / "unlisted" / "list.txt").write_text("00.png 0\n01.png cat\n")
+    (folder / "nofile" / "nofile.onnx").unlink()
+    made["json"] = write_spec(
+        folder / "json",
+        "json",
+        task="detection",
+        decode={"kind": "python", "function": "json:loads"},
+        dataset={"kind": "coco", "images": "images", "annotations": "broken.json"},
+    )
+    (folder / "json" / "broken.json").write_text('{"images": [')
+    return made
+
+
+NAMED = {
+    "truncated": ("truncated.onnx", "is not a whole ONNX model"),
+    "text": ("text.onnx", "is not a whole ONNX model"),
+    "input": ("input.onnx", "key input is 'pixels', the model has: x"),
+    "empty": ("dataset.images", "00.png"),
+    "cutoff": ("00.png", "cannot read image"),
+    "unlisted": ("list.txt, line 2", "expected 'file class'"),
+    "nofile": ("nofile.yaml", "key model: there is no file"),
+    "json": ("broken.json", "not COCO annotations"),
+}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory) -> tuple[subprocess.CompletedProcess, Path]:
+    """One command with every broken project and a good one in their midst."""
+    folder = tmp_path_factory.mktemp("mixed")
+    made = list(broken_projects(folder).values())
+    specs = [*made[:4], write_spec(folder / "good", "good"), *made[4:]]
+    command = [sys.executable, "-m", "tests.support.quick_fqbench", "run", *QUICK]
+    command += ["--allow-code", "--out", str(folder / "out"), "--spec", *map(str, specs)]
+    environment = {"FQBENCH_CACHE": str(folder / "cache"), "COLUMNS": "1000"}
+    return started(command, environment), folder
+
+
+def started(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**without_data_root(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+class TestBrokenProjects:
+    @pytest.mark.parametrize("name", NAMED)
+    def test_is_one_sentence(self, mixed, name):
+        finished, folder = mixed
+        (sentence,) = (s for s in sentences(finished.stderr) if str(folder / name) in s)
+        for part in NAMED[name]:
+            assert part in sentence
+
+    def test_nothing_else_is_said(self, mixed):
+        finished, _ = mixed
+        assert finished.returncode == 2
+        assert len(sentences(finished.stderr)) == len(NAMED)
+        assert "Traceback" not in finished.stderr + finished.stdout
+
+    def test_good_spec_has_its_row(self, mixed):
+        finished, folder = mixed
+        (row,) = rows(folder / "out").values()
+        assert (row["cell"], row["status"]) == ("good-onnxruntime-cpu-fp32", "ok")
+        assert "good" in finished.stdout
+
+
+def test_package_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "fqbench", "list", "--backends", "nope"]
+    finished = started(command, {"COLUMNS": "1000"})
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert sentences(finished.stderr) == finished.stderr.splitlines()

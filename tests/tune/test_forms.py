@@ -1,0 +1,56 @@
+"""Which form of a graph is chosen for its speed."""
+
+import onnx
+import pytest
+
+from fqbench.graph.graph import Graph
+from fqbench.isolate.parent import _run, _Watch
+from fqbench.tune.choose import fastest, forms
+from tests.support.onnx_graphs import Net, record
+
+
+@pytest.mark.parametrize(
+    ("depthwise", "chosen"),
+    [
+        ([9.7] * 8, "depthwise layers in float"),
+        ([9.9] * 8, "as quantized"),
+        ([10.3] * 8, "as quantized"),
+        ([9.5] * 7 + [40.0], "depthwise layers in float"),
+        ([5.0] * 5 + [10.1] * 3, "as quantized"),
+    ],
+)
+def test_other_form_must_be_faster_in_most_rounds(depthwise, chosen):
+    assert fastest({"as quantized": [10.0] * 8, "depthwise layers in float": depthwise}) == chosen
+
+
+def test_forms_differ_in_their_layers():
+    """Without times of layers only depthwise ones are tried."""
+    net = Net(1)
+    model = net.model(net.conv(net.conv("x", 6, groups=3), 4))
+    first, second = (node.name for node in Graph(model).convolutions())
+    assert forms(Graph(model), ({}, {})) == {"as quantized": set()}
+    net = Net(1)
+    model = net.model(net.conv(net.conv("x", 3, groups=3), 4))
+    alone = {"as quantized": set(), "depthwise layers in float": {first}}
+    assert forms(Graph(model), ({}, {})) == alone
+    slower = ({first: 1.0, second: 1.0}, {first: 0.9, second: 1.1})
+    assert forms(Graph(model), slower) == {
+        **alone,
+        "layers with slower integer kernels in float": {second},
+        "both of these in float": {first, second},
+    }
+
+
+def test_forms_are_timed_on_paddle(tmp_path):
+    net = Net(2, (1, 8, 12, 12))
+    model = net.model(net.conv(net.node("Relu", net.conv("x", 8, groups=8)), 8))
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    record(model, net.image()).write(tmp_path / "record.json")
+    found = _run(
+        "tests.support.paddle_functions:time_forms",
+        {"folder": str(tmp_path), "shape": list(net.shape)},
+        {"OMP_NUM_THREADS": "1"},
+        _Watch("the test", timeout_s=120),
+    )
+    assert set(found) == {"FP32", "as quantized", "depthwise layers in float"}
+    assert all(0.0 < milliseconds < 1000.0 for milliseconds in found.values())

@@ -1,0 +1,79 @@
+"""Graphs of one operator through every conversion: right, or refused in a sentence."""
+
+import json
+
+import pytest
+
+from fqbench.errors import StepError
+from fqbench.isolate.parent import _run, _Watch
+from tests.support.operator_cases import cases
+
+pytestmark = pytest.mark.slow
+
+NAMES = [name for name, _ in cases()]
+CONVERSIONS = ("canonical", "half", "batch", "paddle", "back")
+
+AT_ONCE = 50
+"""Cases of one process: of one that hangs, the time of no more is lost."""
+CASE_S = 10
+
+REFUSED = {
+    "Resize linear half_pixel",
+    "Resize linear asymmetric",
+    "Resize nearest asymmetric ceil by 2",
+    "Split read backwards",
+    "Clip of shape 1",
+}
+"""Some of those whose Paddle program was wrong without a word, until it is mended."""
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """Of each case, by name, what became of each conversion; None of one that ended its process."""
+    results = tmp_path_factory.mktemp("operators") / "results"
+    results.touch()
+    started: set[str] = set()
+    while rest := [name for name in NAMES if name not in started]:
+        try:
+            _run(
+                "tests.support.operator_functions:convert",
+                {"names": rest[:AT_ONCE], "results": str(results)},
+                {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"},
+                _Watch("the conversions", timeout_s=CASE_S * AT_ONCE),
+            )
+        except StepError:
+            assert {line["name"] for line in lines(results)} - started, "no case was started"
+        started = {line["name"] for line in lines(results)}
+    return {line["name"]: line.get("found") for line in lines(results)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_converted_is_right_or_refused(found, name):
+    verdicts = found[name] or {}
+    assert not {how: text for how, text in verdicts.items() if text.startswith("wrong")}
+    assert all("\n" not in text for text in verdicts.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_onnx_runtime_gets_every_operator(found, name):
+    assert found[name] is None or found[name]["canonical"] == "right"
+
+
+def test_most_are_converted(found):
+    """So that what refuses everything would not pass."""
+    programs = [verdicts["paddle"] == "right" for verdicts in found.values() if verdicts]
+    assert sum(programs) > 0.6 * len(NAMES)
+
+
+def test_few_end_the_process(found):
+    assert sum(verdicts is None for verdicts in found.values()) <= 3
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_wrong_programs_are_refused_by_what_they_compute(found, name):
+    verdict = found[name]["paddle"]
+    assert verdict == "right" or "computes something else than the ONNX graph" in verdict
