@@ -42,7 +42,8 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "source": str(source),
         "image": str(root / "image.npy"),
     }
-    _run("tests.support.network_functions:transplant", arguments, {}, _Watch("export", timeout_s=300))
+    watch = _Watch("export", timeout_s=300)
+    _run("tests.support.network_functions:transplant", arguments, {}, watch)
     described = {"network": NAME, "preprocess": PREPROCESS, "code": []}
     perform("zoo_model", exported["synthetic"], described)
     files = {

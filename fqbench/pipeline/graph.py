@@ -14,15 +14,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from fqbench.artifacts import key_of
 from fqbench.backends import backend as backend_of
-from fqbench.backends import backends, int8_form, lowering_target, nvidia, runtime
+from fqbench.backends import backends, int8_form, lowering_target, runtime
 from fqbench.backends.record import Capability
 from fqbench.cells import Cell
 from fqbench.data.calibration import spread
 from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY, RUNNING
-from fqbench.jsonvalue import Json
 from fqbench.machine import versions
 from fqbench.margins import Margins
 from fqbench.measure.loaded import Reading
@@ -30,13 +28,14 @@ from fqbench.methods import DEFAULT, Method
 from fqbench.methods import method as method_of
 from fqbench.methods.given import METHOD as GIVEN
 from fqbench.pipeline import decisions, steps
+from fqbench.pipeline.engines import engine_for, engine_here
 from fqbench.pipeline.images import Images
+from fqbench.pipeline.nodes import CHECKED, NodeFactory
 from fqbench.precisions import CHOSEN, baseline
 from fqbench.precisions import precision as precision_of
 from fqbench.precisions.own import EXACT, INT8, INT8_ALL, INT8_FILE
 from fqbench.spec import ModelSpec
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
-from fqbench.steps.job import Function
 from fqbench.steps.step import Input, needed
 from fqbench.tasks.decoding import source_of
 from fqbench.tasks.registry import metrics
@@ -55,13 +54,8 @@ SATURATING_IMAGES = 4
 HALF_IMAGES = 4
 """Calibration images that tell which tensors do not fit float16."""
 
-CHECKED = 3
-"""Images on which each rewritten model is run beside its source."""
 
-ONE_CORE = Needs(cores=1)
-
-
-class ModelGraph:
+class ModelGraph(NodeFactory):
     """The steps of one model. Each method returns the same node when it is asked again.
 
     ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
@@ -83,6 +77,7 @@ class ModelGraph:
         allow_code: bool = False,
         caches: Path,
     ) -> None:
+        super().__init__(spec.name)
         self.spec, self.images, self._caches = spec, images, caches
         # Random weights answer nothing that is worth learning, and take as long untaught.
         learns = method_of(method).learns
@@ -90,7 +85,6 @@ class ModelGraph:
         self.reading = Reading(preprocess=spec.preprocess, inputs=inputs)
         self.int8_reading = Reading(preprocess=spec.preprocess, inputs=int8_inputs or inputs)
         self._margins, self._allow_code = margins, allow_code
-        self._nodes: dict[tuple[object, ...], ArtifactNode] = {}
 
     # From the model's file to what backends load.
 
@@ -282,7 +276,7 @@ class ModelGraph:
         """
         network = self._of_batch(cell, batch)
         needs_engine = backend_of(cell.backend).engine is not None
-        return self._engine_here(cell.backend, network) if needs_engine else network
+        return engine_here(self, cell.backend, network, self._caches) if needs_engine else network
 
     def engine(self, cell: Cell, capability: Capability, batch: int = 1) -> Step:
         """The engine of ``cell`` for any GPU of ``capability``, built without one."""
@@ -290,7 +284,7 @@ class ModelGraph:
 
     def engine_of(self, backend: str, network: ArtifactNode, capability: Capability) -> Step:
         """The engine of ``network`` for any GPU of ``capability``, built without one."""
-        return self._engine(backend, network, target=list(capability))
+        return engine_for(self, backend, network, capability)
 
     # What is found out about them.
 
@@ -319,7 +313,7 @@ class ModelGraph:
         """Accuracy of ``predictions`` in points, on all images and on resamples of them."""
         if isinstance(predictions, Select):
             options = {name: self.score_of(node) for name, node in predictions.options.items()}
-            return self._select(predictions.name, predictions.by, predictions.decide, options)
+            return self.select(predictions.name, predictions.by, predictions.decide, options)
         data = self.images.data
         return self.step(
             "score",
@@ -344,7 +338,7 @@ class ModelGraph:
         options = {decisions.NEEDED: self.score(everything), decisions.SAME: self.score(cell)}
         chosen, may_be_fp32 = self.choice(cell.backend), self._may_be_fp32(cell)
         decide = decisions.runs_float_layers if may_be_fp32 else decisions.has_float_layers
-        return self._select("without float layers", chosen, decide, options)
+        return self.select("without float layers", chosen, decide, options)
 
     def saturation(self, cell: Cell) -> Step:
         """How many layers of the INT8 file that ``cell`` runs saturate on calibration images."""
@@ -369,7 +363,7 @@ class ModelGraph:
         exact = self.score_of(self._predictions(cell, self.artifact(cell), EXACT))
         options = {decisions.NEEDED: exact, decisions.SAME: self.score(cell)}
         counted = self.saturation(cell)
-        return self._select("without saturation", counted, decisions.saturates, options)
+        return self.select("without saturation", counted, decisions.saturates, options)
 
     def agreement(self, cell: Cell) -> ArtifactNode:
         """How alike the outputs of ``cell`` and of FP32 are, for a data set that tells no truth."""
@@ -437,7 +431,7 @@ class ModelGraph:
         if not self._may_be_fp32(cell):
             return options[decisions.INT8]
         choice = self.choice(cell.backend)
-        return self._select("INT8 or FP32", choice, decisions.int8_or_fp32, options)
+        return self.select("INT8 or FP32", choice, decisions.int8_or_fp32, options)
 
     def _predictions(self, cell: Cell, model: ArtifactNode, precision: str) -> ArtifactNode:
         samples = self.images.data.samples
@@ -496,97 +490,6 @@ class ModelGraph:
             of=(one, batch),
         )
 
-    def _engine_here(self, backend: str, network: ArtifactNode) -> Step:
-        found = nvidia.gpu()
-        # Full TensorRT chooses kernels by their times on the GPU: what these depend on counts.
-        gpu: list[Json] = [found.name, list(found.capability), found.driver]
-        library = backend_of(backend).engine
-        if library is not None and library.ahead:
-            return self._engine(backend, network, gpu=gpu, target=list(found.capability))
-        cache = self._caches / "timing_cache" / f"{key_of('gpu', {'gpu': gpu})}.cache"
-        return self._engine(backend, network, gpu=gpu, cache=cache)
-
-    def _engine(
-        self,
-        backend: str,
-        network: ArtifactNode,
-        *,
-        gpu: Json = None,
-        target: Json = None,
-        cache: Path | None = None,
-    ) -> Step:
-        library = backend_of(backend).engine
-        if library is None:
-            raise StepError(f"{backend_of(backend).label} runs models without an engine")
-        missing = library.missing()
-        if missing is not None:
-            raise StepError(missing)
-        return self.step(
-            "engine",
-            {
-                "model": network,
-                "backend": Unkeyed(backend),
-                "library": [library.name, library.version()],
-                "gpu": gpu,
-                "target": target,
-                "timing_cache": Unkeyed(None if cache is None else str(cache)),
-            },
-            ("onnx",),
-            # Kernels are timed while an engine is built for the GPU that is here.
-            needs=Needs(alone=gpu is not None and target is None, gpu=gpu is not None),
-            of=(backend, network, str(target)),
-        )
-
-    def step(
-        self,
-        name: str,
-        inputs: Mapping[str, Input],
-        libraries: tuple[str, ...],
-        images: int = CHECKED,
-        *,
-        function: Function | None = None,
-        needs: Needs = ONE_CORE,
-        of: object = None,
-        depends_on_cpu: bool = True,
-    ) -> Step:
-        """The step ``name``, once for each ``of`` that tells it from others of that name.
-
-        ``function``: by default fqbench's own of that name. Raises ValueError where a step of that
-        name is another function.
-        """
-        identity = (name, str(inputs.get("backend")), of)
-        if identity not in self._nodes:
-            self._nodes[identity] = Step(
-                name=name,
-                model=self.spec.name,
-                function=function or getattr(steps, name),
-                inputs=inputs,
-                libraries=libraries,
-                needs=needs,
-                depends_on_cpu=depends_on_cpu,
-                images=images,
-                note="" if name.startswith("lower_") else _note(inputs),
-            )
-        found = self._nodes[identity]
-        assert isinstance(found, Step)
-        if function not in (None, found.function):
-            raise ValueError(f"the name {name!r} is that of another step: choose another one")
-        return found
-
-    def _select(
-        self,
-        name: str,
-        by: ArtifactNode,
-        decide: decisions.Decision,
-        options: Mapping[str, ArtifactNode],
-    ) -> Select:
-        identity = (name, by, *options.values())
-        if identity not in self._nodes:
-            self._nodes[identity] = Select(name, self.spec.name, by, decide, options)
-        found = self._nodes[identity]
-        assert isinstance(found, Select)
-        return found
-
     # What steps read.
 
     def _probes(self, *backends: str) -> tuple[Maybe, ...]:
@@ -632,13 +535,6 @@ def _source(spec: ModelSpec) -> Files:
     if spec.source_format == "onnx":
         return Files((spec.model,))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
-
-
-def _note(inputs: Mapping[str, Input]) -> str:
-    """What tells a step from others of its kind: the backend and precision it is for."""
-    named = (inputs.get(key) for key in ("backend", "precision"))
-    values = (value.value if isinstance(value, Unkeyed) else value for value in named)
-    return " ".join(value for value in values if isinstance(value, str))
 
 
 def _running(name: str) -> tuple[str, ...]:
