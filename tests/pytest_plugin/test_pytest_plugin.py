@@ -194,7 +194,7 @@ def test_what_cannot_run_is_skipped_with_its_reason(project):
         ("devices=tpu", "there is no device 'tpu': the devices are cpu, gpu"),
         ("precisions=int4", "there is no precision 'int4': the precisions are "),
         ("method=magic", "there is no method 'magic': the methods are offline, distillation"),
-        ("spec=no.yaml", "cannot read no.yaml: "),
+        ("spec=no.yaml", "cannot read spec file no.yaml: "),
     ],
 )
 def test_what_is_not_known_ends_the_session_in_a_sentence(project, setting, sentence):
