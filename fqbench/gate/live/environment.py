@@ -12,6 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # What pytest reads its settings with there.
+
 from filelock import FileLock, Timeout
 
 from fqbench.artifacts import file_digest
@@ -49,7 +54,9 @@ def interpreter(
     from it, its own package comes first. Raises UsageError where there is no such Python, or pip
     fails.
     """
-    own = (str(checkout.folder),) if (checkout.folder / "fqbench/__init__.py").is_file() else ()
+    own: tuple[str, ...] = ()
+    if (checkout.folder / "fqbench/__init__.py").is_file():
+        own = (str(_metadata(checkout.folder)), str(checkout.folder))
     if install is not None:
         return Interpreter(str(_environment(checkout, _arguments(install), root)))
     if python is None:
@@ -57,6 +64,27 @@ def interpreter(
     if not python.is_file():
         raise UsageError(f"there is no Python {python}")
     return Interpreter(str(python.absolute()), first=own)
+
+
+def _metadata(folder: Path) -> Path:
+    """A folder with the entry points that fqbench's source in ``folder`` declares.
+
+    Those of what is installed may name modules that this version does not have, and lack others.
+    """
+    target = folder / ".fqbench-gate"
+    described = target / "fqbench-0.dist-info"
+    described.mkdir(parents=True, exist_ok=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: fqbench\nVersion: 0\n")
+    file = folder / "pyproject.toml"
+    project = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+    groups = project.get("entry-points", {})
+    lines = [
+        line
+        for group, points in groups.items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in points.items()))
+    ]
+    (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    return target
 
 
 def check_fqbench(python: Interpreter, title: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,19 @@ def test_it_is_this_python_by_default(tmp_path):
 def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
     (tmp_path / "fqbench").mkdir()
     (tmp_path / "fqbench" / "__init__.py").write_text("")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.entry-points."fqbench.backends"]\nours = "fqbench.ours:BACKEND"\n'
+    )
+    first = (str(tmp_path / ".fqbench-gate"), str(tmp_path))
     found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
-    assert found == Interpreter.here(str(tmp_path))
+    assert found == Interpreter.here(*first)
     python = Path(sys.executable)
     other = interpreter(checkout_of(tmp_path), python=python, install=None, root=tmp_path)
-    assert other == Interpreter(str(python.absolute()), None, (str(tmp_path),))
+    assert other == Interpreter(str(python.absolute()), None, first)
+    (known,) = distributions(name="fqbench", path=[first[0]])
+    assert [(p.group, p.name, p.value) for p in known.entry_points] == [
+        ("fqbench.backends", "ours", "fqbench.ours:BACKEND")
+    ]
 
 
 def test_a_python_that_is_not_there_is_reported(tmp_path):
