@@ -121,12 +121,19 @@ class ModelGraph(NodeFactory):
         )
 
     def half(self, backend: str) -> Step:
-        """The canonical graph in float16, as ``backend`` writes it."""
+        """The canonical graph in float16, as ``backend`` writes it.
+
+        Raises StepError where it has no FP16.
+        """
+        used = backend_of(backend)
+        if used.float16 is None:
+            raise StepError(f"{used.label} runs no FP16")
         return self.step(
             "half",
-            {"canonical": self.canonical, "backend": backend, **self._overflowing},
+            {"canonical": self.canonical, "writer": used.float16, **self._overflowing},
             RUNNING,
             HALF_IMAGES,
+            of=used.float16,
         )
 
     @cached_property
@@ -492,8 +499,13 @@ class ModelGraph(NodeFactory):
 
     # What steps read.
 
-    def _probes(self, *backends: str) -> tuple[Maybe, ...]:
-        """What kernels do here, where it matters to the CPUs that the model is made for."""
+    def _probes(self, *backends: str) -> tuple[Maybe, ...] | None:
+        """What kernels do here, where it matters to the CPUs that the model is made for.
+
+        None where the products of no kernel saturate on any CPU.
+        """
+        if all(backend_of(backend).saturates == "never" for backend in backends):
+            return None
         if self.spec.cpu == "any":
             return ()
         return tuple(each for backend in backends for each in self._probe(backend))

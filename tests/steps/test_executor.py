@@ -84,7 +84,7 @@ class TestPlan:
         executor = LocalExecutor(Store(tmp_path / "store"))
         one = add(1)
         both = add(parts=(one,), name="both")
-        assert executor.look([both]) == [both, one]
+        assert executor.look([both]) == [one, both]
         assert executor.expected([one]) is None
         assert not list((tmp_path / "store").glob("*/*"))
         executor.run([one])

@@ -8,7 +8,6 @@ from typing import Any
 
 from fqbench.backends import backend, int8_form, runtime
 from fqbench.backends.record import resolve
-from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.precisions.own import FP32, INT8
 from fqbench.steps import Job
@@ -64,26 +63,23 @@ def lower(job: Lower, report: Report) -> None:
 
 
 class Half(ReadingJob):
-    """``canonical``: the folder of the canonical graph; ``backend``: whose form is written.
+    """``canonical``: the folder of the canonical graph; ``writer``: a backend's ``float16``.
 
     What comes near to the end of float16 on one of ``images`` stays in float32; the result is
     checked on them.
     """
 
     canonical: Path
-    backend: str
+    writer: str
 
 
 def half(job: Half, report: Report) -> None:
     """Write the float16 form of the canonical graph."""
     from fqbench.verify.conversion import check_half
 
-    used = backend(job.backend)
-    if used.float16 is None:
-        raise StepError(f"{used.label} runs no FP16")
     model = load_graph(job.canonical)
     feeds = list(job.feeds(report))
-    written = resolve(used.float16)(model, feeds)
+    written = resolve(job.writer)(model, feeds)
     check_half(model, written, feeds)
     save_graph(written, job.folder)
 

@@ -17,13 +17,14 @@ class Calibrate(ReadingJob):
     """``canonical``: the folder of the canonical graph; ``images``: what calibrates.
 
     ``cpu``: which CPUs the model is made for; ``probes``: folders of what the kernels of each
-    backend do on this one, None where that could not be found out.
+    backend do on this one, None for one where that could not be found out; None instead of all
+    where no products saturate on any CPU.
     """
 
     canonical: Path
     offline: Offline
     cpu: Cpu
-    probes: tuple[Path | None, ...]
+    probes: tuple[Path | None, ...] | None
 
 
 def calibrate(job: Calibrate, report: Report) -> None:
@@ -59,7 +60,7 @@ class Choose(ReadingJob):
     threads: int | None
     fastest: bool
     cpu: Cpu
-    probes: tuple[Path | None, ...]
+    probes: tuple[Path | None, ...] | None
 
 
 def choose(job: Choose, report: Report) -> None:
@@ -109,7 +110,7 @@ class Saturation(ReadingJob):
     """
 
     model: Path
-    probes: tuple[Path | None, ...]
+    probes: tuple[Path | None, ...] | None
 
 
 def saturation(job: Saturation, report: Report) -> None:
@@ -125,11 +126,13 @@ def saturation(job: Saturation, report: Report) -> None:
     write_json(job.folder, "saturation.json", counts)
 
 
-def saturates(cpu: Cpu, probes: Iterable[Path | None]) -> bool:
+def saturates(cpu: Cpu, probes: Iterable[Path | None] | None) -> bool:
     """Whether 8-bit products saturate on the CPUs that a model is made for.
 
     Where it could not be found out they are taken to: that costs time, and is accurate.
     """
+    if probes is None:
+        return False
     return cpu == "any" or any(
         folder is None or json.loads((folder / "kernels.json").read_text())["saturates"]
         for folder in probes
