@@ -84,3 +84,12 @@ def test_fqbench_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.syspath_prepend(tmp_path)
     install(tmp_path, "other", one="builtins:True")
     assert message().startswith(f"package fqbench has no entry points in {GROUP}: install it")
+
+
+def test_a_record_that_calls_itself_otherwise(site: Path) -> None:
+    (site / "named_plugin.py").write_text(
+        "class RECORD(int):\n    name = 'four'\n\nRECORD = RECORD(3)\n"
+    )
+    install(site, "other", three="named_plugin:RECORD")
+    with pytest.raises(UsageError, match="named_plugin:RECORD calls itself 'four'"):
+        plugins.load(GROUP, int)

@@ -23,6 +23,7 @@ def pytest_fqbench_machine_facts(
 
         import platform
 
+
         def pytest_fqbench_machine_facts():
             return {"runner": platform.node()}
     """
@@ -39,6 +40,7 @@ def pytest_fqbench_margin(
     it on one backend::
 
         from fqbench.spec import Margin
+
 
         def pytest_fqbench_margin(backend, margin):
             if backend == "onnxruntime" and margin is not None:

@@ -16,7 +16,6 @@ from fqbench.margins import Margins
 from fqbench.methods import DEFAULT, Method, method, methods, offered
 from fqbench.methods.distillation import METHOD as DISTILLATION
 from fqbench.methods.offline import METHOD as OFFLINE
-from fqbench.methods.registry import GROUP
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
 from fqbench.precisions import Number, Precision, baseline, label_of, precision, precisions
@@ -109,12 +108,6 @@ def test_a_form_of_int8_is_ours(installed: dict[str, Any]) -> None:
     installed["int8_all"] = replace(INT8, name="int8_all")
     with pytest.raises(UsageError, match="'int8_all' of a package has the name of a form of INT8"):
         precisions()
-
-
-def test_a_record_has_the_name_of_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "load", lambda group, kind: {"online": OFFLINE})
-    with pytest.raises(UsageError, match="of a record that calls itself 'offline'"):
-        plugins.load_named(GROUP, Method)
 
 
 def graph(folder: Path, name: str = DEFAULT, **changes: Any) -> ModelGraph:

@@ -129,7 +129,7 @@ def test_settings_of_pytests_own_file(project, name, content):
     assert found.specs == (project.path / "a.yaml", project.path / "b/c.yaml")
     assert found.models == ("one", "two", "three")
     assert (found.backends, found.devices, found.precisions) == (None, None, None)
-    assert (found.method, found.data_root) == ("offline", None)
+    assert (found.method, found.data_root) == (None, None)
 
 
 def test_option_goes_before_its_setting(project, monkeypatch):
