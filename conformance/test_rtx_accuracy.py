@@ -25,7 +25,7 @@ def test_network_for_tensorrt_is_within_the_margin(
 ) -> None:
     if not any(lowering_target(cell.backend) == "tensorrt" for cell in workshop.cells()):
         pytest.skip("no TensorRT backend is chosen")
-    pipeline = workshop.pipeline(model)
+    pipeline = workshop.lowered(model) if precision == "int8" else workshop.pipeline(model)
     if isinstance(pipeline.spec.dataset, Folder):
         pytest.skip(f"accuracy needs {pipeline.spec.dataset.needs}")
     # FP16 has no margin of its own: it must not lose what INT8 may.

@@ -33,7 +33,7 @@ EVERYWHERE = pytest.mark.parametrize("capability", [AMPERE, ADA], ids=["SM86", "
 def test_engine_computes_in_the_planned_types(
     model: str, precision: str, capability: Capability, workshop: Workshop
 ) -> None:
-    made = workshop.pipeline(model)
+    made = workshop.lowered(model) if precision == "int8" else workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     network = made.network(cell)
     planned = _codes(network)
@@ -52,7 +52,7 @@ def test_engine_computes_in_the_planned_types(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_engine_takes_several_images(model: str, precision: str, workshop: Workshop) -> None:
-    made = workshop.pipeline(model)
+    made = workshop.lowered(model) if precision == "int8" else workshop.pipeline(model)
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     one, several = (made.made(made.graph.engine(cell, ADA, batch)) for batch in (1, 3))
     assert inspect.read_types(several.path) == inspect.read_types(one.path)
@@ -77,7 +77,7 @@ def _codes(network: Artifact) -> frozenset[str]:
 def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
     model: str, workshop: Workshop
 ) -> None:
-    made = workshop.pipeline(model)
+    made = workshop.lowered(model)
     node = made.graph.lowered("onnxruntime")
     lowered = made.made(node)
     graph = onnx.load(str(lowered.file("model.onnx"))).graph
