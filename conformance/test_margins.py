@@ -6,6 +6,8 @@ import pytest
 
 from fqbench import zoo
 from fqbench.margins import Margins, default_margins_path, load_margins
+from fqbench.methods.distillation import METHOD as DISTILLATION
+from fqbench.methods.offline import METHOD as OFFLINE
 from fqbench.report.published import published_figures
 
 
@@ -18,7 +20,7 @@ def test_every_margin_is_of_a_known_model(margins: Margins) -> None:
     assert margins.unmatched([*zoo.embedded_names(), *zoo.published_names()]) == ()
 
 
-@pytest.mark.parametrize("method", ["offline", "distillation"])
+@pytest.mark.parametrize("method", [OFFLINE.name, DISTILLATION.name])
 @pytest.mark.parametrize("name", zoo.published_names())
 def test_every_published_model_has_a_margin_on_the_cpu(
     margins: Margins, name: str, method: str

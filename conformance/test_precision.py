@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO
-from fqbench.pipeline.model import Model
 from fqbench.pytest_plugin.matrix import MatrixUnderTest, Pair
 
 Count = Callable[[Pair], tuple[int, int]]
 
 
-def _lowered(matrix_under_test: MatrixUnderTest, pair: Pair) -> Model:
-    """The pair's model, where fqbench itself says which of its layers run in INT8."""
-    model = matrix_under_test.pipeline(pair.int8.model)
-    if not model.is_lowered:
-        pytest.skip(f"the method {model.method} does not say which layers it quantizes")
-    return model
-
-
 def test_runtime_runs_exactly_the_planned_layers_in_int8(
     pair: Pair, matrix_under_test: MatrixUnderTest, int8_convolutions: Count
 ) -> None:
-    model = _lowered(matrix_under_test, pair)
+    model = matrix_under_test.lowered(pair.int8.model)
     planned = model.lowering(pair.int8)
     assert int8_convolutions(pair)[1] == planned.quantized
     if model.int8_is_used(pair.int8):
@@ -35,7 +24,7 @@ def test_runtime_runs_exactly_the_planned_layers_in_int8(
 def test_int8_that_does_not_pay_is_fp32_itself(
     pair: Pair, matrix_under_test: MatrixUnderTest
 ) -> None:
-    model = _lowered(matrix_under_test, pair)
+    model = matrix_under_test.lowered(pair.int8.model)
     fp32, int8 = (model.artifact(cell).key for cell in (pair.fp32, pair.int8))
     if model.int8_is_used(pair.int8):
         lowered = model.made(model.graph.lowered(pair.int8.backend))

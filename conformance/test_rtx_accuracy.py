@@ -24,7 +24,11 @@ def test_network_for_tensorrt_is_within_the_margin(
 ) -> None:
     if not any(lowering_target(cell.backend) == "tensorrt" for cell in matrix_under_test.cells()):
         pytest.skip("no TensorRT backend is chosen")
-    pipeline = matrix_under_test.pipeline(model)
+    pipeline = (
+        matrix_under_test.lowered(model)
+        if precision == "int8"
+        else matrix_under_test.pipeline(model)
+    )
     if isinstance(pipeline.spec.dataset, Folder):
         pytest.skip(f"accuracy needs {pipeline.spec.dataset.needs}")
     # FP16 has no margin of its own: it must not lose what INT8 may.

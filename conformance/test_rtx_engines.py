@@ -39,7 +39,11 @@ def _chosen(matrix_under_test: MatrixUnderTest) -> None:
 def test_engine_computes_in_the_planned_types(
     model: str, precision: str, capability: Capability, matrix_under_test: MatrixUnderTest
 ) -> None:
-    made = matrix_under_test.pipeline(model)
+    made = (
+        matrix_under_test.lowered(model)
+        if precision == "int8"
+        else matrix_under_test.pipeline(model)
+    )
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     network = made.network(cell)
     planned = _codes(network)
@@ -60,7 +64,11 @@ def test_engine_computes_in_the_planned_types(
 def test_engine_takes_several_images(
     model: str, precision: str, matrix_under_test: MatrixUnderTest
 ) -> None:
-    made = matrix_under_test.pipeline(model)
+    made = (
+        matrix_under_test.lowered(model)
+        if precision == "int8"
+        else matrix_under_test.pipeline(model)
+    )
     cell = Cell(model, "tensorrt_rtx", "gpu", precision)
     one, several = (made.made(made.graph.engine(cell, ADA, batch)) for batch in (1, 3))
     assert inspect.read_types(several.path) == inspect.read_types(one.path)
@@ -85,7 +93,7 @@ def _codes(network: Artifact) -> frozenset[str]:
 def test_file_made_for_onnx_runtime_is_refused_by_the_operator(
     model: str, matrix_under_test: MatrixUnderTest
 ) -> None:
-    made = matrix_under_test.pipeline(model)
+    made = matrix_under_test.lowered(model)
     node = made.graph.lowered("onnxruntime")
     lowered = made.made(node)
     graph = onnx.load(str(lowered.file("model.onnx"))).graph

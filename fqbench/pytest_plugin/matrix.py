@@ -117,6 +117,13 @@ class MatrixUnderTest:
         """The machine as it goes into results, see ``pytest_fqbench_machine_facts``."""
         return machine_facts(self._config)
 
+    def lowered(self, name: str) -> Model:
+        """As ``pipeline``; the test is skipped where INT8 models come whole from their method."""
+        model = self.pipeline(name)
+        if not model.is_lowered:
+            pytest.skip(f"the method {model.method} does not say which layers it quantizes")
+        return model
+
     def pipeline(self, name: str) -> Model:
         """The steps of one model, checked once a session. Fails the test where that fails."""
         if name not in self._pipelines:

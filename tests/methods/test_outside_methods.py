@@ -44,8 +44,10 @@ def install(site: Path, points: dict[str, dict[str, str]], module: str = "outsid
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     paths = [str(home), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    # A worker of pytest-xdist measures nothing.
+    own = {k: v for k, v in without_data_root().items() if not k.startswith("PYTEST_XDIST")}
     environment = {
-        **without_data_root(),
+        **own,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "FQBENCH_CACHE": str(home / "cache"),
         "COLUMNS": "250",
