@@ -15,7 +15,7 @@ from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.rows import seconds_of
-from fqbench.quantize.calibrate import ASKED
+from fqbench.quantize.calibrate import KEPT_BY_SPEC
 from fqbench.tasks.registry import metrics
 
 
@@ -74,7 +74,7 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         layers=plan["convolutions"],
         int8_layers=plan["quantized"],
         float_layers={
-            name: job.asked.get(name, reason) if reason == ASKED else reason
+            name: job.asked.get(name, reason) if reason == KEPT_BY_SPEC else reason
             for name, reason in choice.float_layers.items()
         },
         error=choice.error,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fqbench.quantize.algorithms import identity, searched
+from fqbench.quantize.algorithms import identity, search_mse_range
 from fqbench.quantize.code_errors import CodeErrors
+from fqbench.quantize.histogram import TensorHistogram
 from fqbench.quantize.pairs import affine_codes
-from fqbench.quantize.statistics import Statistics
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import disagreement
 from fqbench.tune.local import local_errors
@@ -115,8 +115,8 @@ def test_ranges_that_make_no_clear_difference_stay_as_they_are():
     assert widest(lambda wide: 0.0, []) == ()
 
 
-def statistics():
-    found = Statistics()
+def histogram():
+    found = TensorHistogram()
     values = np.random.default_rng(0).normal(size=200000).astype(np.float32)
     values[0] = 9.0
     found.add(values)
@@ -124,13 +124,13 @@ def statistics():
 
 
 def test_the_more_cutting_off_counts_the_wider_the_range():
-    highs = [searched(statistics(), identity, clipping).high for clipping in (1.0, 8.0, 1e6)]
+    highs = [search_mse_range(histogram(), identity, clipping).high for clipping in (1.0, 8.0, 1e6)]
     assert highs[0] < highs[1] <= highs[2] <= 9.0
     assert highs[2] > 8.9
 
 
 def test_errors_of_what_is_cut_off_are_counted_as_often_as_said():
-    seen = Statistics()
+    seen = TensorHistogram()
     seen.add(np.array([-3.0, 0.0, 0.5, 1.0, 4.0], np.float32))
     errors = CodeErrors(seen, identity)
     # Codes 0, 1, 2: cut off are 3 below and 2 above; 0.5 is off by a half.

@@ -24,11 +24,11 @@ from fqbench.methods.distillation.places import Places
 from fqbench.methods.distillation.schedule import is_held_out, rate
 from fqbench.methods.distillation.student import Arrays, Lesson, Student
 from fqbench.methods.distillation.train import Training, train
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.record import Quantization
-from fqbench.quantize.roundings import Find
+from fqbench.quantize.roundings import FindRoundings
 from fqbench.quantize.setting import Setting
 from fqbench.spec.model import Decode, Distillation
 from fqbench.tune.choice import ACCURACY, Choice
@@ -87,11 +87,11 @@ def distill(
     # Codes are chosen for the student again, from the ranges that calibration found.
     plain = replace(task.record.widened(task.choice.wide), float_layers=task.choice.float_layers)
     float_silu = task.choice.float_silu
-    find: Find = resolve(int8_form(task.backend).roundings)
+    find: FindRoundings = resolve(int8_form(task.backend).roundings)
     where = find(teacher, record, float_silu=float_silu)
     forms = task.choice.safe.items()
     where = replace(where, narrow=frozenset(name for name, form in forms if form != "coarse"))
-    start = undecided(teacher, adapted(teacher, record, where.layers), record)
+    start = undecided(teacher, apply_rounded_weights(teacher, record, where.layers), record)
     held = [number for number in range(images) if is_held_out(number, images)]
 
     setting = Setting(

@@ -19,7 +19,7 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.methods.distillation.distill import TAUGHT_IN_FLOAT, undecided
 from fqbench.methods.distillation.history import BROKEN, LAST, REACHED
 from fqbench.methods.distillation.schedule import batch, is_held_out
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import calibrate, weight_limits
@@ -295,7 +295,7 @@ def test_the_start_has_the_codes_of_calibration_and_nearly_the_teacher_s_weights
     model, record = trained.source(kind), trained.record(kind)
     graph = Graph(model)
     layers = [layer.name for layer in graph.layers()]
-    start = Graph(undecided(model, adapted(model, record, layers), record))
+    start = Graph(undecided(model, apply_rounded_weights(model, record, layers), record))
     nearer = 0
     for layer in graph.layers():
         amax, rounded = record.weight_amax[layer.input[1]], record.rounded[layer.name]
