@@ -1,6 +1,6 @@
-"""What rounding does to each layer by itself: a cheap measure of all layers in one pass.
+"""The error that rounding causes in each layer by itself: cheap, all layers in one pass.
 
-Beside each layer stands a twin that reads the same float tensor rounded, with rounded weights,
+Next to each layer is a twin that reads the same float tensor rounded, with rounded weights,
 and rounds its result where the backend does.
 """
 

@@ -10,7 +10,7 @@ from fqbench.quantize.pairs import affine_codes
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import disagreement
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import fewest, needed, widest
+from fqbench.tune.search import minimal_float_prefix, prune_float_layers, select_wide_ranges
 from tests.support.onnx_graphs import Net, record
 
 
@@ -84,14 +84,14 @@ def left(kept):
     ("limit", "kept"), [(20.0, ""), (7.6, "a"), (3.5, "ab"), (0.5, "abcd"), (0.0, "abcde")]
 )
 def test_fewest_layers_within_the_limit(limit, kept):
-    found, error = fewest(left, "abcde", limit)
+    found, error = minimal_float_prefix(left, "abcde", limit)
     assert found == tuple(kept)
     assert error == left(kept)
 
 
 def test_layers_that_others_make_needless_go_back():
-    assert needed(left, ("e", "a", "b"), 3.5) == ("a", "b")
-    assert needed(left, ("a", "b"), 3.5) == ("a", "b")
+    assert prune_float_layers(left, ("e", "a", "b"), 3.5) == ("a", "b")
+    assert prune_float_layers(left, ("a", "b"), 3.5) == ("a", "b")
 
 
 TENSORS = [f"t{i:02d}" for i in range(12)]
@@ -106,13 +106,13 @@ def test_each_part_of_the_graph_takes_the_ranges_that_serve_it():
         asked.append(wide)
         return 10.0 + len(set(wide) - better) - len(set(wide) & better)
 
-    assert widest(error, TENSORS) == tuple(TENSORS[8:])
+    assert select_wide_ranges(error, TENSORS) == tuple(TENSORS[8:])
     assert len(asked) == 8
 
 
 def test_ranges_that_make_no_clear_difference_stay_as_they_are():
-    assert widest(lambda wide: 1.0 - 0.001 * (len(wide) == 2), TENSORS) == ()
-    assert widest(lambda wide: 0.0, []) == ()
+    assert select_wide_ranges(lambda wide: 1.0 - 0.001 * (len(wide) == 2), TENSORS) == ()
+    assert select_wide_ranges(lambda wide: 0.0, []) == ()
 
 
 def histogram():
