@@ -1,4 +1,4 @@
-"""Fixed kernels, timed beside the cells: what the machine can do, and how noisy it was.
+"""Fixed kernels, timed along with the cells: what the machine can do, and how noisy it was.
 
 A float32 and an int8 matrix product in ONNX Runtime, as large as a block of a convolution that
 its caches hold, and a copy in memory that they do not hold.
@@ -30,7 +30,7 @@ FLOAT32, INT8, COPY = "float32", "int8", "copy"
 KERNELS = (FLOAT32, INT8, COPY)
 
 BLOCK = 0.005
-"""Seconds: enough for a kernel whose every run takes the same, and little beside a model."""
+"""Seconds: enough for a kernel whose every run takes the same, and little next to a model."""
 
 
 def kernel_of(precision: str) -> str | None:

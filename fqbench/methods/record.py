@@ -18,7 +18,7 @@ from fqbench.backends import label_of, lowering_target, runtime
 from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:
-    from fqbench.measure.loaded import Reading
+    from fqbench.measure.cell_loading import Reading
     from fqbench.spec.model import Calibration, ModelSpec
     from fqbench.steps import Needs, Step
     from fqbench.steps.job import Function

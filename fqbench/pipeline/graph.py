@@ -23,7 +23,7 @@ from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.machine import versions
 from fqbench.margins import Margins
-from fqbench.measure.loaded import Reading
+from fqbench.measure.cell_loading import Reading
 from fqbench.methods import DEFAULT, Method
 from fqbench.methods import method as method_of
 from fqbench.methods.given import METHOD as GIVEN

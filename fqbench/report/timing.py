@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fqbench.measure.launches import NARROW, how_often
+from fqbench.measure.launches import NARROW, format_counts
 from fqbench.results import Row
 
 
@@ -18,7 +18,7 @@ def sentences(rows: Sequence[Row], machine: Mapping[str, Any]) -> tuple[str, ...
 def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if not rows:
         return ()
-    often = how_often([row.launches for row in rows if row.launches is not None])
+    often = format_counts([row.launches for row in rows if row.launches is not None])
     bound = (
         "bound to one core"
         if all(row.pinned for row in rows)

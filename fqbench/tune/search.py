@@ -59,7 +59,8 @@ def minimal_float_prefix(
     """The fewest layers in float whose model has at most error ``limit``; worst first in ``order``.
 
     Bisection: one layer more in float makes the error no larger, except where rounding errors
-    compensated each other by chance. Returns those layers and the error; all layers where none is enough.
+    compensated each other by chance. Returns those layers and the error; all layers where none is
+    enough.
     """
     least = error(())
     if least <= limit:
