@@ -93,7 +93,7 @@ class ModelPlan(Protocol):
         """A step of this model, see ``fqbench.steps.Step``.
 
         One ``name`` is one function, and the store's folder: choose one that nobody else does.
-        ``of`` tells steps of one name and one ``backend`` among ``inputs`` from each other.
+        ``of`` distinguishes steps of one name and one ``backend`` among ``inputs``.
         """
 
 
