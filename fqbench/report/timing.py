@@ -29,8 +29,8 @@ def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if wide:
         ended += f"; not so within the time given: {', '.join(wide)}"
     return (
-        f"FP32 and INT8 were timed in turns, in processes started anew {often} times, {bound};"
-        f" intervals tell how figures differ from start to start. {ended}.",
+        f"FP32 and INT8 were timed in turns, in processes started {often} times, {bound};"
+        f" intervals show how figures differ from start to start. {ended}.",
     )
 
 

@@ -307,7 +307,7 @@ class ModelSpec(_Record):
 
     @property
     def labelled(self) -> bool:
-        """Whether the data set tells what is in its images, so that accuracy can be measured."""
+        """Whether the data set says what is in its images, so that accuracy can be measured."""
         return not isinstance(self.dataset, Folder)
 
     @property
