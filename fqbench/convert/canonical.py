@@ -23,7 +23,7 @@ from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 
 OPSET = 13
-"""First opset whose DequantizeLinear takes one scale a channel."""
+"""First opset whose DequantizeLinear takes one scale per channel."""
 
 
 def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:

@@ -46,7 +46,7 @@ def kernel_of(precision: str) -> str | None:
 class Speed:
     """What the machine did while cells were timed.
 
-    Multiply-adds in 10^9 a second, bytes copied in 10^9 a second. ``spread``: by what part the
+    Multiply-adds in 10^9 per second, bytes copied in 10^9 per second. ``spread``: by what part the
     float32 product took longer in the slowest twentieth of its blocks than in the fastest.
     """
 

@@ -31,7 +31,7 @@ MEANING = (
 
 
 def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
-    """One line a cell whose parts are known."""
+    """One line per cell whose parts are known."""
     return tuple(_line(row, row.gpu) for row in rows if row.gpu is not None)
 
 
