@@ -1,4 +1,4 @@
-"""Results: one row a cell, as they stand in ``results.json``."""
+"""Results: one row per cell, as they stand in ``results.json``."""
 
 from __future__ import annotations
 

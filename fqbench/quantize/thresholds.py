@@ -42,7 +42,7 @@ def percentile(histogram: TensorHistogram, percent: float) -> float:
 def hist(histogram: TensorHistogram) -> float:
     """Middle of the bin, of 2048, in which 99.99 % of the magnitudes are reached.
 
-    PaddleSlim's bins begin at the least magnitude, yet it reckons as if they began at 0: where
+    PaddleSlim's bins begin at the least magnitude, yet it computes as if they began at 0: where
     that is far from 0, its threshold is too small by as much.
     """
     below = np.cumsum(histogram.magnitudes(HISTOGRAM_BINS))

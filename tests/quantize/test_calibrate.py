@@ -40,7 +40,7 @@ def small():
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("image", ["noise", "one value"])
 def test_equal_images_round_a_layer_that_reads_one_place_to_the_nearest(count, image):
-    """What a fully connected layer reads has no variance: nothing can make up for anything."""
+    """What a fully connected layer reads has no variance: nothing can compensate anything."""
     net = Net(0, shape=(1, 8, 16, 16))
     first = net.node("Relu", net.conv("x", 64))
     flat = net.node("Flatten", net.node("GlobalAveragePool", first))

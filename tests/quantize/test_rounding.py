@@ -1,4 +1,4 @@
-"""Weights whose rounding errors make up for each other: exact cases, and what must never worsen."""
+"""Weights whose rounding errors compensate each other: exact cases, and what must never worsen."""
 
 import numpy as np
 import onnx
