@@ -15,10 +15,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from fqbench.cells import Cell
 from fqbench.measure import stats
-from fqbench.measure.fastest import fastest_ratio
-from fqbench.measure.launches import Patience
+from fqbench.measure.launches import MeasurementBudget
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import Interval
+from fqbench.measure.undisturbed import fastest_ratio
 from fqbench.pipeline.timing import Timed
 from fqbench.pytest_plugin.matrix import MatrixUnderTest
 
@@ -80,7 +80,7 @@ def test_latency(
     if cell.precision == "int8" and fp32 in found.cells:
         ratio = stats.ratio(found.cells[fp32], launches)
         benchmark.extra_info["ratio"] = _described(ratio)
-    assert len(launches) >= Patience().fewest
+    assert len(launches) >= MeasurementBudget().fewest
     if not benchmark.disabled:
         told = benchmark.stats.stats
         assert told.rounds == summary.n

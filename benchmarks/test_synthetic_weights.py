@@ -15,7 +15,7 @@ import pytest
 from fqbench import isolate
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.measure import stats
-from fqbench.measure.launches import Patience, cell_process, narrow, record
+from fqbench.measure.launches import MeasurementBudget, cell_process, narrow, record
 from fqbench.zoo.published import PROCESSING, write_scenery
 
 LIMIT = 0.03
@@ -97,7 +97,7 @@ def test_latency_does_not_depend_on_the_weights(
     image = tmp_path / "images" / "0000.png"
     times = record(
         [cell_process(name, name, cell, image, threads=1) for name, cell in cells.items()],
-        Patience(longest=80.0),
+        MeasurementBudget(longest=80.0),
         lambda sides: narrow([sides[name] for name in cells if name in sides]),
     ).times
     ratio = stats.ratio(times[other], times["synthetic"])

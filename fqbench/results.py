@@ -1,4 +1,4 @@
-"""Results: one row a cell, as they stand in ``results.json``."""
+"""Results: one row per cell, as they stand in ``results.json``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from fqbench.cells import Cell
 from fqbench.fileio import write_text
+from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
-from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Interval, Latency
 from fqbench.spec.model import Cpu
 from fqbench.tune.choice import LayerCost
@@ -48,7 +48,7 @@ class Row:
     method: str | None = None
     latency: Latency | None = None
     batch: int = 1
-    gpu: OnGpu | None = None
+    gpu: GpuBreakdown | None = None
     launches: int | None = None
     stopped: Stopped | None = None
     pinned: bool | None = None
@@ -203,7 +203,7 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     return {"value": interval.value, "ci95": [interval.low, interval.high]}
 
 
-def _on_gpu(gpu: OnGpu | None) -> dict[str, Any] | None:
+def _on_gpu(gpu: GpuBreakdown | None) -> dict[str, Any] | None:
     if gpu is None:
         return None
     found = asdict(gpu)

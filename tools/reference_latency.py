@@ -27,7 +27,7 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell
 from fqbench.convert.multiply_adds import multiply_adds
 from fqbench.measure import stats
-from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.latency import TimingBudget, time_interleaved
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.zoo_models import from_zoo
 from fqbench.spec.check import check_model
@@ -48,7 +48,7 @@ def main(names: list[str]) -> int:
         original = official(name)
         if original is not None:
             calls["original"] = session(original.read_bytes())
-        times = time_interleaved(calls, Effort()).blocks
+        times = time_interleaved(calls, TimingBudget()).blocks
         medians = {key: stats.latency([blocks]).p50.value for key, blocks in times.items()}
         model, peak = medians["model"], SIDE**3 / medians["matmul"] / 1e6
         speed, known = adds / model / 1e6, KNOWN.get(name)

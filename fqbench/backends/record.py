@@ -95,7 +95,7 @@ class Int8Form:
     ``lower``: the function that writes it, see ``fqbench.backends.lowering.Lower``.
     ``variants``: what makes ``fqbench.backends.variants.Variants`` of a model, its quantization
     and a folder for files. ``roundings``: where a student rounds, see
-    ``fqbench.quantize.roundings.Find``.
+    ``fqbench.quantize.roundings.FindRoundings``.
     """
 
     device: Literal["cpu", "gpu"]

@@ -41,10 +41,10 @@ CELL_FAILED = 1
 BAD_INPUT = 2
 
 
-def complain(console: Console, message: str) -> None:
+def print_error(console: Console, message: str) -> None:
     """Print what is wrong as one line, however narrow the terminal: logs are searched.
 
-    It may quote a stranger's file, whose escape sequences a terminal would obey.
+    It may quote an untrusted file, whose escape sequences a terminal would obey.
     """
     line = "".join(c if c.isprintable() else " " for c in f"fqbench: {message}")
     console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             method=options.method,
         )
         for problem in (*problems, *ready.problems):
-            complain(errors, problem)
+            print_error(errors, problem)
         planned = [
             plan(
                 model.graph,
@@ -133,7 +133,7 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
     specs, problems = load_specs(options.spec, _root(options))
     for problem in problems:
-        complain(errors, problem.message)
+        print_error(errors, problem.message)
     known = (*zoo.embedded_names(), *zoo.published_names())
     names = [spec.name for spec in specs] if options.spec else zoo_names(options.models or known)
     cells = _listed(options, names)

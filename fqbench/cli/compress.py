@@ -11,9 +11,9 @@ from rich.console import Console
 
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
-from fqbench.cli.commands import CELL_FAILED, DONE, complain
+from fqbench.cli.commands import CELL_FAILED, DONE, print_error
 from fqbench.cli.display import display
-from fqbench.compress import WAYS, Way
+from fqbench.compress import METHODS, CompressionMethod
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
 from fqbench.compress.job import backends_on, prepare
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the config",
     )
     parser.add_argument(
-        "--method", type=_way, required=True, metavar="|".join(WAYS), help="how INT8 is made"
+        "--method", type=_method, required=True, metavar="|".join(METHODS), help="how INT8 is made"
     )
     parser.add_argument(
         "--save_dir",
@@ -73,23 +73,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench compress``: a model for each backend, and the report."""
     folder = options.save_dir.absolute()
-    given = load_config(options.config_path)
+    loaded = load_config(options.config_path)
     backends = backends_on(options.devices)
     base = _base(options.data_root)
     with display(errors) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
-        job = prepare(given, options.method, base, executor, options.cpu)
+        job = prepare(loaded, options.method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
             made = tuple(make(job, backend, folder) for backend in backends)
-            told = Report.now(given, job, made)
-            files = [*(file for each in made for file in each.files), *told.write(folder)]
-    show(told, Console())
+            report = Report.now(loaded, job, made)
+            files = [*(file for each in made for file in each.files), *report.write(folder)]
+    show(report, Console())
     for file in files:
         errors.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
     failed = [each for each in made if each.reason is not None]
     for each in failed:
-        complain(errors, f"{each.backend}: {each.reason}")
+        print_error(errors, f"{each.backend}: {each.reason}")
     return CELL_FAILED if failed else DONE
 
 
@@ -100,8 +100,8 @@ def _base(root: Path | None) -> Path:
     return base
 
 
-def _way(text: str) -> Way:
-    for way in WAYS:
-        if text.upper() == way:
-            return way
+def _method(text: str) -> CompressionMethod:
+    for method in METHODS:
+        if text.upper() == method:
+            return method
     raise argparse.ArgumentTypeError(f"there is no method {text!r}: the methods are PTQ and QAT")

@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from fqbench.cli.commands import DONE, complain
+from fqbench.cli.commands import DONE, print_error
 from fqbench.data.root import data_root
 from fqbench.fetch import ITEMS, FetchPolicy, Item, chosen_items, fetch
 from fqbench.fetch.catalogue import GROUPS, IMAGENET, has_imagenet, imagenet_instructions
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         all_there = IMAGENET not in names or _own_copy(root, errors)
         return DONE if _fetch(items, root, policy, errors) and all_there else NOT_ALL_THERE
     except KeyboardInterrupt:
-        complain(errors, _interruption(items, root))
+        print_error(errors, _interruption(items, root))
         return INTERRUPTED
 
 
@@ -88,14 +88,14 @@ def _fetch(items: Sequence[Item], root: Path, policy: FetchPolicy, errors: Conso
             if outcome.is_there:
                 listener.say(outcome.text)
             else:
-                complain(errors, outcome.text)
+                print_error(errors, outcome.text)
     return all_there
 
 
 def _own_copy(root: Path, errors: Console) -> bool:
     """Whether ImageNet is there; else a message says where it goes."""
     if not has_imagenet(root):
-        complain(errors, imagenet_instructions(root))
+        print_error(errors, imagenet_instructions(root))
         return False
     errors.print(f"{IMAGENET} is there")
     return True

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from fqbench.cli.selection import Parser, add_making, add_selection, positive
+from fqbench.cli.selection import Parser, add_build_options, add_selection, positive
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.live.comparison import ComparisonSettings
@@ -151,7 +151,7 @@ def _add_models(group: Parser) -> None:
         help="for timing a cell; six launches are made however long they take (default:"
         f" {ComparisonSettings().seconds:g})",
     )
-    add_making(group)
+    add_build_options(group)
     add_selection(group)
 
 

@@ -13,7 +13,7 @@ from rich.logging import RichHandler
 
 from fqbench import __version__
 from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
-from fqbench.cli.selection import add_making, add_selection, positive
+from fqbench.cli.selection import add_build_options, add_selection, positive
 from fqbench.errors import FqbenchError, UsageError
 
 USAGE_ERROR = 2
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         return known[options.command](options, errors)
     except UsageError as error:
-        commands.complain(errors, str(error))
+        commands.print_error(errors, str(error))
         return USAGE_ERROR
     except FqbenchError as error:
-        commands.complain(errors, str(error))
+        commands.print_error(errors, str(error))
         return commands.CELL_FAILED
     except KeyboardInterrupt:
-        commands.complain(errors, "interrupted; the same command goes on from here")
+        commands.print_error(errors, "interrupted; the same command goes on from here")
         return INTERRUPTED
 
 
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         " embedded models on everything that runs here.",
     )
     add_selection(run)
-    add_making(run)
+    add_build_options(run)
     run.add_argument(
         "--batch",
         type=positive,
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="list the steps that are not in the store yet, and about how long they take",
     )
-    run.add_argument("--quiet", action="store_true", help="do not tell how the run goes")
+    run.add_argument("--quiet", action="store_true", help="do not show progress")
     add_selection(
         subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
     )

@@ -16,7 +16,7 @@ from fqbench.precisions import precisions
 Parser = argparse._ActionsContainer
 
 
-def add_making(parser: Parser) -> None:
+def add_build_options(parser: Parser) -> None:
     """Add how INT8 is made, by how many threads models run, and whether with code of a spec."""
     parser.add_argument(
         "--method", choices=offered(), default=DEFAULT, help="how INT8 models are made"

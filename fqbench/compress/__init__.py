@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-Way = Literal["PTQ", "QAT"]
+CompressionMethod = Literal["PTQ", "QAT"]
 """Offline quantization, and distillation, by the names that the tool's users know."""
 
-WAYS: tuple[Way, ...] = get_args(Way)
+METHODS: tuple[CompressionMethod, ...] = get_args(CompressionMethod)

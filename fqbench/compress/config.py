@@ -68,7 +68,7 @@ def _text_or_mapping(value: object) -> object:
     return value
 
 
-Reading = Annotated[Any, AfterValidator(_text_or_mapping)]
+Preprocessing = Annotated[Any, AfterValidator(_text_or_mapping)]
 """How an image is read: a name that is known, or a mapping."""
 
 Count = Annotated[int, Field(gt=0)]
@@ -93,8 +93,8 @@ class General(_Section):
     qat_image_path: Path | None = None
     ptq_image_path: Path | None = None
     input_list: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    qat_preprocess: Reading = None
-    ptq_preprocess: Reading = None
+    qat_preprocess: Preprocessing = None
+    ptq_preprocess: Preprocessing = None
     qat_batch_size: Annotated[int, Field(gt=0, le=1024)] | None = None
     image_count: Count | None = None
 
@@ -244,7 +244,7 @@ class Config(_Section):
 
 
 @dataclass(frozen=True)
-class Given:
+class LoadedConfig:
     """A config, and what stands in its file: the values by dotted key, in its order."""
 
     path: Path
@@ -252,7 +252,7 @@ class Given:
     values: dict[str, Any]
 
 
-def load_config(path: Path) -> Given:
+def load_config(path: Path) -> LoadedConfig:
     """Read a config. Raises UsageError with the file, the key, and what was expected there."""
     content = read_yaml(path, "config")
     if not isinstance(content, dict):
@@ -270,4 +270,4 @@ def load_config(path: Path) -> Given:
         for section, keys in content.items()
         for key, value in keys.items()
     }
-    return Given(path, config, values)
+    return LoadedConfig(path, config, values)

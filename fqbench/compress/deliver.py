@@ -94,8 +94,8 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
     return tuple(place / name for name in int8_form(backend).files)
 
 
-def withdraw(backend: str, folder: Path) -> None:
-    """Take away an earlier model: where none could be made now, it would pass for this one's."""
+def remove_outputs(backend: str, folder: Path) -> None:
+    """Remove an earlier model: where none could be made now, it would pass for this run's."""
     shutil.rmtree(folder / backend, ignore_errors=True)
 
 
@@ -111,6 +111,6 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what a killed run left."""
+    """Remove what a killed run left."""
     for left_over in folder.glob(f"{_STAGING}*"):
         shutil.rmtree(left_over, ignore_errors=True)

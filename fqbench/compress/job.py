@@ -11,11 +11,11 @@ from pathlib import Path
 from fqbench.artifacts import Artifact
 from fqbench.backends import Int8Form, backends
 from fqbench.cells import Device
-from fqbench.compress import Way
-from fqbench.compress.config import Config, Given
+from fqbench.compress import CompressionMethod
+from fqbench.compress.config import Config, LoadedConfig
 from fqbench.compress.layers import Layers, kept_float, nodes, unknown
 from fqbench.compress.names import read_names
-from fqbench.compress.translate import METHODS, source, translated
+from fqbench.compress.translate import METHOD_NAMES, source, translated
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
@@ -49,7 +49,7 @@ class Unevaluated(Images):
 
 
 @dataclass(frozen=True)
-class Job:
+class CompressionJob:
     """A model that can be made. ``asked``: layers that the config keeps in float, and why.
 
     ``graphs``: the first of them that leaves a layer in INT8 is taken. ``images`` calibrate,
@@ -58,7 +58,7 @@ class Job:
     """
 
     spec: ModelSpec
-    way: Way
+    method: CompressionMethod
     executor: Executor
     graphs: tuple[ModelGraph, ...]
     images: int
@@ -87,25 +87,33 @@ def backends_on(device: Device) -> tuple[str, ...]:
     )
 
 
-def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "any") -> Job:
+def prepare(
+    loaded: LoadedConfig,
+    method: CompressionMethod,
+    base: Path,
+    executor: Executor,
+    cpu: Cpu = "any",
+) -> CompressionJob:
     """Compare config, model and images before anything is quantized. Raises UsageError.
 
     ``cpu``: which CPUs the model is made for.
     """
-    config = given.config
+    config = loaded.config
     files = source(config.general, base)
     contents = read_file(files.model, files.params)
-    spec = translated(config, way, files, contents, base).model_copy(update={"cpu": cpu})
+    spec = translated(config, method, files, contents, base).model_copy(update={"cpu": cpu})
     facts = facts_of(spec, contents)
-    counts = _check_images(spec, way)
+    counts = _check_images(spec, method)
     store = executor.store
     images = Unevaluated(spec, Digests(store.root))
 
     def graph(spec: ModelSpec) -> ModelGraph:
-        return ModelGraph(spec, facts.inputs, images, Margins(), METHODS[way], caches=store.root)
+        return ModelGraph(
+            spec, facts.inputs, images, Margins(), METHOD_NAMES[method], caches=store.root
+        )
 
-    skipped = config.ptq.skip_tensor_list if way == "PTQ" else ()
-    compared = config.distillation.node if way == "QAT" else ()
+    skipped = config.ptq.skip_tensor_list if method == "PTQ" else ()
+    compared = config.distillation.node if method == "QAT" else ()
     layers = _layers(graph(spec), executor, skipped, compared)
     asked = kept_float(layers, config.quant_aware, skipped)
     offline = spec.offline.model_copy(update={"keep_float": tuple(asked)})
@@ -113,7 +121,7 @@ def prepare(given: Given, way: Way, base: Path, executor: Executor, cpu: Cpu = "
     distillation = spec.distillation.model_copy(update=taught)
     spec = spec.model_copy(update={"offline": offline, "distillation": distillation})
     graphs = tuple(graph(spec.model_copy(update=given_up)) for given_up in _given_up(config))
-    return Job(spec, way, executor, graphs, *counts, layers, asked, _nms(facts))
+    return CompressionJob(spec, method, executor, graphs, *counts, layers, asked, _nms(facts))
 
 
 def _nms(facts: ModelFacts) -> Mapping[str, float]:
@@ -160,12 +168,12 @@ def _read_names(
     return Layers.of(json.loads(made.file("names.json").read_text()))
 
 
-def _check_images(spec: ModelSpec, way: Way) -> tuple[int, int]:
+def _check_images(spec: ModelSpec, method: CompressionMethod) -> tuple[int, int]:
     """How many images calibrate and train. Raises UsageError naming those that are unreadable."""
-    key = f"Global.{way.lower()}_image_path"
+    key = f"Global.{method.lower()}_image_path"
     calibrating = calibration_paths(spec.calibration)
     training = spec.distillation.images
-    trained = calibration_paths(training) if way == "QAT" and training is not None else ()
+    trained = calibration_paths(training) if method == "QAT" and training is not None else ()
     paths = max(calibrating, trained, key=len)  # Both are the first of one folder.
     broken = []
     for path in paths:

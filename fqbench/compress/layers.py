@@ -54,7 +54,7 @@ class Layers:
         return Layers(layers, found["tensors"], found["transposed"])
 
 
-def plain(name: str) -> str:
+def canonical_name(name: str) -> str:
     """``name`` as the canonical graph spells it; ``*``, ``?`` and brackets stay for patterns."""
     text = re.sub(r"[^\w*?\[\]]", "_", name, flags=re.ASCII)
     return text if re.match(r"[A-Za-z_*?\[]", text) else f"t_{text}"
@@ -73,7 +73,7 @@ def kept_float(layers: Layers, asked: QuantAware, skipped: Sequence[str]) -> dic
     }
     for pattern in asked.not_quant_pattern:
         key = "QuantAware.not_quant_pattern"
-        found = [layer for layer in layers.layers if plain(pattern) in layer.name]
+        found = [layer for layer in layers.layers if canonical_name(pattern) in layer.name]
         if not found and pattern != DEFAULT_PATTERN:
             raise _nothing(key, pattern, "part of the name of no layer", layers)
         kept.update(dict.fromkeys((layer.name for layer in found), f"{key} names {pattern}"))
@@ -100,12 +100,12 @@ def nodes(layers: Layers, names: Sequence[str]) -> tuple[str, ...]:
     """The tensors that ``Distillation.node`` names. Raises UsageError for one that is not there."""
     found = []
     for name in names:
-        if plain(name) not in layers.tensors:
-            close = _listed(sorted(layers.tensors), plain(name))
+        if canonical_name(name) not in layers.tensors:
+            close = _listed(sorted(layers.tensors), canonical_name(name))
             raise UsageError(
                 f"Distillation.node: {name!r} is no tensor of the model, which has {close}"
             )
-        found.append(layers.tensors[plain(name)])
+        found.append(layers.tensors[canonical_name(name)])
     return tuple(found)
 
 
@@ -116,17 +116,17 @@ def _is_of(layer: Layer, kinds: Sequence[str]) -> bool:
 
 def _reads(layer: Layer, name: str) -> bool:
     """Whether ``name`` (or pattern) is the layer, or a tensor that it reads."""
-    wanted = plain(name)
+    wanted = canonical_name(name)
     own = [layer.name, layer.source, layer.weight, re.sub(f"^{_FUSED}", "", layer.weight)]
     if layer.variable is not None:
-        own.append(plain(layer.variable))
+        own.append(canonical_name(layer.variable))
     return any(fnmatchcase(each, wanted) for each in own)
 
 
 def _nothing(key: str, name: str, matches: str, layers: Layers) -> UsageError:
     return UsageError(
         f"{key}: {name!r} is {matches}; the {len(layers.layers)} layers are"
-        f" {_listed([layer.name for layer in layers.layers], plain(name))}"
+        f" {_listed([layer.name for layer in layers.layers], canonical_name(name))}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The model of one backend: made, written, and what there is to tell of it."""
+"""The model of one backend: made, written, and what there is to report about it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
-from fqbench.compress.deliver import deliver, withdraw
-from fqbench.compress.job import Job
+from fqbench.compress.deliver import deliver, remove_outputs
+from fqbench.compress.job import CompressionJob
 from fqbench.errors import StepError
 from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.rows import seconds_of
-from fqbench.quantize.calibrate import ASKED
+from fqbench.quantize.calibrate import KEPT_BY_SPEC
 from fqbench.tasks.registry import metrics
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildResult:
     """What became of one backend's model. Sizes in 10^6 bytes.
 
     ``points``: about how many are lost, by the error on calibration images. ``ratio``: how many
@@ -53,10 +53,10 @@ class Made:
         return self.ratio is None or 1.0 / self.ratio < MAX_INT8_TIME_RATIO
 
 
-def make(job: Job, backend: str, folder: Path) -> Made:
-    """Make the model for ``backend`` and write it into ``folder``. A failure is told, not raised.
+def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
+    """Make the model for ``backend`` and write it into ``folder``.
 
-    Raises UsageError where nothing can be written.
+    A failure is reported, not raised. Raises UsageError where nothing can be written.
     """
     try:
         graph = _leaving_int8(job, backend)
@@ -65,16 +65,16 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         choice, fp32 = choice_of(chosen), job.made(graph.fp32(backend))
         ratio = 1 / choice.slowdown if choice.slowdown is not None else None
     except StepError as error:
-        withdraw(backend, folder)
-        return Made(backend, reason=str(error))
+        remove_outputs(backend, folder)
+        return BuildResult(backend, reason=str(error))
     files = deliver(lowered.path, backend, folder)
     plan = _plan(lowered)
-    return Made(
+    return BuildResult(
         backend,
         layers=plan["convolutions"],
         int8_layers=plan["quantized"],
         float_layers={
-            name: job.asked.get(name, reason) if reason == ASKED else reason
+            name: job.asked.get(name, reason) if reason == KEPT_BY_SPEC else reason
             for name, reason in choice.float_layers.items()
         },
         error=choice.error,
@@ -86,12 +86,12 @@ def make(job: Job, backend: str, folder: Path) -> Made:
         unsigned_layers=choice.in_integers(choice.unsigned),
         weight_errors=dict(choice.weights),
         seconds=seconds_of(made),
-        training=_history(quantized.path) if job.way == "QAT" else None,
+        training=_history(quantized.path) if job.method == "QAT" else None,
         files=files,
     )
 
 
-def _leaving_int8(job: Job, backend: str) -> ModelGraph:
+def _leaving_int8(job: CompressionJob, backend: str) -> ModelGraph:
     """The first graph that leaves a layer in INT8. Raises StepError where none does."""
     for graph in job.graphs:
         if _plan(job.made(graph.lowered(backend)))["quantized"] > 0:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fqbench.compress.config import CONVOLUTIONS, PRODUCTS
-from fqbench.compress.layers import plain
+from fqbench.compress.layers import canonical_name
 from fqbench.isolate import Report
 from fqbench.steps import Job
 
@@ -117,7 +117,7 @@ def _outputs(graph: Graph, program: Program) -> dict[str, str]:
     for fetched, output in zip(program.fetches, graph.outputs, strict=True):
         name: str | None = fetched.name
         while name is not None:
-            found[plain(name)] = output
+            found[canonical_name(name)] = output
             op = producer_of(program.block, name)
             name = op.input("X")[0] if op is not None and _copies(op) else None
     return found

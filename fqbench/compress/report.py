@@ -17,9 +17,9 @@ from rich.text import Text
 from fqbench import __version__, machine
 from fqbench.backends import Int8Form, backends, label_of
 from fqbench.compress import translate
-from fqbench.compress.config import Given
-from fqbench.compress.job import Job
-from fqbench.compress.make import Made
+from fqbench.compress.config import LoadedConfig
+from fqbench.compress.job import CompressionJob
+from fqbench.compress.make import BuildResult
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
 from fqbench.fileio import write_text
@@ -50,18 +50,18 @@ MEANING = (
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is told about one job."""
+    """Everything that is reported about one job."""
 
-    given: Given
-    job: Job
-    made: tuple[Made, ...]
+    loaded: LoadedConfig
+    job: CompressionJob
+    made: tuple[BuildResult, ...]
     created: str
 
     @staticmethod
-    def now(given: Given, job: Job, made: Sequence[Made]) -> Report:
+    def now(loaded: LoadedConfig, job: CompressionJob, made: Sequence[BuildResult]) -> Report:
         """A report of this moment, in UTC."""
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return Report(given, job, tuple(made), created)
+        return Report(loaded, job, tuple(made), created)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
         """Write ``report.md`` and ``report.json`` into ``folder``; return their paths."""
@@ -83,12 +83,12 @@ class Report:
             "fqbench": __version__,
             "machine": machine.describe(threads=1),
             "model": spec.name,
-            "method": job.way,
+            "method": job.method,
             "calibration_images": job.images,
             "may_lose": spec.margins[0].drop,
             "spec": spec.model_dump(mode="json"),
             "backends": backends,
-            "settings": [asdict(setting) for setting in settings(self.given, job)],
+            "settings": [asdict(setting) for setting in settings(self.loaded, job)],
         }
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
@@ -97,8 +97,8 @@ class Report:
         job = self.job
         parts = [
             f"# INT8 of {job.spec.name}",
-            f"Made {self.created} (UTC) by fqbench {__version__} from {self.given.path.name}:"
-            f" {method_label(translate.METHODS[job.way])}, {job.counts}.",
+            f"Made {self.created} (UTC) by fqbench {__version__} from {self.loaded.path.name}:"
+            f" {method_label(translate.METHOD_NAMES[job.method])}, {job.counts}.",
             table(COLUMNS, [_line(made) for made in self.made]),
             "\n".join(f"- {text}" for text in (*self.notes(), *MEANING, _usage())),
         ]
@@ -110,38 +110,38 @@ class Report:
                 ]
         parts += [
             "## What became of the settings",
-            table(("Key", "Value", "Here"), [_told(each) for each in settings(self.given, job)]),
+            table(("Key", "Value", "Here"), [_told(each) for each in settings(self.loaded, job)]),
             f"How an image is read: {described(job.spec.preprocess)}.",
         ]
         return "\n\n".join(parts) + "\n"
 
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what the table does not tell."""
+        """Sentences on what the table does not show."""
         limit = self.job.spec.margins[0].drop
         spec = self.job.spec
-        told = (text for made in self.made for text in _notes(made, limit, spec.metric, spec.cpu))
-        return (*told, *self._of_model())
+        found = (text for made in self.made for text in _notes(made, limit, spec.metric, spec.cpu))
+        return (*found, *self._of_model())
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
         yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
         if nms:
             yield (
-                "The model's non-maximum suppression is cut off, do it behind the model: score"
+                "The model's non-maximum suppression is cut off, do it after the model: score"
                 f" {nms['score']:g}, IoU {nms['iou']:g}, {nms['max_boxes']} boxes."
             )
 
 
 def _usage() -> str:
     """How the runtimes of CPUs run what was made for them in INT8."""
-    told, silent = [], []
+    configured, silent = [], []
     for known in backends().values():
         if isinstance(known.int8, Int8Form) and known.int8.device == "cpu":
             if known.int8.setting is None:
                 silent.append(f"{known.label} needs no setting")
             else:
-                told.append(f"{known.label} runs the model in INT8 by {known.int8.setting}")
-    return f"{'; '.join((*told, *silent))}."
+                configured.append(f"{known.label} runs the model in INT8 by {known.int8.setting}")
+    return f"{'; '.join((*configured, *silent))}."
 
 
 def show(report: Report, console: Console) -> None:
@@ -156,7 +156,7 @@ def show(report: Report, console: Console) -> None:
         console.print(Text(note, style="dim"))
 
 
-def _line(made: Made) -> tuple[str, ...]:
+def _line(made: BuildResult) -> tuple[str, ...]:
     name = label_of(made.backend)
     if made.reason is not None or made.points is None:
         return (name, "failed", *(NOTHING,) * (len(COLUMNS) - 2))
@@ -170,7 +170,7 @@ def _line(made: Made) -> tuple[str, ...]:
     )
 
 
-def _notes(made: Made, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
+def _notes(made: BuildResult, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
     name = label_of(made.backend)
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"

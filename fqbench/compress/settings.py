@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fqbench.compress.config import TRANSPOSED, Given
-from fqbench.compress.job import Job
+from fqbench.compress.config import TRANSPOSED, LoadedConfig
+from fqbench.compress.job import CompressionJob
 from fqbench.compress.layers import DEFAULT_PATTERN
 from fqbench.compress.reading import described
 from fqbench.spec.model import Distillation
@@ -29,11 +29,11 @@ class Setting:
     meaning: str
 
 
-def settings(given: Given, job: Job) -> tuple[Setting, ...]:
+def settings(loaded: LoadedConfig, job: CompressionJob) -> tuple[Setting, ...]:
     """All keys of the file, in its order."""
     return tuple(
-        Setting(key, _text(value), _meaning(key, value, given, job))
-        for key, value in given.values.items()
+        Setting(key, _text(value), _meaning(key, value, loaded, job))
+        for key, value in loaded.values.items()
     )
 
 
@@ -41,28 +41,28 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _meaning(key: str, value: Any, given: Given, job: Job) -> str:
+def _meaning(key: str, value: Any, loaded: LoadedConfig, job: CompressionJob) -> str:
     if key in METRICS:
-        return _metric(given, job)
-    if job.way == "PTQ" and key.startswith(OF_QAT):
+        return _metric(loaded, job)
+    if job.method == "PTQ" and key.startswith(OF_QAT):
         return "not used: it is for QAT"
-    if job.way == "QAT" and key.startswith(OF_PTQ):
+    if job.method == "QAT" and key.startswith(OF_PTQ):
         return "not used: it is for PTQ"
     if key in _MEANINGS:
         return _MEANINGS[key](job)
     return _of_layers(key, value, job)
 
 
-def _metric(given: Given, job: Job) -> str:
-    if given.config.training.may_lose is None:
-        return "not used: it tells what may be lost only where the other metric is given too"
+def _metric(loaded: LoadedConfig, job: CompressionJob) -> str:
+    if loaded.config.training.may_lose is None:
+        return "not used: it says what may be lost only where the other metric is given too"
     return (
         f"INT8 may lose {job.spec.margins[0].drop:g} points, as estimated: layers stay in float"
-        f" until it does{', and training ends once it does' if job.way == 'QAT' else ''}"
+        f" until it does{', and training ends once it does' if job.method == 'QAT' else ''}"
     )
 
 
-def _of_layers(key: str, value: Any, job: Job) -> str:
+def _of_layers(key: str, value: Any, job: CompressionJob) -> str:
     """Of the keys that keep layers in float."""
     kept = sum(reason.startswith(key) for reason in job.asked.values())
     text = f"{kept} of {len(job.layers.layers)} layers stay in float for it"
@@ -73,34 +73,35 @@ def _of_layers(key: str, value: Any, job: Job) -> str:
     return text
 
 
-def _file(job: Job) -> str:
+def _file(job: CompressionJob) -> str:
     return "not needed for ONNX" if job.spec.source_format == "onnx" else "read"
 
 
-def _usual(job: Job) -> str:
+def _usual(job: CompressionJob) -> str:
     return AS_ALWAYS
 
 
-def _distillation(text: Callable[[Distillation], str]) -> Callable[[Job], str]:
+def _distillation(text: Callable[[Distillation], str]) -> Callable[[CompressionJob], str]:
     return lambda job: text(job.spec.distillation)
 
 
-def _rate(told: Distillation) -> str:
-    rate = told.learning_rate
+def _rate(distillation: Distillation) -> str:
+    rate = distillation.learning_rate
     if rate.kind == "constant":
         return f"{rate.rate:g} throughout"
-    return f"from {rate.rate:g} to 0 along a cosine of {rate.t_max or told.iterations} iterations"
+    iterations = rate.t_max or distillation.iterations
+    return f"from {rate.rate:g} to 0 along a cosine of {iterations} iterations"
 
 
-def _reading(job: Job) -> str:
+def _reading(job: CompressionJob) -> str:
     return described(job.spec.preprocess)
 
 
-def _images(job: Job) -> str:
+def _images(job: CompressionJob) -> str:
     return job.counts
 
 
-_MEANINGS: Mapping[str, Callable[[Job], str]] = {
+_MEANINGS: Mapping[str, Callable[[CompressionJob], str]] = {
     "Global.model_dir": lambda job: f"the model {job.spec.model}",
     "Global.format": lambda job: f"read as {job.spec.source_format}",
     "Global.model_filename": _file,
@@ -111,13 +112,13 @@ _MEANINGS: Mapping[str, Callable[[Job], str]] = {
     "Global.input_list": lambda job: f"the image is given to {job.spec.input}",
     "Global.qat_preprocess": _reading,
     "Global.ptq_preprocess": _reading,
-    "Global.qat_batch_size": _distillation(lambda told: f"{told.batch_size} images at a time"),
-    "Distillation.alpha": _distillation(lambda told: f"weight {told.alpha:g} of the loss"),
+    "Global.qat_batch_size": _distillation(lambda d: f"{d.batch_size} images at a time"),
+    "Distillation.alpha": _distillation(lambda d: f"weight {d.alpha:g} of the loss"),
     "Distillation.loss": _distillation(
-        lambda told: told.loss or "soft labels where logits are compared, else l2"
+        lambda d: d.loss or "soft labels where logits are compared, else l2"
     ),
     "Distillation.node": _distillation(
-        lambda told: f"compared: {', '.join(told.nodes) or 'the raw outputs'}"
+        lambda d: f"compared: {', '.join(d.nodes) or 'the raw outputs'}"
     ),
     "QuantAware.use_pact": lambda job: (
         "translated: each range is chosen so that clipping and rounding together cost least"
@@ -125,7 +126,7 @@ _MEANINGS: Mapping[str, Callable[[Job], str]] = {
     "QuantAware.onnx_format": _usual,
     "QuantAware.activation_quantize_type": lambda job: (
         f"translated: fixed ranges, one for each tensor, found by {job.spec.offline.algorithm}"
-        if job.way == "QAT"
+        if job.method == "QAT"
         else "not used: PTQ.calibration_method says how ranges are found"
     ),
     "QuantAware.weight_quantize_type": _usual,
@@ -133,13 +134,13 @@ _MEANINGS: Mapping[str, Callable[[Job], str]] = {
     "QuantAware.weight_bits": _usual,
     "QuantAware.is_full_quantize": _usual,
     "PTQ.calibration_method": lambda job: f"ranges found by {job.spec.offline.algorithm}",
-    "TrainConfig.train_iter": _distillation(lambda told: f"{told.iterations} iterations"),
-    "TrainConfig.epochs": _distillation(lambda told: f"{told.iterations} iterations"),
+    "TrainConfig.train_iter": _distillation(lambda d: f"{d.iterations} iterations"),
+    "TrainConfig.epochs": _distillation(lambda d: f"{d.iterations} iterations"),
     "TrainConfig.eval_iter": _distillation(
-        lambda told: f"what is lost is estimated every {told.eval_iterations} iterations"
+        lambda d: f"what is lost is estimated every {d.eval_iterations} iterations"
     ),
     "TrainConfig.learning_rate": _distillation(_rate),
     "TrainConfig.optimizer_builder": _distillation(
-        lambda told: f"{told.optimizer}, weight decay {told.weight_decay:g}"
+        lambda d: f"{d.optimizer}, weight decay {d.weight_decay:g}"
     ),
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fqbench.compress import Way
+from fqbench.compress import CompressionMethod
 from fqbench.compress.config import Config, General, TrainConfig
 from fqbench.compress.reading import reading
 from fqbench.data.calibration import calibration_paths
@@ -29,7 +29,7 @@ from fqbench.tasks.record import Shape
 from fqbench.tasks.shapes import FREE
 from fqbench.tasks.shared import Undecoded
 
-METHODS: dict[Way, str] = {"PTQ": OFFLINE.name, "QAT": DISTILLATION.name}
+METHOD_NAMES: dict[CompressionMethod, str] = {"PTQ": OFFLINE.name, "QAT": DISTILLATION.name}
 
 MOST_IMAGES = 320
 """As many calibrate at most where the config gives no number: the tool's own sets are so large."""
@@ -37,7 +37,7 @@ MOST_IMAGES = 320
 ALL_IMAGES = 2**31
 
 DEFAULT_DROP = 1.0
-"""Points that INT8 may lose, as estimated, where the config does not tell."""
+"""Points that INT8 may lose, as estimated, where the config does not say."""
 
 X2PADDLE = "x2paddle_"
 """What the tool's converter puts before the names of an ONNX model's inputs."""
@@ -100,7 +100,7 @@ def _named(text: str) -> str:
 
 
 def translated(
-    config: Config, way: Way, source: Source, contents: Contents, base: Path
+    config: Config, method: CompressionMethod, source: Source, contents: Contents, base: Path
 ) -> ModelSpec:
     """What ``config`` means for the model in ``source``, whose file holds ``contents``.
 
@@ -108,23 +108,23 @@ def translated(
     """
     general = config.general
     image = _image_input(general, contents)
-    images = _images(general, way, base)
+    images = _images(general, method, base)
     return ModelSpec(
         name=source.name,
         task=_task(contents),
         model=source.model,
         params=source.params,
         input=image,
-        preprocess=_reading(general, way, contents.inputs[image]),
+        preprocess=_reading(general, method, contents.inputs[image]),
         decode=Undecoded(kind="none"),
         dataset=Folder(kind="folder", images=images.images, needs="an evaluation, as fqbench run"),
         calibration=images,
         offline=Offline(
             algorithm=config.ptq.calibration_method
-            if way == "PTQ"
+            if method == "PTQ"
             else RANGES[config.quant_aware.activation_quantize_type]
         ),
-        distillation=_distillation(config, images, way),
+        distillation=_distillation(config, images, method),
         margins=(_margin(config.training),),
     )
 
@@ -156,9 +156,9 @@ def _input_named(name: str, inputs: Sequence[str], form: str) -> str:
     return own
 
 
-def _reading(general: General, way: Way, shape: Shape) -> Preprocess:
-    key = f"Global.{way.lower()}_preprocess"
-    value = general.ptq_preprocess if way == "PTQ" else general.qat_preprocess
+def _reading(general: General, method: CompressionMethod, shape: Shape) -> Preprocess:
+    key = f"Global.{method.lower()}_preprocess"
+    value = general.ptq_preprocess if method == "PTQ" else general.qat_preprocess
     if value is None:
         raise UsageError(f"{key} is missing: it says how an image becomes the model's input")
     height, width = shape[2:] if len(shape) == 4 else (FREE, FREE)
@@ -172,9 +172,9 @@ def _fixed(size: int) -> int | None:
     return None if size == FREE else size
 
 
-def _images(general: General, way: Way, base: Path) -> Calibration:
-    key = f"Global.{way.lower()}_image_path"
-    path = general.ptq_image_path if way == "PTQ" else general.qat_image_path
+def _images(general: General, method: CompressionMethod, base: Path) -> Calibration:
+    key = f"Global.{method.lower()}_image_path"
+    path = general.ptq_image_path if method == "PTQ" else general.qat_image_path
     if path is None:
         raise UsageError(f"{key} is missing: quantization needs images")
     folder = base / path
@@ -199,29 +199,29 @@ def _task(contents: Contents) -> TaskName:
 def _margin(training: TrainConfig) -> Margin:
     if training.may_lose is None:
         source, drop = "fqbench compress", DEFAULT_DROP
-        reason = "the config does not tell both target_metric and origin_metric"
+        reason = "the config does not give both target_metric and origin_metric"
     else:
         source, drop = "the config", training.may_lose
         reason = "from origin_metric to target_metric"
     return Margin(drop=drop, source=source, reason=reason)
 
 
-def _distillation(config: Config, images: Calibration, way: Way) -> Distillation:
-    """What training is told; what the config leaves out is as everywhere in fqbench."""
+def _distillation(config: Config, images: Calibration, method: CompressionMethod) -> Distillation:
+    """The settings of training; what the config leaves out is as everywhere in fqbench."""
     training, lesson = config.training, config.distillation
-    if way == "QAT":
+    if method == "QAT":
         _require_both_metrics(training)
     usual = Distillation()
     batch = config.general.qat_batch_size or usual.batch_size
     iterations = training.train_iter or usual.iterations
     every = images.model_copy(update={"count": config.general.image_count or ALL_IMAGES})
-    if training.epochs is not None and way == "QAT":
+    if training.epochs is not None and method == "QAT":
         iterations = training.epochs * max(1, len(calibration_paths(every)) // batch)
     builder, rate = training.optimizer_builder, training.learning_rate
     return Distillation(
         # More than are ever trained on need not be there, nor be read.
         images=every.model_copy(update={"count": min(every.count, iterations * batch)}),
-        # Soft labels are those of logits, told by their shape; of other tensors l2 is.
+        # Soft labels are for logits, recognized by their shape; other tensors use l2.
         loss="l2" if lesson.loss == "l2" else None,
         alpha=lesson.alpha,
         iterations=iterations,

@@ -1,8 +1,8 @@
 """The same graph for more images at once.
 
 Canonical graphs have batch 1, and carry it in constants: shapes of reshapes, sizes of
-enlargements, grids that are concatenated. Whether a graph mixes its images after all is told by
-running it, see ``verify/batch.py``.
+enlargements, grids that are concatenated. Whether a graph mixes its images after all is determined
+by running it, see ``verify/batch.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fqbench.errors import StepError
 Array = NDArray[Any]
 
 SHAPE_INPUTS = {"Reshape": 1, "Expand": 1, "Resize": 3}
-"""Operators that are told a shape with the batch in it, and by which of their inputs."""
+"""Operators that take a shape with the batch in it, and by which of their inputs."""
 
 
 def rebatched(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:

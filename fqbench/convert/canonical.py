@@ -18,12 +18,12 @@ import onnxruntime as ort
 from onnx import version_converter
 from onnx.numpy_helper import from_array, to_array
 
-from fqbench.convert.gemm import plain_gemms
-from fqbench.convert.plain import plain
+from fqbench.convert.gemm import normalize_gemms
+from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 
 OPSET = 13
-"""First opset whose DequantizeLinear takes one scale a channel."""
+"""First opset whose DequantizeLinear takes one scale per channel."""
 
 
 def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
@@ -34,11 +34,11 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
-    folded, changed = plain(folded)
+    folded, changed = simplify(folded)
     if changed:
         folded = _fold(folded)
     # After the optimizer, which would fold a Transpose into transA again.
-    folded = plain_gemms(_without_empty_ends(folded))
+    folded = normalize_gemms(_without_empty_ends(folded))
     sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
     named = _with_plain_names(_as_x2paddle_expects(sliced))
     return onnx.shape_inference.infer_shapes(named)

@@ -16,7 +16,7 @@ from onnx.helper import get_attribute_value, make_node
 from onnx.numpy_helper import from_array, to_array
 
 
-def plain_gemms(model: onnx.ModelProto) -> onnx.ModelProto:
+def normalize_gemms(model: onnx.ModelProto) -> onnx.ModelProto:
     """Write factors into constant weights and biases, and ``transA`` as a Transpose, in place.
 
     A constant bias becomes one value for each output, where it broadcasts to that. So every Gemm

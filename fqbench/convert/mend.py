@@ -89,10 +89,10 @@ def _slice(block: Any, strided: Any) -> None:
 def _shuffle(block: Any, transpose: Any) -> None:
     """Replace reshape, transpose and reshape that shuffle channels by one operator."""
     apart = producer_of(block, transpose.input("X")[0])
-    behind = readers_of(block, transpose.output("Out")[0])
-    if transpose.attr("axis") != [0, 2, 1, 3, 4] or apart is None or len(behind) != 1:
+    readers = readers_of(block, transpose.output("Out")[0])
+    if transpose.attr("axis") != [0, 2, 1, 3, 4] or apart is None or len(readers) != 1:
         return
-    (together,) = behind
+    (together,) = readers
     if {apart.type, together.type} != {"reshape2"}:
         return
     source, split = apart.input("X")[0], apart.output("Out")[0]

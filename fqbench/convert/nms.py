@@ -1,7 +1,7 @@
 """Models with non-maximum suppression inside, as PaddleDetection exports them, without it.
 
 What it suppresses depends on the data, so it can be neither quantized nor converted. fqbench
-does it behind the model, in the same way for every backend. Imports paddle.
+does it after the model, in the same way for every backend. Imports paddle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OPERATORS = ("multiclass_nms", "multiclass_nms2", "multiclass_nms3")
 
 
 def without_nms(model: Path, params: Path, folder: Path) -> tuple[Path, Path]:
-    """The Paddle model and its parameters, written anew into ``folder`` where it holds an NMS.
+    """The Paddle model and its parameters, rewritten into ``folder`` where it holds an NMS.
 
     Its outputs are then the boxes [1, n, 4] and scores [1, classes, n] that went into that.
     """

@@ -54,7 +54,7 @@ def save(program: Program, folder: Path, stem: str = STEM) -> None:
         program.executor,
         program=program.graph,
     )
-    # Paddle puts a scale by one behind each output, which copies it.
+    # Paddle puts a scale by one after each output, which copies it.
     path = folder / f"{stem}.pdmodel"
     saved = paddle.static.Program.parse_from_string(path.read_bytes())
     block = saved.global_block()
@@ -85,7 +85,7 @@ def digest(weight: NDArray[np.float32]) -> str:
 
 
 def _unscaled(block: Any, fetch: Any) -> Any:
-    """What is fetched, without the scale by one that Paddle puts behind it on every save.
+    """What is fetched, without the scale by one that Paddle puts after it on every save.
 
     A second one of the same name would read and write one variable: a cycle for PaddleSlim.
     The variable goes, too, since another output of another type may get its name.

@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def ahead(
-    function: Callable[[Given], Made], items: Iterable[Given], workers: int, most: int
-) -> Generator[Made, None, None]:
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, most: int
+) -> Generator[Result, None, None]:
     """``function`` of each item, in the order of ``items``, computed by ``workers`` threads.
 
     No more than ``most`` results are made or in the making beyond the one that is taken, and
@@ -22,7 +22,7 @@ def ahead(
     are gone when this is closed. Threads and not processes: reading, decoding and resizing images
     and running a model all let other threads run meanwhile.
     """
-    pending: deque[Future[Made]] = deque()
+    pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for item in items:

@@ -38,8 +38,8 @@ def calibration_paths(calibration: Calibration, key: str = "calibration") -> tup
     return chosen
 
 
-def spread(paths: Sequence[Path], count: int) -> tuple[Path, ...]:
-    """At most ``count`` of ``paths``, evenly spread."""
+def evenly_spaced(paths: Sequence[Path], count: int) -> tuple[Path, ...]:
+    """At most ``count`` of ``paths``, evenly spaced."""
     return tuple(paths[:: max(1, -(-len(paths) // count))])
 
 

@@ -26,7 +26,7 @@ WORKERS = usable_cores()
 
 SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was read may change again within the resolution of its
-times, which then would not tell: its digest is not kept. (Git calls such entries racy.)"""
+times, which then would not show it: its digest is not kept. (Git calls such entries racy.)"""
 
 # Paths as bytes: not every name is text.
 _TABLE = (
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class _State(NamedTuple):
-    """What tells that a file is another or has other bytes. ``changed_ns``: any change of it."""
+    """What shows that a file is another or has other bytes. ``changed_ns``: any change of it."""
 
     device: int
     inode: int

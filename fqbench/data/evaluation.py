@@ -18,7 +18,7 @@ __all__ = ["EvaluationSet", "Sample", "open_dataset"]
 class EvaluationSet:
     """Images in a fixed order. For COCO: the annotation file, and category ids in class order.
 
-    ``classes``: how many there are, None where the data set does not tell.
+    ``classes``: how many there are, None where the data set does not say.
     """
 
     samples: tuple[Sample, ...]

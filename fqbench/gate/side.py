@@ -99,7 +99,7 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         cells = selection.cells([name])
         ready = _prepared(spec, executor, arguments)
         if isinstance(ready, Model):
-            request = Request(cells, margins, threads, patience=None)
+            request = Request(cells, margins, threads, budget=None)
             planned.append(plan(ready.graph, request))
         else:
             unusable += Outcome(tuple(Row(cell, "failed", ready) for cell in cells))

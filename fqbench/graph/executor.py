@@ -34,7 +34,7 @@ EXACT = "session.x64quantprecision"
 
 OVEREAGER = "WeightBiasQuantization"
 """ONNX Runtime's optimizer that quantizes the weights of a convolution left in float, with one
-scale for all channels, where quantized tensors lie before and behind it."""
+scale for all channels, where quantized tensors lie before and after it."""
 
 ON_CPU = ("CPUExecutionProvider",)
 

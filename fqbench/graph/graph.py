@@ -1,4 +1,4 @@
-"""What a canonical ONNX graph tells about its convolutions before anything is measured."""
+"""A canonical ONNX graph: its layers, tensors and shapes, before anything is measured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Graph:
                 self.consumers[name].append(node)
 
     def shape(self, name: str) -> tuple[int, ...] | None:
-        """Shape of a tensor; None where the graph does not tell it or leaves a size free."""
+        """Shape of a tensor; None where the graph does not give it or leaves a size free."""
         value = self._values.get(name)
         if value is None or not value.type.tensor_type.HasField("shape"):
             return None
@@ -84,7 +84,7 @@ class Graph:
         return np.asarray(numpy_helper.to_array(self.weights[layer.input[2]]), np.float32)
 
     def result(self, layer: onnx.NodeProto) -> str:
-        """The tensor a fused kernel of ``layer`` writes: behind its Relu or Clip if any."""
+        """The tensor a fused kernel of ``layer`` writes: after its Relu or Clip if any."""
         name = str(layer.output[0])
         followers = self.consumers[name]
         alone = name not in self.outputs and len(followers) == 1

@@ -76,7 +76,7 @@ def image_weights(images: int, seed: int) -> Iterator[Weights]:
 
 
 def _answers(task: Task, data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
-    """One answer an image, in the order of the data set."""
+    """One answer per image, in the order of the data set."""
     answers = {p.image_id: p.answer for p in predictions}
     missing = [s for s in data.samples if s.image_id not in answers]
     if missing:

@@ -1,4 +1,4 @@
-"""How alike the outputs of FP32 and INT8 are where no label tells which is right."""
+"""How alike the outputs of FP32 and INT8 are where there are no labels to compare with."""
 
 from __future__ import annotations
 

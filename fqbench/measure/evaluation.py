@@ -14,7 +14,7 @@ from fqbench.backends import Runner, backend
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
-from fqbench.measure.loaded import Reading
+from fqbench.measure.cell_loading import Reading
 from fqbench.measure.prediction import Prediction
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.record import DecodeFunction, DecoderSettings, Outputs
@@ -41,7 +41,7 @@ class Share:
 
 
 def share(name: str, device: str, cores: int) -> Share:
-    """The share of ``cores`` by which the backend ``name`` takes the least time an image.
+    """The share of ``cores`` by which the backend ``name`` takes the least time per image.
 
     Where models run side by side, each does one image from its file to its answer: no core waits
     for another, whatever reading and inference take. Else, and on a GPU, a quarter of the cores
@@ -89,7 +89,7 @@ class Evaluation:
     ) -> Generator[Prediction, None, None]:
         """The answer for each of ``samples``, in their order.
 
-        Several ``runners`` each run in threads beside the caller's, a single one in the caller's.
+        Several ``runners`` each run in threads of their own, a single one in the caller's.
         No more than ``2 * workers + 4`` images are in memory. Raises UsageError naming the image
         that cannot be read, and what runtime and decoder raise; then, and where the caller closes
         this, nothing is left running.
@@ -152,7 +152,7 @@ def one_at_a_time(decode: DecodeFunction) -> DecodeFunction:
 
 
 def reported(found: Iterable[Prediction], images: int, report: Report) -> Iterator[Prediction]:
-    """``found`` as it is, each told to ``report`` as one more of ``images``."""
+    """``found`` as it is, each reported to ``report`` as one more of ``images``."""
     for done, prediction in enumerate(found, start=1):
         report(done, images)
         yield prediction

@@ -23,7 +23,7 @@ FASTER = 0.98
 
 
 @dataclass(frozen=True)
-class Effort:
+class TimingBudget:
     """How much to measure. Times in seconds, for each side.
 
     The warm-up takes ``warm_up`` and ``warm_up_runs`` at least, goes on until times settle, and
@@ -51,7 +51,7 @@ class Timing:
 class Side(Protocol):
     """Something that is timed, in this process or in another."""
 
-    def warm_up(self, effort: Effort) -> int:
+    def warm_up(self, budget: TimingBudget) -> int:
         """Run until times settle; return how many inferences fill a block then."""
         ...
 
@@ -67,23 +67,23 @@ class Stopwatch:
     call: Call
     clock: Clock = time.perf_counter
 
-    def warm_up(self, effort: Effort) -> int:
+    def warm_up(self, budget: TimingBudget) -> int:
         """See ``Side.warm_up``."""
         start, runs, fastest = self.clock(), 0, float("inf")
         while True:
-            window = self._window(effort)
+            window = self._window(budget)
             runs += len(window)
             last, elapsed = median(window), self.clock() - start
-            falling = last < FASTER * fastest and elapsed < max(effort.settling, effort.warm_up)
-            if runs >= effort.warm_up_runs and elapsed >= effort.warm_up and not falling:
-                return max(1, round(effort.block / last)) if last > 0 else 1
+            falling = last < FASTER * fastest and elapsed < max(budget.settling, budget.warm_up)
+            if runs >= budget.warm_up_runs and elapsed >= budget.warm_up and not falling:
+                return max(1, round(budget.block / last)) if last > 0 else 1
             fastest = min(fastest, last)
 
-    def _window(self, effort: Effort) -> Block:
+    def _window(self, budget: TimingBudget) -> Block:
         """Inferences for about the time of a block."""
         start = self.clock()
         times = self.block(1)
-        while 0 < times[-1] <= effort.block - (self.clock() - start):
+        while 0 < times[-1] <= budget.block - (self.clock() - start):
             times += self.block(1)
         return times
 
@@ -100,35 +100,35 @@ class Stopwatch:
 
 def take_turns(
     sides: Mapping[str, Side],
-    effort: Effort,
+    budget: TimingBudget,
     order: random.Random,
     *,
     clock: Clock = time.perf_counter,
     on_round: Callable[[int, int], None] = lambda done, total: None,
 ) -> Timing:
-    """Warm up each of ``sides``, then time them round by round, as long as ``effort`` says."""
+    """Warm up each of ``sides``, then time them round by round, as long as ``budget`` says."""
     names = list(sides)
-    lengths = {name: sides[name].warm_up(effort) for name in names}
+    lengths = {name: sides[name].warm_up(budget) for name in names}
     blocks: dict[str, list[Block]] = {name: [] for name in names}
-    deadline = clock() + effort.longest * len(sides)
-    for done in range(effort.rounds):
-        if done >= effort.fewest and clock() >= deadline:
+    deadline = clock() + budget.longest * len(sides)
+    for done in range(budget.rounds):
+        if done >= budget.fewest and clock() >= deadline:
             break
         order.shuffle(names)
         for name in names:
             blocks[name].append(sides[name].block(lengths[name]))
-        on_round(done + 1, effort.rounds)
+        on_round(done + 1, budget.rounds)
     return Timing({name: tuple(times) for name, times in blocks.items()})
 
 
 def time_interleaved(
     calls: Mapping[str, Call],
-    effort: Effort,
+    budget: TimingBudget,
     *,
     seed: int = 0,
     clock: Clock = time.perf_counter,
     on_round: Callable[[int, int], None] = lambda done, total: None,
 ) -> Timing:
-    """Time ``calls`` of this process in turns."""
+    """Time ``calls`` of this process, interleaved."""
     sides = {name: Stopwatch(call, clock) for name, call in calls.items()}
-    return take_turns(sides, effort, random.Random(seed), clock=clock, on_round=on_round)
+    return take_turns(sides, budget, random.Random(seed), clock=clock, on_round=on_round)

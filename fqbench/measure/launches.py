@@ -1,8 +1,8 @@
-"""Timing in launches: processes started anew, bound to one core, that take turns.
+"""Timing in launches: new processes, bound to one core, that take turns.
 
 The same model takes another time in another process (memory lies elsewhere), and on another core
-(others use it too). So whatever is compared is timed several times from the start, each time on
-a core drawn anew, its processes started in an order drawn anew; that tells how far a figure would
+(others use it too). So whatever is compared is timed several times from scratch, each time on
+a randomly drawn core, its processes started in random order; that shows how far a figure would
 differ the next time. Two processes of one model, on one core, were within 0.1 to 1.2 % of each
 other from launch to launch; left to the scheduler, within 1.3 to 13 %.
 """
@@ -22,8 +22,8 @@ from fqbench.errors import FqbenchError
 from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.isolate import Conversation, Interpreter, SharedMemory
 from fqbench.measure import reference, stats
-from fqbench.measure.latency import Block, Clock, Effort, take_turns
-from fqbench.measure.loaded import Loadable
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.latency import Block, Clock, TimingBudget, take_turns
 from fqbench.measure.pinning import some_cores
 from fqbench.measure.stats import Launches
 
@@ -70,7 +70,7 @@ def cell_process(name: str, side: str, cell: Loadable, image: Path, threads: int
 
 
 @dataclass(frozen=True)
-class Patience:
+class MeasurementBudget:
     """How many launches, and how much in each. ``longest``: seconds in all.
 
     Measuring ends when what is measured is known narrowly enough, or when the time is used up
@@ -80,13 +80,13 @@ class Patience:
     fewest: int = 5
     most: int = 20
     longest: float = 30.0
-    effort: Effort = field(
-        default_factory=lambda: Effort(warm_up=0.1, rounds=20, fewest=2, longest=2.4)
+    per_launch: TimingBudget = field(
+        default_factory=lambda: TimingBudget(warm_up=0.1, rounds=20, fewest=2, longest=2.4)
     )
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LaunchRecording:
     """Times of each side, launch by launch, and why measuring ended.
 
     ``failures``: the sides that could not be timed, each with its reason. ``pinned``: whether
@@ -116,10 +116,10 @@ class _Remote:
     name: str
     conversation: Conversation
 
-    def warm_up(self, effort: Effort) -> int:
+    def warm_up(self, budget: TimingBudget) -> int:
         if self.process.block is not None:
-            effort = replace(effort, block=self.process.block)
-        runs: int = self._ask({"warm_up": asdict(effort)})
+            budget = replace(budget, block=self.process.block)
+        runs: int = self._ask({"warm_up": asdict(budget)})
         return runs
 
     def block(self, runs: int) -> Block:
@@ -129,22 +129,22 @@ class _Remote:
         return times
 
     def _ask(self, question: dict[str, Any]) -> Any:
-        with _blamed(self.process):
+        with _attribute_failures(self.process):
             return self.conversation.ask({"side": self.name, **question})
 
 
 def record(
     processes: Sequence[Process],
-    patience: Patience,
+    budget: MeasurementBudget,
     narrow: Callable[[Mapping[str, Launches]], bool],
     *,
     order: random.Random | None = None,
     clock: Clock = time.monotonic,
     on_launch: Callable[[int, int], None] = lambda done, most: None,
-) -> Recorded:
-    """Time all sides of ``processes`` in turns, launch by launch, until they are ``narrow``.
+) -> LaunchRecording:
+    """Time all sides of ``processes``, interleaved, launch by launch, until they are ``narrow``.
 
-    The launch that a process fails in is made anew; one that fails again is left out from then on.
+    The launch that a process fails in is repeated; one that fails again is left out from then on.
     """
     order = order or random.Random()
     running = list(processes)
@@ -153,10 +153,10 @@ def record(
     forgiven: list[Process] = []
     stopped: Stopped = "time"
     pinned, start, seconds = True, clock(), []
-    while running and len(launches) < patience.most:
+    while running and len(launches) < budget.most:
         begin = clock()
         try:
-            blocks, bound = _launch(running, patience.effort, order)
+            blocks, bound = _launch(running, budget.per_launch, order)
         except _FailedError as failed:
             if failed.process in forgiven:
                 running.remove(failed.process)
@@ -167,15 +167,15 @@ def record(
         pinned &= bound
         end = clock()
         seconds.append(end - begin)
-        on_launch(len(launches), patience.most)
-        if len(launches) < patience.fewest:
+        on_launch(len(launches), budget.most)
+        if len(launches) < budget.fewest:
             continue
         if narrow(_by_side(launches, failures)):
             stopped = "narrow"
             break
-        if 2 * end - begin > start + patience.longest:
+        if 2 * end - begin > start + budget.longest:
             break
-    return Recorded(
+    return LaunchRecording(
         _by_side(launches, failures),
         stopped,
         pinned and bool(launches),
@@ -185,7 +185,7 @@ def record(
 
 
 def _launch(
-    processes: Sequence[Process], effort: Effort, order: random.Random
+    processes: Sequence[Process], budget: TimingBudget, order: random.Random
 ) -> tuple[dict[str, tuple[Block, ...]], bool]:
     """Times of one launch by side, and whether its processes were bound to their cores."""
     cores = some_cores(max(process.threads for process in processes), order)
@@ -193,19 +193,19 @@ def _launch(
     with ExitStack() as stack:
         talks = []
         for process in order.sample(list(processes), len(processes)):
-            with _blamed(process):
+            with _attribute_failures(process):
                 talks.append((process, stack.enter_context(_started(process, cores))))
         for process, talk in talks:
-            with _blamed(process):
+            with _attribute_failures(process):
                 pinned &= bool(talk.ready())
             sides.update({name: _Remote(process, name, talk) for name in process.sides})
-        timing = take_turns(sides, effort, order)
+        timing = take_turns(sides, budget, order)
     return dict(timing.blocks), pinned
 
 
 @contextmanager
-def _blamed(process: Process) -> Iterator[None]:
-    """Errors inside are those of ``process``."""
+def _attribute_failures(process: Process) -> Iterator[None]:
+    """Attribute errors raised inside to ``process``."""
     try:
         yield
     except FqbenchError as error:
@@ -250,8 +250,8 @@ def kernels(threads: int) -> Process:
     )
 
 
-def how_often(counts: Sequence[int]) -> str:
-    """Numbers of launches in words: ``5``, or ``5 to 11``."""
+def format_counts(counts: Sequence[int]) -> str:
+    """Numbers of launches as text: ``5``, or ``5 to 11``."""
     least, most = min(counts), max(counts)
     return f"{least}" if least == most else f"{least} to {most}"
 

@@ -1,4 +1,4 @@
-"""Whether a drop of accuracy is within its margin, as far as its images tell: pure functions."""
+"""Whether a drop of accuracy is within its margin, as far as its images show: pure functions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def standing(drop: Interval, margin: float) -> Standing:
 
 
 def images_needed(drop: Interval, margin: float, images: int) -> int | None:
-    """About how many images would tell, where ``images`` (1 or more) do not; None where none would.
+    """About how many images would decide, where ``images`` (1 or more) do not; None for none.
 
     Were the drop to stay what it is, the end of its interval towards the margin would reach that
     when the interval is as narrow: its width falls with the square root of the images. Two digits.

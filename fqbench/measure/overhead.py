@@ -1,4 +1,4 @@
-"""What fqbench's own call adds to the runtime's, in one child process, taken in turns."""
+"""What fqbench's own call adds to the runtime's, interleaved in one child process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fqbench.backends import backend
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.measure.latency import Effort, time_interleaved
-from fqbench.measure.loaded import Loadable
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.latency import TimingBudget, time_interleaved
 from fqbench.vision.image import read_image
 
 ROUNDS = 40
@@ -31,9 +31,9 @@ def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[l
         raise StepError(f"{used.label} has no call shorter than what is measured")
     bare: Callable[[], object] = resolve(used.bare_call)(runner, feed)
     found: dict[str, list[list[float]]] = {"fqbench": [], "bare": []}
-    effort = Effort(warm_up=0.2, rounds=1, fewest=1, block=0.05)
+    budget = TimingBudget(warm_up=0.2, rounds=1, fewest=1, block=0.05)
     for done in range(ROUNDS):
-        timing = time_interleaved({"fqbench": lambda: runner.run(feed)}, effort)
+        timing = time_interleaved({"fqbench": lambda: runner.run(feed)}, budget)
         found["fqbench"].append(list(timing.blocks["fqbench"][0]))
         times = []
         for _ in found["fqbench"][-1]:

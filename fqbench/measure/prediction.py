@@ -26,7 +26,7 @@ class Prediction:
 
 
 def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> None:
-    """Write ``predictions`` as they come, with no more than two numbers an image in memory.
+    """Write ``predictions`` as they come, with no more than two numbers per image in memory.
 
     The file has ``image_ids`` and the array of the answers' format, such as ``labels`` [images]
     of classes. Where an answer may have any number of rows, as detections have, the array holds

@@ -1,4 +1,4 @@
-"""Fixed kernels, timed beside the cells: what the machine can do, and how noisy it was.
+"""Fixed kernels, timed along with the cells: what the machine can do, and how noisy it was.
 
 A float32 and an int8 matrix product in ONNX Runtime, as large as a block of a convolution that
 its caches hold, and a copy in memory that they do not hold.
@@ -30,7 +30,7 @@ FLOAT32, INT8, COPY = "float32", "int8", "copy"
 KERNELS = (FLOAT32, INT8, COPY)
 
 BLOCK = 0.005
-"""Seconds: enough for a kernel whose every run takes the same, and little beside a model."""
+"""Seconds: enough for a kernel whose every run takes the same, and little next to a model."""
 
 
 def kernel_of(precision: str) -> str | None:
@@ -46,7 +46,7 @@ def kernel_of(precision: str) -> str | None:
 class Speed:
     """What the machine did while cells were timed.
 
-    Multiply-adds in 10^9 a second, bytes copied in 10^9 a second. ``spread``: by what part the
+    Multiply-adds in 10^9 per second, bytes copied in 10^9 per second. ``spread``: by what part the
     float32 product took longer in the slowest twentieth of its blocks than in the fastest.
     """
 

@@ -1,15 +1,15 @@
 """Statistics of latencies: pure functions of recorded times.
 
-A cell is timed in launches: each starts the processes anew, then runs blocks of inferences in
+A cell is timed in launches: each starts the processes again, then runs blocks of inferences in
 rounds, one block of every side in each round. Single times resemble their neighbours, rounds share
 the machine's drift, and what a start happens to get (memory, addresses) stays for the whole launch
 and may move its times by a percent. Only launches are independent of each other, so intervals stand
 on them: Kalibera, Jones, "Rigorous benchmarking in reasonable time", ISMM 2013.
 
-Fewer than ``FEWEST_LAUNCHES`` tell too little about starts. Batches of consecutive rounds then
+Fewer than ``FEWEST_LAUNCHES`` say too little about starts. Batches of consecutive rounds then
 stand for launches (batch means; ten batches: Schmeiser, "Batch size effects in the analysis of
 simulation output", Operations Research 30, 1982). Such an interval holds for these very processes;
-started anew they may differ by more.
+started again they may differ by more.
 
 How many launches there are is found out while timing, which ends once the interval is narrow. So it
 ends where the spread happened to look small, and Student's t from there covers 92 % instead of 95 %

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.measure import reference
-from fqbench.measure.latency import Call, Effort, Stopwatch
-from fqbench.measure.loaded import Loadable
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.latency import Call, Stopwatch, TimingBudget
 from fqbench.measure.pinning import pin
 
 
@@ -27,7 +27,7 @@ def time_reference(arguments: dict[str, Any], questions: Iterator[Any]) -> Itera
 def answers(calls: Mapping[str, Call], cores: list[int], questions: Iterator[Any]) -> Iterator[Any]:
     """Whether the process could be bound to ``cores``, then what is asked of each call.
 
-    A question names its ``side`` and either the effort to ``warm_up`` with, answered by how many
+    A question names its ``side`` and either the budget to ``warm_up`` with, answered by how many
     inferences fill a block, or a number of ``runs``, answered by the seconds of each.
     """
     # Here and not before: what loads a model may use every core.
@@ -36,6 +36,6 @@ def answers(calls: Mapping[str, Call], cores: list[int], questions: Iterator[Any
     for question in questions:
         watch = watches[question["side"]]
         if "warm_up" in question:
-            yield watch.warm_up(Effort(**question["warm_up"]))
+            yield watch.warm_up(TimingBudget(**question["warm_up"]))
         else:
             yield watch.block(question["runs"])

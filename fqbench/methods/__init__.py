@@ -1,4 +1,4 @@
-"""Methods behind one record each: what makes INT8 models."""
+"""Methods, one record each: what makes INT8 models."""
 
 from fqbench.methods.record import Method, ModelPlan
 from fqbench.methods.registry import DEFAULT, method, methods, offered

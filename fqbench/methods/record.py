@@ -18,7 +18,7 @@ from fqbench.backends import label_of, lowering_target, runtime
 from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:
-    from fqbench.measure.loaded import Reading
+    from fqbench.measure.cell_loading import Reading
     from fqbench.spec.model import Calibration, ModelSpec
     from fqbench.steps import Needs, Step
     from fqbench.steps.job import Function
@@ -93,7 +93,7 @@ class ModelPlan(Protocol):
         """A step of this model, see ``fqbench.steps.Step``.
 
         One ``name`` is one function, and the store's folder: choose one that nobody else does.
-        ``of`` tells steps of one name and one ``backend`` among ``inputs`` from each other.
+        ``of`` distinguishes steps of one name and one ``backend`` among ``inputs``.
         """
 
 

@@ -10,7 +10,7 @@ from fqbench.backends import backend
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
-from fqbench.measure.launches import Patience
+from fqbench.measure.launches import MeasurementBudget
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.timing import Subject, on_gpu, timing
 from fqbench.precisions import CHOSEN, baseline, precision
@@ -23,14 +23,14 @@ class Request:
     """What to measure and how hard.
 
     ``threads``: of the runtime, for latency. ``batch``: images of one inference that is timed on a
-    GPU; on a CPU it is one. ``patience``: None where nothing is to be timed.
+    GPU; on a CPU it is one. ``budget``: None where nothing is to be timed.
     """
 
     cells: tuple[Cell, ...]
     margins: Margins
     threads: int = 1
     batch: int = 1
-    patience: Patience | None = field(default_factory=Patience)
+    budget: MeasurementBudget | None = field(default_factory=MeasurementBudget)
 
     def batch_of(self, cell: Cell) -> int:
         """Images of one inference of ``cell`` that is timed."""
@@ -150,9 +150,9 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
             planned[cell] = error
     there = [steps for steps in planned.values() if isinstance(steps, CellSteps)]
     subjects = [steps.subject for steps in there if steps.subject is not None]
-    if not subjects or request.patience is None:
+    if not subjects or request.budget is None:
         return Group(planned)
-    return Group(planned, timing(subjects, request.threads, request.patience))
+    return Group(planned, timing(subjects, request.threads, request.budget))
 
 
 def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:
@@ -161,7 +161,7 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
     lowered = made is not None and made.yields == "quantization"
     whole = made is not None and made.yields == "model"
     subject = None
-    if request.patience is not None:
+    if request.budget is not None:
         subject = Subject.of(graph, cell, request.batch_of(cell))
     probed = made is not None and graph.is_probed(cell.backend)
     probe = graph.probe(cell.backend) if probed else None

@@ -18,12 +18,12 @@ from fqbench.backends import backend as backend_of
 from fqbench.backends import backends, int8_form, lowering_target, runtime
 from fqbench.backends.record import Capability
 from fqbench.cells import Cell
-from fqbench.data.calibration import spread
+from fqbench.data.calibration import evenly_spaced
 from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.machine import versions
 from fqbench.margins import Margins
-from fqbench.measure.loaded import Reading
+from fqbench.measure.cell_loading import Reading
 from fqbench.methods import DEFAULT, Method
 from fqbench.methods import method as method_of
 from fqbench.methods.given import METHOD as GIVEN
@@ -180,7 +180,7 @@ class ModelGraph(NodeFactory):
         backend = lowering_target(backend)
         height, width = self.spec.preprocess.resize.output
         count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
-        images = spread(self.images.calibration, count)
+        images = evenly_spaced(self.images.calibration, count)
         margin = self._margins.for_cell(self.spec, backend, self.method)
         limit = None
         if margin is not None and self.spec.weights == "trained":
@@ -349,7 +349,7 @@ class ModelGraph(NodeFactory):
 
     def saturation(self, cell: Cell) -> Step:
         """How many layers of the INT8 file that ``cell`` runs saturate on calibration images."""
-        images = spread(self.images.calibration, SATURATING_IMAGES)
+        images = evenly_spaced(self.images.calibration, SATURATING_IMAGES)
         return self.step(
             "saturation",
             {
@@ -527,7 +527,7 @@ class ModelGraph(NodeFactory):
     @property
     def _overflowing(self) -> dict[str, Input]:
         """Images that tell what does not fit float16, and how they are read."""
-        return self.read(spread(self.images.calibration, HALF_IMAGES))
+        return self.read(evenly_spaced(self.images.calibration, HALF_IMAGES))
 
     def read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
         """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from fqbench.artifacts import file_digest
 from fqbench.data import EvaluationSet, open_dataset
-from fqbench.data.calibration import calibration_name, calibration_paths, overlap, spread
+from fqbench.data.calibration import calibration_name, calibration_paths, evenly_spaced, overlap
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration, ModelSpec
@@ -42,7 +42,7 @@ class Images:
             images = calibration_paths(self._spec.calibration)
         except UsageError:
             images = tuple(sample.path for sample in self.data.samples)
-        return spread(images, count)
+        return evenly_spaced(images, count)
 
     def unseen(self, chosen: Calibration, key: str) -> tuple[Path, ...]:
         """What the spec's ``key`` chooses: no image that is evaluated, under whatever name."""

@@ -13,7 +13,7 @@ from fqbench.data.digests import Digests
 from fqbench.hardware import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost
-from fqbench.measure.launches import Patience, Process
+from fqbench.measure.launches import MeasurementBudget, Process
 from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.stats import Interval
 from fqbench.methods import DEFAULT
@@ -180,10 +180,10 @@ class Model:
         facts = json.loads(made.file("agreement.json").read_text())
         return Agreement(facts["agreement"], *facts["int8_convolutions"])
 
-    def times(self, cells: Sequence[Cell], threads: int, patience: Patience) -> Timed:
+    def times(self, cells: Sequence[Cell], threads: int, budget: MeasurementBudget) -> Timed:
         """Times of ``cells`` of one backend and of the reference kernels, in turns."""
         subjects = [Subject.of(self.graph, cell) for cell in cells]
-        node = timing(subjects, threads, patience)
+        node = timing(subjects, threads, budget)
         found: Timed = self._run(node).value(node)
         return found
 
@@ -197,10 +197,10 @@ class Model:
         found: dict[str, Times] = self._measured("overhead:time_overhead", cell, threads=1)
         return found
 
-    def pace(self, cell: Cell) -> dict[str, list[float]]:
+    def evaluation_profile(self, cell: Cell) -> dict[str, list[float]]:
         """Seconds an image that evaluating ``cell`` takes, and its parts, once a round."""
         found: dict[str, list[float]] = self._measured(
-            "pace:time_evaluation",
+            "evaluation_profile:time_evaluation",
             cell,
             threads=usable_cores(),
             images=[str(sample.path) for sample in self.images.data.samples],

@@ -12,8 +12,10 @@ from fqbench import isolate
 from fqbench.cells import Cell
 from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.isolate import SharedMemory
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.measure.launches import (
-    Patience,
+    MeasurementBudget,
     Process,
     Stopped,
     cell_process,
@@ -21,9 +23,7 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
-from fqbench.measure.loaded import Loadable
 from fqbench.measure.reference import KERNELS
-from fqbench.measure.split import OnGpu
 from fqbench.measure.stats import Launches
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
@@ -37,7 +37,7 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Timed:
-    """Times of cells, and of the reference kernels by name; see ``Recorded``."""
+    """Times of cells, and of the reference kernels by name; see ``LaunchRecording``."""
 
     cells: Mapping[Cell, Launches]
     reference: Mapping[str, Launches]
@@ -85,7 +85,7 @@ class Subject:
         return cell_process(self.cell.id, side, self.loadable(finished), self.image, threads)
 
 
-def timing(subjects: Sequence[Subject], threads: int, patience: Patience) -> Measurement:
+def timing(subjects: Sequence[Subject], threads: int, budget: MeasurementBudget) -> Measurement:
     """Times of cells of one backend and of the reference kernels, in turns: a ``Timed``.
 
     Cells whose files could not be made are left out.
@@ -95,7 +95,7 @@ def timing(subjects: Sequence[Subject], threads: int, patience: Patience) -> Mea
         "time",
         first.model,
         tuple(subject.loads for subject in subjects),
-        partial(_timed, tuple(subjects), threads, patience),
+        partial(_timed, tuple(subjects), threads, budget),
         first.backend,
     )
 
@@ -103,7 +103,7 @@ def timing(subjects: Sequence[Subject], threads: int, patience: Patience) -> Mea
 def _timed(
     subjects: Sequence[Subject],
     threads: int,
-    patience: Patience,
+    budget: MeasurementBudget,
     finished: Finished,
     report: Report,
 ) -> Timed:
@@ -118,7 +118,7 @@ def _timed(
     first = list(dict.fromkeys(keys.values()))
     recorded = record(
         [*(processes[key] for key in first), kernels(threads)],
-        patience,
+        budget,
         lambda times: narrow([times[key] for key in first if key in times]),
         on_launch=lambda done, most: report(f"launch {done}", done, most),
     )
@@ -132,16 +132,23 @@ def _timed(
 
 
 def on_gpu(subject: Subject, threads: int) -> Measurement:
-    """Where on the GPU an inference spends its time: an ``OnGpu``, None where nothing tells."""
+    """Where on the GPU an inference spends its time: a ``GpuBreakdown``, None where unknown."""
     take = partial(_on_gpu, subject, threads)
     return Measurement("on_gpu", subject.cell.model, (subject.loads,), take, subject.cell.id)
 
 
-def _on_gpu(subject: Subject, threads: int, finished: Finished, report: Report) -> OnGpu | None:
+def _on_gpu(
+    subject: Subject, threads: int, finished: Finished, report: Report
+) -> GpuBreakdown | None:
     found = measured(
-        "fqbench.measure.split:time_split", subject, threads, finished, report, {"threads": threads}
+        "fqbench.measure.gpu_breakdown:time_split",
+        subject,
+        threads,
+        finished,
+        report,
+        {"threads": threads},
     )
-    return None if found is None else OnGpu.of(found)
+    return None if found is None else GpuBreakdown.of(found)
 
 
 def measured(

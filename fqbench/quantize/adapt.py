@@ -1,4 +1,4 @@
-"""Weights on their int8 grid, and biases that make up for it, in place of a graph's own."""
+"""Weights on their int8 grid, and biases that compensate for it, in place of a graph's own."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from fqbench.quantize import affine
 from fqbench.quantize.affine import INT8_MAX, int8_weight
 from fqbench.quantize.grids import FULL, Grid, GridName
 from fqbench.quantize.moments import Moments
-from fqbench.quantize.record import Quantization, Rounded
-from fqbench.quantize.rounding import Factor, compensated
+from fqbench.quantize.record import Quantization, RoundedWeight
+from fqbench.quantize.rounding import Factor, gptq_round
 
 
-def rounded_layers(
+def round_layers(
     graph: Graph,
     moments: Mapping[str, Moments],
     weight_amax: Mapping[str, Sequence[float]],
     grids: Mapping[GridName, Grid],
-) -> tuple[dict[str, Rounded], dict[GridName, dict[str, Rounded]]]:
-    """How to round each layer whose ``moments`` are known: to all codes, and to each of ``grids``.
+) -> tuple[dict[str, RoundedWeight], dict[GridName, dict[str, RoundedWeight]]]:
+    """Round each layer whose ``moments`` are known: to all codes, and to each of ``grids``.
 
     A weight that layers share is not rounded.
     """
 
-    def rounded(layer: onnx.NodeProto) -> list[Rounded]:
+    def rounded(layer: onnx.NodeProto) -> list[RoundedWeight]:
         weight, seen = graph.weight(layer), moments[layer.name]
         amax, factor = weight_amax[layer.input[1]], Factor.of(seen.covariance)
-        return [rounded_layer(weight, amax, seen, factor, grid) for grid in (FULL, *grids.values())]
+        return [round_layer(weight, amax, seen, factor, grid) for grid in (FULL, *grids.values())]
 
     layers = [
         layer
@@ -51,31 +51,31 @@ def rounded_layers(
     }
 
 
-def rounded_layer(
+def round_layer(
     weight: NDArray[np.float32],
     amax: Sequence[float],
     moments: Moments,
     factor: Factor,
     grid: Grid = FULL,
-) -> Rounded:
+) -> RoundedWeight:
     """Codes of a weight, and what keeps the mean of the layer's result in spite of them.
 
     Codes are of ``grid``, whose limit stands for the channel's ``amax``. ``factor`` is that of the
     covariance of ``moments``.
     """
-    outputs, groups, parts = len(weight), moments.reading.groups, moments.reading.parts
+    outputs, groups, parts = len(weight), moments.sampler.groups, moments.sampler.parts
     _, scales = int8_weight(weight, np.asarray(amax) * (INT8_MAX / grid.limit))
     units = np.repeat(scales.astype(np.float64).reshape(groups, -1), parts, axis=0)
     real = weight.astype(np.float64).reshape(groups, outputs // groups, parts, -1)
     real = real.swapaxes(1, 2).reshape(groups * parts, outputs // groups, -1)
-    codes = compensated(real, units, factor, grid)
+    codes = gptq_round(real, units, factor, grid)
     lost = np.einsum("gok,gk->go", real - codes * units[:, :, None], moments.mean)
     bias = lost.reshape(groups, parts, -1).sum(axis=1).ravel()
     stored = codes.reshape(groups, parts, outputs // groups, -1).swapaxes(1, 2)
-    return Rounded(stored.tobytes(), tuple(bias.tolist()))
+    return RoundedWeight(stored.tobytes(), tuple(bias.tolist()))
 
 
-def adapted(
+def apply_rounded_weights(
     model: onnx.ModelProto, quantization: Quantization, layers: Collection[str]
 ) -> onnx.ModelProto:
     """``model`` with what the record has for ``layers``, those that are rounded.
@@ -95,7 +95,7 @@ def adapted(
 
 
 def _replace_weight(
-    graph: Graph, layer: onnx.NodeProto, rounded: Rounded, amax: Sequence[float]
+    graph: Graph, layer: onnx.NodeProto, rounded: RoundedWeight, amax: Sequence[float]
 ) -> None:
     weight = graph.weight(layer)
     _, scales = int8_weight(weight, amax)
@@ -121,4 +121,4 @@ def rounded_weight(
 ) -> NDArray[np.float32]:
     """The weight of a layer rounded to int8 and back, in the layout of its node."""
     amax = quantization.weight_amax[node.input[1]]
-    return graph.as_stored(node, affine.rounded_weight(graph.weight(node), amax))
+    return graph.as_stored(node, affine.round_weight(graph.weight(node), amax))

@@ -60,7 +60,7 @@ def int8_weight(
     return np.clip(codes, -INT8_MAX, INT8_MAX).astype(np.int8), scales
 
 
-def rounded_weight(weight: NDArray[np.float32], amax: ArrayLike) -> NDArray[np.float32]:
+def round_weight(weight: NDArray[np.float32], amax: ArrayLike) -> NDArray[np.float32]:
     """A weight rounded to int8 and back, channels on axis 0."""
     codes, scales = int8_weight(weight, amax)
     return np.asarray(codes * scales.reshape(-1, *(1,) * (weight.ndim - 1)), np.float32)

@@ -1,4 +1,4 @@
-"""From a tensor's statistics to the range that eight bits shall represent."""
+"""From a tensor's histogram to the range to represent in 8 bits."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Literal
 import numpy as np
 
 from fqbench.quantize import thresholds
+from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
 from fqbench.quantize.code_errors import CodeErrors, Function, Values
-from fqbench.quantize.statistics import Statistics
+from fqbench.quantize.histogram import TensorHistogram
 
 Algorithm = Literal["search", "hist", "avg", "abs_max", "KL", "mse", "emd", "percentile"]
 
-LEVELS = 255
-"""Steps between the least and the largest of 256 codes."""
-SYMMETRIC_MAX = 127
 SHRINKING = np.geomspace(1.0, 0.05, 41)
 """Parts of the full range that a search tries."""
-TURNS = 2
+SEARCH_PASSES = 2
+"""How often each end is searched, given the other."""
 EXTREME = 700.0
 """Beyond, exp of float64 overflows."""
 
@@ -45,46 +44,48 @@ def silu(values: Values) -> Values:
     return values / (1.0 + np.exp(-np.clip(values, -EXTREME, EXTREME)))
 
 
-def calibrated(
-    statistics: Statistics,
+def find_range(
+    histogram: TensorHistogram,
     algorithm: Algorithm = "search",
-    behind: Function = identity,
+    activation: Function = identity,
     percent: float = 99.99,
 ) -> Range:
     """The range that ``algorithm`` finds for a tensor; all 0 for a tensor of zeros or unseen.
 
-    ``search`` is ``searched``. The others find a largest magnitude, and the range ends there or
-    where the values end: ``percentile`` that of ``percent`` of the magnitudes, the rest what
-    PaddleSlim finds by these names, see ``thresholds``. ``behind``, what the next operator makes
-    of the values, matters to ``search`` alone.
+    ``search`` is ``search_mse_range``. The others find a largest magnitude, and the range ends
+    there or where the values end: ``percentile`` that of ``percent`` of the magnitudes, the rest
+    what PaddleSlim finds by these names, see ``thresholds``. ``activation``, what the next operator
+    computes from the values, matters to ``search`` alone.
     """
-    if statistics.amax == 0.0:
+    if histogram.amax == 0.0:
         return Range(0.0, 0.0, 0.0)
     if algorithm == "search":
-        return searched(statistics, behind)
+        return search_mse_range(histogram, activation)
     if algorithm == "percentile":
-        amax = thresholds.percentile(statistics, percent)
+        amax = thresholds.percentile(histogram, percent)
     else:
-        amax = thresholds.BY_NAME[algorithm](statistics)
-    low, high = max(-amax, min(statistics.low, 0.0)), min(amax, max(statistics.high, 0.0))
+        amax = thresholds.BY_NAME[algorithm](histogram)
+    low, high = max(-amax, min(histogram.low, 0.0)), min(amax, max(histogram.high, 0.0))
     return Range(low, high, amax)
 
 
-def searched(statistics: Statistics, behind: Function = identity, clipping: float = 1.0) -> Range:
-    """The range of least mean squared error of what ``behind`` makes of the rounded values.
+def search_mse_range(
+    histogram: TensorHistogram, activation: Function = identity, clipping: float = 1.0
+) -> Range:
+    """The range of least mean squared error of ``activation`` applied to the rounded values.
 
-    Errors of what is cut off count ``clipping`` times: unlike those of rounding they all have one
-    sign, and do not make up for each other in what reads the tensor.
+    Clipping errors count ``clipping`` times: unlike rounding errors they all have one sign, and do
+    not compensate each other in what reads the tensor.
 
-    Both ends are searched in turns among ``SHRINKING`` parts of what occurred, so that of ranges
+    Both ends are searched alternately among ``SHRINKING`` parts of what occurred, so that of ranges
     that do equally well the widest is found.
     """
-    if statistics.amax == 0.0:
+    if histogram.amax == 0.0:
         return Range(0.0, 0.0, 0.0)
-    errors = CodeErrors(statistics, behind)
-    lows, highs = min(statistics.low, 0.0) * SHRINKING, max(statistics.high, 0.0) * SHRINKING
+    errors = CodeErrors(histogram, activation)
+    lows, highs = min(histogram.low, 0.0) * SHRINKING, max(histogram.high, 0.0) * SHRINKING
     low, high = lows[:1], highs[:1]
-    for _ in range(TURNS):
+    for _ in range(SEARCH_PASSES):
         before = low
         if highs[0] > 0.0:
             high = highs[[np.argmin(_squared(errors, low, highs, clipping))]]
@@ -92,13 +93,13 @@ def searched(statistics: Statistics, behind: Function = identity, clipping: floa
             low = lows[[np.argmin(_squared(errors, lows, high, clipping))]]
         if low == before:
             break
-    amaxes = statistics.amax * SHRINKING
-    lowest = np.full(amaxes.shape, -SYMMETRIC_MAX)
-    amax_errors = errors.squared(amaxes / SYMMETRIC_MAX, lowest, 2 * SYMMETRIC_MAX + 1, clipping)
+    amaxes = histogram.amax * SHRINKING
+    lowest = np.full(amaxes.shape, -INT8_MAX)
+    amax_errors = errors.squared(amaxes / INT8_MAX, lowest, 2 * INT8_MAX + 1, clipping)
     return Range(float(low[0]), float(high[0]), float(amaxes[np.argmin(amax_errors)]))
 
 
 def _squared(errors: CodeErrors, low: Values, high: Values, clipping: float) -> Values:
     """Squared error of each range, one end of which may be the same for all."""
-    scales = (high - low) / LEVELS
-    return errors.squared(scales, -np.rint(-low / scales), LEVELS + 1, clipping)
+    scales = (high - low) / UINT8_LEVELS
+    return errors.squared(scales, -np.rint(-low / scales), UINT8_LEVELS + 1, clipping)

@@ -11,17 +11,25 @@ import onnx
 from fqbench.errors import StepError
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import rounded_layers
-from fqbench.quantize.algorithms import Algorithm, Range, calibrated, identity, searched, silu
+from fqbench.quantize.adapt import round_layers
+from fqbench.quantize.algorithms import (
+    Algorithm,
+    Range,
+    find_range,
+    identity,
+    search_mse_range,
+    silu,
+)
 from fqbench.quantize.code_errors import Function
 from fqbench.quantize.grids import SAFE
+from fqbench.quantize.histogram import TensorHistogram
 from fqbench.quantize.observe import observe
 from fqbench.quantize.record import Quantization
-from fqbench.quantize.statistics import Statistics
 
-ASKED = "the spec keeps it in float"
-CLIPPING = 8.0
-UNKNOWN = "calibration gave no range for its input or result"
+KEPT_BY_SPEC = "the spec keeps it in float"
+CLIPPING_WEIGHT = 8.0
+"""How many times a clipping error counts in the search for wide ranges."""
+NO_RANGE = "calibration gave no range for its input or result"
 
 
 def calibrate(
@@ -41,18 +49,18 @@ def calibrate(
     """
     graph = Graph(model)
     seen = observe(model, feeds)
-    ranges = activation_ranges(graph, seen.statistics, algorithm)
+    ranges = activation_ranges(graph, seen.histograms, algorithm)
     weight_amax = weight_limits(graph)
-    rounded, safe = rounded_layers(graph, seen.moments, weight_amax, SAFE if saturates else {})
+    rounded, safe = round_layers(graph, seen.moments, weight_amax, SAFE if saturates else {})
     return Quantization(
         method="offline",
         algorithm=algorithm,
-        images=max((len(found.image_amax) for found in seen.statistics.values()), default=0),
+        images=max((len(found.image_amax) for found in seen.histograms.values()), default=0),
         ranges=ranges,
         weight_amax=weight_amax,
         float_layers=_kept(graph, ranges, keep_float),
         rounded=rounded,
-        wide=wide_ranges(graph, seen.statistics) if algorithm == "search" else {},
+        wide=wide_ranges(graph, seen.histograms) if algorithm == "search" else {},
         safe=safe,
         weights={layer.name: layer.input[1] for layer in graph.layers()},
         reads={layer.name: layer.input[0] for layer in graph.layers()},
@@ -60,27 +68,27 @@ def calibrate(
 
 
 def activation_ranges(
-    graph: Graph, seen: Mapping[str, Statistics], algorithm: Algorithm
+    graph: Graph, seen: Mapping[str, TensorHistogram], algorithm: Algorithm
 ) -> dict[str, Range]:
-    """The range of each tensor. What only a SiLU reads is judged by what that makes of it."""
+    """The range of each tensor. What only a SiLU reads is judged by the SiLU's result."""
     return {
-        name: calibrated(statistics, algorithm, behind(graph, name))
-        for name, statistics in seen.items()
-        if statistics.amax > 0.0
+        name: find_range(histogram, algorithm, following_activation(graph, name))
+        for name, histogram in seen.items()
+        if histogram.amax > 0.0
     }
 
 
-def wide_ranges(graph: Graph, seen: Mapping[str, Statistics]) -> dict[str, Range]:
-    """The range of each tensor that is found where cutting off counts ``CLIPPING`` times."""
+def wide_ranges(graph: Graph, seen: Mapping[str, TensorHistogram]) -> dict[str, Range]:
+    """The range of each tensor with clipping errors counted ``CLIPPING_WEIGHT`` times."""
     return {
-        name: searched(statistics, behind(graph, name), CLIPPING)
-        for name, statistics in seen.items()
-        if statistics.amax > 0.0
+        name: search_mse_range(histogram, following_activation(graph, name), CLIPPING_WEIGHT)
+        for name, histogram in seen.items()
+        if histogram.amax > 0.0
     }
 
 
-def behind(graph: Graph, name: str) -> Function:
-    """What is computed of the tensor before anything else reads it."""
+def following_activation(graph: Graph, name: str) -> Function:
+    """What is computed from the tensor before anything else reads it."""
     readers = graph.consumers[name]
     only = bool(readers) and all(
         node.op_type == "Sigmoid" or graph.is_silu(node) for node in readers
@@ -109,10 +117,10 @@ def _kept(graph: Graph, ranges: Collection[str], keep_float: Collection[str]) ->
             raise StepError(
                 f"keep_float {pattern!r} is none of the {len(layers)} layers ({names}, …)"
             )
-        kept.update(dict.fromkeys(matched, ASKED))
+        kept.update(dict.fromkeys(matched, KEPT_BY_SPEC))
     for node in layers:
         if any(end not in ranges for end in (node.input[0], graph.result(node))):
-            kept.setdefault(node.name, UNKNOWN)
+            kept.setdefault(node.name, NO_RANGE)
     if len(kept) == len(layers):
         raise StepError("no layer of the model is left to quantize")
     return kept

@@ -1,4 +1,4 @@
-"""What rounding to evenly spaced codes makes of a histogram, for many spacings at once."""
+"""Errors of rounding a histogram to evenly spaced codes, for many spacings at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.quantize.statistics import Statistics
+from fqbench.quantize.histogram import TensorHistogram
 
 Values = NDArray[np.float64]
 Function = Callable[[Values], Values]
@@ -17,18 +17,18 @@ class CodeErrors:
     """A tensor's values, rounded to ``codes`` reals: ``scale`` times ``lowest``, the next, ...
 
     What lies beyond goes to the nearest code. Each method takes n spacings, ``scales`` and
-    ``lowest`` [n], and compares what ``behind`` makes of the values with what it makes of the
-    rounded ones.
+    ``lowest`` [n], and compares ``activation`` of the values with ``activation`` of the rounded
+    ones.
 
-    Values that share a code lie side by side: prefix sums tell all about them, so a spacing takes
-    one look-up a code, not one operation a value.
+    Values that share a code are adjacent: prefix sums describe them, so a spacing takes one look-up
+    per code, not one operation per value.
     """
 
-    def __init__(self, statistics: Statistics, behind: Function) -> None:
-        self._values, self._counts = statistics.occupied()
-        self._places = statistics.search(self._values)
-        self._behind = behind
-        self._wanted = behind(self._values)
+    def __init__(self, histogram: TensorHistogram, activation: Function) -> None:
+        self._values, self._counts = histogram.occupied()
+        self._places = histogram.search(self._values)
+        self._activation = activation
+        self._wanted = activation(self._values)
         sums = np.cumsum([self._counts, self._counts * self._wanted], axis=1)
         self._below = np.concatenate([np.zeros((2, 1)), sums], axis=1)
 
@@ -49,7 +49,7 @@ class CodeErrors:
         low, high = lowest * scales, (lowest + (codes - 1)) * scales
         below = sums[:, self._places(low - scales / 2)]
         above = sums[:, -1:] - sums[:, self._places(high + scales / 2)]
-        ends = ((self._behind(low), below), (self._behind(high), above))
+        ends = ((self._activation(low), below), (self._activation(high), above))
         return np.asarray(sum(end**2 * n - 2.0 * end * s + q for end, (n, s, q) in ends))
 
     def moments(self, scales: Values, lowest: Values, codes: int) -> Values:
@@ -60,13 +60,13 @@ class CodeErrors:
         return np.asarray(np.abs(mean - wanted_mean) + np.abs(deviation - wanted_deviation))
 
     def _shared(self, scales: Values, lowest: Values, codes: int) -> tuple[Values, Values, Values]:
-        """Of each code [n, codes]: what ``behind`` makes of it, count and sum of its values."""
+        """Per code [n, codes]: ``activation`` of its value, count and sum of its values."""
         numbers = lowest[:, None] + np.arange(codes)
         places = np.zeros((len(scales), codes + 1), np.intp)
         places[:, 1:-1] = self._places((numbers[:, 1:] - 0.5) * scales[:, None])
         places[:, -1] = len(self._values)
         count, first = (below[places[:, 1:]] - below[places[:, :-1]] for below in self._below)
-        return self._behind(numbers * scales[:, None]), count, first
+        return self._activation(numbers * scales[:, None]), count, first
 
 
 def _moments(values: Values, counts: Values) -> tuple[Values, Values]:

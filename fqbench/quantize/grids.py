@@ -1,4 +1,4 @@
-"""The codes that int8 weights may have: all of them, or those that some kernels compute rightly.
+"""The codes that int8 weights may have: all of them, or those that some kernels compute exactly.
 
 CPUs without VNNI add two products in 16 bits, where 255 * 63 * 2 = 32130 fits: weights within 63
 saturate with no uint8 activation. Where activations are signed, oneDNN halves weights and rounds

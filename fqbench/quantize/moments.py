@@ -1,4 +1,4 @@
-"""What a layer reads at one place of its result: mean and second moments over many places."""
+"""The patch a layer reads for one position of its result: mean and covariance over positions."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from onnx import helper
 from fqbench.graph.graph import Graph
 from fqbench.quantize.blas import add_squares, lower_mirrored
 
-FEWEST_PLACES, MOST_PLACES = 16, 128
-"""Places of one image that the moments of a layer are taken over: more for more columns, which
-take more to be told apart."""
+MIN_POSITIONS, MAX_POSITIONS = 16, 128
+"""Positions per image that the moments of a layer are taken over: more for larger patches, whose
+covariance has more entries."""
 
-TOGETHER = 512
-"""Places whose products are computed at once."""
+BATCH_POSITIONS = 512
+"""Positions whose products are computed at once."""
 
-COLUMNS = 1152
+MAX_PATCH_SIZE = 1152
 """Weights of one output channel whose products are kept: of a wider layer, those of neighbouring
 input channels only. Time and memory grow with their square."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Which values of its input a layer multiplies at a place of its result.
+class PatchSampler:
+    """Samples the patches of its input that a layer multiplies, one per position of its result.
 
-    A group of ``channels`` with very many weights an output channel is read in ``parts``, each a
-    group of its own here. ``places``: rows and columns of the result.
+    A group of ``channels`` with very many weights per output channel is read in ``parts``, each a
+    group of its own here. ``positions``: rows and columns of the result.
     """
 
     parts: int
@@ -40,22 +40,24 @@ class Reading:
     strides: tuple[int, int]
     dilations: tuple[int, int]
     pads: tuple[int, int]
-    places: tuple[int, int]
+    positions: tuple[int, int]
 
     @staticmethod
-    def of(graph: Graph, layer: onnx.NodeProto) -> Reading | None:
-        """How ``layer`` reads its input; None where the graph does not tell, as of one axis."""
+    def of(graph: Graph, layer: onnx.NodeProto) -> PatchSampler | None:
+        """How ``layer`` reads its input; None where the graph does not say, as for one axis."""
         weight = graph.weights[layer.input[1]]
         shape = graph.shape(layer.output[0])
         if layer.op_type == "Gemm":
             inputs, rows = graph.weight(layer).shape[1], shape[0] if shape else 1
-            return Reading(_parts(inputs, 1), 1, inputs, (1, 1), (1, 1), (1, 1), (0, 0), (rows, 1))
+            return PatchSampler(
+                _parts(inputs, 1), 1, inputs, (1, 1), (1, 1), (1, 1), (0, 0), (rows, 1)
+            )
         given = {a.name: helper.get_attribute_value(a) for a in layer.attribute}
         plain = given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
         if shape is None or len(shape) != 4 or not plain:
             return None
         top, left = given.get("pads", [0, 0])[:2]
-        return Reading(
+        return PatchSampler(
             _parts(weight.dims[1], weight.dims[2] * weight.dims[3]),
             given.get("group", 1),
             weight.dims[1],
@@ -67,22 +69,22 @@ class Reading:
         )
 
     @property
-    def columns(self) -> int:
-        """Values of a group that are multiplied at a place."""
+    def patch_size(self) -> int:
+        """Values per group that are multiplied at a position."""
         return self.channels // self.parts * self.kernel[0] * self.kernel[1]
 
     @property
-    def sampled(self) -> int:
-        """Places of one image to look at."""
-        places = self.places[0] * self.places[1]
-        return min(max(self.columns // 8, FEWEST_PLACES), MOST_PLACES, places)
+    def sample_count(self) -> int:
+        """Positions per image to sample."""
+        positions = self.positions[0] * self.positions[1]
+        return min(max(self.patch_size // 8, MIN_POSITIONS), MAX_POSITIONS, positions)
 
-    def at(
+    def sample(
         self, values: NDArray[np.float32], count: int, random: np.random.Generator
     ) -> NDArray[np.float32]:
-        """What is read of ``values`` [1, channels, h, w] at ``count`` places by chance
+        """Patches of ``values`` [1, channels, h, w] at ``count`` random positions
         [groups * parts, columns, count]."""
-        rows, columns = (random.integers(size, size=count) for size in self.places)
+        rows, columns = (random.integers(size, size=count) for size in self.positions)
         image = values.T[:, :, None] if values.ndim == 2 else values[0]
         _, height, width = image.shape
         y, inside_y = self._along(0, rows, height)
@@ -97,7 +99,7 @@ class Reading:
     def _along(
         self, axis: int, starts: NDArray[np.int64], size: int
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Positions [taps, places] along an axis of the input, and which are no padding."""
+        """Positions [taps, positions] along an axis of the input, and which are no padding."""
         taps = np.arange(self.kernel[axis]) * self.dilations[axis]
         positions = taps[:, None] + (starts * self.strides[axis] - self.pads[axis])
         return np.clip(positions, 0, size - 1), (positions >= 0) & (positions < size)
@@ -106,14 +108,14 @@ class Reading:
 class Moments:
     """Mean [groups, columns] and covariance [groups, columns, columns] of what a layer reads.
 
-    Which places it looks at, ``seed`` decides.
+    ``seed`` decides which positions are sampled.
     """
 
-    def __init__(self, reading: Reading, seed: int = 0) -> None:
-        self.reading = reading
+    def __init__(self, sampler: PatchSampler, seed: int = 0) -> None:
+        self.sampler = sampler
         self._random = np.random.default_rng(seed)
         self._count = 0
-        shape = (reading.groups * reading.parts, reading.columns)
+        shape = (sampler.groups * sampler.parts, sampler.patch_size)
         self._sum: NDArray[np.float64] = np.zeros(shape)
         self._squares: NDArray[np.float32] = np.zeros(shape, np.float32)
         self._shift: NDArray[np.float32] = np.zeros(shape, np.float32)
@@ -121,12 +123,12 @@ class Moments:
         self._waiting: list[NDArray[np.float32]] = []
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Count some places of the layer's input for one image, unless they are not finite.
+        """Count some positions of the layer's input for one image, unless they are not finite.
 
         Nor are they counted where their squares are not.
         """
-        self._waiting.append(self.reading.at(values, self.reading.sampled, self._random))
-        if len(self._waiting) * self.reading.sampled >= TOGETHER:
+        self._waiting.append(self.sampler.sample(values, self.sampler.sample_count, self._random))
+        if len(self._waiting) * self.sampler.sample_count >= BATCH_POSITIONS:
             self._count_waiting()
 
     def _count_waiting(self) -> None:
@@ -138,15 +140,15 @@ class Moments:
     def _counted(self, images: Sequence[NDArray[np.float32]]) -> bool:
         """Count all ``images`` at once, which is faster than one by one; none if not finite."""
         near = np.concatenate(images, axis=2)
-        total, places = near.sum(axis=2, dtype=np.float64), near.shape[2]
+        total, positions = near.sum(axis=2, dtype=np.float64), near.shape[2]
         with np.errstate(over="ignore", invalid="ignore"):
             # Shifted by about the mean, so that subtracting its square cancels few digits.
-            shift = self._shift if self._count else (total / places).astype(np.float32)
+            shift = self._shift if self._count else (total / positions).astype(np.float32)
             near -= shift[:, :, None]
             squares = self._squares + np.einsum("gkp,gkp->gk", near, near)
         if not (np.isfinite(total).all() and np.isfinite(squares).all()):
             return False
-        self._count += places
+        self._count += positions
         self._shift, self._sum, self._squares = shift, self._sum + total, squares
         add_squares(self._products, near)
         return True
@@ -159,7 +161,7 @@ class Moments:
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """Of each two columns of a group, and on the diagonal what float32 does not tell apart."""
+        """Of each two columns of a group; the diagonal includes the resolution of float32."""
         mean = self.mean
         shifted = mean - self._shift
         found = lower_mirrored(self._products) / max(self._count, 1)
@@ -169,6 +171,6 @@ class Moments:
 
 
 def _parts(channels: int, taps: int) -> int:
-    """The fewest even parts of ``channels`` whose weights are no more than ``COLUMNS``."""
+    """The fewest even parts of ``channels`` whose weights are no more than ``MAX_PATCH_SIZE``."""
     fitting = (n for n in range(1, channels + 1) if channels % n == 0)
-    return next((n for n in fitting if channels // n * taps <= COLUMNS), channels)
+    return next((n for n in fitting if channels // n * taps <= MAX_PATCH_SIZE), channels)

@@ -1,4 +1,4 @@
-"""One pass over the calibration images: the statistics of every tensor."""
+"""One pass over the calibration images: statistics of every tensor."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import onnx
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import Graph
 from fqbench.hardware import usable_cores
-from fqbench.quantize.moments import Moments, Reading
-from fqbench.quantize.statistics import Statistics
+from fqbench.quantize.histogram import TensorHistogram
+from fqbench.quantize.moments import Moments, PatchSampler
 
 
 @dataclass(frozen=True)
-class Observed:
-    """Statistics of tensors by name, and moments of what layers read by the layer's name."""
+class CalibrationStatistics:
+    """Histograms of tensors by name, and moments of what layers read by the layer's name."""
 
-    statistics: Mapping[str, Statistics]
+    histograms: Mapping[str, TensorHistogram]
     moments: Mapping[str, Moments]
 
 
-def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
-    """What there is to know of every float tensor of the graph, its inputs included.
+def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> CalibrationStatistics:
+    """Statistics of every float tensor of the graph, its inputs included.
 
-    But for what no backend rounds: the sigmoids of SiLUs, whose results lie between 0 and 1, and
-    what lies between a layer and the activation that is folded into it.
+    Except those that no backend rounds: the sigmoids of SiLUs, whose results lie between 0 and 1,
+    and what lies between a layer and the activation that is folded into it.
     """
     graph = Graph(model)
     shown = InstrumentedModel(model, _asked_for(graph))
-    statistics: dict[str, Statistics] = {}
+    histograms: dict[str, TensorHistogram] = {}
     moments: dict[str, Moments] = {}
     for number, layer in enumerate(graph.layers()):
-        reading = Reading.of(graph, layer)
-        if reading is not None:
-            # The same places at every calibration, whichever layer is counted first.
-            moments[layer.name] = Moments(reading, number)
+        sampler = PatchSampler.of(graph, layer)
+        if sampler is not None:
+            # The same positions at every calibration, whichever layer is counted first.
+            moments[layer.name] = Moments(sampler, number)
     read = {layer.name: layer.input[0] for layer in graph.layers() if layer.name in moments}
     with ThreadPoolExecutor(usable_cores()) as pool:
         for feed in feeds:
             values = shown.run(feed)
             counting = [
-                pool.submit(statistics.setdefault(name, Statistics()).add, tensor)
+                pool.submit(histograms.setdefault(name, TensorHistogram()).add, tensor)
                 for name, tensor in values.items()
             ]
             counting += [
@@ -51,7 +51,7 @@ def observe(model: onnx.ModelProto, feeds: Iterable[Feed]) -> Observed:
             ]
             for counted in counting:
                 counted.result()
-    return Observed(statistics, moments)
+    return CalibrationStatistics(histograms, moments)
 
 
 def _asked_for(graph: Graph) -> list[str]:

@@ -14,12 +14,12 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.grids import SAFE, GridName
 
 SafeForm = Literal[GridName, "coarse"]
-"""How a layer is computed rightly on CPUs without VNNI, too: by weights of another grid, or by
-activations of seven bits."""
+"""How a layer is computed exactly on CPUs without VNNI, too: by weights of another grid, or by
+7-bit activations."""
 
 
 @dataclass(frozen=True)
-class Rounded:
+class RoundedWeight:
     """A layer's weight as int8 codes, in C order with output channels first, and what is added to
     its bias [output channels]."""
 
@@ -31,8 +31,8 @@ class Rounded:
 class Quantization:
     """Ranges of one model, by the tensor names of its canonical ONNX graph.
 
-    ``ranges``: what eight bits shall represent of each activation. ``weight_amax``: largest
-    magnitude of each output channel of a weight. ``float_layers``: layers that stay in float,
+    ``ranges``: of each activation, what to represent in 8 bits. ``weight_amax``: largest
+    magnitude per output channel of a weight. ``float_layers``: layers that stay in float,
     each with why. ``rounded``: by layers' names, weights that are not merely rounded to the nearest
     code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
     serves a backend better is found out on images. ``safe``: as ``rounded``, by the
@@ -45,9 +45,9 @@ class Quantization:
     ranges: Mapping[str, Range]
     weight_amax: Mapping[str, tuple[float, ...]]
     float_layers: Mapping[str, str]
-    rounded: Mapping[str, Rounded] = field(default_factory=dict)
+    rounded: Mapping[str, RoundedWeight] = field(default_factory=dict)
     wide: Mapping[str, Range] = field(default_factory=dict)
-    safe: Mapping[GridName, Mapping[str, Rounded]] = field(default_factory=dict)
+    safe: Mapping[GridName, Mapping[str, RoundedWeight]] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
 
@@ -102,8 +102,8 @@ class Quantization:
         return Quantization(**data)
 
 
-def _read_codes(layers: Mapping[str, Any]) -> dict[str, Rounded]:
+def _read_codes(layers: Mapping[str, Any]) -> dict[str, RoundedWeight]:
     return {
-        name: Rounded(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
+        name: RoundedWeight(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
         for name, layer in layers.items()
     }

@@ -1,4 +1,4 @@
-"""Rounding a layer's weights so that their errors make up for each other in its results.
+"""Rounding a layer's weights so that their errors compensate each other in its results.
 
 Frantar et al. 2022, GPTQ: accurate post-training quantization (arXiv:2210.17323): one weight
 after the other is rounded, and those that are left move so as to compensate its error as far as
@@ -21,7 +21,7 @@ from fqbench.quantize.grids import FULL, Grid
 DAMPING = 0.1
 """Part of the mean variance that is added to each, so that what was never seen moves nothing."""
 
-TOGETHER = 32
+BLOCK_SIZE = 32
 """Columns that take over the errors of all earlier ones at once: one large product is fast."""
 
 
@@ -60,7 +60,7 @@ class Factor:
         return Factor(order, shares)
 
 
-def compensated(
+def gptq_round(
     weight: NDArray[np.float64],
     scales: NDArray[np.float64],
     factor: Factor,
@@ -69,7 +69,7 @@ def compensated(
     """Codes of ``weight`` [groups, outputs, columns] in units of ``scales`` [groups, outputs].
 
     ``grid``: the codes to choose from. ``factor`` is that of what the columns multiply. A weight at
-    the limit of its output's codes keeps that code, so that the codes tell the unit.
+    the limit of its output's codes keeps that code, so that the codes determine the unit.
     """
     units = scales[:, :, None] * grid.step
     real = np.take_along_axis(weight / units, factor.order[:, None, :], axis=2)
@@ -82,8 +82,8 @@ def compensated(
     highest = np.where(real > limit - 0.5, limit, highest)
     codes, errors = np.empty_like(real), np.empty_like(real)
     columns = real.shape[1]
-    for start in range(0, columns, TOGETHER):
-        block = slice(start, min(start + TOGETHER, columns))
+    for start in range(0, columns, BLOCK_SIZE):
+        block = slice(start, min(start + BLOCK_SIZE, columns))
         moved = real[:, block] + product(factor.shares[:, block, :start], errors[:, :start])
         for column in range(block.start, block.stop):
             inner, row = slice(start, column), slice(column, column + 1)
@@ -100,8 +100,8 @@ def _unit_factor(damped: NDArray[np.float64], damping: float) -> NDArray[np.floa
     """The lower Cholesky factor of ``damped``, each column divided by its diagonal.
 
     No square of the factor's diagonal is below what was added to a covariance. Where one is, what
-    was given is no covariance but noise, which knows of no weight that could compensate another:
-    identity leaves the nearest codes.
+    was given is no covariance but noise, in which no weight could compensate another: identity
+    leaves the nearest codes.
     """
     factor, failed = dpotrf(damped, lower=1, clean=1)
     diagonal = np.diagonal(factor)

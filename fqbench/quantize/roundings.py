@@ -1,4 +1,4 @@
-"""Where a backend rounds activations, as a student is to round them."""
+"""Where a backend rounds activations, for a student that rounds the same ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Roundings:
     narrow: frozenset[str] = frozenset()
 
 
-class Find(Protocol):
+class FindRoundings(Protocol):
     """Finds where a backend rounds a model, as its lowering does."""
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Which tensors a runtime with one scale for each holds in the same scale.
+"""Which tensors a runtime with one scale per tensor holds in the same scale.
 
 Which operators carry a scale depends on the runtime. Paddle's passes carry one through those that
 only move, choose or average values, both ways, and give the parts of a concatenation that of its
@@ -43,7 +43,7 @@ def rounded_inputs(
 ) -> dict[str, str]:
     """Of ``layers`` those that run in INT8, by name, and the tensor that each reads.
 
-    Behind a global average a layer stays in float: it computes next to nothing, and its input
+    Following a global average a layer stays in float: it computes next to nothing, and its input
     would be rounded in the scale of what was averaged, many times too coarse.
     """
     found = {}

@@ -2,7 +2,7 @@
 
 PaddleSlim 2.6 leaves them to Paddle: ``paddle/static/quantization/post_training_quantization.py``
 and ``cal_kl_threshold.py``. It reads the images twice where it needs a histogram; here one reading
-is enough, by ``Statistics``. Each function takes the statistics of a tensor that is not all zero.
+is enough, by ``TensorHistogram``. Each function takes the histogram of a tensor not all zero.
 """
 
 from __future__ import annotations
@@ -11,73 +11,73 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from fqbench.quantize.affine import INT8_MAX
 from fqbench.quantize.code_errors import CodeErrors, Values
-from fqbench.quantize.statistics import BINS, Statistics
+from fqbench.quantize.histogram import BINS, TensorHistogram
 
 HISTOGRAM_BINS = 2048
 HIST_SHARE = 0.9999
 KL_LEVELS = 127
-CODE_MAX = 127
 PARTS = 0.3 + 0.02 * np.arange(35)
 """Parts of the largest magnitude that mse and emd try; the whole is none of them."""
 
 
-def abs_max(statistics: Statistics) -> float:
+def abs_max(histogram: TensorHistogram) -> float:
     """Largest magnitude."""
-    return statistics.amax
+    return histogram.amax
 
 
-def avg(statistics: Statistics) -> float:
+def avg(histogram: TensorHistogram) -> float:
     """Mean of the images' largest magnitudes."""
-    return float(np.mean(statistics.image_amax))
+    return float(np.mean(histogram.image_amax))
 
 
-def percentile(statistics: Statistics, percent: float) -> float:
-    """The magnitude below which ``percent`` of the values lie, to a bin of the statistics."""
-    below = np.cumsum(statistics.magnitudes(BINS // 2))
+def percentile(histogram: TensorHistogram, percent: float) -> float:
+    """The magnitude below which ``percent`` of the values lie, to a bin of the histogram."""
+    below = np.cumsum(histogram.magnitudes(BINS // 2))
     place = int(np.searchsorted(below, below[-1] * (percent / 100.0)))
-    return statistics.amax * min((place + 1) / len(below), 1.0)
+    return histogram.amax * min((place + 1) / len(below), 1.0)
 
 
-def hist(statistics: Statistics) -> float:
+def hist(histogram: TensorHistogram) -> float:
     """Middle of the bin, of 2048, in which 99.99 % of the magnitudes are reached.
 
-    PaddleSlim's bins begin at the least magnitude, yet it reckons as if they began at 0: where
+    PaddleSlim's bins begin at the least magnitude, yet it computes as if they began at 0: where
     that is far from 0, its threshold is too small by as much.
     """
-    below = np.cumsum(statistics.magnitudes(HISTOGRAM_BINS))
+    below = np.cumsum(histogram.magnitudes(HISTOGRAM_BINS))
     place = int(np.searchsorted(below, below[-1] * HIST_SHARE))
-    return (place + 0.5) * statistics.amax / HISTOGRAM_BINS
+    return (place + 0.5) * histogram.amax / HISTOGRAM_BINS
 
 
-def mse(statistics: Statistics) -> float:
+def mse(histogram: TensorHistogram) -> float:
     """Of ``PARTS``, that of least mean squared error over all images.
 
     PaddleSlim rounds each batch alone and keeps the threshold of the batch that had the least
     error, so that one dark image decides; with one image both find the same.
     """
-    return _best_part(statistics, CodeErrors.squared)
+    return _best_part(histogram, CodeErrors.squared)
 
 
-def emd(statistics: Statistics) -> float:
+def emd(histogram: TensorHistogram) -> float:
     """Of ``PARTS``, that which keeps mean and standard deviation best, over all images.
 
     As for ``mse``, PaddleSlim keeps that of the best batch.
     """
-    return _best_part(statistics, CodeErrors.moments)
+    return _best_part(histogram, CodeErrors.moments)
 
 
-def kl(statistics: Statistics) -> float:
+def kl(histogram: TensorHistogram) -> float:
     """The part of a histogram of 2048 magnitudes that diverges least from itself in 127 levels.
 
     For its bins see ``hist``; of lengths that are nearly alike PaddleSlim may find another. Where
     its length would cut off half of the values, a constant's for instance, all are kept.
     """
-    counts = np.rint(statistics.magnitudes(HISTOGRAM_BINS))
+    counts = np.rint(histogram.magnitudes(HISTOGRAM_BINS))
     bins = kl_bins(counts)
     if 2.0 * counts[: bins + 1].sum() <= counts.sum():
-        return statistics.amax
-    return (bins + 0.5) * statistics.amax / HISTOGRAM_BINS
+        return histogram.amax
+    return (bins + 0.5) * histogram.amax / HISTOGRAM_BINS
 
 
 def kl_bins(counts: Values) -> int:
@@ -113,18 +113,18 @@ def _x_log_x(values: Values) -> Values:
 
 
 def _best_part(
-    statistics: Statistics, errors: Callable[[CodeErrors, Values, Values, int], Values]
+    histogram: TensorHistogram, errors: Callable[[CodeErrors, Values, Values, int], Values]
 ) -> float:
-    amaxes = PARTS * statistics.amax
-    lowest = np.full(amaxes.shape, -CODE_MAX - 1.0)
+    amaxes = PARTS * histogram.amax
+    lowest = np.full(amaxes.shape, -INT8_MAX - 1.0)
     found = errors(
-        CodeErrors(statistics, lambda values: values), amaxes / CODE_MAX, lowest, 2 * CODE_MAX + 2
+        CodeErrors(histogram, lambda values: values), amaxes / INT8_MAX, lowest, 2 * INT8_MAX + 2
     )
     # Of equals the last, as PaddleSlim.
     return float(amaxes[::-1][np.argmin(found[::-1])])
 
 
-BY_NAME: Mapping[str, Callable[[Statistics], float]] = {
+BY_NAME: Mapping[str, Callable[[TensorHistogram], float]] = {
     "hist": hist,
     "avg": avg,
     "abs_max": abs_max,

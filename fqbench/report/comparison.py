@@ -90,7 +90,7 @@ def _pair(place: Place, published: Figures | None, rows: Sequence[Row]) -> list[
         Line(
             tuple({**head, **texts}.get(c, NOTHING) for c in COLUMNS),
             opens=index == 0,
-            # What was measured, and what its accuracy needs, the other table has told.
+            # What was measured, and what its accuracy needs, is in the other table.
             remark=texts[NOTE] if index == 0 or not rows else "",
         )
         for index, texts in enumerate(found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fqbench.backends import label_of
 from fqbench.backends.nvidia import Conditions
-from fqbench.measure.split import OnGpu
+from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.precisions import label_of as precision_label
 from fqbench.results import Row
 
@@ -31,7 +31,7 @@ MEANING = (
 
 
 def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
-    """One line a cell whose parts are known."""
+    """One line per cell whose parts are known."""
     return tuple(_line(row, row.gpu) for row in rows if row.gpu is not None)
 
 
@@ -61,7 +61,7 @@ def _conditions(found: Sequence[Conditions]) -> Iterator[str]:
         yield f"It was slowed by: {', '.join(slowed)}."
 
 
-def _line(row: Row, gpu: OnGpu) -> tuple[str, ...]:
+def _line(row: Row, gpu: GpuBreakdown) -> tuple[str, ...]:
     parts = gpu.split
     figures = (parts.host_to_device, parts.compute, parts.device_to_host, parts.total)
     return (

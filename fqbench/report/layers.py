@@ -57,11 +57,11 @@ def sentence(row: Row) -> str | None:
         else "",
         f"ratio {row.ratio.value:.2f}" if row.ratio is not None else "",
     ]
-    told = ", ".join(filter(None, figures))
+    shown = ", ".join(filter(None, figures))
     kept = len(row.float_layers)
     return (
         f"{where}: {kept} of {row.convolutions} layers kept in float ({listed})"
-        f"{': ' if told else ''}{told}."
+        f"{': ' if shown else ''}{shown}."
     )
 
 
@@ -69,8 +69,8 @@ def costs(row: Row) -> tuple[tuple[str, ...], ...]:
     """The columns, then the layers that cost most, the worst first. No column is empty."""
     worst = sorted(row.layers, key=lambda layer: (-(layer.error or 0.0), -(layer.own_error or 0.0)))
     lines = [_line(layer, row) for layer in worst[:SHOWN]]
-    told = [i for i in range(len(COLUMNS)) if any(line[i] != NOTHING for line in lines)]
-    return tuple(tuple(line[i] for i in told) for line in (COLUMNS, *lines))
+    shown = [i for i in range(len(COLUMNS)) if any(line[i] != NOTHING for line in lines)]
+    return tuple(tuple(line[i] for i in shown) for line in (COLUMNS, *lines))
 
 
 def _line(layer: LayerCost, row: Row) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Texts may come from specs and models of strangers: no cell, no HTML of theirs."""
+    """Texts may come from untrusted specs and models: they must not add cells or HTML."""
     for sign, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("\n", " ")):
         text = text.replace(sign, safe)
     return text

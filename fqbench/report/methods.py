@@ -16,7 +16,7 @@ COLUMNS = ("Method", "Time", "Accuracy", "Model size", "Inference speed")
 
 
 def methods(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
-    """One line a method. Time in seconds a model, accuracy in points, size and speed as ratios."""
+    """One line per method. Time in seconds per model, accuracy in points, the rest as ratios."""
     return tuple(_line(method, rows) for method in offered())
 
 

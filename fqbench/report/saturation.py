@@ -17,14 +17,14 @@ def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     """Whose products saturate here, then what each INT8 cell has instead."""
     probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}
     saturating = [label_of(backend) for backend, found in probed.items() if found]
-    told = [text for row in rows for text in (*_made(row), *_given(row))]
+    texts = [text for row in rows for text in (*_made(row), *_given(row))]
     if saturating:
-        told.insert(
+        texts.insert(
             0,
             f"8-bit products saturate here in {' and '.join(saturating)}: this CPU adds two of them"
             " in 16 bits, as CPUs without VNNI do.",
         )
-    return tuple(told)
+    return tuple(texts)
 
 
 def _made(row: Row) -> Iterator[str]:

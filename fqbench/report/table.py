@@ -1,4 +1,4 @@
-"""The columns of the published table, one line a model, backend and device."""
+"""The columns of the published table, one line per model, backend and device."""
 
 from __future__ import annotations
 

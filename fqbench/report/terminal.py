@@ -115,10 +115,10 @@ def _main(shown: Sequence[Line], form: _Form) -> Table:
 
 def _compared(shown: Sequence[comparison.Line], form: _Form) -> Table:
     rows = [dict(zip(comparison.COLUMNS, line.texts, strict=True)) for line in shown]
-    told: Sequence[str] = comparison.COLUMNS
+    names: Sequence[str] = comparison.COLUMNS
     if not form.whole:
-        told = [name for name in told if name in COMPARED_BY]
-    table, columns = _table(told, rows, form)
+        names = [name for name in names if name in COMPARED_BY]
+    table, columns = _table(names, rows, form)
     for line, texts in zip(shown, rows, strict=True):
         cells = _cells(texts, columns, form)
         if not line.opens:
@@ -133,8 +133,8 @@ def _table(
     columns: Sequence[str], rows: Sequence[Mapping[str, str]], form: _Form
 ) -> tuple[Table, list[str]]:
     """An empty table, and its columns: in a narrow one none that says nothing."""
-    told = [name for name in columns if any(row[name] not in (NOTHING, "") for row in rows)]
-    kept = list(columns) if form.whole else [name for name in told if name not in LEFT_OUT]
+    shown = [name for name in columns if any(row[name] not in (NOTHING, "") for row in rows)]
+    kept = list(columns) if form.whole else [name for name in shown if name not in LEFT_OUT]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, form.padding), show_edge=False)
     for name in kept:
         table.add_column(
@@ -165,7 +165,7 @@ def _without_needs(line: Line, form: _Form) -> dict[str, str]:
     if form.whole:
         return texts
     model, mark, _ = texts["Model"].partition(" (synthetic)")
-    # There is no room for the method, by which a file as given is told from fqbench's own.
+    # There is no room for the method, which distinguishes a file as given from fqbench's own.
     texts["Model"] = "  the file as given" if line.given else f"{model}{'*' if mark else ''}"
     return texts
 

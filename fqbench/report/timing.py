@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fqbench.measure.launches import NARROW, how_often
+from fqbench.measure.launches import NARROW, format_counts
 from fqbench.results import Row
 
 
@@ -18,7 +18,7 @@ def sentences(rows: Sequence[Row], machine: Mapping[str, Any]) -> tuple[str, ...
 def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if not rows:
         return ()
-    often = how_often([row.launches for row in rows if row.launches is not None])
+    often = format_counts([row.launches for row in rows if row.launches is not None])
     bound = (
         "bound to one core"
         if all(row.pinned for row in rows)
@@ -29,8 +29,8 @@ def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if wide:
         ended += f"; not so within the time given: {', '.join(wide)}"
     return (
-        f"FP32 and INT8 were timed in turns, in processes started anew {often} times, {bound};"
-        f" intervals tell how figures differ from start to start. {ended}.",
+        f"FP32 and INT8 were timed in turns, in processes started {often} times, {bound};"
+        f" intervals show how figures differ from start to start. {ended}.",
     )
 
 

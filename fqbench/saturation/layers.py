@@ -17,8 +17,8 @@ from onnx import numpy_helper
 from fqbench.graph.graph import attributes
 from fqbench.saturation.pairs import Codes, Weights, may_saturate
 
-MOST_PLACES = 1024
-"""Places of one result that are looked at: of a larger one, evenly spread ones."""
+MAX_POSITIONS = 1024
+"""Positions of one result that are sampled: of a larger one, evenly spaced ones."""
 
 Constants = dict[str, NDArray[Any]]
 
@@ -54,7 +54,7 @@ class IntegerLayer:
         return not self.depthwise and any(may_saturate(group).any() for group in self.weight)
 
     def read(self, codes: Codes) -> Codes:
-        """What is multiplied at places of the result [groups, places, columns], of one image."""
+        """What one image multiplies at positions of the result [groups, positions, columns]."""
         if not self.convolves:
             return codes.reshape(1, -1, codes.shape[-1])
         top, left, bottom, right = self.pads
@@ -67,11 +67,13 @@ class IntegerLayer:
         windows = windows[:, :: self.strides[0], :: self.strides[1]]
         windows = windows[..., :: self.dilations[0], :: self.dilations[1]]
         channels, height, width = windows.shape[:3]
-        places = np.arange(0, height * width, max(height * width // MOST_PLACES, 1))
-        chosen = windows[:, places // width, places % width]
+        positions = np.arange(0, height * width, max(height * width // MAX_POSITIONS, 1))
+        chosen = windows[:, positions // width, positions % width]
         groups = len(self.weight)
-        grouped = chosen.reshape(groups, channels // groups, len(places), -1)
-        return np.ascontiguousarray(grouped.transpose(0, 2, 3, 1)).reshape(groups, len(places), -1)
+        grouped = chosen.reshape(groups, channels // groups, len(positions), -1)
+        return np.ascontiguousarray(grouped.transpose(0, 2, 3, 1)).reshape(
+            groups, len(positions), -1
+        )
 
 
 def integer_layers(model: onnx.ModelProto) -> list[IntegerLayer]:

@@ -1,7 +1,7 @@
 """What the runtimes' integer kernels compute here, found out by running a small layer.
 
 Its activations and weights are as large as they can be, so that every sum of two products
-saturates where kernels add these in 16 bits. Flags of the CPU do not tell: which kernel runs is
+saturates where kernels add these in 16 bits. Flags of the CPU do not show it: which kernel runs is
 the runtime's choice.
 """
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a model's file; runs in a child process, since files come from anyone."""
+"""Inputs and outputs of a model's file; runs in a child process, since files are untrusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mistake that pydantic found in a record, told in one sentence."""
+"""Format one pydantic error as a sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 def sentence(error: ErrorDetails, schema: Schema) -> str:
     """The key (dotted), what was expected and what was found.
 
-    ``schema`` is that of the validated type: it tells the location's keys from the names of
+    ``schema`` is that of the validated type: it distinguishes the location's keys from names of
     union members that pydantic puts between them, and which keys would have been right.
     """
     key, siblings = _place(error["loc"], schema)

@@ -147,7 +147,7 @@ class Coco(_Record):
 class ImageList(_Record):
     """A folder of images and a text file with ``file class`` a line, classes from 0.
 
-    Without that file: a folder of images a class, class i being the i-th folder by name.
+    Without that file: a folder of images per class, class i being the i-th folder by name.
     """
 
     kind: Literal["imagenet"]
@@ -307,7 +307,7 @@ class ModelSpec(_Record):
 
     @property
     def labelled(self) -> bool:
-        """Whether the data set tells what is in its images, so that accuracy can be measured."""
+        """Whether the data set says what is in its images, so that accuracy can be measured."""
         return not isinstance(self.dataset, Folder)
 
     @property

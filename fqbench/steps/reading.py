@@ -9,7 +9,7 @@ from typing import Any
 
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
-from fqbench.measure.loaded import Reading
+from fqbench.measure.cell_loading import Reading
 from fqbench.steps.job import Job
 from fqbench.vision.image import read_image
 

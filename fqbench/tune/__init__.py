@@ -1,1 +1,1 @@
-"""Which layers stay in float: by what they cost in accuracy and what they earn in time."""
+"""Which layers stay in float: by what they cost in accuracy and save in time."""

@@ -19,7 +19,7 @@ uint8 weights; 8 bits of both."""
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer: what rounding it costs, and how long its kernel takes.
+    """One layer: what quantizing it costs, and how long its kernel takes.
 
     ``own_error``: relative squared error of its result when it is given FP32's input. ``error``:
     what is estimated for the model when it alone is quantized. Times in milliseconds. None

@@ -1,8 +1,8 @@
-"""How one backend runs a quantized model: what it costs in accuracy, what it earns in time.
+"""How one backend runs a quantized model: what it costs in accuracy, what it saves in time.
 
 1. Weights that saturate on the CPUs it is made for get another form.
 2. Where rounding costs more than the margin, the layers that cost most stay in float.
-3. Ranges that cut off less are tried, in parts of the graph.
+3. Ranges that clip less are tried, in parts of the graph.
 4. Whole forms of the graph are timed beside FP32; the fastest stays.
 """
 
@@ -34,29 +34,36 @@ from fqbench.tune.choice import (
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import CLEARLY, OnStep, fewest, needed, sensitivities, widest
-from fqbench.tune.speed import Rounds, is_faster, rounds
+from fqbench.tune.search import (
+    MAX_ERROR_RATIO,
+    OnStep,
+    minimal_float_prefix,
+    prune_float_layers,
+    select_wide_ranges,
+    sensitivities,
+)
+from fqbench.tune.speed import Rounds, is_faster, time_rounds
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
-TRIED = 12
+SENSITIVITY_LAYERS = 12
 """Layers, the worst by their own error, of which the error of the whole is measured too."""
-APART = 4
+SENSITIVITY_IMAGES = 4
 """Images that each layer is tried alone on."""
-COUNTED = 2
+SATURATION_IMAGES = 2
 """Images that saturating sums are counted on."""
-NEAR = 3.0
-"""Up to so many times what rounding may cost, ranges are tried before layers are kept in float."""
-CHEAP = 0.25
-"""Where rounding costs less than this part of what it may, ranges are left as they are."""
+RANGES_FIRST_RATIO = 3.0
+"""Up to so many times the error limit, ranges are tried before layers are kept in float."""
+NEGLIGIBLE_RATIO = 0.25
+"""Where the error is below this part of its limit, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
-GAIN = 0.98
+MAX_TIME_RATIO = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
 
 @dataclass(frozen=True)
-class Wish:
+class TuningTarget:
     """What the model is made for.
 
     ``limit``: largest relative squared error of the raw outputs, None for any. ``threads``: of
@@ -77,7 +84,7 @@ def choose(
     model: onnx.ModelProto,
     quantization: Quantization,
     feeds: Sequence[Feed],
-    wish: Wish,
+    target: TuningTarget,
     on_step: OnStep,
     estimator: ErrorEstimator | None = None,
 ) -> Choice:
@@ -88,12 +95,12 @@ def choose(
     by = estimator or OutputErrorEstimator.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(backend, model, quantization, Path(scratch))
-        search = _Search(model, quantization, feeds, wish, on_step, _Errors(made, by))
+        search = _Search(model, quantization, feeds, target, on_step, _Errors(made, by))
         return search.choice()
 
 
 class _Errors:
-    """Estimated errors of settings, each found once."""
+    """Estimated errors of settings, each computed once."""
 
     def __init__(self, made: Variants, estimator: ErrorEstimator) -> None:
         self.variants, self._estimator = made, estimator
@@ -121,7 +128,7 @@ class _Search:
     model: onnx.ModelProto
     record: Quantization
     feeds: Sequence[Feed]
-    wish: Wish
+    target: TuningTarget
     on_step: OnStep
     errors: _Errors
     forms: dict[str, float] = field(default_factory=dict)
@@ -141,25 +148,25 @@ class _Search:
         """The outcome of all phases."""
         self._choose_silu()
         self._choose_weights()
-        before, dear = self._choose_layers()
+        before, costly = self._choose_layers()
         self._choose_ranges()
-        kept = {**self.fixed, **dict.fromkeys(dear, ACCURACY)}
-        if dear and self.wish.limit is not None:
-            left = needed(self._with_float, dear, self.wish.limit)
+        kept = {**self.fixed, **dict.fromkeys(costly, ACCURACY)}
+        if costly and self.target.limit is not None:
+            left = prune_float_layers(self._error_with_float, costly, self.target.limit)
             kept = {**self.fixed, **dict.fromkeys(left, ACCURACY)}
         self.setting = replace(self.setting, float_layers=frozenset(kept))
-        kept |= dict.fromkeys(self._choose_form(), SPEED)
+        kept |= dict.fromkeys(self._choose_timed_form(), SPEED)
         self.setting = replace(self.setting, float_layers=frozenset(kept))
-        self._leave_none_unsafe()
+        self._make_rest_safe()
         forms = self.errors.variants.safe_forms
         safe = sorted(self.setting.safe & forms.keys())
         return Choice(
             float_layers=kept,
             float_silu=self.setting.float_silu,
-            wide=tuple(name for name in self._ranged() if name in self.setting.wide),
+            wide=tuple(name for name in self._with_wide_range() if name in self.setting.wide),
             error_all_int8=before,
             error=self.errors.of(self.setting),
-            layers=tuple(map(self._cost, self.layers)),
+            layers=tuple(map(self._layer_cost, self.layers)),
             forms=self.forms,
             safe={} if self.setting.unsigned else {name: forms[name] for name in safe},
             unsigned=tuple(safe) if self.setting.unsigned else (),
@@ -173,11 +180,11 @@ class _Search:
         if not (silus and self.errors.variants.float_silu):
             return
         self.setting = replace(self.setting, float_silu=True)
-        if self.wish.fastest and self.wish.threads is not None:
+        if self.target.fastest and self.target.threads is not None:
             integers = replace(self.setting, float_silu=False)
-            timed = self._timed({IN_INTEGERS: integers, IN_FLOAT: self.setting})
+            timed = self._time_settings({IN_INTEGERS: integers, IN_FLOAT: self.setting})
             # In float it is more accurate.
-            if is_faster(timed[IN_INTEGERS], timed[IN_FLOAT], GAIN):
+            if is_faster(timed[IN_INTEGERS], timed[IN_FLOAT], MAX_TIME_RATIO):
                 self.setting = integers
 
     def _choose_weights(self) -> None:
@@ -187,10 +194,10 @@ class _Search:
         better.
         """
         made = self.errors.variants
-        seen = self.feeds[:COUNTED] if self.wish.here else ()
-        if not self.wish.saturates:
+        seen = self.feeds[:SATURATION_IMAGES] if self.target.here else ()
+        if not self.target.saturates:
             return
-        real = self.wish.here and self.errors.real
+        real = self.target.here and self.errors.real
         if real:
             self.weights[EIGHT_BITS] = self.errors.of(self.setting)
         else:
@@ -200,37 +207,37 @@ class _Search:
         )
         # Here, what saturates counts as it does on images: it may be little.
         for other in (*others, self.setting) if real else ():
-            if self.errors.of(other) < CLEARLY * self.errors.of(chosen):
+            if self.errors.of(other) < MAX_ERROR_RATIO * self.errors.of(chosen):
                 chosen = other
         self.setting = chosen
         if not chosen.safe:
             return
         self.weights[SAFE] = self.errors.of(chosen)
-        limit = self.wish.limit
+        limit = self.target.limit
         if made.unsigned_weights and limit is not None and self.errors.of(chosen) > limit:
             unsigned = replace(chosen, unsigned=True)
             self.weights[UNSIGNED] = self.errors.of(unsigned)
-            if self.weights[UNSIGNED] <= limit and self._pays(unsigned):
+            if self.weights[UNSIGNED] <= limit and self._beats_fp32(unsigned):
                 self.setting = unsigned
 
-    def _leave_none_unsafe(self) -> None:
-        """Make layers safe that became unsafe: which channels lie side by side depends on which
-        layers run in integers."""
-        if self.wish.saturates and not self.wish.here:
+    def _make_rest_safe(self) -> None:
+        """Make layers safe that became unsafe: which channels are adjacent depends on which layers
+        run in integers."""
+        if self.target.saturates and not self.target.here:
             left = self.errors.variants.unsafe(self.setting, ())[0]
             self.setting = replace(self.setting, safe=self.setting.safe | left)
 
-    def _pays(self, unsigned: Setting) -> bool:
+    def _beats_fp32(self, unsigned: Setting) -> bool:
         """Whether slower kernels for all layers beat FP32, with which some would have to run."""
-        if not self.wish.fastest or self.wish.threads is None:
+        if not self.target.fastest or self.target.threads is None:
             return True
-        timed = self._timed({UNSIGNED: unsigned})
-        return is_faster(timed[UNSIGNED], timed[FP32], GAIN)
+        timed = self._time_settings({UNSIGNED: unsigned})
+        return is_faster(timed[UNSIGNED], timed[FP32], MAX_TIME_RATIO)
 
     def _choose_layers(self) -> tuple[float, tuple[str, ...]]:
         """The error of all INT8, and the fewest layers in float that keep to the limit."""
-        before, limit = self.errors.of(self.setting), self.wish.limit
-        if limit is not None and limit < before <= NEAR * limit:
+        before, limit = self.errors.of(self.setting), self.target.limit
+        if limit is not None and limit < before <= RANGES_FIRST_RATIO * limit:
             self._choose_ranges()
         if limit is None or self.errors.of(self.setting) <= limit:
             return before, ()
@@ -245,32 +252,37 @@ class _Search:
         )
         order = sorted(self.layers, key=lambda name: -self.own[name])
         self.costs = sensitivities(
-            lambda names: self._with_float(names, APART), self.layers, order[:TRIED], self.on_step
+            lambda names: self._error_with_float(names, SENSITIVITY_IMAGES),
+            self.layers,
+            order[:SENSITIVITY_LAYERS],
+            self.on_step,
         )
-        worst = sorted(self.costs, key=lambda name: -self.costs[name] / self._earned(name))
-        dear, _ = fewest(self._with_float, [*worst, *order[TRIED:]], limit)
-        self.setting = replace(self.setting, float_layers=frozenset({*self.fixed, *dear}))
-        return before, dear
+        worst = sorted(self.costs, key=lambda name: -self.costs[name] / self._saved_ms(name))
+        costly, _ = minimal_float_prefix(
+            self._error_with_float, [*worst, *order[SENSITIVITY_LAYERS:]], limit
+        )
+        self.setting = replace(self.setting, float_layers=frozenset({*self.fixed, *costly}))
+        return before, costly
 
-    def _with_float(self, layers: Collection[str], images: int | None = None) -> float:
-        """The error with ``layers`` in float beside those that are in any case."""
+    def _error_with_float(self, layers: Collection[str], images: int | None = None) -> float:
+        """The error with ``layers`` in float as well as those that always are."""
         kept = frozenset({*self.fixed, *layers})
         return self.errors.of(replace(self.setting, float_layers=kept), images)
 
     def _choose_ranges(self) -> None:
-        """Where the errors of layers that will stay in float are gone: beside them, ranges show
-        nothing."""
-        limit = self.wish.limit
-        if limit is not None and self.errors.of(self.setting) <= CHEAP * limit:
+        """Once the errors of layers that will stay in float are gone: they would mask those of
+        ranges."""
+        limit = self.target.limit
+        if limit is not None and self.errors.of(self.setting) <= NEGLIGIBLE_RATIO * limit:
             return
-        wide = widest(
+        wide = select_wide_ranges(
             lambda tensors: self.errors.of(replace(self.setting, wide=frozenset(tensors))),
-            self._ranged(),
+            self._with_wide_range(),
         )
         self.setting = replace(self.setting, wide=frozenset(wide))
 
-    def _ranged(self) -> list[str]:
-        """The tensors, in the graph's order, whose wide range is another one."""
+    def _with_wide_range(self) -> list[str]:
+        """The tensors, in the graph's order, whose wide range differs from their range."""
         written = [name for node in self.model.graph.node for name in node.output]
         ranges, wide = self.record.ranges, self.record.wide
         return [
@@ -279,38 +291,38 @@ class _Search:
             if name in ranges and name in wide and wide[name] != ranges[name]
         ]
 
-    def _choose_form(self) -> frozenset[str]:
+    def _choose_timed_form(self) -> frozenset[str]:
         """Further layers in float by which the whole is faster; and how it compares with FP32."""
-        if self.wish.threads is None:
+        if self.target.threads is None:
             return frozenset()
         settings = {AS_QUANTIZED: self.setting}
-        if self.wish.fastest:
+        if self.target.fastest:
             self._time_layers()
             settings = {
                 text: replace(self.setting, float_layers=self.setting.float_layers | more)
-                for text, more in forms(self.graph, self.times).items()
+                for text, more in candidate_forms(self.graph, self.times).items()
             }
-        timed = self._timed(settings)
-        best = fastest({text: timed[text] for text in settings})
+        timed = self._time_settings(settings)
+        best = fastest_form({text: timed[text] for text in settings})
         self.slowdown = median(a / b for a, b in zip(timed[best], timed[FP32], strict=True))
         return settings[best].float_layers - self.setting.float_layers
 
     def _time_layers(self) -> None:
-        """What each layer's kernel takes in FP32 and in INT8, once, where the runtime says it."""
-        threads = self.wish.threads if self.wish.fastest else None
+        """Time each layer's kernel in FP32 and in INT8, once, where the runtime reports it."""
+        threads = self.target.threads if self.target.fastest else None
         if threads is not None and self.times == ({}, {}):
             made = self.errors.variants
             self.times = made.layer_times(self.setting, self.feeds[0], threads)
 
-    def _timed(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
-        """Times in each of ``settings`` and in FP32, taken in turns; their medians are kept."""
-        assert self.wish.threads is not None
-        calls = self.errors.variants.calls(settings, self.feeds[0], self.wish.threads)
-        timed = rounds(calls, self.wish.threads)
+    def _time_settings(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
+        """Times in each of ``settings`` and in FP32, interleaved; their medians are kept."""
+        assert self.target.threads is not None
+        calls = self.errors.variants.calls(settings, self.feeds[0], self.target.threads)
+        timed = time_rounds(calls, self.target.threads)
         self.forms.update({text: median(times) for text, times in timed.items()})
         return timed
 
-    def _earned(self, layer: str) -> float:
+    def _saved_ms(self, layer: str) -> float:
         """Milliseconds that INT8 saves in ``layer``; a microsecond at least.
 
         Where it is unknown, what it saves in the median layer; 1 where it is unknown of all.
@@ -320,14 +332,14 @@ class _Search:
         known = sorted(saved.values())
         return saved.get(layer, known[len(known) // 2] if known else 1.0)
 
-    def _cost(self, name: str) -> LayerCost:
+    def _layer_cost(self, name: str) -> LayerCost:
         fp32, int8 = self.times
         found: Any = (self.own.get(name), self.costs.get(name), fp32.get(name), int8.get(name))
         return LayerCost(name, *found)
 
 
-def forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]:
-    """Forms that may be the fastest: further layers in float, by what is said of them.
+def candidate_forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]:
+    """Forms that may be the fastest: further layers in float, by a description of them.
 
     ``times`` of layers in FP32 and in INT8, as far as they are known.
     """
@@ -347,7 +359,7 @@ def forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]
     return {text: more for more, text in distinct.items() if more or text == AS_QUANTIZED}
 
 
-def fastest(timed: Mapping[str, Rounds]) -> str:
-    """The form that takes the least time; that without further layers unless it is beaten."""
+def fastest_form(timed: Mapping[str, Rounds]) -> str:
+    """The form that takes the least time; the one as quantized unless it is clearly beaten."""
     best = min(timed, key=lambda text: median(timed[text]))
-    return best if is_faster(timed[best], timed[AS_QUANTIZED], GAIN) else AS_QUANTIZED
+    return best if is_faster(timed[best], timed[AS_QUANTIZED], MAX_TIME_RATIO) else AS_QUANTIZED

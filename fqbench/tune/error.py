@@ -16,7 +16,7 @@ Outputs = Sequence[NDArray[np.float32]]
 def raw_outputs(graph: Graph) -> tuple[str, ...]:
     """The tensors that the last layers write, before anything decodes them.
 
-    Behind a decoder, coordinates of a fixed grid hide every error. Where no last layer writes
+    After decoding, coordinates of a fixed grid hide every error. Where no last layer writes
     the model's result directly, these are the model's outputs.
     """
     heads = [node.output[0] for node in graph.layers() if graph.is_linear_head(node)]
@@ -26,11 +26,11 @@ def raw_outputs(graph: Graph) -> tuple[str, ...]:
 def relative_error(reference: Sequence[Outputs], outputs: Sequence[Outputs]) -> float:
     """Squared difference over squared deviation of ``reference``, the mean over the outputs.
 
-    The deviation is that from each channel's mean over all images and places, so that what is
-    always the same counts for nothing. 0 is equal, 1 as wrong as knowing those means only.
+    The deviation is that from each channel's mean over all images and positions, so that what is
+    always the same counts for nothing. 0 is equal, 1 as far off as predicting those means.
     """
     errors = []
-    for wanted, found in zip(_together(reference), _together(outputs), strict=True):
+    for wanted, found in zip(_concatenated(reference), _concatenated(outputs), strict=True):
         axes = (0, *range(2, wanted.ndim))
         deviation = wanted - wanted.mean(axis=axes, keepdims=True)
         spread = float(np.square(deviation, dtype=np.float64).sum())
@@ -40,6 +40,6 @@ def relative_error(reference: Sequence[Outputs], outputs: Sequence[Outputs]) -> 
     return float(np.mean(errors)) if errors else 0.0
 
 
-def _together(outputs: Sequence[Outputs]) -> list[NDArray[np.float32]]:
+def _concatenated(outputs: Sequence[Outputs]) -> list[NDArray[np.float32]]:
     """Each output of all images as one array, images first."""
     return [np.concatenate(list(images)) for images in zip(*outputs, strict=True)]

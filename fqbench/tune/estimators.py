@@ -1,4 +1,4 @@
-"""How far a quantized model is from FP32's on images, by what the runtime computes."""
+"""The error of a quantized model against FP32 on images, by what the runtime computes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 class ErrorEstimator(Protocol):
-    """Finds how far a quantized model is from FP32's on images."""
+    """Estimates the error of a quantized model against FP32 on images."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,19 +49,19 @@ class OutputErrorEstimator:
         model: onnx.ModelProto, names: Sequence[str], feeds: Sequence[Feed]
     ) -> OutputErrorEstimator:
         """An estimator for models that quantize ``model``, by its tensors ``names``."""
-        found = computed(execute(model, names, fuse_pairs=False), feeds)
+        found = compute(execute(model, names, fuse_pairs=False), feeds)
         return OutputErrorEstimator(tuple(names), tuple(feeds), tuple(found))
 
     def error(self, executable: Executable, images: int | None = None) -> float:
         """See ``ErrorEstimator``."""
         count = len(self.feeds) if images is None else min(images, len(self.feeds))
-        found = computed(executable, self.feeds[:count])
+        found = compute(executable, self.feeds[:count])
         return relative_error(self.reference[:count], found)
 
 
 @dataclass(frozen=True)
 class AnswerErrorEstimator:
-    """Estimates the error by answers: by how far they are from FP32's."""
+    """Estimates the error by answers: by how much they differ from FP32's."""
 
     names: tuple[str, ...]
     images: tuple[Image, ...]
@@ -100,7 +100,7 @@ class AnswerErrorEstimator:
             feed, geometry = image
             return self.decode(list(executable.run(feed)), geometry)
 
-        return side_by_side(executable, answer, self.images[:images])
+        return run_concurrently(executable, answer, self.images[:images])
 
 
 def error_estimator(
@@ -122,12 +122,12 @@ def error_estimator(
     return OutputErrorEstimator.of(model, raw_outputs(Graph(model)), [feed for feed, _ in images])
 
 
-def computed(executable: Executable, feeds: Sequence[Feed]) -> list[Outputs]:
+def compute(executable: Executable, feeds: Sequence[Feed]) -> list[Outputs]:
     """What ``executable`` computes for each of ``feeds``."""
-    return side_by_side(executable, executable.run, feeds)
+    return run_concurrently(executable, executable.run, feeds)
 
 
-def side_by_side(
+def run_concurrently(
     executable: Executable, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> list[Result]:
     """``function``, which runs ``executable``, of each of ``items``, several at a time if it may.

@@ -1,6 +1,6 @@
-"""What rounding does to each layer by itself: a cheap measure of all layers in one pass.
+"""The error that rounding causes in each layer by itself: cheap, all layers in one pass.
 
-Beside each layer stands a twin that reads the same float tensor rounded, with rounded weights,
+Next to each layer is a twin that reads the same float tensor rounded, with rounded weights,
 and rounds its result where the backend does.
 """
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted, rounded_weight
+from fqbench.quantize.adapt import apply_rounded_weights, rounded_weight
 from fqbench.quantize.algorithms import Range
-from fqbench.quantize.calibrate import behind
+from fqbench.quantize.calibrate import following_activation
 from fqbench.quantize.pairs import QuantParams, add_constant, add_pair
 from fqbench.quantize.record import Quantization
 
@@ -38,8 +38,8 @@ def local_errors(
     """Relative squared error of each layer's result, the mean over its channels.
 
     Against each channel's deviation from its mean: a channel whose values are small beside the
-    tensor's range counts as much as any other, but a constant one, which tells nothing, not at
-    all. What only a SiLU reads is judged behind it.
+    tensor's range counts as much as any other, but a constant one, which carries no information,
+    not at all. What only a SiLU reads is judged by the SiLU's result.
     ``coding`` rounds inputs, and ``results`` too where the backend writes integers.
     """
     graph = Graph(model)
@@ -51,7 +51,7 @@ def local_errors(
     for feed in feeds:
         values = watched.computed(feed)
         for node in chosen:
-            function = behind(graph, node.output[0])
+            function = following_activation(graph, node.output[0])
             wanted, found = (
                 function(values[name].astype(np.float64)) for name in (node.output[0], _twin(node))
             )
@@ -83,7 +83,7 @@ def _with_twins(
 ) -> onnx.ModelProto:
     twins = onnx.ModelProto()
     twins.CopyFrom(model)
-    rounded = Graph(adapted(model, quantization, quantization.rounded))
+    rounded = Graph(apply_rounded_weights(model, quantization, quantization.rounded))
     of_name = {node.name: node for node in rounded.layers()}
     for node in layers:
         source, result = f"{node.name}__read", f"{node.name}__computed"

@@ -9,12 +9,12 @@ import numpy as np
 Error = Callable[[Collection[str]], float]
 """The error of the model in which the named layers or tensors are treated otherwise."""
 
-GROUPS = 6
+RANGE_GROUPS = 6
 """Parts of the graph, each of which takes one kind of ranges."""
-CLEARLY = 0.97
-"""What is not less than this part of an error is no better: it may be chance."""
-SPARED = 6
-"""Layers in float, of those that were found, that are tried in INT8 once more."""
+MAX_ERROR_RATIO = 0.97
+"""An error must be below this part of another to count as smaller: the rest may be chance."""
+MAX_RETRIED = 6
+"""How many of the layers kept in float are tried in INT8 once more."""
 
 OnStep = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ def sensitivities(
     return found
 
 
-def widest(error: Error, tensors: Sequence[str]) -> tuple[str, ...]:
+def select_wide_ranges(error: Error, tensors: Sequence[str]) -> tuple[str, ...]:
     """Those of ``tensors``, in the graph's order, that are to take their wide range.
 
     ``error`` is that of the model in which the named ones do. They are tried in a few groups: all
@@ -41,23 +41,26 @@ def widest(error: Error, tensors: Sequence[str]) -> tuple[str, ...]:
     """
     if not tensors:
         return ()
-    groups = [frozenset(part.tolist()) for part in np.array_split(np.array(tensors), GROUPS)]
+    groups = [frozenset(part.tolist()) for part in np.array_split(np.array(tensors), RANGE_GROUPS)]
     tried = {wide: error(wide) for wide in (frozenset[str](), frozenset(tensors))}
     chosen = min(tried, key=lambda wide: tried[wide])
     least = tried[chosen]
     for group in groups:
         other = chosen ^ group
         found = error(other)
-        if found < CLEARLY * least:
+        if found < MAX_ERROR_RATIO * least:
             chosen, least = other, found
     return tuple(name for name in tensors if name in chosen)
 
 
-def fewest(error: Error, order: Sequence[str], limit: float) -> tuple[tuple[str, ...], float]:
+def minimal_float_prefix(
+    error: Error, order: Sequence[str], limit: float
+) -> tuple[tuple[str, ...], float]:
     """The fewest layers in float whose model has at most error ``limit``; worst first in ``order``.
 
-    Bisection: one layer more in float makes the error no larger, but for what rounding errors
-    compensate by chance. Returns those layers and the error; all layers where none is enough.
+    Bisection: one layer more in float makes the error no larger, except where rounding errors
+    compensated each other by chance. Returns those layers and the error; all layers where none is
+    enough.
     """
     least = error(())
     if least <= limit:
@@ -73,10 +76,10 @@ def fewest(error: Error, order: Sequence[str], limit: float) -> tuple[tuple[str,
     return tuple(order[:many]), found
 
 
-def needed(error: Error, kept: Sequence[str], limit: float) -> tuple[str, ...]:
+def prune_float_layers(error: Error, kept: Sequence[str], limit: float) -> tuple[str, ...]:
     """Those of ``kept`` without which the error is above ``limit``; the last are tried first."""
     left = list(kept)
-    for layer in kept[::-1][:SPARED]:
+    for layer in kept[::-1][:MAX_RETRIED]:
         without = [name for name in left if name != layer]
         if error(without) <= limit:
             left = without

@@ -1,24 +1,26 @@
-"""How long forms of a model take, in turns, and which is fastest."""
+"""How long forms of a model take, interleaved, and which is fastest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from fqbench.measure.latency import Call, Effort, time_interleaved
+from fqbench.measure.latency import Call, TimingBudget, time_interleaved
 from fqbench.measure.pinning import pinned
 
-EFFORT = Effort(warm_up=0.05, settling=0.3, block=0.02, rounds=15, fewest=6, longest=0.6)
-"""Enough to tell 2 % from noise; far less than what a reported latency takes."""
+TIMING_BUDGET = TimingBudget(
+    warm_up=0.05, settling=0.3, block=0.02, rounds=15, fewest=6, longest=0.6
+)
+"""Enough to distinguish 2 % from noise; far less than what a reported latency takes."""
 
 Rounds = Sequence[float]
-"""Milliseconds of one side, round by round of those that took turns."""
+"""Milliseconds of one side, round by round of interleaved timing."""
 
 
-def rounds(calls: Mapping[str, Call], threads: int) -> dict[str, Rounds]:
+def time_rounds(calls: Mapping[str, Call], threads: int) -> dict[str, Rounds]:
     """Median milliseconds of each of ``calls`` in each round, on ``threads`` cores."""
     with pinned(threads):
-        timing = time_interleaved(calls, EFFORT)
+        timing = time_interleaved(calls, TIMING_BUDGET)
     return {
         name: tuple(1000 * median(block) for block in blocks)
         for name, blocks in timing.blocks.items()

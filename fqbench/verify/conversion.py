@@ -66,7 +66,7 @@ class Conversion:
     ) -> None:
         """Raise StepError where what ``load`` returns does not answer ``feeds`` as ``wanted`` does.
 
-        ``model``: the graph that tells the names of the outputs. ``search`` finds the first
+        ``model``: the graph that has the names of the outputs. ``search`` finds the first
         operator that differs; None where it cannot.
         """
         try:
@@ -96,7 +96,7 @@ def compared(
 ) -> Difference | None:
     """The output in which ``found`` differs most from ``wanted``; None where none does too much.
 
-    ``model``: the graph that tells the names of the outputs, and which of them jump.
+    ``model``: the graph that has the names of the outputs, and shows which of them jump.
     """
     names = [value.name for value in model.graph.output]
     answers = [(wanted(feed), found(feed)) for feed in feeds]

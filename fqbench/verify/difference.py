@@ -18,11 +18,11 @@ STEADY = 1e-2
 """What hardly varies is judged by this part of its size, instead of its deviation."""
 
 COLUMNS = 100
-"""Up to so many, values beside each other are of different meaning."""
+"""Up to so many columns, adjacent values differ in meaning."""
 
 FAINT = 1e-3
-"""What is faint beside the whole by this part of the whole (of 1 at most, since a detector's
-probabilities lie beside pixels): an exponential of float32 is not more accurate than that."""
+"""What is faint compared with the whole is judged by this part of the whole (of 1 at most, since a
+detector's probabilities lie beside pixels): float32's exponential is no more accurate."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ SCALED = frozenset({"ppyoloe_crn_l_300e_coco"})
 
 
 IMAGES = 16
-"""To normalize on. Deep layers see little more than one value an image, so it takes several."""
+"""To normalize on. Deep layers see little more than one value per image, so it takes several."""
 
 HALVED = 448
 """Inputs from this side on are normalized at half of it: the statistics hardly change."""

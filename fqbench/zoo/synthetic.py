@@ -23,7 +23,7 @@ EPSILON = 1e-5
 def synthesize(network: Any, batches: Sequence[NDArray[np.float32]], seed: int) -> None:
     """Give ``network`` seeded random weights, normalized on ``batches``, one for each input.
 
-    Weights are normal with variance 1 / fan-in, biases 0. A batch norm in training mode behind
+    Weights are normal with variance 1 / fan-in, biases 0. A batch norm in training mode after
     each ``ConvUnit``'s convolution takes mean and variance of each channel over the batch, and is
     folded into weight and bias at once, so that one pass through the network normalizes it all.
     """

@@ -13,7 +13,7 @@ from fqbench.cli import commands
 from fqbench.cli.main import main
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.cell_steps import Request
-from tests.support.quick_fqbench import PATIENCE
+from tests.support.quick_fqbench import BUDGET
 from tests.support.tiny_spec import without_data_root, write_spec
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def _surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(commands, "Request", partial(Request, patience=PATIENCE))
+    monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET))
 
 
 def run(*arguments: object) -> int:

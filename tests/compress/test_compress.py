@@ -18,14 +18,14 @@ from fqbench.backends.paddle.runtime import INT8_OPERATORS
 from fqbench.backends.tensorrt.runtime import TensorRT
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
-from fqbench.compress import Way, job, translate
+from fqbench.compress import CompressionMethod, job, translate
 from fqbench.compress import deliver as delivery
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder, deliver
-from fqbench.compress.job import Job, prepare
+from fqbench.compress.job import CompressionJob, prepare
 from fqbench.compress.job import _given_up as given_up
 from fqbench.compress.layers import Layers, nodes
-from fqbench.compress.make import Made
+from fqbench.compress.make import BuildResult
 from fqbench.compress.reading import reading
 from fqbench.compress.report import _notes as notes
 from fqbench.errors import StepError, UsageError
@@ -235,9 +235,11 @@ class TestPaddle:
             ]
 
 
-def prepared(folder: Path, store: Path, changes: Mapping[str, object], way: Way = "PTQ") -> Job:
-    given = load_config(write_config(folder, changes))
-    return prepare(given, way, folder, LocalExecutor(Store(store)))
+def prepared(
+    folder: Path, store: Path, changes: Mapping[str, object], method: CompressionMethod = "PTQ"
+) -> CompressionJob:
+    loaded = load_config(write_config(folder, changes))
+    return prepare(loaded, method, folder, LocalExecutor(Store(store)))
 
 
 def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
@@ -534,7 +536,7 @@ class TestDelivery:
 
 @pytest.mark.slow
 def test_detector_that_ends_in_non_maximum_suppression(tmp_path):
-    """The model is written without it, and the report tells how to do it."""
+    """The model is written without it, and the report says how to do it."""
     config = write_config(
         tmp_path,
         {
@@ -555,7 +557,7 @@ def test_detector_that_ends_in_non_maximum_suppression(tmp_path):
     assert [value.name for value in session.get_inputs()] == ["image", "scale_factor"]
     assert [value.shape for value in session.get_outputs()] == [[1, 16, 4], [1, 3, 16]]
     assert (
-        "The model's non-maximum suppression is cut off, do it behind the model: score 0.05,"
+        "The model's non-maximum suppression is cut off, do it after the model: score 0.05,"
         " IoU 0.5, 7 boxes." in (tmp_path / "out" / "report.md").read_text()
     )
     told = {each["key"]: each["meaning"] for each in report(tmp_path / "out")["settings"]}
@@ -585,5 +587,5 @@ def test_what_training_brought(points, sentence):
         Evaluation(10 * number, None, lost / 15, lost) for number, lost in enumerate(points)
     ]
     history = History(tuple(evaluations), 1.0, "all iterations are done")
-    made = Made("onnxruntime", layers=3, int8_layers=3, ratio=2.0, training=history)
+    made = BuildResult("onnxruntime", layers=3, int8_layers=3, ratio=2.0, training=history)
     assert list(notes(made, 1.0, "top1", "any")) == [sentence]

@@ -28,10 +28,10 @@ def refusal(folder: Path, value: object) -> str:
 
 
 def test_every_published_key_is_read(tmp_path):
-    given = load_config(written(tmp_path, content()))
+    loaded = load_config(written(tmp_path, content()))
     expected = [f"{section}.{key}" for section, keys in content().items() for key in keys]
-    assert list(given.values) == expected
-    assert given.values["QuantAware.activation_bits"] == 8
+    assert list(loaded.values) == expected
+    assert loaded.values["QuantAware.activation_bits"] == 8
 
 
 def test_only_the_model_is_required(tmp_path):
@@ -45,8 +45,8 @@ def test_only_the_model_is_required(tmp_path):
 @pytest.mark.parametrize("name", ["QuantAware", "Quantization"])
 def test_both_names_of_a_section(tmp_path, name):
     value = {"Global": content()["Global"], name: {"quantize_op_types": ["conv2d"]}}
-    given = load_config(written(tmp_path, value))
-    assert given.config.quant_aware.quantize_op_types == ("conv2d",)
+    loaded = load_config(written(tmp_path, value))
+    assert loaded.config.quant_aware.quantize_op_types == ("conv2d",)
 
 
 @pytest.mark.parametrize("value", ["None", None, []])

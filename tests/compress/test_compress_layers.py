@@ -3,7 +3,7 @@
 import pytest
 
 from fqbench.compress.config import QuantAware
-from fqbench.compress.layers import Layer, Layers, kept_float, nodes, plain, unknown
+from fqbench.compress.layers import Layer, Layers, canonical_name, kept_float, nodes, unknown
 from fqbench.errors import UsageError
 
 LAYERS = Layers(
@@ -104,4 +104,4 @@ def test_tensors_to_compare():
     [("conv2d_0.w_0", "conv2d_0_w_0"), ("/m/0/Conv", "_m_0_Conv"), ("0", "t_0"), ("*.w", "*_w")],
 )
 def test_names_as_the_canonical_graph_spells_them(name, expected):
-    assert plain(name) == expected
+    assert canonical_name(name) == expected

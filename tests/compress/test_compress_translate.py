@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 def spec_of(
     home: Path,
     changes: Mapping[str, object] | None = None,
-    way: str = "PTQ",
+    method: str = "PTQ",
     contents: Contents = CLASSIFIER,
 ) -> ModelSpec:
     if contents is not CLASSIFIER:
@@ -45,7 +45,7 @@ def spec_of(
     path = home / "config.yaml"
     path.write_text(yaml.safe_dump(content(changes)))
     config = load_config(path).config
-    return translated(config, way, source(config.general, home), contents, home)
+    return translated(config, method, source(config.general, home), contents, home)
 
 
 def refusal(*arguments: object, **named: object) -> str:
@@ -122,7 +122,7 @@ def test_each_method_has_images_and_reading_of_its_own(home):
         "Global.qat_image_path": "training",
         "Global.qat_preprocess": "yolo_image_preprocess",
     }
-    offline, trained = (spec_of(home, changes, way) for way in ("PTQ", "QAT"))
+    offline, trained = (spec_of(home, changes, method) for method in ("PTQ", "QAT"))
     assert offline.calibration.images == home / "calibration"
     assert isinstance(offline.preprocess.resize, Crop)
     assert trained.calibration.images == trained.distillation.images.images == home / "training"

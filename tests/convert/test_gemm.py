@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.convert.canonical import canonicalize
 from fqbench.graph.graph import Graph, attributes
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.calibrate import calibrate
 from tests.support.onnx_graphs import Net
 from tests.support.qdq_reference import evaluate
@@ -150,7 +150,7 @@ def test_mean_is_kept_whatever_the_factors_were(changes):
     model, feed = gemm(**changes)
     canonical = canonicalize(model, ())
     record = calibrate(canonical, [[feed["x"]]] * 3, "search")
-    found = adapted(canonical, record, {layer(canonical).name})
+    found = apply_rounded_weights(canonical, record, {layer(canonical).name})
     assert (onnx.numpy_helper.to_array(found.graph.initializer[0]) != 0).any()
     wanted, result = evaluate(model, feed)["y"], evaluate(found, feed)["y"]
     np.testing.assert_allclose(result, wanted, rtol=1e-4, atol=1e-4)

@@ -14,7 +14,7 @@ from fqbench.cli.gate_options import mode_of
 from fqbench.cli.main import _parser, main
 from fqbench.errors import StepError
 from fqbench.pipeline.cell_steps import Request
-from tests.support.quick_fqbench import PATIENCE
+from tests.support.quick_fqbench import BUDGET
 from tests.support.stored_files import CELL, MACHINE, row, timed, write
 from tests.support.tiny_spec import write_spec
 
@@ -171,7 +171,7 @@ def test_verdict_that_cannot_be_written(tmp_path, capsys):
 def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     """What ``fqbench run`` writes is read, frozen and the same as itself."""
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(commands, "Request", partial(Request, patience=PATIENCE))
+    monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET))
     spec = write_spec(tmp_path / "project")
     quick = ("--backends", "onnxruntime", "--precisions", "fp32")
     assert main(["run", "--spec", str(spec), *quick, "--out", str(tmp_path / "run")]) == 0

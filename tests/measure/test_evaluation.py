@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from fqbench.errors import StepError, UsageError
-from fqbench.measure import loaded
+from fqbench.measure import cell_loading
+from fqbench.measure.cell_loading import Reading
 from fqbench.measure.evaluation import Evaluation, Feed, Share, one_at_a_time, reported, share
-from fqbench.measure.loaded import Reading
 from fqbench.measure.prediction import Prediction
 from fqbench.spec import Preprocess, Stretch
 from fqbench.tasks.classification.decode import Logits
@@ -172,7 +172,7 @@ def test_only_a_few_images_are_in_memory(
 def test_images_are_read_while_the_runtime_runs(
     samples: list[tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, begun, real = threading.Semaphore(0), set(), loaded.read_image
+    read, begun, real = threading.Semaphore(0), set(), cell_loading.read_image
 
     def reading(path: Path) -> Any:
         begun.add(int(path.stem))
@@ -183,7 +183,7 @@ def test_images_are_read_while_the_runtime_runs(
         while red < len(samples) - 1 and red + 1 not in begun:
             assert read.acquire(timeout=10)
 
-    monkeypatch.setattr(loaded, "read_image", reading)
+    monkeypatch.setattr(cell_loading, "read_image", reading)
     list(_evaluation().answers([FakeRunner(wait_for_the_next)], samples))
 
 

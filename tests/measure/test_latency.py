@@ -2,9 +2,11 @@
 
 import pytest
 
-from fqbench.measure.latency import Effort, time_interleaved
+from fqbench.measure.latency import TimingBudget, time_interleaved
 
-EFFORT = Effort(warm_up=0.0, warm_up_runs=3, block=4.0, rounds=6, fewest=2, longest=1000.0)
+TIMING_BUDGET = TimingBudget(
+    warm_up=0.0, warm_up_runs=3, block=4.0, rounds=6, fewest=2, longest=1000.0
+)
 """Blocks of four inferences of one second."""
 
 
@@ -27,12 +29,12 @@ class Machine:
     def clock(self) -> float:
         return self.now
 
-    def time(self, effort: Effort = EFFORT, **options):
-        return time_interleaved(self.calls, effort, clock=self.clock, **options).blocks
+    def time(self, budget: TimingBudget = TIMING_BUDGET, **options):
+        return time_interleaved(self.calls, budget, clock=self.clock, **options).blocks
 
 
-def replaced(**values) -> Effort:
-    return Effort(**{**vars(EFFORT), **values})
+def replaced(**values) -> TimingBudget:
+    return TimingBudget(**{**vars(TIMING_BUDGET), **values})
 
 
 def test_every_round_is_a_block_of_times():
@@ -161,4 +163,4 @@ def test_error_of_a_model_is_not_hidden():
         raise RuntimeError("no such kernel")
 
     with pytest.raises(RuntimeError, match="no such kernel"):
-        time_interleaved({"a": broken}, EFFORT)
+        time_interleaved({"a": broken}, TIMING_BUDGET)

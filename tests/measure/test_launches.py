@@ -7,10 +7,12 @@ import pytest
 
 from fqbench.errors import StepError
 from fqbench.measure import launches as module
-from fqbench.measure.latency import Effort
-from fqbench.measure.launches import Patience, Process, narrow, record
+from fqbench.measure.latency import TimingBudget
+from fqbench.measure.launches import MeasurementBudget, Process, narrow, record
 
-EFFORT = Effort(warm_up=0.0, warm_up_runs=1, block=0.02, rounds=4, fewest=1, longest=100.0)
+TIMING_BUDGET = TimingBudget(
+    warm_up=0.0, warm_up_runs=1, block=0.02, rounds=4, fewest=1, longest=100.0
+)
 
 
 class Conversations:
@@ -74,13 +76,15 @@ def never(times):
     return False
 
 
-def run(processes, patience, enough=never, **options):
-    return record(processes, patience, enough, order=random.Random(0), **options)
+def run(processes, budget, enough=never, **options):
+    return record(processes, budget, enough, order=random.Random(0), **options)
 
 
 def test_each_launch_starts_every_process_anew(scripted):
     made = scripted({"a": 0.01, "b": 0.005})
-    found = run([process("a"), process("b")], Patience(fewest=3, most=3, effort=EFFORT))
+    found = run(
+        [process("a"), process("b")], MeasurementBudget(fewest=3, most=3, per_launch=TIMING_BUDGET)
+    )
     assert found.times == {
         "a": (((0.01,) * 2,) * 4,) * 3,
         "b": (((0.005,) * 4,) * 4,) * 3,
@@ -93,7 +97,7 @@ def test_each_launch_starts_every_process_anew(scripted):
 def test_processes_of_a_launch_share_their_core(scripted, monkeypatch):
     made = scripted({"a": 0.01, "b": 0.01})
     monkeypatch.setattr(module, "some_cores", lambda count, order: (order.randrange(8),))
-    run([process("a"), process("b")], Patience(fewest=9, most=9, effort=EFFORT))
+    run([process("a"), process("b")], MeasurementBudget(fewest=9, most=9, per_launch=TIMING_BUDGET))
     cores = [cores for _, cores in made.started]
     assert cores[0::2] == cores[1::2]
     assert len(set(cores)) > 1
@@ -101,7 +105,10 @@ def test_processes_of_a_launch_share_their_core(scripted, monkeypatch):
 
 def test_the_order_of_starts_is_drawn(scripted):
     made = scripted({"a": 0.01, "b": 0.01})
-    run([process("a"), process("b")], Patience(fewest=20, most=20, effort=EFFORT))
+    run(
+        [process("a"), process("b")],
+        MeasurementBudget(fewest=20, most=20, per_launch=TIMING_BUDGET),
+    )
     assert {name for name, _ in made.started[0::2]} == {"a", "b"}
 
 
@@ -109,7 +116,7 @@ def test_a_process_may_serve_several_sides_in_blocks_of_its_own(scripted):
     scripted({"a": 0.01, "x": 0.001, "y": 0.01})
     found = run(
         [process("a"), process("kernels", "x", "y", block=0.005)],
-        Patience(fewest=1, most=1, effort=EFFORT),
+        MeasurementBudget(fewest=1, most=1, per_launch=TIMING_BUDGET),
     )
     assert {side: len(times[0][0]) for side, times in found.times.items()} == {
         "a": 2,
@@ -126,7 +133,9 @@ def test_it_ends_when_narrow(scripted):
         asked.append(len(times["a"]))
         return len(times["a"]) == 5
 
-    found = run([process("a")], Patience(fewest=3, most=9, effort=EFFORT), enough)
+    found = run(
+        [process("a")], MeasurementBudget(fewest=3, most=9, per_launch=TIMING_BUDGET), enough
+    )
     assert asked == [3, 4, 5]
     assert (found.stopped, len(found.times["a"])) == ("narrow", 5)
 
@@ -140,7 +149,9 @@ def test_it_ends_when_the_time_would_be_used_up(scripted):
         return now[0]
 
     found = run(
-        [process("a")], Patience(fewest=2, most=99, longest=60.0, effort=EFFORT), clock=clock
+        [process("a")],
+        MeasurementBudget(fewest=2, most=99, longest=60.0, per_launch=TIMING_BUDGET),
+        clock=clock,
     )
     assert found.stopped == "time"
     # It starts at 5; the sixth launch ends at 65, and a seventh would end behind that.
@@ -150,21 +161,27 @@ def test_it_ends_when_the_time_would_be_used_up(scripted):
 
 def test_fewest_launches_are_done_however_long_they_take(scripted):
     scripted({"a": 0.01})
-    found = run([process("a")], Patience(fewest=4, most=9, longest=0.0, effort=EFFORT))
+    found = run(
+        [process("a")], MeasurementBudget(fewest=4, most=9, longest=0.0, per_launch=TIMING_BUDGET)
+    )
     assert (found.stopped, len(found.times["a"])) == ("time", 4)
 
 
 @pytest.mark.parametrize("when", ["start", "ready", "warm_up", "block"])
 def test_a_process_that_fails_leaves_the_others_be(scripted, when):
     scripted({"a": 0.01, "b": 0.01}, fails={"b": when})
-    found = run([process("a"), process("b")], Patience(fewest=3, most=3, effort=EFFORT))
+    found = run(
+        [process("a"), process("b")], MeasurementBudget(fewest=3, most=3, per_launch=TIMING_BUDGET)
+    )
     assert found.failures == {"b": "b was killed"}
     assert {side: len(times) for side, times in found.times.items()} == {"a": 3}
 
 
 def test_a_process_that_fails_once_is_started_again(scripted):
     scripted({"a": 0.01, "b": 0.01}, fails={"b": "block"}, failures=1)
-    found = run([process("a"), process("b")], Patience(fewest=3, most=3, effort=EFFORT))
+    found = run(
+        [process("a"), process("b")], MeasurementBudget(fewest=3, most=3, per_launch=TIMING_BUDGET)
+    )
     assert found.failures == {}
     assert {side: len(times) for side, times in found.times.items()} == {"a": 3, "b": 3}
 
@@ -183,7 +200,7 @@ def test_an_inference_that_took_no_time_is_no_measurement(scripted):
 
 def test_all_that_fails_is_told(scripted):
     scripted({"a": 0.01, "b": 0.01}, fails={"a": "ready", "b": "block"})
-    found = run([process("a"), process("b")], Patience(effort=EFFORT))
+    found = run([process("a"), process("b")], MeasurementBudget(per_launch=TIMING_BUDGET))
     assert found.failures == {"a": "a was killed", "b": "b was killed"}
     assert found.times == {}
     assert not found.pinned
@@ -191,7 +208,9 @@ def test_all_that_fails_is_told(scripted):
 
 def test_a_process_that_cannot_be_bound_is_told(scripted):
     scripted({"a": 0.01}, pinned=False)
-    assert not run([process("a")], Patience(fewest=1, most=1, effort=EFFORT)).pinned
+    assert not run(
+        [process("a")], MeasurementBudget(fewest=1, most=1, per_launch=TIMING_BUDGET)
+    ).pinned
 
 
 def times(*medians):
@@ -218,7 +237,7 @@ def test_real_processes_take_turns():
         )
         for name in ("one", "other")
     ]
-    found = run(twice[:1], Patience(fewest=2, most=2, effort=EFFORT))
+    found = run(twice[:1], MeasurementBudget(fewest=2, most=2, per_launch=TIMING_BUDGET))
     assert found.failures == {}
     assert [len(launch) for launch in found.times["float32"]] == [4, 4]
     assert all(0 < t < 10 for launch in found.times["float32"] for b in launch for t in b)

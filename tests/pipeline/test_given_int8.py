@@ -6,8 +6,8 @@ from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
-from fqbench.measure.latency import Effort
-from fqbench.measure.launches import Patience
+from fqbench.measure.latency import TimingBudget
+from fqbench.measure.launches import MeasurementBudget
 from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.run import run
@@ -19,7 +19,9 @@ from fqbench.steps.executor import LocalExecutor
 pytestmark = pytest.mark.slow
 
 NAME = "digits_mobilenet_v1"
-QUICK = Patience(fewest=1, most=1, effort=Effort(warm_up=0.01, rounds=2, fewest=2))
+QUICK = MeasurementBudget(
+    fewest=1, most=1, per_launch=TimingBudget(warm_up=0.01, rounds=2, fewest=2)
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def rows(tmp_path_factory):
         for backend in ("onnxruntime", "paddle")
         for precision in ("fp32", "int8")
     )
-    steps = plan(pipeline.graph, Request(cells, Margins(), patience=QUICK))
+    steps = plan(pipeline.graph, Request(cells, Margins(), budget=QUICK))
     found = run([steps], pipeline.executor).rows
     return {(row.cell.backend, row.cell.precision): row for row in found}
 
@@ -85,7 +87,7 @@ def test_onnx_file_is_told_not_to_run_on_paddle(tmp_path):
     spec = embedded(NAME, store)
     spec = spec.model_copy(update={"int8": Int8File(model=spec.model)})
     pipeline = Model(spec, check_model(spec), LocalExecutor(store))
-    request = Request((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), patience=QUICK)
+    request = Request((Cell(NAME, "paddle", "cpu", "int8"),), Margins(), budget=QUICK)
     given = run([plan(pipeline.graph, request)], pipeline.executor).rows[-1]
     assert given.status == "failed"
     assert "is an INT8 file for ONNX Runtime, not for Paddle Inference" in given.reason

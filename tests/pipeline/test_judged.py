@@ -10,9 +10,9 @@ from fqbench.artifacts import Store
 from fqbench.cells import Cell
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.margins import Margins
-from fqbench.measure.latency import Effort
-from fqbench.measure.launches import Patience
-from fqbench.measure.loaded import Loadable
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.latency import TimingBudget
+from fqbench.measure.launches import MeasurementBudget
 from fqbench.pipeline import steps
 from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.model import Model
@@ -29,7 +29,9 @@ from tests.support.jobs import perform
 from tests.support.saturating import environment
 
 NAME = "digits_mobilenet_v1"
-QUICK = Patience(fewest=1, most=1, effort=Effort(warm_up=0.01, rounds=2, fewest=2))
+QUICK = MeasurementBudget(
+    fewest=1, most=1, per_launch=TimingBudget(warm_up=0.01, rounds=2, fewest=2)
+)
 
 
 def pipeline_of(store, **changes):
@@ -121,7 +123,7 @@ def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, mo
     store = Store(tmp_path / "second")
     pipeline = pipeline_of(store, int8=Int8File(model=lowered / "model.onnx"))
     cells = (replace(cell, precision="fp32"), cell)
-    planned = plan(pipeline.graph, Request(cells, Margins(), patience=QUICK))
+    planned = plan(pipeline.graph, Request(cells, Margins(), budget=QUICK))
     rows = run([planned], pipeline.executor).rows
     _, int8, given = rows
     assert [row.status for row in rows] == ["ok"] * 3

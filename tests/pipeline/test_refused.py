@@ -46,7 +46,7 @@ def rows(pipeline):
         for backend in ("onnxruntime", "paddle")
         for precision in ("fp32", "int8")
     )
-    steps = plan(pipeline.graph, Request(cells, Margins(), patience=None))
+    steps = plan(pipeline.graph, Request(cells, Margins(), budget=None))
     found = run([steps], pipeline.executor).rows
     return {(row.cell.backend, row.cell.precision): row for row in found}
 

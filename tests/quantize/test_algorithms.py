@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.quantize.algorithms import SHRINKING, Range, calibrated, identity, searched, silu
+from fqbench.quantize.algorithms import (
+    SHRINKING,
+    Range,
+    find_range,
+    identity,
+    search_mse_range,
+    silu,
+)
 from fqbench.quantize.code_errors import CodeErrors
-from fqbench.quantize.statistics import Statistics
+from fqbench.quantize.histogram import TensorHistogram
 from fqbench.quantize.thresholds import BY_NAME, HISTOGRAM_BINS, kl_bins
 
 quick = settings(deadline=None, max_examples=60)
@@ -28,10 +35,10 @@ LARGEST, LEAST = 3.4028234663852886e38, 2.0**-149
 
 
 def seen(*images):
-    statistics = Statistics()
+    histogram = TensorHistogram()
     for image in images:
-        statistics.add(np.array(image, np.float32))
-    return statistics
+        histogram.add(np.array(image, np.float32))
+    return histogram
 
 
 def bell(seed=0, size=20000):
@@ -69,12 +76,12 @@ def test_errors_of_three_codes():
 
 @pytest.mark.parametrize("behind", [identity, silu])
 def test_errors_are_those_of_rounding_each_value(behind):
-    statistics = seen(3.0 * bell(), [20.0])
-    values, counts = statistics.occupied()
+    histogram = seen(3.0 * bell(), [20.0])
+    values, counts = histogram.occupied()
     ends = [(-1.0, 0.5), (-12.0, 20.0), (0.0, 3.0), (-2.0, 0.0)]
     scales = np.array([(high - low) / 255 for low, high in ends])
     lowest = np.array([-np.rint(-low / s) for (low, _), s in zip(ends, scales, strict=True)])
-    assert CodeErrors(statistics, behind).squared(scales, lowest, 256) == pytest.approx(
+    assert CodeErrors(histogram, behind).squared(scales, lowest, 256) == pytest.approx(
         [counts @ (behind(affine(values, *pair)) - behind(values)) ** 2 for pair in ends]
     )
 
@@ -83,21 +90,21 @@ def test_errors_are_those_of_rounding_each_value(behind):
 
 
 def test_search_keeps_integers_that_fit_the_codes():
-    assert searched(seen(np.arange(-55, 201))) == Range(-55.0, 200.0, 200.0)
+    assert search_mse_range(seen(np.arange(-55, 201))) == Range(-55.0, 200.0, 200.0)
 
 
 def test_search_gives_up_an_outlier_for_the_many():
-    found = searched(seen(np.tile(np.linspace(0.0, 1.0, 1000), 100), [-0.5, 2.0]))
+    found = search_mse_range(seen(np.tile(np.linspace(0.0, 1.0, 1000), 100), [-0.5, 2.0]))
     # Finer steps for 100000 values outweigh what one value loses.
     assert -0.5 <= found.low < 0.0
     assert 1.0 <= found.high < 2.0
-    spared = searched(seen(np.linspace(0.0, 1.0, 100), [2.0]))
+    spared = search_mse_range(seen(np.linspace(0.0, 1.0, 100), [2.0]))
     assert spared.high == 2.0
 
 
 def test_search_looks_behind_the_next_operator():
     values = np.linspace(-30.0, 6.0, 2000)
-    plain, gated = searched(seen(values)), searched(seen(values), silu)
+    plain, gated = search_mse_range(seen(values)), search_mse_range(seen(values), silu)
     # SiLU makes nothing of what is far below 0.
     assert plain.low < -28.0
     assert -16.0 < gated.low < -4.0
@@ -105,19 +112,19 @@ def test_search_looks_behind_the_next_operator():
 
 
 def test_search_finds_the_least_error_of_all_pairs_of_parts():
-    statistics = seen(bell(1, 200000), [8.0])
-    values, counts = statistics.occupied()
+    histogram = seen(bell(1, 200000), [8.0])
+    values, counts = histogram.occupied()
 
     def error(low, high):
         return counts @ (affine(values, low, high) - values) ** 2
 
-    found = searched(statistics)
+    found = search_mse_range(histogram)
     pairs = [
-        (a * statistics.low, b * statistics.high) for a in SHRINKING[::2] for b in SHRINKING[::2]
+        (a * histogram.low, b * histogram.high) for a in SHRINKING[::2] for b in SHRINKING[::2]
     ]
-    # Ends are searched in turns, so the best of all pairs may be missed, by little.
+    # Ends are searched alternately, so the best of all pairs may be missed, by little.
     assert error(found.low, found.high) <= 1.05 * min(error(*pair) for pair in pairs)
-    assert error(found.low, found.high) < 0.9 * error(statistics.low, statistics.high)
+    assert error(found.low, found.high) < 0.9 * error(histogram.low, histogram.high)
 
 
 def test_silu_of_any_magnitude():
@@ -129,9 +136,9 @@ def test_silu_of_any_magnitude():
 @quick
 @given(VALUES)
 def test_search_is_never_worse_than_least_and_largest_value(values):
-    statistics = seen(values)
-    found = searched(statistics)
-    low, high = min(statistics.low, 0.0), max(statistics.high, 0.0)
+    histogram = seen(values)
+    found = search_mse_range(histogram)
+    low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     if high == low:
         assert found == Range(0.0, 0.0, 0.0)
         return
@@ -141,11 +148,11 @@ def test_search_is_never_worse_than_least_and_largest_value(values):
         return math.sqrt(np.mean((rounded - values) ** 2))
 
     # The distance to the nearest code changes by no more than the value: a bin at either end.
-    slack = 2.0 * statistics.width
+    slack = 2.0 * histogram.width
     ours, widest = affine(values, found.low, found.high), affine(values, low, high)
     assert error(ours) <= error(widest) + slack
     assert error(symmetric(values, found.amax)) <= (
-        error(symmetric(values, statistics.amax)) + slack + statistics.amax / 127
+        error(symmetric(values, histogram.amax)) + slack + histogram.amax / 127
     )
 
 
@@ -155,22 +162,22 @@ def test_search_is_never_worse_than_least_and_largest_value(values):
 def test_thresholds_of_known_values():
     # 2000 values in each of the lower half of 2048 bins, then 3 bins of one value.
     even = (np.arange(1024) + 0.5) / 2048
-    statistics = seen(np.repeat(even, 2000), [0.6, 0.8, 1.0], -even[:10])
-    assert calibrated(statistics, "abs_max").amax == 1.0
-    assert calibrated(statistics, "avg").amax == pytest.approx((even[-1] + 1.0 + even[9]) / 3)
+    histogram = seen(np.repeat(even, 2000), [0.6, 0.8, 1.0], -even[:10])
+    assert find_range(histogram, "abs_max").amax == 1.0
+    assert find_range(histogram, "avg").amax == pytest.approx((even[-1] + 1.0 + even[9]) / 3)
     # What 99.99 % leave out, 205 values, is more than the three outliers and less than a bin.
-    assert calibrated(statistics, "hist").amax == pytest.approx(even[-1])
-    assert calibrated(statistics, "percentile").amax == pytest.approx(even[-1], abs=1 / 2048)
-    half = calibrated(statistics, "percentile", percent=50.0)
+    assert find_range(histogram, "hist").amax == pytest.approx(even[-1])
+    assert find_range(histogram, "percentile").amax == pytest.approx(even[-1], abs=1 / 2048)
+    half = find_range(histogram, "percentile", percent=50.0)
     assert half.amax == pytest.approx(0.25, abs=1 / 2048)
-    assert (half.low, half.high) == (statistics.low, half.amax)
-    assert calibrated(statistics, "percentile", percent=100.0).amax == 1.0
+    assert (half.low, half.high) == (histogram.low, half.amax)
+    assert find_range(histogram, "percentile", percent=100.0).amax == 1.0
 
 
 def test_mse_and_emd_try_parts_up_to_98_percent():
-    statistics = seen(np.tile(np.arange(-98, 99), 20), [100.0])
+    histogram = seen(np.tile(np.arange(-98, 99), 20), [100.0])
     for algorithm in ("mse", "emd"):
-        parts = calibrated(statistics, algorithm).amax / 100.0
+        parts = find_range(histogram, algorithm).amax / 100.0
         assert (parts - 0.3) / 0.02 == pytest.approx(round((parts - 0.3) / 0.02), abs=1e-6)
         assert 0.3 <= parts <= 0.981
 
@@ -188,10 +195,10 @@ def test_kl_keeps_at_least_half_of_the_bins():
 
 
 def test_kl_cuts_off_a_lonely_outlier_but_not_half_of_the_values():
-    assert calibrated(seen(bell(), [1000.0]), "KL").amax == pytest.approx(
+    assert find_range(seen(bell(), [1000.0]), "KL").amax == pytest.approx(
         np.abs(bell()).max(), abs=0.5
     )
-    assert calibrated(seen([0.0, 0.0, 6.0, 6.0]), "KL") == Range(0.0, 6.0, 6.0)
+    assert find_range(seen([0.0, 0.0, 6.0, 6.0]), "KL") == Range(0.0, 6.0, 6.0)
 
 
 # What holds for every algorithm
@@ -200,14 +207,14 @@ def test_kl_cuts_off_a_lonely_outlier_but_not_half_of_the_values():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("images", [[], [[]], [[0.0, 0.0], [-0.0]], [[math.nan, math.inf]]])
 def test_nothing_to_represent(algorithm, images):
-    assert calibrated(seen(*images), algorithm) == Range(0.0, 0.0, 0.0)
+    assert find_range(seen(*images), algorithm) == Range(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("value", [3.0, -3.0, 1e-30, LEAST, -LEAST, LARGEST, -LARGEST])
 def test_a_single_value(algorithm, value):
     value = float(np.float32(value))
-    found = calibrated(seen([value] * 3), algorithm)
+    found = find_range(seen([value] * 3), algorithm)
     end = found.high if value > 0 else found.low
     assert {found.low, found.high} == {0.0, end}
     # mse and emd try no more than 98 %; a histogram has 2048 bins.
@@ -218,7 +225,7 @@ def test_a_single_value(algorithm, value):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_huge_outlier(algorithm):
-    found = calibrated(seen(np.append(bell(), np.float32(1e30))), algorithm)
+    found = find_range(seen(np.append(bell(), np.float32(1e30))), algorithm)
     assert math.isfinite(found.amax)
     assert found.low <= 0.0 < found.high <= found.amax <= np.float32(1e30)
 
@@ -228,7 +235,7 @@ def test_a_huge_outlier(algorithm):
 @given(images=st.lists(VALUES, min_size=1, max_size=4))
 def test_a_range_holds_zero_and_ends_within_what_occurred(algorithm, images):
     flat = np.concatenate([np.array(image) for image in images])
-    found = calibrated(seen(*images), algorithm)
+    found = find_range(seen(*images), algorithm)
     assert min(flat.min(), 0.0) <= found.low <= 0.0 <= found.high <= max(flat.max(), 0.0)
     assert found.amax <= np.abs(flat).max()
     assert (found.amax > 0.0) == (np.abs(flat).max() > 0.0)
@@ -242,8 +249,8 @@ def test_a_range_holds_zero_and_ends_within_what_occurred(algorithm, images):
 @given(images=st.lists(VALUES, min_size=1, max_size=3), power=st.integers(-30, 30))
 def test_a_power_of_two_scales_the_range_exactly(algorithm, images, power):
     factor = 2.0**power
-    one = calibrated(seen(*images), algorithm)
-    other = calibrated(seen(*[np.array(image) * factor for image in images]), algorithm)
+    one = find_range(seen(*images), algorithm)
+    other = find_range(seen(*[np.array(image) * factor for image in images]), algorithm)
     assert other == Range(one.low * factor, one.high * factor, one.amax * factor)
 
 
@@ -251,7 +258,7 @@ def test_a_power_of_two_scales_the_range_exactly(algorithm, images, power):
 @quick
 @given(images=st.lists(VALUES, min_size=1, max_size=5))
 def test_the_order_of_images_changes_nothing(algorithm, images):
-    one, other = (calibrated(seen(*order), algorithm) for order in (images, images[::-1]))
+    one, other = (find_range(seen(*order), algorithm) for order in (images, images[::-1]))
     # A mean is summed in the order of the images.
     assert one.amax == pytest.approx(other.amax, rel=1e-15 if algorithm == "avg" else 0.0)
 
@@ -288,7 +295,7 @@ def test_thresholds_are_those_of_paddleslim(slim, algorithm, count):
     thresholds = slim[0][algorithm, count]
     assert len(thresholds) == 4
     for name, wanted in thresholds.items():
-        found = calibrated(seen(*pooled(slim, name, count)), algorithm)
+        found = find_range(seen(*pooled(slim, name, count)), algorithm)
         assert found.amax == pytest.approx(wanted, rel=TOLERANCE[algorithm], abs=0.0), name
 
 
@@ -299,7 +306,7 @@ def test_emd_keeps_the_moments_as_well_as_paddleslim(slim):
 
     for name, theirs in slim[0]["emd", 1].items():
         values = pooled(slim, name, 1).astype(np.float64)
-        ours = calibrated(seen(values), "emd").amax
+        ours = find_range(seen(values), "emd").amax
         step = np.abs(values).max() / 127
         assert error(values, ours) <= error(values, theirs) + 0.01 * step, name
 
@@ -308,7 +315,7 @@ def test_mse_over_all_images_is_no_worse_than_that_of_paddleslims_best_image(sli
     errors = []
     for name, theirs in slim[0]["mse", 4].items():
         values = pooled(slim, name).astype(np.float64)
-        ours = calibrated(seen(*values), "mse").amax
+        ours = find_range(seen(*values), "mse").amax
         pair = [np.mean((symmetric(values, amax) - values) ** 2) for amax in (ours, theirs)]
         assert pair[0] <= 1.01 * pair[1], name
         errors.append(pair)
@@ -331,6 +338,6 @@ def test_kl_is_that_of_paddleslim(slim):
     )
     assert [kl_bins(c.astype(np.float64)) + 0.5 for c in counts] == wanted
     for tensor, bins in zip(tensors, wanted, strict=False):
-        found = calibrated(seen(tensor), "KL").amax
+        found = find_range(seen(tensor), "KL").amax
         # Its own histogram parts bins in two, and lengths that are alike may change places.
         assert found == pytest.approx(bins * np.abs(tensor).max() / HISTOGRAM_BINS, rel=0.1)

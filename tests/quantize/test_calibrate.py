@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from fqbench.errors import StepError
 from fqbench.graph.executor import InstrumentedModel
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted
-from fqbench.quantize.affine import int8_weight
-from fqbench.quantize.algorithms import LEVELS, Range, identity, silu
+from fqbench.quantize.adapt import apply_rounded_weights
+from fqbench.quantize.affine import UINT8_LEVELS, int8_weight
+from fqbench.quantize.algorithms import Range, identity, silu
 from fqbench.quantize.calibrate import (
-    ASKED,
-    UNKNOWN,
+    KEPT_BY_SPEC,
+    NO_RANGE,
     activation_ranges,
-    behind,
     calibrate,
+    following_activation,
     weight_limits,
 )
 from fqbench.quantize.observe import observe
@@ -40,7 +40,7 @@ def small():
 @pytest.mark.parametrize("count", [1, 2, 3, 10])
 @pytest.mark.parametrize("image", ["noise", "one value"])
 def test_equal_images_round_a_layer_that_reads_one_place_to_the_nearest(count, image):
-    """What a fully connected layer reads has no variance: nothing can make up for anything."""
+    """What a fully connected layer reads has no variance: nothing can compensate anything."""
     net = Net(0, shape=(1, 8, 16, 16))
     first = net.node("Relu", net.conv("x", 64))
     flat = net.node("Flatten", net.node("GlobalAveragePool", first))
@@ -54,7 +54,9 @@ def test_equal_images_round_a_layer_that_reads_one_place_to_the_nearest(count, i
     assert np.frombuffer(found.codes, np.int8).reshape(nearest.shape).tolist() == nearest.tolist()
     # The mean is known from one image, too.
     wanted = evaluate(model, {"x": given})[layer.output[0]]
-    kept = evaluate(adapted(model, record, {layer.name}), {"x": given})[layer.output[0]]
+    kept = evaluate(apply_rounded_weights(model, record, {layer.name}), {"x": given})[
+        layer.output[0]
+    ]
     np.testing.assert_allclose(kept, wanted, atol=1e-4)
 
 
@@ -104,7 +106,7 @@ def test_feed_with_too_few_inputs_is_refused():
 
 def test_statistics_are_of_all_images():
     model, feeds = small()
-    found = observe(model, feeds).statistics
+    found = observe(model, feeds).histograms
     values = [evaluate(model, {"x": feed[0]}) for feed in feeds]
     # What a SiLU multiplies by lies between 0 and 1, and nobody rounds before a Relu.
     assert found.keys() == {"x", *values[0]} - {"sigmoid1", "conv3"}
@@ -163,7 +165,7 @@ def test_output_channels_of_a_fully_connected_layer(transposed):
 def test_layers_that_the_spec_keeps_in_float(patterns, kept):
     model, feeds = small()
     record = calibrate(model, feeds, "abs_max", patterns)
-    assert record.float_layers == dict.fromkeys(kept, ASKED)
+    assert record.float_layers == dict.fromkeys(kept, KEPT_BY_SPEC)
 
 
 @pytest.mark.parametrize("pattern", ["n_conv9", "N_CONV3", "conv3", "n_mul2", ""])
@@ -189,7 +191,7 @@ def test_layer_behind_nothing_but_zeros_stays_in_float():
     net.weights["b0"][:] = -1.0
     model = net.model(net.conv(dead, 4), net.node("Relu", net.conv("x", 4)))
     record = calibrate(model, [[net.image()]], "abs_max")
-    assert record.float_layers == {"n_conv0": UNKNOWN, "n_conv2": UNKNOWN}
+    assert record.float_layers == {"n_conv0": NO_RANGE, "n_conv2": NO_RANGE}
     assert record.ranges.keys() == {"x", "conv2", "relu4"}
 
 
@@ -214,7 +216,7 @@ def test_no_image_gives_no_range():
 def test_only_what_a_silu_alone_reads_is_judged_behind_it(write, wanted):
     net = Net()
     source = net.conv("x", 4)
-    assert behind(Graph(net.model(*write(net, source))), source) is wanted
+    assert following_activation(Graph(net.model(*write(net, source))), source) is wanted
 
 
 def test_range_before_a_silu_leaves_out_what_silu_makes_nothing_of():
@@ -226,7 +228,7 @@ def test_range_before_a_silu_leaves_out_what_silu_makes_nothing_of():
 
     def found(last):
         graph = Graph(net.model(last))
-        seen = observe(graph.model, [[image]]).statistics
+        seen = observe(graph.model, [[image]]).histograms
         return activation_ranges(graph, seen, "search")[source]
 
     plain = found(net.node("Relu", source))
@@ -235,7 +237,7 @@ def test_range_before_a_silu_leaves_out_what_silu_makes_nothing_of():
     assert plain.low < -35.0
     assert -8.0 < gated.low < -1.0
     assert gated.high == pytest.approx(6.0, abs=0.1)
-    assert (gated.high - gated.low) / LEVELS < 0.35 * (plain.high - plain.low) / LEVELS
+    assert (gated.high - gated.low) / UINT8_LEVELS < 0.35 * (plain.high - plain.low) / UINT8_LEVELS
 
 
 def test_same_images_in_another_order_give_the_same_record():

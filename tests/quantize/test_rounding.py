@@ -1,4 +1,4 @@
-"""Weights whose rounding errors make up for each other: exact cases, and what must never worsen."""
+"""Weights whose rounding errors compensate each other: exact cases, and what must never worsen."""
 
 import numpy as np
 import onnx
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from fqbench.graph.executor import InstrumentedModel
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted, rounded_layer, rounded_weight
+from fqbench.quantize.adapt import apply_rounded_weights, round_layer, rounded_weight
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.calibrate import calibrate
-from fqbench.quantize.moments import Moments, Reading
-from fqbench.quantize.record import Quantization, Rounded
-from fqbench.quantize.rounding import DAMPING, Factor, compensated
+from fqbench.quantize.moments import Moments, PatchSampler
+from fqbench.quantize.record import Quantization, RoundedWeight
+from fqbench.quantize.rounding import DAMPING, Factor, gptq_round
 from tests.support.onnx_graphs import Net
 from tests.support.qdq_reference import evaluate
 
@@ -21,14 +21,14 @@ from tests.support.qdq_reference import evaluate
 def test_inputs_that_have_nothing_in_common_leave_the_nearest_codes():
     weight = np.array([[[0.4, 1.6, -2.5, 127.9]]])
     covariance = np.diag([1.0, 2.0, 3.0, 4.0])[None]
-    assert compensated(weight, np.ones((1, 1)), Factor.of(covariance)).tolist() == [
+    assert gptq_round(weight, np.ones((1, 1)), Factor.of(covariance)).tolist() == [
         [[0, 2, -2, 127]]
     ]
 
 
 def test_what_two_equal_inputs_lose_is_made_up_for():
     """0.4 + 0.4 + 0.4 of one and the same value are 1.2: nearest codes give 0."""
-    codes = compensated(np.full((1, 1, 3), 0.4), np.ones((1, 1)), Factor.of(np.ones((1, 3, 3))))
+    codes = gptq_round(np.full((1, 1, 3), 0.4), np.ones((1, 1)), Factor.of(np.ones((1, 3, 3))))
     assert codes.sum() == 1
 
 
@@ -45,7 +45,7 @@ def test_each_column_is_rounded_from_where_it_compensates_best():
         past, left = order[:place], order[place:]
         moved = np.linalg.solve(damped[np.ix_(left, left)], damped[np.ix_(left, past)])
         errors[column] = weight[column] - np.rint(weight[column] + moved[0] @ errors[past])
-    codes = compensated(weight[None, None], np.ones((1, 1)), Factor.of(covariance[None]))
+    codes = gptq_round(weight[None, None], np.ones((1, 1)), Factor.of(covariance[None]))
     assert codes[0, 0].tolist() == (weight - errors).tolist()
 
 
@@ -54,10 +54,10 @@ def test_groups_are_rounded_by_themselves():
     read = np.random.default_rng(1).normal(size=(3, 40, 5)) @ np.ones((5, 5))
     covariance = read.swapaxes(1, 2) @ read
     units = np.ones((3, 2))
-    together = compensated(weight, units, Factor.of(covariance))
+    together = gptq_round(weight, units, Factor.of(covariance))
     for group in range(3):
         part = slice(group, group + 1)
-        alone = compensated(weight[part], units[part], Factor.of(covariance[part]))
+        alone = gptq_round(weight[part], units[part], Factor.of(covariance[part]))
         np.testing.assert_array_equal(together[part], alone)
 
 
@@ -72,7 +72,7 @@ def test_results_are_nearer_than_with_nearest_codes_where_inputs_go_together(see
     def error(codes):
         return np.square((weight[0] - codes[0]) @ read.T).sum()
 
-    codes = compensated(weight, np.ones((1, 32)), Factor.of(covariance))
+    codes = gptq_round(weight, np.ones((1, 32)), Factor.of(covariance))
     nearest = np.clip(np.rint(weight), -127, 127)
     assert np.abs(codes.astype(int)).max() <= 127
     assert error(codes) <= 1.1 * error(nearest)
@@ -94,7 +94,7 @@ def test_covariances_of_little_rank_and_noise_leave_codes_no_worse(seed, columns
     means = read.mean(axis=0, dtype=np.float64)
     noisy = (read.T @ read / np.float32(len(read))) - np.outer(means, means)
     weight = random.normal(0, 15, (1, 8, columns))
-    codes = compensated(weight, np.ones((1, 8)), Factor.of(noisy[None].astype(np.float64)))
+    codes = gptq_round(weight, np.ones((1, 8)), Factor.of(noisy[None].astype(np.float64)))
     nearest = np.clip(np.rint(weight), -127, 127)
     if rank == 0:
         assert np.abs(codes - nearest).max() <= 1
@@ -109,7 +109,7 @@ def test_covariances_of_little_rank_and_noise_leave_codes_no_worse(seed, columns
 def test_what_is_no_covariance_leaves_the_nearest_codes():
     weight = np.random.default_rng(0).normal(0, 20, (3, 4, 6))
     broken = np.stack([np.zeros((6, 6)), -np.eye(6), np.full((6, 6), np.nan)])
-    codes = compensated(weight, np.ones((3, 4)), Factor.of(broken))
+    codes = gptq_round(weight, np.ones((3, 4)), Factor.of(broken))
     np.testing.assert_array_equal(codes, np.rint(weight))
 
 
@@ -120,10 +120,10 @@ def test_what_a_convolution_reads_is_what_it_multiplies(groups, attributes):
     model = net.model(net.conv("x", 8, 3, groups=groups, **attributes))
     graph, image = Graph(model), net.image()
     layer = graph.layers()[0]
-    reading = Reading.of(graph, layer)
-    read = reading.at(image, 300, np.random.default_rng(0))
+    sampler = PatchSampler.of(graph, layer)
+    read = sampler.sample(image, 300, np.random.default_rng(0))
     random = np.random.default_rng(0)
-    rows, columns = (random.integers(size, size=300) for size in reading.places)
+    rows, columns = (random.integers(size, size=300) for size in sampler.positions)
     weight = graph.weight(layer).reshape(groups, 8 // groups, -1)
     result = np.einsum("gok,gkp->gop", weight, read).reshape(8, -1)
     wanted = InstrumentedModel(model).run([image])["conv0"][0][:, rows, columns]
@@ -132,17 +132,17 @@ def test_what_a_convolution_reads_is_what_it_multiplies(groups, attributes):
 
 
 def test_wide_layers_are_read_in_parts(monkeypatch):
-    monkeypatch.setattr("fqbench.quantize.moments.COLUMNS", 20)
+    monkeypatch.setattr("fqbench.quantize.moments.MAX_PATCH_SIZE", 20)
     net = Net(3, shape=(1, 8, 9, 8))
     model = net.model(net.conv("x", 6))
-    reading = Reading.of(Graph(model), Graph(model).layers()[0])
-    assert (reading.parts, reading.columns) == (4, 18)
-    moments = Moments(reading)
+    sampler = PatchSampler.of(Graph(model), Graph(model).layers()[0])
+    assert (sampler.parts, sampler.patch_size) == (4, 18)
+    moments = Moments(sampler)
     moments.add(net.image())
     assert moments.mean.shape == (4, 18)
     weight = Graph(model).weight(Graph(model).layers()[0])
     amax = np.abs(weight).reshape(6, -1).max(axis=1)
-    found = rounded_layer(weight, amax, moments, Factor.of(moments.covariance))
+    found = round_layer(weight, amax, moments, Factor.of(moments.covariance))
     codes = np.frombuffer(found.codes, np.int8).reshape(weight.shape)
     nearest, _ = int8_weight(weight, amax)
     assert np.abs(codes - nearest.astype(int)).max() <= 3
@@ -150,21 +150,23 @@ def test_wide_layers_are_read_in_parts(monkeypatch):
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
 def test_covariance_does_not_suffer_from_a_large_mean(offset):
-    reading = Reading(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (40, 40))
-    moments, images = Moments(reading, 1), []
+    sampler = PatchSampler(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (40, 40))
+    moments, images = Moments(sampler, 1), []
     again = np.random.default_rng(1)
     for _ in range(30):
         image = np.random.default_rng(len(images)).normal(offset, 1, (1, 3, 40, 40))
         images.append(image.astype(np.float32))
         moments.add(images[-1])
-    read = np.concatenate([reading.at(i, reading.sampled, again)[0] for i in images], axis=1)
+    read = np.concatenate(
+        [sampler.sample(i, sampler.sample_count, again)[0] for i in images], axis=1
+    )
     wanted = np.cov(read.astype(np.float64), bias=True)
     unknown = np.finfo(np.float32).eps * np.square(moments.mean).mean() * np.eye(3)
     np.testing.assert_allclose(moments.covariance[0] - unknown, wanted, atol=2e-3 * wanted.max())
 
 
 def test_values_whose_squares_are_beyond_float32_are_left_out():
-    moments = Moments(Reading(1, 1, 2, (1, 1), (1, 1), (1, 1), (0, 0), (2, 1)))
+    moments = Moments(PatchSampler(1, 1, 2, (1, 1), (1, 1), (1, 1), (0, 0), (2, 1)))
     moments.add(np.array([[1.0, 2.0], [1.0, 2.0]], np.float32))
     moments.add(np.array([[1e30, 1.0], [-1e30, 1.0]], np.float32))
     assert moments.mean.tolist() == [[1.0, 2.0]]
@@ -172,10 +174,10 @@ def test_values_whose_squares_are_beyond_float32_are_left_out():
 
 
 def test_a_layer_that_saw_nothing_gets_the_nearest_codes():
-    moments = Moments(Reading(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)))
+    moments = Moments(PatchSampler(1, 1, 3, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)))
     moments.add(np.full((1, 3), np.nan, np.float32))
     weight = np.array([[127.0, 2.4, -3.6]], np.float32)
-    found = rounded_layer(weight, (127.0,), moments, Factor.of(moments.covariance))
+    found = round_layer(weight, (127.0,), moments, Factor.of(moments.covariance))
     assert np.frombuffer(found.codes, np.int8).tolist() == [127, 2, -4]
     assert found.bias == (0.0,)
 
@@ -187,9 +189,9 @@ def test_square_fully_connected_layer_keeps_its_layout(transposed):
     name = net.constant("w", weight)
     model = net.model(net.node("Gemm", "x", name, channels=3, transB=transposed))
     first = weight if transposed else weight.T
-    rounded = Rounded(first.astype(np.int8).tobytes(), (1.0, 2.0, 3.0))
+    rounded = RoundedWeight(first.astype(np.int8).tobytes(), (1.0, 2.0, 3.0))
     record = Quantization("offline", "search", 1, {}, {"w": (127.0,) * 3}, {}, {"n_gemm0": rounded})
-    result = Graph(adapted(model, record, {"n_gemm0"}))
+    result = Graph(apply_rounded_weights(model, record, {"n_gemm0"}))
     layer = result.layers()[0]
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(result.weights["w"]), weight)
     assert result.bias(layer).tolist() == [1.0, 2.0, 3.0]
@@ -200,7 +202,7 @@ def test_codes_of_the_record_are_the_nearest_ones_of_adapted_weights():
     last = net.conv(net.node("Relu", net.conv("x", 8)), 8)
     model = net.model(last)
     record = calibrate(model, [[net.image()] for _ in range(4)], "search")
-    result = adapted(model, record, {"n_conv0"})
+    result = apply_rounded_weights(model, record, {"n_conv0"})
     graph = Graph(result)
     first, second = graph.layers()
     codes, _ = int8_weight(graph.weight(first), record.weight_amax["w0"])
@@ -217,7 +219,7 @@ def test_mean_of_a_layers_result_is_kept():
     image = net.image() + 3.0
     record = calibrate(model, [[image]] * 20, "search")
     wanted = evaluate(model, {"x": image})["conv0"].mean(axis=(0, 2, 3))
-    found = evaluate(adapted(model, record, {"n_conv0"}), {"x": image})["conv0"]
+    found = evaluate(apply_rounded_weights(model, record, {"n_conv0"}), {"x": image})["conv0"]
     np.testing.assert_allclose(found.mean(axis=(0, 2, 3)), wanted, atol=3e-3)
 
 
@@ -234,5 +236,5 @@ def test_largest_weight_of_each_output_tells_the_unit():
     read = random.normal(size=(200, 3)) @ random.normal(size=(3, 40))
     weight = random.normal(size=(1, 30, 40))
     units = np.abs(weight).max(axis=2) / 127
-    codes = compensated(weight, units, Factor.of((read.T @ read)[None]))
+    codes = gptq_round(weight, units, Factor.of((read.T @ read)[None]))
     assert (np.abs(codes.astype(int)).max(axis=2) == 127).all()

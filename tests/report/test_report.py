@@ -286,8 +286,8 @@ def test_how_latencies_were_taken_is_told():
     rows = timed(FP32, 5, "narrow"), timed(INT8, 5, "narrow"), timed(PADDLE, 11, "time")
     (sentence,) = timing.sentences(rows, {})
     assert sentence == (
-        "FP32 and INT8 were timed in turns, in processes started anew 5 to 11 times, bound to one"
-        " core; intervals tell how figures differ from start to start. Timing ended when ratios"
+        "FP32 and INT8 were timed in turns, in processes started 5 to 11 times, bound to one"
+        " core; intervals show how figures differ from start to start. Timing ended when ratios"
         " were known to 1 % to either side; not so within the time given: net on paddle."
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fqbench.methods.distillation.distill import Task, distill
+from fqbench.methods.distillation.distill import DistillationTask, distill
 from fqbench.quantize.record import Quantization
 from fqbench.spec.model import Distillation
 from fqbench.tasks.detection.settings import YoloX
@@ -54,7 +54,9 @@ def train(folder, name, asked):
     settings = Distillation.model_validate(asked["settings"])
     decode = YoloX(kind="yolox") if asked["model"] == "rows" else Undecoded(kind="none")
     estimator = Discontent() if asked.get("discontent") else None
-    task = Task(asked["backend"], model, record, choice, settings, "mAP", decode, estimator)
+    task = DistillationTask(
+        asked["backend"], model, record, choice, settings, "mAP", decode, estimator
+    )
     images = np.load(folder / f"{asked['model']}.npy")
     scratch = folder / asked.get("scratch", name)
     scratch.mkdir(exist_ok=True)

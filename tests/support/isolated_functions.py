@@ -152,7 +152,7 @@ def answering(arguments, questions):
 
 def outputs(arguments, report):
     """What a cell, as a child loads it, computes for each of ``images``."""
-    from fqbench.measure.loaded import Loadable
+    from fqbench.measure.cell_loading import Loadable
     from fqbench.vision.image import read_image
 
     cell = Loadable.model_validate(arguments["cell"])

@@ -94,17 +94,18 @@ def time_forms(arguments, report):
     from fqbench.graph.graph import Graph
     from fqbench.quantize.record import Quantization
     from fqbench.quantize.setting import Setting
-    from fqbench.tune.choose import forms
-    from fqbench.tune.speed import rounds
+    from fqbench.tune.choose import candidate_forms
+    from fqbench.tune.speed import time_rounds
 
     folder = Path(arguments["folder"])
     model = onnx.load(str(folder / "model.onnx"))
     quantization = Quantization.read(folder / "record.json")
     settings = {
-        text: Setting(float_layers=kept) for text, kept in forms(Graph(model), ({}, {})).items()
+        text: Setting(float_layers=kept)
+        for text, kept in candidate_forms(Graph(model), ({}, {})).items()
     }
     made = variants("paddle", model, quantization, folder)
-    timed = rounds(made.calls(settings, [np.ones(arguments["shape"], np.float32)], 1), 1)
+    timed = time_rounds(made.calls(settings, [np.ones(arguments["shape"], np.float32)], 1), 1)
     return {text: min(times) for text, times in timed.items()}
 
 

@@ -114,7 +114,7 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
     from fqbench.backends.variants import variants
     from fqbench.quantize.calibrate import calibrate
     from fqbench.quantize.setting import Setting
-    from fqbench.tune.choose import Wish, choose
+    from fqbench.tune.choose import TuningTarget, choose
     from fqbench.tune.error import relative_error
     from tests.support.onnx_graphs import bright
 
@@ -124,8 +124,8 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
     feeds = [[np.sign(net.image()).clip(0.0)] for _ in range(6)]
     record = calibrate(model, feeds, "abs_max")
     names = [value.name for value in model.graph.output]
-    wish = Wish(arguments["limit"], None, saturates=True, here=arguments["here"])
-    found = choose(backend, model, record, feeds, wish, lambda *_: None)
+    target = TuningTarget(arguments["limit"], None, saturates=True, here=arguments["here"])
+    found = choose(backend, model, record, feeds, target, lambda *_: None)
     float_session = open_session(model.SerializeToString(), session_options(1))
     wanted = [float_session.run(names, {"x": feed[0]}) for feed in feeds]
     errors = {}

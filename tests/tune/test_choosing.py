@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from fqbench.quantize.algorithms import identity, searched
+from fqbench.quantize.algorithms import identity, search_mse_range
 from fqbench.quantize.code_errors import CodeErrors
+from fqbench.quantize.histogram import TensorHistogram
 from fqbench.quantize.pairs import affine_codes
-from fqbench.quantize.statistics import Statistics
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import disagreement
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import fewest, needed, widest
+from fqbench.tune.search import minimal_float_prefix, prune_float_layers, select_wide_ranges
 from tests.support.onnx_graphs import Net, record
 
 
@@ -84,14 +84,14 @@ def left(kept):
     ("limit", "kept"), [(20.0, ""), (7.6, "a"), (3.5, "ab"), (0.5, "abcd"), (0.0, "abcde")]
 )
 def test_fewest_layers_within_the_limit(limit, kept):
-    found, error = fewest(left, "abcde", limit)
+    found, error = minimal_float_prefix(left, "abcde", limit)
     assert found == tuple(kept)
     assert error == left(kept)
 
 
 def test_layers_that_others_make_needless_go_back():
-    assert needed(left, ("e", "a", "b"), 3.5) == ("a", "b")
-    assert needed(left, ("a", "b"), 3.5) == ("a", "b")
+    assert prune_float_layers(left, ("e", "a", "b"), 3.5) == ("a", "b")
+    assert prune_float_layers(left, ("a", "b"), 3.5) == ("a", "b")
 
 
 TENSORS = [f"t{i:02d}" for i in range(12)]
@@ -106,17 +106,17 @@ def test_each_part_of_the_graph_takes_the_ranges_that_serve_it():
         asked.append(wide)
         return 10.0 + len(set(wide) - better) - len(set(wide) & better)
 
-    assert widest(error, TENSORS) == tuple(TENSORS[8:])
+    assert select_wide_ranges(error, TENSORS) == tuple(TENSORS[8:])
     assert len(asked) == 8
 
 
 def test_ranges_that_make_no_clear_difference_stay_as_they_are():
-    assert widest(lambda wide: 1.0 - 0.001 * (len(wide) == 2), TENSORS) == ()
-    assert widest(lambda wide: 0.0, []) == ()
+    assert select_wide_ranges(lambda wide: 1.0 - 0.001 * (len(wide) == 2), TENSORS) == ()
+    assert select_wide_ranges(lambda wide: 0.0, []) == ()
 
 
-def statistics():
-    found = Statistics()
+def histogram():
+    found = TensorHistogram()
     values = np.random.default_rng(0).normal(size=200000).astype(np.float32)
     values[0] = 9.0
     found.add(values)
@@ -124,13 +124,13 @@ def statistics():
 
 
 def test_the_more_cutting_off_counts_the_wider_the_range():
-    highs = [searched(statistics(), identity, clipping).high for clipping in (1.0, 8.0, 1e6)]
+    highs = [search_mse_range(histogram(), identity, clipping).high for clipping in (1.0, 8.0, 1e6)]
     assert highs[0] < highs[1] <= highs[2] <= 9.0
     assert highs[2] > 8.9
 
 
 def test_errors_of_what_is_cut_off_are_counted_as_often_as_said():
-    seen = Statistics()
+    seen = TensorHistogram()
     seen.add(np.array([-3.0, 0.0, 0.5, 1.0, 4.0], np.float32))
     errors = CodeErrors(seen, identity)
     # Codes 0, 1, 2: cut off are 3 below and 2 above; 0.5 is off by a half.

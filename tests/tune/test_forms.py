@@ -5,7 +5,7 @@ import pytest
 
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.tune.choose import fastest, forms
+from fqbench.tune.choose import candidate_forms, fastest_form
 from tests.support.onnx_graphs import Net, record
 
 
@@ -20,7 +20,9 @@ from tests.support.onnx_graphs import Net, record
     ],
 )
 def test_other_form_must_be_faster_in_most_rounds(depthwise, chosen):
-    assert fastest({"as quantized": [10.0] * 8, "depthwise layers in float": depthwise}) == chosen
+    assert (
+        fastest_form({"as quantized": [10.0] * 8, "depthwise layers in float": depthwise}) == chosen
+    )
 
 
 def test_forms_differ_in_their_layers():
@@ -28,13 +30,13 @@ def test_forms_differ_in_their_layers():
     net = Net(1)
     model = net.model(net.conv(net.conv("x", 6, groups=3), 4))
     first, second = (node.name for node in Graph(model).convolutions())
-    assert forms(Graph(model), ({}, {})) == {"as quantized": set()}
+    assert candidate_forms(Graph(model), ({}, {})) == {"as quantized": set()}
     net = Net(1)
     model = net.model(net.conv(net.conv("x", 3, groups=3), 4))
     alone = {"as quantized": set(), "depthwise layers in float": {first}}
-    assert forms(Graph(model), ({}, {})) == alone
+    assert candidate_forms(Graph(model), ({}, {})) == alone
     slower = ({first: 1.0, second: 1.0}, {first: 0.9, second: 1.1})
-    assert forms(Graph(model), slower) == {
+    assert candidate_forms(Graph(model), slower) == {
         **alone,
         "layers with slower integer kernels in float": {second},
         "both of these in float": {first, second},

@@ -13,7 +13,7 @@ from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.measure import stats
 from fqbench.measure.accuracy import lost
-from fqbench.measure.fastest import fastest_ratio
+from fqbench.measure.undisturbed import fastest_ratio
 from fqbench.pipeline.model import Model
 from tools.peers import evaluate
 from tools.peers.evaluate import Found, feed

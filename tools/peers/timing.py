@@ -19,7 +19,7 @@ from fqbench import isolate
 from fqbench.backends.base import Tensor
 from fqbench.errors import FqbenchError
 from fqbench.isolate import Conversation
-from fqbench.measure.latency import Block, Effort, Side, Stopwatch, take_turns
+from fqbench.measure.latency import Block, Side, Stopwatch, TimingBudget, take_turns
 from fqbench.measure.launches import Process
 from fqbench.measure.stats import Launches
 from tools.peers.forms import Form
@@ -27,7 +27,7 @@ from tools.peers.making import Made
 from tools.peers.running import load
 
 LAUNCHES = 5
-EFFORT = Effort(warm_up=0.1, rounds=15, fewest=2, longest=2.4)
+TIMING_BUDGET = TimingBudget(warm_up=0.1, rounds=15, fewest=2, longest=2.4)
 ANSWER_S = 300.0
 
 
@@ -44,7 +44,7 @@ def time_all(
     peers: Sequence[Made],
     feed: list[Tensor],
     launches: int = LAUNCHES,
-    effort: Effort = EFFORT,
+    timing: TimingBudget = TIMING_BUDGET,
 ) -> Times:
     """Time the forms of fqbench and ``peers`` on the image of ``feed``.
 
@@ -55,7 +55,7 @@ def time_all(
     recorded: list[Mapping[str, tuple[Block, ...]]] = []
     while len(recorded) < launches:
         try:
-            recorded.append(_launch(running, peers, feed, order, effort))
+            recorded.append(_launch(running, peers, feed, order, timing))
         except _FailedError as failed:
             if failed.form in forgiven:
                 failures[failed.form] = str(failed)
@@ -79,21 +79,21 @@ def _launch(
     peers: Sequence[Made],
     feed: list[Tensor],
     order: random.Random,
-    effort: Effort,
+    timing: TimingBudget,
 ) -> Mapping[str, tuple[Block, ...]]:
     with ExitStack() as stack:
         talks = []
         for form in order.sample(list(own), len(own)):
-            with _blamed(form):
+            with _attribute_failures(form):
                 talks.append((form, stack.enter_context(_started(own[form]))))
         sides: dict[str, Side] = {}
         for made in order.sample(list(peers), len(peers)):
             sides[made.form.name] = Stopwatch(partial(load(made).run, feed))
         for form, talk in talks:
-            with _blamed(form):
+            with _attribute_failures(form):
                 talk.ready()
             sides[form.name] = _Remote(form, talk)
-        return take_turns(sides, effort, order).blocks
+        return take_turns(sides, timing, order).blocks
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,20 @@ class _Remote:
     form: Form
     talk: Conversation
 
-    def warm_up(self, effort: Effort) -> int:
-        runs: int = self._ask({"warm_up": asdict(effort)})
+    def warm_up(self, timing: TimingBudget) -> int:
+        runs: int = self._ask({"warm_up": asdict(timing)})
         return runs
 
     def block(self, runs: int) -> Block:
         return tuple(self._ask({"runs": runs}))
 
     def _ask(self, question: dict[str, Any]) -> Any:
-        with _blamed(self.form):
+        with _attribute_failures(self.form):
             return self.talk.ask({"side": self.form.name, **question})
 
 
 @contextmanager
-def _blamed(form: Form) -> Iterator[None]:
+def _attribute_failures(form: Form) -> Iterator[None]:
     """Errors inside are those of ``form``."""
     try:
         yield

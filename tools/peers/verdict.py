@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fqbench.measure import stats
 from fqbench.measure.accuracy import lost
-from fqbench.measure.fastest import fastest_ratio
 from fqbench.measure.stats import Interval, Launches
+from fqbench.measure.undisturbed import fastest_ratio
 
 NOISE = 1.02
 """How many times faster is nothing: where a process happens to lie in memory is worth a percent."""

@@ -24,7 +24,7 @@ from fqbench.backends.onnxruntime.runtime import MODEL
 from fqbench.backends.onnxruntime.shuffles import unify_ranges, without_shuffles
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
 from fqbench.quantize.pairs import drop_unread, reads_integers
 from fqbench.quantize.record import Quantization
@@ -49,7 +49,7 @@ def lower(
     # Once shuffles are gone, nothing tells any more whose ranges are one.
     quantization = replace(quantization, ranges=unify_ranges(Graph(model), quantization.ranges))
     _, _, plan = planned(model, quantization)
-    source = adapted(model, quantization, plan.convolutions | plan.heads)
+    source = apply_rounded_weights(model, quantization, plan.convolutions | plan.heads)
     source, orders = without_shuffles(source, plan.integers)
     quantization = quantization.reordered(orders)
     graph, affines, plan = planned(
@@ -83,7 +83,7 @@ def planned(
 
 
 def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
-    """Where a student rounds; see ``fqbench.quantize.roundings.Find``.
+    """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``.
 
     Also what operators between layers write is rounded; all who read it read it so.
     """

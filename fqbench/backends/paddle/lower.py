@@ -27,7 +27,7 @@ from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
 from fqbench.errors import StepError
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import INT8_MAX, int8_weight
 from fqbench.quantize.record import Quantization
 
@@ -43,7 +43,7 @@ def lower_into(
 ) -> Lowered:
     """See ``fqbench.backends.lowering.Lower``."""
     names = [layer.name for layer in layers(model, quantization)]
-    rounded = adapted(model, quantization, names)
+    rounded = apply_rounded_weights(model, quantization, names)
     with tempfile.TemporaryDirectory() as program:
         source = Path(program) / "source.onnx"
         onnx.save(rounded, str(source))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import onnx
 
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted, rounded_weight
+from fqbench.quantize.adapt import apply_rounded_weights, rounded_weight
 from fqbench.quantize.pairs import QdqPlacement, add_constant, symmetric_codes, with_pairs
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
@@ -35,7 +35,7 @@ def rounded_tensors(
 
 
 def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
-    """Where a student rounds; see ``fqbench.quantize.roundings.Find``."""
+    """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``."""
     return without_zero_points(*rounded_tensors(model, quantization))
 
 
@@ -46,7 +46,7 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     is rounded, it wrote codes, and whatever else reads them reads rounded values, too.
     """
     quantized, roundings = rounded_tensors(model, quantization)
-    source = adapted(model, quantization, quantized)
+    source = apply_rounded_weights(model, quantization, quantized)
     graph = Graph(source)
 
     def weight(target: onnx.GraphProto, node: onnx.NodeProto) -> str:

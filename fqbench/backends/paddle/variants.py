@@ -23,7 +23,7 @@ from fqbench.backends.variants import FP32, Calls, Times, Variants
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.graph.executor import Executable, Feed, Run, execute
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, symmetric_codes
 from fqbench.quantize.record import Quantization, SafeForm
@@ -110,7 +110,7 @@ class PaddleVariants(Variants):
         """The graph with rounded weights, and the Paddle program that it became."""
         if setting.safe not in self._programs:
             record = Setting(safe=setting.safe).applied(self.record, self.safe_forms)
-            rounded = adapted(self.model, record, record.rounded)
+            rounded = apply_rounded_weights(self.model, record, record.rounded)
             folder = Path(tempfile.mkdtemp(dir=self.scratch))
             onnx.save(rounded, str(folder / "source.onnx"))
             onnx_to_paddle(folder / "source.onnx", folder)

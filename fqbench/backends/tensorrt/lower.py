@@ -21,7 +21,7 @@ from fqbench.backends.tensorrt.half import half, large_tensors
 from fqbench.backends.tensorrt.plan import rounded_tensors
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import INT8_MAX, as_half, int8_weight
 from fqbench.quantize.pairs import drop_unread, reads_integers, with_pairs
 from fqbench.quantize.record import Quantization
@@ -39,7 +39,7 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
     ``model`` stays as it is; ``half.half`` makes the float parts float16.
     """
     layers, roundings = rounded_tensors(model, quantization)
-    source = adapted(model, quantization, layers)
+    source = apply_rounded_weights(model, quantization, layers)
     graph = Graph(source)
 
     def weight(target: onnx.GraphProto, layer: onnx.NodeProto) -> str:

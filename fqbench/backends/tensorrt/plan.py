@@ -111,7 +111,7 @@ def rounded_tensors(
 
 
 def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
-    """Where a student rounds; see ``fqbench.quantize.roundings.Find``."""
+    """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``."""
     return without_zero_points(*rounded_tensors(model, quantization))
 
 

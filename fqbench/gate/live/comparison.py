@@ -25,13 +25,13 @@ from fqbench.gate.verdict import (
     percent,
 )
 from fqbench.measure import reference
-from fqbench.measure.latency import Effort
+from fqbench.measure.latency import TimingBudget
 from fqbench.measure.launches import (
     NARROW,
-    Patience,
+    LaunchRecording,
+    MeasurementBudget,
     Process,
-    Recorded,
-    how_often,
+    format_counts,
     kernels,
     narrow,
     record,
@@ -44,7 +44,7 @@ BASE, HEAD = "base", "head"
 Pair = tuple[Process, Process]
 """The processes that time a cell of BASE, and of HEAD."""
 
-EFFORT = Effort(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=0.8)
+TIMING_BUDGET = TimingBudget(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=0.8)
 """Of one launch: starting a process takes longer than timing it, so longer ones would not help."""
 
 
@@ -60,20 +60,22 @@ class ComparisonSettings:
     threads: int = 1
 
     @property
-    def patience(self) -> Patience:
+    def budget(self) -> MeasurementBudget:
         """Of one measurement: half of the time, so that the second one can be as good."""
-        return Patience(fewest=6, most=40, longest=self.seconds / 2, effort=EFFORT)
+        return MeasurementBudget(
+            fewest=6, most=40, longest=self.seconds / 2, per_launch=TIMING_BUDGET
+        )
 
 
 @dataclass(frozen=True)
 class CellTimes:
     """The measurements of a cell; ``again``: the second one, where the first left a doubt."""
 
-    first: Recorded
-    again: Recorded | None = None
+    first: LaunchRecording
+    again: LaunchRecording | None = None
 
     @property
-    def all(self) -> tuple[Recorded, ...]:
+    def all(self) -> tuple[LaunchRecording, ...]:
         """One or two."""
         return (self.first,) if self.again is None else (self.first, self.again)
 
@@ -136,7 +138,7 @@ def with_times(facts: CellEvidence, timed: CellTimes) -> CellEvidence:
     )
 
 
-def _recorded(pair: Pair, settings: ComparisonSettings, order: random.Random) -> Recorded:
+def _recorded(pair: Pair, settings: ComparisonSettings, order: random.Random) -> LaunchRecording:
     sides = [
         replace(
             process,
@@ -148,13 +150,13 @@ def _recorded(pair: Pair, settings: ComparisonSettings, order: random.Random) ->
     ]
     return record(
         [*sides, kernels(settings.threads)],
-        settings.patience,
+        settings.budget,
         lambda times: narrow([times[side] for side in (BASE, HEAD) if side in times]),
         order=order,
     )
 
 
-def _speed(cell: str, recorded: Recorded) -> SpeedEvidence | None:
+def _speed(cell: str, recorded: LaunchRecording) -> SpeedEvidence | None:
     if not {BASE, HEAD} <= recorded.times.keys():
         return None
     return SpeedEvidence(cell, recorded.times[BASE], recorded.times[HEAD])
@@ -224,7 +226,7 @@ def _certainty(timed: Sequence[CellTimes]) -> Iterable[str]:
     recorded = [each for times in timed for each in times.all]
     if not recorded:
         return
-    launches = how_often([len(each.seconds) for each in recorded])
+    launches = format_counts([len(each.seconds) for each in recorded])
     bound = "bound to one core" if all(each.pinned for each in recorded) else "not bound to a core"
     timed_out = sum(each.stopped == "time" for each in recorded)
     ended = f"known to {percent(NARROW)} to either side"

@@ -15,7 +15,7 @@ from fqbench.gate.live.comparison import BASE, HEAD, CellTimes
 from fqbench.gate.records import Launches, Machine, Name, Number, Positive, Record, Text
 from fqbench.gate.selftest.trial import Suite
 from fqbench.gate.stored.files import read_json, validated
-from fqbench.measure.launches import Recorded
+from fqbench.measure.launches import LaunchRecording
 
 SCHEMA = 1
 KIND = "gate-self-test"
@@ -38,9 +38,9 @@ class _Measurement(Record):
             raise ValueError("a launch or a round has no times")
         return self
 
-    def recorded(self) -> Recorded:
+    def recorded(self) -> LaunchRecording:
         times = {BASE: self.base, HEAD: self.head}
-        return Recorded(times, self.stopped, self.pinned, self.seconds)
+        return LaunchRecording(times, self.stopped, self.pinned, self.seconds)
 
 
 class _CellTimes(Record):
@@ -125,7 +125,7 @@ def read(path: Path) -> Recording:
     return Recording(tuple(suite.suite() for suite in found.suites), found.planned)
 
 
-def _described(recorded: Recorded) -> dict[str, Any]:
+def _described(recorded: LaunchRecording) -> dict[str, Any]:
     return {
         "base": recorded.times[BASE],
         "head": recorded.times[HEAD],

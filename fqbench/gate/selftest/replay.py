@@ -98,14 +98,14 @@ def _measured(
     cell: str, launches: Iterator[Launch], settings: ComparisonSettings
 ) -> tuple[SpeedEvidence, float]:
     """The speed of a cell by as many launches as a measurement takes, and the seconds they took."""
-    patience, taken, spent = settings.patience, list[Launch](), 0.0
+    budget, taken, spent = settings.budget, list[Launch](), 0.0
     for launch in launches:
         taken.append(launch)
         spent += launch.seconds
-        if len(taken) < patience.fewest:
+        if len(taken) < budget.fewest:
             continue
         sides: list[Launches] = [[each.base for each in taken], [each.head for each in taken]]
-        used_up = spent + launch.seconds > patience.longest or len(taken) == patience.most
+        used_up = spent + launch.seconds > budget.longest or len(taken) == budget.most
         if used_up or narrow(sides):
             break
     return SpeedEvidence(cell, [e.base for e in taken], [e.head for e in taken]), spent

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.measure import stopwatch
+from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.latency import Call
-from fqbench.measure.loaded import Loadable
 
 
 def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:

@@ -28,7 +28,7 @@ from fqbench.gate.selftest.replay import (
     slowed_summary,
     summary,
 )
-from fqbench.measure.launches import Process, Recorded
+from fqbench.measure.launches import LaunchRecording, Process
 from fqbench.steps.observer import Progress
 
 SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
@@ -202,7 +202,7 @@ def _by_pytest_benchmark(
     return found
 
 
-def _launches(recorded: Recorded) -> list[Launch]:
+def _launches(recorded: LaunchRecording) -> list[Launch]:
     if not {BASE, HEAD} <= recorded.times.keys():
         return []
     sides = recorded.times[BASE], recorded.times[HEAD]

@@ -16,9 +16,9 @@ from scipy import special
 
 from fqbench.gate.evidence import timed_rows, was_timed
 from fqbench.gate.records import Run, StoredResults
-from fqbench.measure.fastest import NORMAL_95, fastest_ratio
 from fqbench.measure.reference import kernel_of
 from fqbench.measure.stats import CONFIDENCE, Interval
+from fqbench.measure.undisturbed import NORMAL_95, fastest_ratio
 
 DISTURBED = 0.25
 """Part of the way from a shortest time to the median; a rule of thumb as in ``fastest``."""

@@ -16,13 +16,13 @@ KEY = "distillation.images"
 
 
 def images(spec: ModelSpec) -> Mapping[str, Calibration]:
-    """Images of its own that the student is taught with."""
+    """Images of its own that the student is trained with."""
     own = spec.distillation.images
     return {} if own is None else {KEY: own}
 
 
 def plan(model: ModelPlan, backend: str) -> Step:
-    """What the FP32 model taught: of each backend its own, since each rounds otherwise."""
+    """The distilled model: one per backend, since each rounds differently."""
     from fqbench.graph.executor import RUNNING
     from fqbench.methods.distillation.step import distill
     from fqbench.steps import Needs

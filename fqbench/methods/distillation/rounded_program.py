@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of
 from fqbench.errors import StepError
 from fqbench.graph.graph import Graph
-from fqbench.methods.distillation.rounding import MARK, tensor_of, unmarked
+from fqbench.methods.distillation.rounding_marks import MARK, tensor_of, unmarked
 from fqbench.quantize.affine import NEGLIGIBLE, UINT8_LEVELS
 from fqbench.quantize.roundings import Roundings
 
@@ -33,7 +33,7 @@ TENSOR_BITS = 9
 """Paddle rounds to 2^(bits - 1) - 1 steps between 0 and the end of a range: these are 255."""
 
 BIAS_UNIT = 1 / 32
-"""What a bias is trained in, beside its channel's largest weight times the largest input: about
+"""The unit a bias is trained in, times its channel's largest weight and the largest input: about
 what a typical input contributes."""
 
 

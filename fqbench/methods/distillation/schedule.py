@@ -1,4 +1,4 @@
-"""What a training does when: the rate of each iteration, and the images of each batch."""
+"""The schedule of a training: the rate of each iteration, and the images of each batch."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def rate(settings: LearningRate, iteration: int, iterations: int) -> float:
 
 
 def batch(iteration: int, images: int, size: int) -> list[int]:
-    """Which of ``images`` an iteration takes: all of them once, in an order of chance, and anew.
+    """Which of ``images`` an iteration takes: all of them once, shuffled, then reshuffled.
 
-    It follows from the iteration alone, so that a training that goes on takes the same.
+    It depends on the iteration alone, so that a resumed training takes the same.
     """
-    places = range(iteration * size, (iteration + 1) * size)
-    orders = {turn: _order(turn, images) for turn in {place // images for place in places}}
-    return [int(orders[place // images][place % images]) for place in places]
+    steps = range(iteration * size, (iteration + 1) * size)
+    orders = {epoch: _order(epoch, images) for epoch in {step // images for step in steps}}
+    return [int(orders[step // images][step % images]) for step in steps]
 
 
-def _order(turn: int, images: int) -> list[int]:
-    return list(np.random.default_rng(turn).permutation(images))
+def _order(epoch: int, images: int) -> list[int]:
+    return list(np.random.default_rng(epoch).permutation(images))
 
 
 def is_held_out(number: int, images: int) -> bool:
-    """Whether an image tells how good the student is, instead of teaching it: one of eight.
+    """Whether an image evaluates the student instead of training it: one of eight.
 
     At least four are, where there are twice as many.
     """

@@ -14,7 +14,7 @@ from fqbench.steps.reading import ReadingJob, load_graph, save_graph, write_json
 
 class Distill(ReadingJob):
     """``quantization``, ``choice``: folders of what the student starts from; ``images``: what it is
-    taught with; ``scratch``: where the training is kept until it is done.
+    trained with; ``scratch``: where the training is kept until it is done.
     """
 
     quantization: Path
@@ -31,7 +31,7 @@ def distill(job: Distill, report: Report) -> str | None:
 
     Returns a warning where there is one.
     """
-    from fqbench.methods.distillation.distill import Task
+    from fqbench.methods.distillation.distill import DistillationTask
     from fqbench.methods.distillation.distill import distill as teach
     from fqbench.methods.distillation.schedule import is_held_out
     from fqbench.quantize.record import Quantization
@@ -44,7 +44,7 @@ def distill(job: Distill, report: Report) -> str | None:
         for number, path in enumerate(job.images)
         if is_held_out(number, count)
     ]
-    task = Task(
+    task = DistillationTask(
         job.backend,
         teacher,
         Quantization.read(job.quantization / "quantization.json"),

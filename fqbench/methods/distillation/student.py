@@ -1,7 +1,7 @@
 """The student: a Paddle program that rounds as a backend does, and trains. Imports paddle.
 
 PaddleSlim makes the program trainable and writes the loss into it. Its ``build_distill_program``
-would have the teacher compute in every iteration what it can tell once.
+would have the teacher compute in every iteration what it can compute once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import index_of, load
 from fqbench.graph.graph import Graph
 from fqbench.methods.distillation.rounded_program import RoundedProgram
-from fqbench.methods.distillation.rounding import marked
+from fqbench.methods.distillation.rounding_marks import marked
 from fqbench.quantize.roundings import Roundings
 from fqbench.spec.model import Distillation
 
@@ -28,16 +28,16 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Objective:
     """What student and teacher are compared by: tensors, how, and the weight of each.
 
-    ``by_place``: whether each element of a tensor has a weight of its own, too.
+    ``per_element``: whether each element of a tensor has a weight of its own, too.
     """
 
     nodes: tuple[str, ...]
     loss: str
     weights: tuple[float, ...]
-    by_place: bool = False
+    per_element: bool = False
 
 
 class Student:
@@ -47,14 +47,14 @@ class Student:
         self,
         model: onnx.ModelProto,
         roundings: Roundings,
-        lesson: Lesson,
+        objective: Objective,
         settings: Distillation,
         rate: Callable[[int], float],
     ) -> None:
         import paddle
         from paddleslim.common.recover_program import recover_inference_program
 
-        graph = marked(model, roundings.tensors, lesson.nodes, settings.batch_size)
+        graph = marked(model, roundings.tensors, objective.nodes, settings.batch_size)
         with tempfile.TemporaryDirectory() as folder:
             onnx.save(graph, str(Path(folder) / "student.onnx"))
             onnx_to_paddle(Path(folder) / "student.onnx", Path(folder))
@@ -77,7 +77,7 @@ class Student:
                 variable.stop_gradient = variable.name not in trained
         startup = paddle.static.Program()
         with paddle.static.program_guard(self._program, startup):
-            self._targets, self._loss = _loss(program.fetches, lesson)
+            self._targets, self._loss = _loss(program.fetches, objective)
             self._schedule = paddle.optimizer.lr.LambdaDecay(1.0, rate)
             optimizer = _optimizer(settings, self._schedule)
             optimizer.minimize(self._loss, parameters=sorted(trained))
@@ -91,9 +91,9 @@ class Student:
     def step(
         self, iteration: int, images: Sequence[Any], targets: Sequence[NDArray[np.float32]]
     ) -> float:
-        """Train on one batch: the loss before. ``iteration``, from 0, tells the learning rate.
+        """Train on one batch: the loss before. ``iteration``, from 0, sets the learning rate.
 
-        ``targets``: the teacher's tensors, followed by their weights where the lesson has them.
+        ``targets``: the teacher's tensors, followed by their weights where the objective has them.
         """
         self._schedule.step(iteration)
         feed = dict(zip(self._inputs, images, strict=True))
@@ -121,18 +121,18 @@ class Student:
             self._rounded.set(name, value)
 
 
-def _loss(results: Sequence[Any], lesson: Lesson) -> tuple[list[str], Any]:
-    """Names of the variables that are given beside the images, and the loss: the mean over what is
-    compared. Given are the teacher's tensors, then their weights where the lesson has them."""
+def _loss(results: Sequence[Any], objective: Objective) -> tuple[list[str], Any]:
+    """Names of the variables that are fed with the images, and the loss: the mean over what is
+    compared. Given are the teacher's tensors, then their weights where the objective has them."""
     import paddle
     from paddleslim.dist import l2, soft_label
 
-    between = {"l2": l2, "soft_label": soft_label}[lesson.loss]
+    between = {"l2": l2, "soft_label": soft_label}[objective.loss]
     targets, weights, losses = [], [], []
-    for number, (result, share) in enumerate(zip(results, lesson.weights, strict=True)):
+    for number, (result, share) in enumerate(zip(results, objective.weights, strict=True)):
         target = paddle.static.data(f"teacher_{number}", result.shape, "float32")
         targets.append(target.name)
-        if lesson.by_place:
+        if objective.per_element:
             weight = paddle.static.data(f"weight_{number}", result.shape, "float32")
             weights.append(weight.name)
             losses.append(share * paddle.mean(weight * paddle.square(result - target)))

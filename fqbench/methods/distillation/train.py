@@ -1,4 +1,4 @@
-"""The loop: train, look how good the student is, keep the best, go on where it was stopped.
+"""The loop: train, evaluate the student, keep the best, resume where it was stopped.
 
 PaddleSlim's own loop (``AutoCompression``) keeps no state of the optimizer, evaluates by a function
 of the caller's that needs labels, and runs the teacher in every iteration again.
@@ -17,24 +17,24 @@ import numpy as np
 from fqbench.isolate import Report
 from fqbench.methods.distillation.checkpoint import Checkpoint, UnreadableError
 from fqbench.methods.distillation.history import BROKEN, LAST, REACHED, Evaluation, History
-from fqbench.methods.distillation.lessons import Lessons
 from fqbench.methods.distillation.schedule import batch
 from fqbench.methods.distillation.student import Arrays, Student
+from fqbench.methods.distillation.teacher_outputs import TeacherOutputs
 from fqbench.spec.model import Distillation
 from fqbench.tasks.registry import metrics
 
 
 @dataclass(frozen=True)
 class Training:
-    """A student, what it learns from, and ``error``, which tells how far its weights are off.
+    """A student, what it learns from, and ``error``, which estimates the error of its weights.
 
-    ``taught``: the images of the lessons that it is taught with. ``metric``: what the points are
-    of that the error costs.
+    ``training_images``: those of the images of ``outputs`` that it is trained with. ``metric``:
+    whose points the error costs.
     """
 
     student: Student
-    lessons: Lessons
-    taught: Sequence[int]
+    outputs: TeacherOutputs
+    training_images: Sequence[int]
     settings: Distillation
     error: Callable[[Arrays], float]
     metric: str
@@ -45,10 +45,10 @@ def train(
 ) -> tuple[Arrays | None, History, str | None]:
     """Train; the best weights, None where none is better than the start; how it went; a warning.
 
-    Goes on from ``checkpoint`` where there is one. One that cannot be used is left out of account,
-    which the warning says.
+    Resumes from ``checkpoint`` where there is one. One that cannot be used is ignored, which the
+    warning says.
     """
-    student, settings, lessons = training.student, training.settings, training.lessons
+    student, settings, outputs = training.student, training.settings, training.outputs
     found, warning = _resumed(training, checkpoint)
     best, history = found.best, found.history
     losses: list[float] = []
@@ -56,8 +56,8 @@ def train(
     for iteration in range(history.iteration, settings.iterations):
         if _reached(history, settings):
             return best, history.ended(REACHED), warning
-        chosen = batch(iteration, len(training.taught), settings.batch_size)
-        given = lessons.batch([training.taught[place] for place in chosen])
+        chosen = batch(iteration, len(training.training_images), settings.batch_size)
+        given = outputs.batch([training.training_images[place] for place in chosen])
         losses.append(student.step(iteration, *given))
         done = iteration + 1
         if not isfinite(losses[-1]):
@@ -70,8 +70,8 @@ def train(
             history = history.with_evaluation(latest, time.monotonic() - since)
             Checkpoint(student.state(), best, history).write(checkpoint)
             losses, since = [], time.monotonic()
-        told = f"loss {losses[-1] if losses else latest.loss:.4f}"
-        report(done, settings.iterations, f"{told}, drop about {history.best.points_lost:.2f}")
+        loss = f"loss {losses[-1] if losses else latest.loss:.4f}"
+        report(done, settings.iterations, f"{loss}, drop about {history.best.points_lost:.2f}")
     why = REACHED if _reached(history, settings) else LAST
     return best, history.ended(why), warning
 
@@ -90,7 +90,7 @@ def _resumed(training: Training, path: Path) -> tuple[Checkpoint, str | None]:
             student.restore(found.state)
             return found, None
         except (UnreadableError, ValueError) as error:
-            warning = f"training starts anew: {error}"
+            warning = f"training starts from scratch: {error}"
     start = _evaluated(training, 0, None, student.weights())
     return Checkpoint(student.state(), None, History((start,))), warning
 

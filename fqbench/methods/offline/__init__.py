@@ -1,4 +1,4 @@
-"""Offline quantization: calibration images tell ranges and codes, and nothing is trained."""
+"""Offline quantization: calibration images determine ranges and codes, and nothing is trained."""
 
 from fqbench.methods.record import Method
 

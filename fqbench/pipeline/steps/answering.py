@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
-from fqbench.measure.loaded import Loadable, Reading
+from fqbench.measure.cell_loading import Loadable, Reading
 from fqbench.precisions.own import FP32
 from fqbench.spec import Dataset, Decode
 from fqbench.steps import Job

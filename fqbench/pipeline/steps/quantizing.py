@@ -47,7 +47,7 @@ class Choose(ReadingJob):
     """``quantization``: the folder of a graph and its record; ``canonical``: that of FP32.
 
     ``program``: the folder of the FP32 model that the backend runs: what is refused in FP32 has no
-    INT8 form either. ``limit``, ``threads``, ``fastest``: see ``fqbench.tune.choose.Wish``; ``cpu``
+    INT8 form either. ``limit``, ``threads``, ``fastest``: see ``TuningTarget``; ``cpu``
     and ``probes``: see ``Calibrate``.
     """
 
@@ -66,10 +66,10 @@ class Choose(ReadingJob):
 def choose(job: Choose, report: Report) -> None:
     """Decide which layers the backend runs in float; write ``choice.json``."""
     from fqbench.quantize.record import Quantization
-    from fqbench.tune.choose import Wish, choose
+    from fqbench.tune.choose import TuningTarget, choose
     from fqbench.tune.estimators import error_estimator
 
-    wish = Wish(
+    target = TuningTarget(
         job.limit,
         job.threads,
         job.fastest,
@@ -83,7 +83,7 @@ def choose(job: Choose, report: Report) -> None:
         load_graph(job.quantization),
         Quantization.read(job.quantization / "quantization.json"),
         [feed for feed, _ in images],
-        wish,
+        target,
         report,
         error_estimator(job.decode, size, load_graph(job.canonical), images),
     )

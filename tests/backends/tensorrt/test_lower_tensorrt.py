@@ -20,7 +20,7 @@ from fqbench.quantize.affine import as_half
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import int8_codes
 from fqbench.quantize.setting import Setting
-from fqbench.tune.choose import Wish, choose
+from fqbench.tune.choose import TuningTarget, choose
 from fqbench.tune.estimators import OutputErrorEstimator
 from tests.support.onnx_graphs import Net, record
 from tests.support.qdq_reference import evaluate
@@ -525,13 +525,13 @@ def test_choice_keeps_the_fewest_layers_in_float_and_says_why():
 
     whole = error(lower(model, quantization))
     asked = []
-    wish = Wish(whole / 2, None)
+    target = TuningTarget(whole / 2, None)
     found = choose(
         "tensorrt",
         model,
         quantization,
         [[image]],
-        wish,
+        target,
         lambda *done: asked.append(done),
         estimator,
     )
@@ -548,7 +548,12 @@ def test_without_a_limit_all_suited_layers_are_quantized():
     net, model = chain(0)
     image = net.image()
     found = choose(
-        "tensorrt", model, record(model, image), [[image]], Wish(None, None), lambda *_: None
+        "tensorrt",
+        model,
+        record(model, image),
+        [[image]],
+        TuningTarget(None, None),
+        lambda *_: None,
     )
     assert found.float_layers == {"n_gemm16": ONE_ROW}
 
@@ -557,7 +562,9 @@ def test_model_of_nothing_but_unsuited_layers_stays_as_it_is():
     net = Net(0, (1, 4, 8, 8))
     model, image = net.model(net.conv(net.node("Relu", net.conv("x", 4)), 4)), net.image()
     quantization = replace(record(model, image), float_layers={})
-    found = choose("tensorrt", model, quantization, [[image]], Wish(0.1, None), lambda *_: None)
+    found = choose(
+        "tensorrt", model, quantization, [[image]], TuningTarget(0.1, None), lambda *_: None
+    )
     assert set(found.float_layers.values()) == {FEW_CHANNELS}
     assert found.error == 0.0
     assert layer_counts(lower(model, quantization)) == (2, 0)

@@ -16,10 +16,10 @@ from fqbench.errors import StepError
 from fqbench.graph.executor import InstrumentedModel
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.methods.distillation.distill import TAUGHT_IN_FLOAT, undecided
+from fqbench.methods.distillation.distill import KEPT_IN_FLOAT, initial_student
 from fqbench.methods.distillation.history import BROKEN, LAST, REACHED
 from fqbench.methods.distillation.schedule import batch, is_held_out
-from fqbench.quantize.adapt import adapted
+from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import int8_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import calibrate, weight_limits
@@ -281,7 +281,7 @@ def test_every_weight_and_bias_is_trained_but_those_of_float_layers(trained):
     layer = next(n for n in trained.source("detector").graph.node if n.name == "n_conv3")
     assert same == set(layer.input[1:])
     _, record = trained.student("in_float")
-    assert record.float_layers == {"n_conv3": TAUGHT_IN_FLOAT}
+    assert record.float_layers == {"n_conv3": KEPT_IN_FLOAT}
 
 
 def test_a_classifier_learns_by_its_logits(trained):
@@ -295,7 +295,7 @@ def test_the_start_has_the_codes_of_calibration_and_nearly_the_teacher_s_weights
     model, record = trained.source(kind), trained.record(kind)
     graph = Graph(model)
     layers = [layer.name for layer in graph.layers()]
-    start = Graph(undecided(model, adapted(model, record, layers), record))
+    start = Graph(initial_student(model, apply_rounded_weights(model, record, layers), record))
     nearer = 0
     for layer in graph.layers():
         amax, rounded = record.weight_amax[layer.input[1]], record.rounded[layer.name]
@@ -419,7 +419,7 @@ def test_a_checkpoint_that_cannot_be_used_is_told_and_left_out(trained, kind):
     (trained.folder / name / "checkpoint.npz").write_bytes(content)
     asked = training() if kind == "cut" else training("classifier", loss="l2")
     found = run(trained.folder, {name: {**asked, "scratch": name}})[name]
-    assert found["warning"].startswith("training starts anew: ")
+    assert found["warning"].startswith("training starts from scratch: ")
     reference = "base" if kind == "cut" else "classifier_l2"
     assert found["evaluations"] == trained.found[reference]["evaluations"]
 

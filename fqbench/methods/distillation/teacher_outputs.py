@@ -1,4 +1,4 @@
-"""What the student learns from: images, and what the teacher makes of them."""
+"""What the student learns from: images, and the teacher's outputs for them."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from numpy.typing import NDArray
 from fqbench.errors import StepError
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import Graph
-from fqbench.methods.distillation.places import Places
+from fqbench.methods.distillation.element_weights import ElementWeights
 from fqbench.tune.error import raw_outputs
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TeacherOutputs:
     """Inputs of the model and the teacher's tensors, each [images, ...], in the order asked for.
 
-    They lie in files: for all images they may be larger than the memory. ``places``, with the
-    teacher's ``confidences`` [images, rows], tell what each element of the tensors counts; None:
-    all count alike.
+    They lie in files: for all images they may be larger than the memory. ``weighting``, with the
+    teacher's ``confidences`` [images, rows], gives the weight of each element of the tensors; None:
+    all count the same.
     """
 
     inputs: tuple[Array, ...]
     targets: tuple[Array, ...]
-    places: Places | None = None
+    weighting: ElementWeights | None = None
     confidences: Array | None = None
 
     @staticmethod
-    def taken(
+    def compute(
         teacher: onnx.ModelProto,
         nodes: Sequence[str],
         feeds: Iterable[Feed],
         images: int,
         folder: Path,
-        places: Places | None = None,
-    ) -> Lessons:
+        weighting: ElementWeights | None = None,
+    ) -> TeacherOutputs:
         """Run the teacher once on each of ``feeds``, which are as many as ``images``."""
-        decoded = () if places is None else places.outputs
+        decoded = () if weighting is None else weighting.outputs
         watched = InstrumentedModel(teacher, (*nodes, *decoded))
         files: list[Array] = []
         confidences: list[Array] = []
@@ -57,10 +57,10 @@ class Lessons:
                 files = [_file(folder / f"{i}.npy", images, v) for i, v in enumerate(found)]
             for file, value in zip(files, found, strict=True):
                 file[number] = value[0]
-            if places is not None:
-                confidences.append(places.confidences([values[name] for name in decoded]))
+            if weighting is not None:
+                confidences.append(weighting.confidences([values[name] for name in decoded]))
         known = np.stack(confidences) if confidences else None
-        return Lessons(tuple(files[:inputs]), tuple(files[inputs:]), places, known)
+        return TeacherOutputs(tuple(files[:inputs]), tuple(files[inputs:]), weighting, known)
 
     def batch(self, numbers: Sequence[int]) -> tuple[list[Array], list[Array]]:
         """Inputs of some of the images, and targets, followed by their weights where they have."""
@@ -69,27 +69,27 @@ class Lessons:
         return [i[chosen] for i in self.inputs], [*targets, *self._weights(chosen)]
 
     def _weights(self, numbers: list[int]) -> list[Array]:
-        if self.places is None or self.confidences is None:
+        if self.weighting is None or self.confidences is None:
             return []
-        return self.places.weights(self.confidences[numbers])
+        return self.weighting.weights(self.confidences[numbers])
 
     def feed(self, number: int) -> Feed:
         """What the model reads for one image."""
         return [values[number : number + 1] for values in self.inputs]
 
-    def spreads(self) -> tuple[float, ...]:
+    def variances(self) -> tuple[float, ...]:
         """Of each target the mean squared deviation from each channel's mean, weighted."""
         means = [_channel_means(target) for target in self.targets]
         found = np.zeros((len(self.inputs[0]), len(means)))
-        for number, spreads in enumerate(found):
+        for number, variances in enumerate(found):
             _, given = self.batch([number])
             weights = given[len(means) :] or [np.ones(1, np.float32)] * len(means)
             for place, (mean, weight) in enumerate(zip(means, weights, strict=True)):
-                spreads[place] = (weight * np.square(given[place] - mean)).mean()
+                variances[place] = (weight * np.square(given[place] - mean)).mean()
         return tuple(found.mean(axis=0).tolist())
 
 
-def compared(teacher: onnx.ModelProto, asked: Sequence[str]) -> tuple[str, ...]:
+def compared_tensors(teacher: onnx.ModelProto, asked: Sequence[str]) -> tuple[str, ...]:
     """The tensors by which student and teacher are compared: ``asked``, or the raw outputs.
 
     Raises StepError where one is no tensor that the model computes.

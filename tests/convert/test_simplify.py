@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from fqbench.convert.canonical import canonicalize
-from fqbench.convert.plain import plain
+from fqbench.convert.simplify import simplify
 from fqbench.graph.executor import open_session, session_options
 from tests.support.onnx_graphs import Net
 
@@ -23,7 +23,7 @@ def rewritten(net, *outputs, opset=13):
     """What ``plain`` makes of a graph, after it has been seen to compute the same."""
     model, image = net.model(*outputs, opset=opset), net.image()
     before = model.SerializeToString(deterministic=True)
-    result, changed = plain(model)
+    result, changed = simplify(model)
     assert model.SerializeToString(deterministic=True) == before
     onnx.checker.check_model(result)
     for wanted, found in zip(run(model, image), run(result, image), strict=True):
@@ -83,7 +83,7 @@ def test_reshape_of_a_tensor_of_free_size_stays():
     net = Net()
     same = reshape(net, net.node("Relu", "x"), -1, 3, 16, 16)
     model = net.model(net.node("Relu", same), free_batch=True)
-    result, changed = plain(model)
+    result, changed = simplify(model)
     assert not changed
     assert kinds(result) == ["Relu", "Reshape", "Relu"]
 
@@ -133,7 +133,7 @@ def test_mean_whose_axes_are_computed_stays():
     net = Net()
     parts = [net.constant(name, np.array([1, k])) for name, k in (("a", 1), ("b", 2))]
     axes = net.node("Add", *parts, channels=3)
-    result, changed = plain(net.model(net.node("ReduceMean", "x", axes), opset=18))
+    result, changed = simplify(net.model(net.node("ReduceMean", "x", axes), opset=18))
     assert kinds(result) == ["Add", "ReduceMean"]
     assert not changed
 

@@ -1,8 +1,8 @@
-"""Where a detector's raw outputs hold something, as the teacher sees it.
+"""How much each element of a detector's raw outputs counts, by the teacher's confidence in it.
 
-Raw outputs are not decoded, and what lies behind them belongs to the model: so nothing is assumed
-about it. What is done to one element of a raw output shows in one row of the decoded outputs, and
-what the spec tells of those says how sure the teacher is of that row.
+Raw outputs are not decoded, and the operators following them belong to the model: so nothing is
+assumed about them. A change of one element of a raw output shows in one row of the decoded outputs,
+whose scores, by the spec, are the teacher's confidence in that row.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from fqbench.tasks.registry import decoder_of
 Array = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-FLOOR = 0.01
-"""What a place counts where the teacher sees nothing: it must not begin to."""
+MIN_WEIGHT = 0.01
+"""Weight of background: the student must not begin to see objects there."""
 
 NONE = -1
 
 
 @dataclass(frozen=True)
-class Places:
+class ElementWeights:
     """``outputs``: names of the decoded outputs. ``rows``: of each raw output [1, channels, ...]
     the row [channels, ...] of the decoded outputs that each element ends in, or ``NONE``."""
 
@@ -39,8 +39,10 @@ class Places:
     rows: tuple[Numbers, ...]
 
     @staticmethod
-    def of(model: onnx.ModelProto, raw: Sequence[str], decode: DecoderSettings) -> Places | None:
-        """The places of ``raw``, tensors of ``model``; None where they lead to no known rows."""
+    def of(
+        model: onnx.ModelProto, raw: Sequence[str], decode: DecoderSettings
+    ) -> ElementWeights | None:
+        """Weights for ``raw``, tensors of ``model``; None where they lead to no known rows."""
         graph, scores = Graph(model), decoder_of(decode).rows
         if scores is None or not set(raw).isdisjoint(graph.outputs):
             return None
@@ -55,21 +57,21 @@ class Places:
         rows = _rows(tail, shapes, axes)
         if not any((found > NONE).any() for found in rows):
             return None
-        return Places(scores, tuple(graph.outputs), rows)
+        return ElementWeights(scores, tuple(graph.outputs), rows)
 
     def confidences(self, outputs: Sequence[Array]) -> Array:
         """The best score [rows] of each row of the decoded ``outputs`` of one image, 0 to 1."""
         return np.asarray(np.clip(self.scores.scores(outputs), 0.0, 1.0), np.float32)
 
     def weights(self, confidences: Array) -> list[Array]:
-        """What each element of the raw outputs counts, by ``confidences`` [images, rows]."""
+        """Weights of all elements of the raw outputs, by ``confidences`` [images, rows]."""
         nothing = np.zeros((len(confidences), 1), np.float32)
-        known = np.concatenate([confidences, nothing], axis=1) + np.float32(FLOOR)
+        known = np.concatenate([confidences, nothing], axis=1) + np.float32(MIN_WEIGHT)
         return [known[:, rows] for rows in self.rows]
 
 
 class _Tail:
-    """What lies behind the raw outputs."""
+    """The operators following the raw outputs."""
 
     def __init__(self, model: onnx.ModelProto, raw: Sequence[str]) -> None:
         graph = Graph(model)
@@ -106,8 +108,8 @@ def _rows(
 ) -> tuple[Numbers, ...]:
     """The row of each element of the raw outputs.
 
-    Several channels may make up one number, as in the distributions of PP-YOLOE's sides: these
-    all count as their place does.
+    Several channels may form one number, as in the distributions of PP-YOLOE's sides: these all
+    count as their position does.
     """
     sizes = [shape[2] * shape[3] for shape in shapes]
     ends = np.cumsum(sizes)

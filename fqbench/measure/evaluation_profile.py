@@ -1,4 +1,4 @@
-"""How long an evaluation takes an image, beside what its parts take by themselves."""
+"""How long an evaluation takes per image, and how long its parts take by themselves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.hardware import usable_cores
 from fqbench.isolate import Report
+from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.evaluation import Evaluation, Feed, share
-from fqbench.measure.loaded import Loadable
 from fqbench.spec import Decode
 
 IMAGES = 64
@@ -29,7 +29,7 @@ ROUNDS = 5
 
 
 def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list[float]]:
-    """Seconds an image, once a round: ``evaluation`` as a run does it, and its parts alone.
+    """Seconds per image, once per round: ``evaluation`` as a run does it, and its parts alone.
 
     Those are ``reading`` (from file to tensor), ``inference`` and ``decoding``, each by as many
     threads as the evaluation gives it.

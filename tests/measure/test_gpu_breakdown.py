@@ -14,9 +14,9 @@ from fqbench.backends.nvidia import Conditions, NoGpu
 from fqbench.cells import Cell
 from fqbench.errors import StepError
 from fqbench.margins import Margins
-from fqbench.measure import split as measured
-from fqbench.measure.loaded import Loadable
-from fqbench.measure.split import OnGpu, medians
+from fqbench.measure import gpu_breakdown as measured
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.gpu_breakdown import GpuBreakdown, medians
 from fqbench.pipeline.cell_steps import CellSteps, ModelSteps, Request
 from fqbench.pipeline.rows import _Measured, _Rows
 from fqbench.pipeline.steps import multiply_adds
@@ -52,7 +52,7 @@ CONDITIONS = Conditions(1200, 2040, 5001, 61, 72.0, True, ("power cap",))
 
 
 def row(precision="int8", split=None, no_graph=None, conditions=None, **facts):
-    gpu = None if split is None else OnGpu(split, no_graph, conditions)
+    gpu = None if split is None else GpuBreakdown(split, no_graph, conditions)
     return Row(Cell("net", "tensorrt", "gpu", precision), "ok", gpu=gpu, **facts)
 
 
@@ -133,8 +133,8 @@ def test_parts_are_timed_behind_a_warm_up(monkeypatch):
     told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
     assert (runner.ran, runner.splits) == (measured.WARM_UP, measured.RUNS)
     middle = (1 + measured.RUNS) / 2
-    found = OnGpu.of(json.loads(json.dumps(told)))
-    assert found == OnGpu(Split(middle, 2 * middle, 1.0), "none was asked for", CONDITIONS)
+    found = GpuBreakdown.of(json.loads(json.dumps(told)))
+    assert found == GpuBreakdown(Split(middle, 2 * middle, 1.0), "none was asked for", CONDITIONS)
 
 
 def test_gpu_that_does_not_tell_its_conditions_fails_nothing(monkeypatch):
@@ -146,7 +146,7 @@ def test_gpu_that_does_not_tell_its_conditions_fails_nothing(monkeypatch):
     monkeypatch.setattr(measured, "read_image", lambda path: None)
     monkeypatch.setattr(measured.nvidia, "conditions", lost)
     told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
-    assert OnGpu.of(told).conditions is None
+    assert GpuBreakdown.of(told).conditions is None
 
 
 def test_runner_that_tells_no_parts(monkeypatch):
@@ -207,9 +207,9 @@ def planned(found=None, **request):
 
 
 def test_row_of_a_gpu_tells_batch_and_parts():
-    rows, steps = planned(OnGpu(PARTS), batch=4)
+    rows, steps = planned(GpuBreakdown(PARTS), batch=4)
     found = rows._on_gpu(_Measured(row()), steps).row
-    assert (found.status, found.batch, found.gpu) == ("ok", 4, OnGpu(PARTS))
+    assert (found.status, found.batch, found.gpu) == ("ok", 4, GpuBreakdown(PARTS))
 
 
 def test_cell_whose_parts_cannot_be_timed_fails_alone():

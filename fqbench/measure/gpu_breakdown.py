@@ -1,7 +1,7 @@
 """Where an inference on a GPU spends its time: copying in, computing, copying out.
 
-By events on the GPU's stream, one inference after another, as trtexec reports it. What the host
-does beside is in a cell's latency, which the host's clock tells, and not in here.
+By events on the GPU's stream, one inference after another, as trtexec reports it. What else the
+host does is in a cell's latency, which the host's clock measures, and not in here.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from fqbench.backends import nvidia
 from fqbench.backends.base import Split
 from fqbench.backends.nvidia import Conditions, NoGpu
 from fqbench.isolate import Report
-from fqbench.measure.loaded import Loadable
+from fqbench.measure.cell_loading import Loadable
 from fqbench.vision.image import read_image
 
 WARM_UP, RUNS = 50, 200
 
 
 @dataclass(frozen=True)
-class OnGpu:
+class GpuBreakdown:
     """Where inferences spend their time on a GPU, and what the GPU was doing then.
 
     ``no_graph``: why kernels are not launched as one CUDA graph, None where they are.
-    ``conditions``: clocks, temperature and the like behind the last inference; None: not told.
+    ``conditions``: clocks, temperature and the like after the last inference; None: unknown.
     """
 
     split: Split
@@ -36,11 +36,11 @@ class OnGpu:
     conditions: Conditions | None = None
 
     @staticmethod
-    def of(told: Mapping[str, Any]) -> OnGpu:
+    def of(found: Mapping[str, Any]) -> GpuBreakdown:
         """From what ``time_split`` returns."""
-        known = told["conditions"]
+        known = found["conditions"]
         conditions = known and Conditions(**{**known, "slowed": tuple(known["slowed"])})
-        return OnGpu(Split(**told["split"]), told["no_graph"], conditions)
+        return GpuBreakdown(Split(**found["split"]), found["no_graph"], conditions)
 
 
 def medians(splits: Sequence[Split]) -> Split:
@@ -51,9 +51,9 @@ def medians(splits: Sequence[Split]) -> Split:
 
 
 def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] | None:
-    """``OnGpu`` of ``cell`` on ``image``, in a child process.
+    """``GpuBreakdown`` of ``cell`` on ``image``, in a child process.
 
-    None where its runner does not tell its parts.
+    None where its runner does not report its parts.
     """
     cell = Loadable.model_validate(arguments["cell"])
     runner: Any = cell.load(arguments["threads"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fqbench.graph.graph import Graph
-from fqbench.methods.distillation.places import FLOOR, NONE, Places
+from fqbench.methods.distillation.element_weights import MIN_WEIGHT, NONE, ElementWeights
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.decode import PP_YOLOE, YOLOV5, YOLOX
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
@@ -21,7 +21,7 @@ def grid(side, start):
 
 def places(net, outputs, decode):
     model = net.model(*outputs)
-    return Places.of(model, raw_outputs(Graph(model)), decode)
+    return ElementWeights.of(model, raw_outputs(Graph(model)), decode)
 
 
 def test_rows_of_anchors_are_found_through_reshape_and_transpose():
@@ -57,7 +57,7 @@ def test_what_several_channels_make_up_counts_as_its_place():
     boxes, scores = distributions(net)
     model = net.model(boxes, scores)
     heads = [layer.output[0] for layer in Graph(model).layers()]
-    of_boxes, of_scores = Places.of(model, heads, PP).rows
+    of_boxes, of_scores = ElementWeights.of(model, heads, PP).rows
     assert of_boxes.shape == (16, 4, 4)
     assert (of_boxes == grid(4, 0)).all()
     assert (of_scores == grid(4, 0)).all()
@@ -69,15 +69,15 @@ def test_what_ends_in_no_row_counts_as_nothing():
     (rows,) = places(net, [anchors(net, kept, 1, 4)], V5).rows
     assert (rows[:7] == grid(4, 0)).all()
     assert (rows[7:] == NONE).all()
-    found = Places(YOLOV5.rows, ("rows",), (rows,))
+    found = ElementWeights(YOLOV5.rows, ("rows",), (rows,))
     (weights,) = found.weights(np.ones((2, 16), np.float32))
     assert weights.shape == (2, 14, 4, 4)
-    assert weights[:, :7] == pytest.approx(1 + FLOOR)
-    assert weights[:, 7:] == pytest.approx(FLOOR)
+    assert weights[:, :7] == pytest.approx(1 + MIN_WEIGHT)
+    assert weights[:, 7:] == pytest.approx(MIN_WEIGHT)
 
 
 def test_an_element_counts_what_the_teacher_is_sure_of_its_row():
-    found = Places(YOLOX.rows, ("rows",), (np.array([[[1, 0]]]), np.array([[[0, NONE]]])))
+    found = ElementWeights(YOLOX.rows, ("rows",), (np.array([[[1, 0]]]), np.array([[[0, NONE]]])))
     rows = np.zeros((1, 2, 7), np.float32)
     rows[0, 0, 4:] = 0.5, 0.8, 0.2
     rows[0, 1, 4:] = 0.25, 0.4, 1.0
@@ -96,7 +96,7 @@ def test_an_element_counts_what_the_teacher_is_sure_of_its_row():
     ],
 )
 def test_confidences_of_both_forms_of_ppyoloe(outputs):
-    found = Places(PP_YOLOE.rows, (), ()).confidences(
+    found = ElementWeights(PP_YOLOE.rows, (), ()).confidences(
         [output.astype(np.float32) for output in outputs]
     )
     assert found.tolist() == pytest.approx([0.5, 0.9])

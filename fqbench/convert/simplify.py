@@ -1,6 +1,6 @@
-"""Operators of an ONNX graph in the plain form that optimizers and lowerings look for.
+"""Operators of an ONNX graph in the simple form that optimizers and lowerings look for.
 
-What is written computes the same function; shapes must be known.
+The result computes the same function; shapes must be known.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ SPATIAL = (2, 3)
 """Height and width of [n, c, h, w]."""
 
 
-def plain(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
+def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
     """``model`` without reshapes that change nothing, and means over an image as poolings.
 
-    Also tells whether anything changed: optimizers may find more to do then.
+    Also returns whether anything changed: optimizers may find more to do then.
     """
     result = onnx.shape_inference.infer_shapes(model)
     graph = result.graph

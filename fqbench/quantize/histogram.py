@@ -1,4 +1,4 @@
-"""What calibration remembers of a tensor's values: a histogram that grows with them."""
+"""Histogram of a tensor's values over the calibration images; its range grows with them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[np.float64]
 
 BINS = 2**14
-"""Bins over ``[-limit, limit)``: dozens a step of eight bits even where one value lies a hundred
+"""Bins over ``[-limit, limit)``: dozens per 8-bit step even where one value lies a hundred
 times beyond the rest."""
 
 SMALLEST_LIMIT = 2.0**-100
-"""Of smaller values only least and largest are told apart."""
+"""Of smaller values only least and largest are distinguished."""
 
 VIEWED = 2**18
 """Values of one tensor of one image that the histogram counts; of a larger tensor, evenly spread
@@ -27,8 +27,8 @@ CHUNK = 2**16
 them stays in the cache."""
 
 
-class Statistics:
-    """Histogram, least, largest value and largest magnitude an image of one tensor.
+class TensorHistogram:
+    """Histogram, least and largest value, and largest magnitude per image, of one tensor.
 
     ``limit`` is a power of two above every magnitude, 0 as long as only zeros were seen. Bin ``k``
     counts the values from ``limit * (2 * k / BINS - 1)`` up to, not including, the next bin's
@@ -96,13 +96,13 @@ class Statistics:
         full = np.flatnonzero(self.counts)
         values = self.centres[full]
         for value in (self.low, self.high, 0.0):
-            values[full == _places(value, self.limit)] = value
+            values[full == _bins(value, self.limit)] = value
         return np.clip(values, self.low, self.high), self.counts[full].astype(np.float64)
 
     def search(self, occupied: Values) -> Callable[[Values], NDArray[np.intp]]:
         """How many of the values that ``occupied()`` gave lie below others, of any shape.
 
-        As ``np.searchsorted``, without a search: the bin tells it.
+        As ``np.searchsorted``, without a search: the bin determines it.
         """
         full = self.counts > 0
         before = np.concatenate([[0], np.cumsum(full)])
@@ -112,15 +112,15 @@ class Statistics:
 
         def below(values: Values) -> NDArray[np.intp]:
             scaled = np.floor(values / width) + BINS // 2
-            places = np.clip(scaled, 0, BINS).astype(np.intp)
-            return np.asarray(before[places] + (inside[places] < values))
+            bins = np.clip(scaled, 0, BINS).astype(np.intp)
+            return np.asarray(before[bins] + (inside[bins] < values))
 
         return below
 
     def magnitudes(self, bins: int) -> NDArray[np.float64]:
         """Counts of the magnitudes in ``bins`` even bins from 0 to ``amax``, which is above 0.
 
-        A bin of the histogram that lies across two of them is parted.
+        A bin of the histogram that lies across two of them is split.
         """
         folded = self.counts[BINS // 2 :] + self.counts[BINS // 2 - 1 :: -1]
         below = np.concatenate([[0], np.cumsum(folded)])
@@ -136,8 +136,8 @@ class Statistics:
         values = np.concatenate(self._waiting)
         self._waiting.clear()
         for start in range(0, values.size, CHUNK):
-            places = _places(values[start : start + CHUNK], limit)
-            self._counts += np.bincount(places, minlength=BINS)
+            bins = _bins(values[start : start + CHUNK], limit)
+            self._counts += np.bincount(bins, minlength=BINS)
 
     def _widen(self, limit: float) -> None:
         """Double the counts' limit until it is ``limit``, two bins of the old becoming one."""
@@ -161,7 +161,7 @@ def _step(size: int) -> int:
     return step
 
 
-def _places(values: ArrayLike, limit: float) -> NDArray[np.int64]:
+def _bins(values: ArrayLike, limit: float) -> NDArray[np.int64]:
     """The bin of each value."""
     # Exact, the limit being a power of two: a value falls into one bin whatever the limit was.
     # Only where values become less can float32 underflow.

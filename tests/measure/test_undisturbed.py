@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fqbench.measure.fastest import fastest_ratio
+from fqbench.measure.undisturbed import fastest_ratio
 
 
 def test_ratio_of_undisturbed_times():
