@@ -81,6 +81,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         job = prepare(loaded, options.method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
+            job.make_ahead(backends)
             made = tuple(make(job, backend, folder) for backend in backends)
             report = Report.now(loaded, job, made)
             files = [*(file for each in made for file in each.files), *report.write(folder)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +20,14 @@ from fqbench.compress.translate import METHOD_NAMES, source, translated
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
-from fqbench.errors import UsageError
+from fqbench.errors import StepError, UsageError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
-from fqbench.steps import ArtifactNode, Files, Needs, Step
+from fqbench.steps import ArtifactNode, Files, Needs, Node, Step
 from fqbench.steps.executor import Executor
 from fqbench.vision.image import read_image
 
@@ -66,6 +67,17 @@ class CompressionJob:
     layers: Layers
     asked: Mapping[str, str]
     nms: Mapping[str, float]
+
+    def make_ahead(self, backends: Sequence[str]) -> None:
+        """Run what is most likely wanted of ``backends``, side by side.
+
+        A failure is not reported: whoever asks for the model then is told.
+        """
+        nodes: list[Node] = []
+        for backend in backends:
+            with suppress(StepError):
+                nodes.append(self.graphs[0].lowered(backend))
+        self.executor.run(nodes)
 
     def made(self, node: ArtifactNode) -> Artifact:
         """The artifact of a node of one of its graphs. Raises FqbenchError."""
