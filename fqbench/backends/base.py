@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from fqbench.precisions.own import TOLD
+from fqbench.precisions.own import RUNTIME_NAMES
 
 Tensor = NDArray[Any]
 
@@ -65,7 +65,7 @@ NO_FP16 = "FP16 is measured with TensorRT only"
 
 def unknown(precision: str) -> str | None:
     """Reason to give for a precision that fqbench's own backends do not know, else None."""
-    if precision in TOLD:
+    if precision in RUNTIME_NAMES:
         return None
     return f"fqbench's own backends do not know the precision {precision}"
 

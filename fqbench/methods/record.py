@@ -141,5 +141,5 @@ class Method:
         if made_for is not None and {backend, lowering_target(backend)}.isdisjoint(made_for):
             return f"{self.label} makes INT8 models for {', '.join(map(label_of, made_for))} only"
         if self.yields == "model":
-            return runtime(backend).supports(device, INT8_FILE.told)
+            return runtime(backend).supports(device, INT8_FILE.runtime_name)
         return None

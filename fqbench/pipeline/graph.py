@@ -261,12 +261,12 @@ class ModelGraph(NodeFactory):
             return self.quantizer
         return GIVEN if name == GIVEN.name else None
 
-    def told(self, cell: Cell) -> str:
+    def runtime_precision(self, cell: Cell) -> str:
         """The precision that ``cell``'s runtime is asked for, for what is loaded."""
         made = self.made_by(cell)
         if made is not None and made.yields == "model":
-            return INT8_FILE.told
-        return precision_of(cell.precision).told
+            return INT8_FILE.runtime_name
+        return precision_of(cell.precision).runtime_name
 
     def reading_of(self, cell: Cell) -> Reading:
         """How an image becomes the inputs of the model of ``cell``."""
@@ -298,10 +298,10 @@ class ModelGraph(NodeFactory):
     def predictions(self, cell: Cell) -> ArtifactNode:
         """What ``cell`` answers for each image that is evaluated, and what the runtime ran."""
         if self._may_be_fp32(cell):
-            int8 = self._predictions(cell, self.lowered(cell.backend), INT8.told)
-            fp32 = self._predictions(cell, self.fp32(cell.backend), baseline().told)
+            int8 = self._predictions(cell, self.lowered(cell.backend), INT8.runtime_name)
+            fp32 = self._predictions(cell, self.fp32(cell.backend), baseline().runtime_name)
             return self._faster(cell, {decisions.INT8: int8, decisions.FP32: fp32})
-        return self._predictions(cell, self.artifact(cell), self.told(cell))
+        return self._predictions(cell, self.artifact(cell), self.runtime_precision(cell))
 
     def emulated(self, cell: Cell) -> ArtifactNode:
         """What the network of a ``cell`` of a GPU answers, executed on the CPU.
@@ -310,7 +310,7 @@ class ModelGraph(NodeFactory):
         """
         name = int8_form(cell.backend).executed_by or cell.backend
         executor = Cell(cell.model, name, "cpu", baseline().name)
-        return self._predictions(executor, self.network(cell), baseline().told)
+        return self._predictions(executor, self.network(cell), baseline().runtime_name)
 
     def score(self, cell: Cell) -> ArtifactNode:
         """The accuracy of ``cell``."""
@@ -376,10 +376,10 @@ class ModelGraph(NodeFactory):
         """How alike the outputs of ``cell`` and of FP32 are, for a data set that tells no truth."""
         fp32 = self.artifact(Cell(cell.model, cell.backend, cell.device, baseline().name))
         if self._may_be_fp32(cell):
-            int8 = self._agreement(cell, fp32, self.lowered(cell.backend), INT8.told)
-            same = self._agreement(cell, fp32, fp32, baseline().told)
+            int8 = self._agreement(cell, fp32, self.lowered(cell.backend), INT8.runtime_name)
+            same = self._agreement(cell, fp32, fp32, baseline().runtime_name)
             return self._faster(cell, {decisions.INT8: int8, decisions.FP32: same})
-        return self._agreement(cell, fp32, self.artifact(cell), self.told(cell))
+        return self._agreement(cell, fp32, self.artifact(cell), self.runtime_precision(cell))
 
     @cached_property
     def multiply_adds(self) -> Step:
@@ -396,7 +396,7 @@ class ModelGraph(NodeFactory):
         """Whether it depends on the CPU what the integer kernels of ``backend`` compute here."""
         if backend_of(backend).saturates == "never":
             return False
-        return runtime(backend).supports("cpu", INT8.told) is None
+        return runtime(backend).supports("cpu", INT8.runtime_name) is None
 
     def quantizing(self, backend: str) -> tuple[Step, ...]:
         """The steps from the canonical graph to the INT8 form.

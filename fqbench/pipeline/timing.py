@@ -67,10 +67,10 @@ class Subject:
 
     def loadable(self, finished: Finished) -> Loadable:
         """What a child needs to run it. Raises FqbenchError where its file could not be made."""
-        artifact, precision = finished.artifact(self.loads), self.graph.told(self.cell)
+        artifact, precision = finished.artifact(self.loads), self.graph.runtime_precision(self.cell)
         network = self.graph.network(self.cell)
         if isinstance(network, Select) and finished.option(network) == decisions.FP32:
-            precision = baseline().told
+            precision = baseline().runtime_name
         return Loadable(
             artifact=artifact.path,
             backend=self.cell.backend,

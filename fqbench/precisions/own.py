@@ -15,7 +15,7 @@ FP32 = Precision(
     calibrates=False,
     kernel="float32",
     network=lambda graph, cell: graph.fp32(cell.backend),
-    told="fp32",
+    runtime_name="fp32",
     method=None,
     method_label=None,
 )
@@ -29,7 +29,7 @@ FP16 = Precision(
     calibrates=True,
     kernel="int8",
     network=lambda graph, cell: graph.half(cell.backend),
-    told="fp16",
+    runtime_name="fp16",
     method="half",
     method_label="FP16, nothing quantized",
 )
@@ -42,7 +42,7 @@ INT8 = Precision(
     calibrates=True,
     kernel="int8",
     network=lambda graph, cell: graph.int8(cell),
-    told="int8",
+    runtime_name="int8",
     method=CHOSEN,
     method_label=None,
 )
@@ -56,7 +56,7 @@ INT8_FILE = replace(
     INT8,
     name="int8_file",
     network=lambda graph, cell: graph.given(cell.backend),
-    told="int8_file",
+    runtime_name="int8_file",
     method="given",
 )
 """INT8 as a file of the user's own holds it."""
@@ -67,5 +67,7 @@ VARIANTS = (INT8_ALL, INT8_FILE)
 EXACT = "int8_file_exact"
 """What a runtime is asked for to run an INT8 file by kernels that do not saturate."""
 
-TOLD = frozenset({EXACT, *(each.told for each in (FP32, FP16, INT8, *VARIANTS)), INT8_ALL.name})
+RUNTIME_NAMES = frozenset(
+    {EXACT, *(each.runtime_name for each in (FP32, FP16, INT8, *VARIANTS)), INT8_ALL.name}
+)
 """All that fqbench's own backends may be asked for."""

@@ -43,7 +43,7 @@ class Precision:
     does.
 
     ``network``: from the graph of a model's steps and a cell of this precision, the node of what
-    its backend loads, or builds its engine from. ``told``: what the runtime is asked for to load
+    its backend loads, or builds its engine from. ``runtime_name``: what the runtime is asked for to load
     that. ``method``: the method of quantization that makes its models, ``CHOSEN`` for the one that
     a run is asked for; or else what its rows have as method, which reports call ``method_label``;
     None: nothing.
@@ -57,7 +57,7 @@ class Precision:
     calibrates: bool
     kernel: Kernel | None
     network: Callable[[ModelGraph, Cell], ArtifactNode]
-    told: str
+    runtime_name: str
     method: str | None
     method_label: str | None
 

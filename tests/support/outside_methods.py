@@ -126,7 +126,7 @@ BF16 = Precision(
     network=lambda graph, cell: graph.step(
         "bfloat16_weights", {"canonical": graph.canonical}, ("onnx",), function=bfloat16_weights
     ),
-    told="bf16",
+    runtime_name="bf16",
     method="bfloat16",
     method_label="BF16, nothing quantized",
 )

@@ -81,7 +81,7 @@ def agree(job: Agree, report: Report) -> None:
             artifact=job.fp32,
             backend=job.backend,
             device=job.device,
-            precision=FP32.told,
+            precision=FP32.runtime_name,
             reading=job.reading,
         ),
         Loadable(

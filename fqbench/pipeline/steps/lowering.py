@@ -53,7 +53,7 @@ def lower(job: Lower, report: Report) -> None:
     runner = runtime(form.executed_by or job.backend).prepare(
         job.folder,
         device="cpu",
-        precision=(INT8 if form.executed_by is None else FP32).told,
+        precision=(INT8 if form.executed_by is None else FP32).runtime_name,
         threads=job.cores,
     )
     check_int8(model, written.emulation, runner.run, feeds)
