@@ -41,7 +41,7 @@ def computed_share(backend: str) -> float:
         folder = Path(scratch)
         lower(model, record, folder, feeds=[[image]], float_silu=False, unsigned=frozenset())
         runner = runtime(backend).prepare(
-            folder, device=form.device, precision=INT8.told, threads=1
+            folder, device=form.device, precision=INT8.runtime_name, threads=1
         )
         found = runner.run([image])[0]
     return float(np.mean(found)) / CHANNELS  # which every value is
