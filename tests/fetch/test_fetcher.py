@@ -618,7 +618,7 @@ class TestCommand:
         monkeypatch.setattr(time, "sleep", interrupt)  # before the next try
         assert main(["fetch", "yolov5s", "--mirror", mirror, "--data-root", str(root)]) == 130
         part = root / "downloads/yolov5s_infer.tar.part"
-        assert f"fqbench: interrupted; kept: {part} (0.1 MB); the same command goes on" in (
+        assert f"fqbench: interrupted; kept: {part} (0.1 MB); the same command continues" in (
             capsys.readouterr().err
         )
         assert part.stat().st_size == 100_000
