@@ -44,9 +44,9 @@ class Precision:
 
     ``network``: from the graph of a model's steps and a cell of this precision, the node of what
     its backend loads, or builds its engine from. ``runtime_name``: what the runtime is asked for to
-    load that. ``method``: the method of quantization that makes its models, ``CHOSEN`` for the one that
-    a run is asked for; or else what its rows have as method, which reports call ``method_label``;
-    None: nothing.
+    load that. ``method``: the method of quantization that makes its models, ``CHOSEN`` for the one
+    that a run is asked for; or else what its rows have as method, which reports call
+    ``method_label``; None: nothing.
     """
 
     name: str
