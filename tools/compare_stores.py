@@ -5,13 +5,15 @@
     python tools/compare_stores.py before after
 
 Keys say what went in, so those of different versions differ; contents are compared, step by step.
-What is timed or records time is left out. Each line: a kind of file, how many different ones the
+What is timed or records time is left out, and of Paddle's programs the place in the source that each
+operator was written at. Each line: a kind of file, how many different ones the
 first store holds, and how many of these the second has, too. Ends with 1 where it lacks one.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections import defaultdict
@@ -33,8 +35,11 @@ KEPT = {
 }
 """Files of steps that follow from their inputs alone."""
 
+WRITTEN_AT = "op_callstack"
+"""The attribute of Paddle's operators that holds files and lines of Python code."""
+
 Digests = dict[tuple[str, str], set[str]]
-"""SHA-256 of files, by the step and the file's name."""
+"""SHA-256 of contents, by the step and the file's name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,15 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def digests(store: Path) -> Digests:
-    """What a store holds, as its manifests say."""
+    """What a store holds."""
     found: Digests = defaultdict(set)
     for step, names in KEPT.items():
         for manifest in store.glob(f"{step}/*/manifest.json"):
             files = json.loads(manifest.read_text())["files"]
             for name in names:
-                if name in files:
+                if name.endswith(".pdmodel"):
+                    found[step, name].add(program_digest(manifest.with_name(name)))
+                elif name in files:
                     found[step, name].add(files[name]["sha256"])
     return found
+
+
+def program_digest(path: Path) -> str:
+    """SHA-256 of the operators of a Paddle program, with all that they read and write."""
+    from paddle.base.framework import core
+
+    block = core.ProgramDesc(path.read_bytes()).block(0)
+    text = [
+        (
+            op.type(),
+            {name: op.input(name) for name in op.input_names()},
+            {name: op.output(name) for name in op.output_names()},
+            {name: str(op.attr(name)) for name in op.attr_names() if name != WRITTEN_AT},
+        )
+        for op in map(block.op, range(block.op_size()))
+    ]
+    return hashlib.sha256(repr(text).encode()).hexdigest()
 
 
 if __name__ == "__main__":
