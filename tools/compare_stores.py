@@ -5,8 +5,8 @@
     python tools/compare_stores.py before after
 
 Keys say what went in, so those of different versions differ; contents are compared, step by step.
-What is timed or records time is left out, and of Paddle's programs the place in the source that each
-operator was written at. Each line: a kind of file, how many different ones the
+What is timed or records time is left out, and of Paddle's programs the place in the source that
+each operator was written at. Each line: a kind of file, how many different ones the
 first store holds, and how many of these the second has, too. Ends with 1 where it lacks one.
 """
 
@@ -76,7 +76,8 @@ def program_digest(path: Path) -> str:
     """SHA-256 of the operators of a Paddle program, with all that they read and write."""
     from paddle.base.framework import core
 
-    block = core.ProgramDesc(path.read_bytes()).block(0)
+    program = core.ProgramDesc(path.read_bytes())  # It must live as long as its block.
+    block = program.block(0)
     text = [
         (
             op.type(),
