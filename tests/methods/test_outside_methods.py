@@ -210,7 +210,7 @@ def test_its_cells_are_timed_as_benchmarks(home: Path, spec: Path) -> None:
         ),
         (
             {"fqbench.methods": {"closest": "NEAREST"}},
-            "is of a record that calls itself 'nearest'",
+            "calls itself 'nearest'",
         ),
         (
             {"fqbench.methods": {"nearest": "BF16"}},
