@@ -8,6 +8,7 @@ import pytest
 
 from fqbench import plugins
 from fqbench.errors import UsageError
+from tests.support import outside
 
 GROUP = "fqbench.test_records"
 
@@ -20,12 +21,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def install(site: Path, package: str, group: str = GROUP, **points: str) -> None:
-    folder = site / f"{package}-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    lines = [f"{name} = {value}\n" for name, value in points.items()]
-    (folder / "entry_points.txt").write_text(f"[{group}]\n{''.join(lines)}")
+def install(site: Path, package: str, **points: str) -> None:
+    outside.install(site, package, {GROUP: points})
 
 
 def message() -> str:

@@ -83,6 +83,10 @@ class Variants(ABC):
         The first is enough on any CPU and for all images; further ones for ``feeds``.
         """
 
+
+class TimedVariants(Variants):
+    """Variants that are timed on this machine while layers are chosen; see ``Int8Form.timed``."""
+
     @abstractmethod
     def calls(self, settings: Mapping[str, Setting], feed: Feed, threads: int) -> Calls:
         """An inference in each of ``settings``, and one in FP32 called ``FP32``, to be timed."""

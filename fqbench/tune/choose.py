@@ -17,7 +17,7 @@ from typing import Any
 
 import onnx
 
-from fqbench.backends.variants import FP32, Times, Variants, variants
+from fqbench.backends.variants import FP32, TimedVariants, Times, Variants, variants
 from fqbench.graph.executor import Executable, Feed, execute
 from fqbench.graph.graph import Graph
 from fqbench.quantize.record import Quantization
@@ -311,13 +311,19 @@ class _Search:
         """Time each layer's kernel in FP32 and in INT8, once, where the runtime reports it."""
         threads = self.target.threads if self.target.fastest else None
         if threads is not None and self.times == ({}, {}):
-            made = self.errors.variants
-            self.times = made.layer_times(self.setting, self.feeds[0], threads)
+            self.times = self._timed.layer_times(self.setting, self.feeds[0], threads)
+
+    @property
+    def _timed(self) -> TimedVariants:
+        made = self.errors.variants
+        if not isinstance(made, TimedVariants):
+            raise TypeError(f"{type(made).__name__} cannot be timed while layers are chosen")
+        return made
 
     def _time_settings(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
         """Times in each of ``settings`` and in FP32, interleaved; their medians are kept."""
         assert self.target.threads is not None
-        calls = self.errors.variants.calls(settings, self.feeds[0], self.target.threads)
+        calls = self._timed.calls(settings, self.feeds[0], self.target.threads)
         timed = time_rounds(calls, self.target.threads)
         self.forms.update({text: median(times) for text, times in timed.items()})
         return timed

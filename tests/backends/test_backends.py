@@ -12,6 +12,7 @@ from fqbench.backends import registry
 from fqbench.backends.record import Backend, Int8Form, RecordError
 from fqbench.backends.registry import GROUP, backend, backends, int8_form, label_of, load
 from fqbench.errors import UsageError
+from tests.support.outside import install
 
 PACKAGE = Path(fqbench.__file__).parent
 FOLDERS = ("onnxruntime", "paddle", "tensorrt")
@@ -140,14 +141,8 @@ class TestRegistry:
         monkeypatch.syspath_prepend(tmp_path)
 
         def made(*packages):
-            for number, (package, lines) in enumerate(packages):
-                folder = tmp_path / f"{package.replace('-', '_')}-1.dist-info"
-                folder.mkdir()
-                (folder / "METADATA").write_text(
-                    f"Metadata-Version: 2.1\nName: {package}\nVersion: {number}\n"
-                )
-                text = "".join(f"{line}\n" for line in lines)
-                (folder / "entry_points.txt").write_text(f"[{GROUP}]\n{text}")
+            for package, lines in packages:
+                install(tmp_path, package, {GROUP: dict(line.split(" = ") for line in lines)})
             return entry_points(group=GROUP)
 
         return made

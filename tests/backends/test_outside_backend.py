@@ -1,15 +1,12 @@
 """Backends of a package outside of fqbench, by nothing but its entry points."""
 
 import json
-import os
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.outside import install, python
+
 MODEL = "digits_mobilenet_v1"
 
 MODULE = """
@@ -62,32 +59,13 @@ def package(tmp_path_factory):
     """A folder with the package, as if installed there."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "wrapped.py").write_text(textwrap.dedent(MODULE))
-    described = folder / "wrapped_backends-3.2.dist-info"
-    described.mkdir()
-    (described / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: wrapped-backends\nVersion: 3.2\n"
-    )
-    (described / "entry_points.txt").write_text(
-        "[fqbench.backends]\nwrapped = wrapped:INTEGERS\na_float = wrapped:FLOAT\n"
-    )
+    points = {"wrapped": "wrapped:INTEGERS", "a_float": "wrapped:FLOAT"}
+    install(folder, "wrapped-backends", {"fqbench.backends": points}, "3.2")
     return folder
 
 
 def fqbench(package, cache, *arguments, program="fqbench"):
-    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.run(
-        [sys.executable, "-m", program, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(paths),
-            "FQBENCH_CACHE": str(cache),
-            "COLUMNS": "200",
-        },
-        check=False,
-    )
+    return python(package, cache, "-m", program, *arguments)
 
 
 def test_listed_with_what_they_run_and_why_not(package, tmp_path):
@@ -107,10 +85,7 @@ def cells(text):
 
 
 def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp_path):
-    lacking = tmp_path / "lacking-1.dist-info"
-    lacking.mkdir()
-    (lacking / "METADATA").write_text("Metadata-Version: 2.1\nName: lacking\nVersion: 1\n")
-    (lacking / "entry_points.txt").write_text("[fqbench.backends]\nsome = lacking:BACKEND\n")
+    install(tmp_path, "lacking", {"fqbench.backends": {"some": "lacking:BACKEND"}})
     found = fqbench(tmp_path, tmp_path, "list")
     assert found.returncode == 2
     told = " ".join(found.stderr.split())

@@ -4,10 +4,8 @@ as with ours."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ import yaml
 
 from fqbench.artifacts import Store
 from fqbench.pipeline.zoo_models import embedded
-from tests.support.tiny_spec import without_data_root, write_spec
+from tests.support import outside
+from tests.support.tiny_spec import write_spec
 
-ROOT = Path(__file__).parents[2]
 MODEL = "digits_mobilenet_v1"
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}
 
@@ -29,37 +27,18 @@ POINTS = {
 }
 
 
-def install(site: Path, points: dict[str, dict[str, str]], module: str = "outside_methods") -> None:
-    """A package with these records of the module, as if it were installed in ``site``."""
-    folder = site / "outside-1.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
-    groups = (
-        f"[{group}]\n" + "".join(f"{name} = {module}:{value}\n" for name, value in named.items())
-        for group, named in points.items()
-    )
-    (folder / "entry_points.txt").write_text("\n".join(groups))
-    shutil.copy(Path(__file__).parents[1] / "support" / "outside_methods.py", site)
+def install(site: Path, points: dict[str, dict[str, str]]) -> None:
+    """A package with these records of the module of tests, as if it were installed in ``site``."""
+    named = {
+        group: {name: f"outside_methods:{value}" for name, value in found.items()}
+        for group, found in points.items()
+    }
+    outside.install(site, "outside", named)
+    shutil.copy(outside.ROOT / "tests/support/outside_methods.py", site)
 
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    paths = [str(home), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    # A worker of pytest-xdist measures nothing.
-    own = {k: v for k, v in without_data_root().items() if not k.startswith("PYTEST_XDIST")}
-    environment = {
-        **own,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "FQBENCH_CACHE": str(home / "cache"),
-        "COLUMNS": "250",
-    }
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    return outside.python(home, home / "cache", *arguments)
 
 
 @pytest.fixture(scope="module")

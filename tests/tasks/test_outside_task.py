@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_spec import EVALUATED, without_data_root, write_spec
-from tests.test_plugins import install
+from tests.support import outside
+from tests.support.tiny_spec import EVALUATED, write_spec
 
-ROOT = Path(__file__).parents[2]
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}
 CELLS = ("--backends", "onnxruntime", "--devices", "cpu")
 
@@ -23,30 +20,14 @@ CELLS = ("--backends", "onnxruntime", "--devices", "cpu")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installed package with a task, and a spec of that task."""
     folder = tmp_path_factory.mktemp("outside")
-    install(folder, "guessing", group="fqbench.tasks", guessing="guessing_task:TASK")
-    shutil.copy(
-        Path(__file__).parents[1] / "support" / "outside_task.py", folder / "guessing_task.py"
-    )
+    outside.install(folder, "guessing", {"fqbench.tasks": {"guessing": "guessing_task:TASK"}})
+    shutil.copy(outside.ROOT / "tests/support/outside_task.py", folder / "guessing_task.py")
     write_spec(folder / "project", task="guessing", decode={"kind": "guesses"}, margins=[MARGIN])
     return folder
 
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    paths = [str(home), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **without_data_root(),
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "FQBENCH_CACHE": str(home / "cache"),
-        "COLUMNS": "250",
-    }
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return outside.python(home, home / "cache", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -137,11 +118,9 @@ def test_its_results_are_read_without_it(home: Path, spec: Path) -> None:
 def test_a_task_that_cannot_be_used_is_one_sentence(
     tmp_path: Path, broken: dict[str, str], sentence: str
 ) -> None:
-    install(tmp_path, "guessing", group="fqbench.tasks", **broken)
+    outside.install(tmp_path, "guessing", {"fqbench.tasks": broken})
     for name in ("guessing_task", "guessing_again"):
-        shutil.copy(
-            Path(__file__).parents[1] / "support" / "outside_task.py", tmp_path / f"{name}.py"
-        )
+        shutil.copy(outside.ROOT / "tests/support/outside_task.py", tmp_path / f"{name}.py")
     found = python(tmp_path, "-m", "fqbench", "list", "--spec", write_spec(tmp_path / "project"))
     assert found.returncode == 2
     said = found.stderr.strip()

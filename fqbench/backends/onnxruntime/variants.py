@@ -11,7 +11,7 @@ import onnx
 
 from fqbench.backends.onnxruntime.lower import lower
 from fqbench.backends.onnxruntime.profile import layer_times
-from fqbench.backends.variants import FP32, Calls, Times, Variants
+from fqbench.backends.variants import FP32, Calls, TimedVariants, Times
 from fqbench.graph.executor import Executable, Feed, execute, open_session, session_options
 from fqbench.graph.graph import Graph
 from fqbench.quantize.algorithms import Range
@@ -23,7 +23,7 @@ from fqbench.saturation.layers import integer_layers
 
 
 @dataclass(frozen=True)
-class OnnxRuntimeVariants(Variants):
+class OnnxRuntimeVariants(TimedVariants):
     """See ``Variants``."""
 
     model: onnx.ModelProto

@@ -19,7 +19,7 @@ from fqbench.backends.paddle import layers as paddle_layers
 from fqbench.backends.paddle.lower import write
 from fqbench.backends.paddle.runtime import PaddleInference
 from fqbench.backends.paddle.symmetric import symmetric
-from fqbench.backends.variants import FP32, Calls, Times, Variants
+from fqbench.backends.variants import FP32, Calls, TimedVariants, Times
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.graph.executor import Executable, Feed, Run, execute
 from fqbench.graph.graph import Graph
@@ -31,7 +31,7 @@ from fqbench.quantize.setting import Setting
 
 
 @dataclass(frozen=True)
-class PaddleVariants(Variants):
+class PaddleVariants(TimedVariants):
     """See ``Variants``.
 
     The program is converted once for each set of safe layers, its weights rounded in all of its

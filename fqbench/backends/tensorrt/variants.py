@@ -10,7 +10,7 @@ import onnx
 
 from fqbench.backends.tensorrt.lower import lower
 from fqbench.backends.tensorrt.plan import unsuited
-from fqbench.backends.variants import Calls, Times, Variants
+from fqbench.backends.variants import Variants
 from fqbench.graph.executor import Executable, Feed, execute
 from fqbench.graph.graph import Graph
 from fqbench.quantize.algorithms import Range
@@ -61,11 +61,3 @@ class TensorRTVariants(Variants):
     def unsafe(self, setting: Setting, feeds: Sequence[Feed]) -> list[frozenset[str]]:
         """See ``Variants``."""
         return []
-
-    def calls(self, settings: Mapping[str, Setting], feed: Feed, threads: int) -> Calls:
-        """See ``Variants``. Engines are timed where their GPU is."""
-        raise NotImplementedError("engines are timed on their GPU, not while layers are chosen")
-
-    def layer_times(self, setting: Setting, feed: Feed, threads: int) -> tuple[Times, Times]:
-        """See ``Variants``. Engines are timed where their GPU is."""
-        return {}, {}
