@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from fqbench.artifacts import Artifact, key_of
 from fqbench.errors import FqbenchError
 from fqbench.steps.finished import Chosen, Failed, Result
-from fqbench.steps.step import Maybe, Measurement, Node, Select, Step, needed
+from fqbench.steps.step import Maybe, Measurement, Node, Select, Step, needed, tolerated
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Schedule:
         }
         self._ready: dict[Node, Inputs | None] = {}
         self._running: set[Node] = set()
+        self._warned: set[Node] = set()
         for node in self._wanted:
             self._demand(node)
 
@@ -144,6 +148,7 @@ class Schedule:
         if failure is not None:
             self._finish(node, failure)
             return True
+        self._warn(node)
         try:
             described = self._describe(node)
             artifact = self._find(node, described)
@@ -178,6 +183,14 @@ class Schedule:
             assert isinstance(artifact, Artifact)
             self._finish(node, Chosen(option, artifact))
         return True
+
+    def _warn(self, step: Step) -> None:
+        """Report, once each, the failures that ``step`` goes on in spite of: no row has them."""
+        for node in (node for value in step.inputs.values() for node in tolerated(value)):
+            result = self._results[node]
+            if isinstance(result, Failed) and node not in self._warned:
+                self._warned.add(node)
+                _log.warning("%s", result.error)
 
     def _failures(self, step: Step) -> Iterator[Failed]:
         for value in step.inputs.values():

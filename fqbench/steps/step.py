@@ -162,6 +162,15 @@ def _nodes(value: object) -> Iterator[Node]:
             yield from _nodes(each)
 
 
+def tolerated(value: object) -> Iterator[Node]:
+    """The nodes of an input that may fail."""
+    if isinstance(value, Maybe):
+        yield value.node
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from tolerated(each)
+
+
 def needed(value: object) -> Iterator[Node]:
     """The nodes of an input without which a step cannot run."""
     if isinstance(value, Step | Select):

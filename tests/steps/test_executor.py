@@ -176,9 +176,14 @@ class TestFailures:
         assert list(recorder.failures) == ["fail"]
         assert recorder.failures["fail"].startswith(reason)
 
-    def test_reader_that_may_do_without_gets_none(self, tmp_path):
-        step = add(5, parts=(Maybe(fail("error")),))
-        assert total(LocalExecutor(Store(tmp_path)).run([step]).artifact(step)) == 4
+    def test_reader_that_may_do_without_gets_none_and_the_failure_is_reported(
+        self, tmp_path, caplog
+    ):
+        broken = fail("error")
+        steps = [add(number, parts=(Maybe(broken),)) for number in (5, 6)]
+        finished = LocalExecutor(Store(tmp_path)).run(steps)
+        assert [total(finished.artifact(step)) for step in steps] == [4, 5]
+        assert caplog.text.count("the kernel is missing") == 1
 
     def test_file_that_is_gone(self, tmp_path):
         step = add(files=[tmp_path / "gone"])
