@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fqbench.backends import registry
+from fqbench.environments.environment import HERE, Missing, find
 from fqbench.errors import UsageError
 from fqbench.precisions import precisions as known_precisions
 
@@ -32,7 +33,14 @@ class Cell:
     @property
     def unsupported(self) -> str | None:
         """Why the cell cannot run on this machine; None where it can."""
-        return registry.runtime(self.backend).supports(self.device, self.precision)
+        known = registry.backend(self.backend)
+        reason = registry.runtime(self.backend).supports(self.device, self.precision)
+        if reason is not None:
+            return reason
+        if self.device == "gpu" and known.environment != HERE:
+            return "fqbench runs what lives in an environment of its own on the CPU only"
+        there = find(known.environment)
+        return there.reason if isinstance(there, Missing) else None
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,16 @@ class Selection:
 
     def check(self) -> None:
         """Raise UsageError for a backend, device or precision that does not exist."""
-        _chosen("backend", self.backends, tuple(registry.backends()))
+        _ = self.chosen_backends
         _chosen("device", self.devices, DEVICES)
         _chosen("precision", self.precisions, tuple(known_precisions()))
+
+    @property
+    def chosen_backends(self) -> tuple[str, ...]:
+        """The chosen backends, versions of one next to each other. Raises UsageError."""
+        known = tuple(registry.backends())
+        chosen = [registry.backend(name).name for name in dict.fromkeys(self.backends or known)]
+        return tuple(sorted(chosen, key=lambda name: known.index(registry.unversioned(name))))
 
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
         """The chosen cells, in the order model, backend, device, precision.
@@ -58,7 +73,7 @@ class Selection:
         """
         chosen = matrix(
             _chosen("model", self.models, models),
-            _chosen("backend", self.backends, tuple(registry.backends())),
+            self.chosen_backends,
             _chosen("device", self.devices, DEVICES),
             _chosen("precision", self.precisions, tuple(known_precisions())),
         )

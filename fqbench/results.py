@@ -24,6 +24,19 @@ Status = Literal["ok", "failed", "unsupported", "skipped"]
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A cell beside ``other``, the same one in another version of the backend.
+
+    ``ratio``: how many times as fast it is, timed in turns; ``drop``: points that it has less, on
+    the same images.
+    """
+
+    other: Cell
+    ratio: Interval | None
+    drop: Interval | None
+
+
+@dataclass(frozen=True)
 class Row:
     """Everything found out about one cell. None: not measured, or does not apply.
 
@@ -38,6 +51,7 @@ class Row:
     weights that saturate nowhere, or uint8 ones, for that reason; ``weight_errors``: the estimated
     error with each form of weights. Of a given INT8 file ``saturating_layers`` of
     ``integer_layers`` saturate, and without that it would score ``accuracy_exact``.
+    ``beside``: the same cell in another version of its backend.
     ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
@@ -81,6 +95,7 @@ class Row:
     saturating_layers: int | None = None
     integer_layers: int | None = None
     accuracy_exact: float | None = None
+    beside: Beside | None = None
     hashes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -160,6 +175,7 @@ class Row:
             "saturating_layers": self.saturating_layers,
             "integer_layers": self.integer_layers,
             "accuracy_exact": self.accuracy_exact,
+            "beside": _beside(self.beside),
             "hashes": self.hashes,
         }
 
@@ -201,6 +217,13 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     if interval is None:
         return None
     return {"value": interval.value, "ci95": [interval.low, interval.high]}
+
+
+def _beside(beside: Beside | None) -> dict[str, Any] | None:
+    if beside is None:
+        return None
+    ratio, drop = _interval(beside.ratio), _interval(beside.drop)
+    return {"cell": beside.other.id, "ratio": ratio, "drop": drop}
 
 
 def _on_gpu(gpu: GpuBreakdown | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from fqbench.backends.registry import (
     label_of,
     lowering_target,
     runtime,
+    unversioned,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "label_of",
     "lowering_target",
     "runtime",
+    "unversioned",
 ]

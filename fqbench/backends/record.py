@@ -26,7 +26,7 @@ Capability = tuple[int, int]
 
 Saturation = Literal["never", "probed", "counted"]
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(==\d[\w.!+]*)?")
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _ENDING = re.compile(r"\.\w+")
 
@@ -123,7 +123,8 @@ class Backend:
     that is there counts. ``loads``: endings of the files that it loads, whose size and digest are
     its model's.
 
-    ``runtime``: the class that supports, prepares and runs, see ``fqbench.backends.base.Runtime``.
+    ``environment``: the name of the environment (``fqbench.environments``) that holds it and what
+    its conversion and its INT8 form need. ``runtime``: the class that supports, prepares and runs, see ``fqbench.backends.base.Runtime``.
     ``side_by_side``: whether its runners may be called from any thread, several at a time.
     ``bare_call``: a function ``(runner, feed)`` that returns the runtime's own call as its
     documentation shows it, which fqbench's is held to; None: there is none that is shorter.
@@ -144,6 +145,7 @@ class Backend:
     label: str
     distributions: Mapping[str, tuple[str, ...]]
     loads: tuple[str, ...]
+    environment: str
     runtime: Reference
     side_by_side: bool
     bare_call: Reference | None

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint
 
@@ -18,6 +20,11 @@ from fqbench.backends.record import Backend, Int8Form, resolve
 from fqbench.errors import UsageError
 
 GROUP = "fqbench.backends"
+
+VERSION = "=="
+"""What stands between a backend's name and the version that is meant."""
+
+_VERSION = re.compile(rf"{VERSION}\d[\w.]*")
 
 
 @cache
@@ -39,11 +46,33 @@ def load(points: Iterable[EntryPoint] | None) -> Mapping[str, Backend]:
 
 
 def backend(name: str) -> Backend:
-    """The backend called ``name``. Raises UsageError where there is none."""
-    known = backends()
-    if name not in known:
-        raise UsageError(f"there is no backend {name!r}: the backends are {', '.join(known)}")
-    return known[name]
+    """The backend called ``name``, which may be a version of one: ``onnxruntime==1.23.2``.
+
+    A version runs what the backend itself makes. Raises UsageError where there is none.
+    """
+    known, base = backends(), unversioned(name)
+    if base not in known or (base != name and not _VERSION.fullmatch(name.removeprefix(base))):
+        raise UsageError(
+            f"there is no backend {name!r}: the backends are {', '.join(known)}; one version of"
+            f" them is called {next(iter(known))}{VERSION}1.2.3"
+        )
+    return known[base] if base == name else _in_version(known[base], name)
+
+
+def unversioned(name: str) -> str:
+    """The name of the backend that ``name`` is, or is a version of."""
+    return name.partition(VERSION)[0]
+
+
+def _in_version(known: Backend, name: str) -> Backend:
+    """``known`` in the version that ``name`` tells: in an environment of that name."""
+    return replace(
+        known,
+        name=name,
+        label=f"{known.label} {name.partition(VERSION)[2]}",
+        environment=name,
+        int8=known.name if isinstance(known.int8, Int8Form) else known.int8,
+    )
 
 
 def lowering_target(name: str) -> str:
@@ -68,8 +97,7 @@ def runtime(name: str) -> Runtime:
 
 def label_of(name: str) -> str:
     """What reports call a backend; its name where results are of one that is not there."""
-    known = backends().get(name)
-    return name if known is None else known.label
+    return backend(name).label if unversioned(name) in backends() else name
 
 
 def _check_form(name: str, named: str, known: Mapping[str, Backend]) -> None:

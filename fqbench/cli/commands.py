@@ -115,7 +115,7 @@ def _show_plan(planned: Sequence[ModelSteps], executor: LocalExecutor) -> None:
 
 
 def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
-    described = machine.describe(threads)
+    described = machine.describe(threads, dict.fromkeys(row.cell.backend for row in outcome.rows))
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
     speed = reference.speed([group.reference for group in outcome.samples.groups])
@@ -150,14 +150,14 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
 
 def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
     """All chosen cells, those that cannot run included."""
-    selection_of(options).check()
+    selection = selection_of(options)
+    selection.check()
     wanted = chosen_names(options.models, names, names) if options.spec else names
-    chosen = matrix(name for name in names if name in wanted)
+    chosen = matrix((name for name in names if name in wanted), selection.chosen_backends)
     return tuple(
         cell
         for cell in chosen
-        if cell.backend in (options.backends or [cell.backend])
-        and cell.device in (options.devices or [cell.device])
+        if cell.device in (options.devices or [cell.device])
         and cell.precision in (options.precisions or [cell.precision])
     )
 

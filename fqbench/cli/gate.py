@@ -19,6 +19,7 @@ from fqbench.cli.selection import matrix_of
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.live.comparison import ComparisonSettings
+from fqbench.gate.live.runtimes import compare_runtimes, names_a_runtime
 from fqbench.gate.live.versions import Version, compare_versions
 from fqbench.gate.stored.comparability import differences
 from fqbench.gate.stored.comparison import compare_stored
@@ -70,7 +71,21 @@ def _settings(options: argparse.Namespace) -> ComparisonSettings:
 def _versions(
     options: argparse.Namespace, settings: ComparisonSettings, errors: Console
 ) -> GateReport:
+    runtimes = [name for name in (options.base, options.head) if names_a_runtime(name)]
     with commands.progress(errors) as progress:
+        if len(runtimes) == 2:
+            return compare_runtimes(
+                *runtimes,
+                matrix_of(options),
+                settings,
+                cache=default_root() / "gate",
+                progress=progress,
+            )
+        if runtimes:
+            raise UsageError(
+                f"{runtimes[0]} is a version of a runtime: compare it with another one of it by"
+                " --base and --head"
+            )
         return compare_versions(
             Version(options.base, options.base_python),
             Version(options.head, options.head_python),

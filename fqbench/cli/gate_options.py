@@ -98,7 +98,12 @@ def _add_stored(group: Parser) -> None:
 
 
 def _add_versions(group: Parser) -> None:
-    group.add_argument("--base", metavar="REF", help="what HEAD is compared with")
+    group.add_argument(
+        "--base",
+        metavar="REF",
+        help="what HEAD is compared with: a version of this repository, or of a runtime, such as"
+        " onnxruntime==1.23.2",
+    )
     group.add_argument(
         "--head", default="HEAD", metavar="REF", help="what may be worse (default: HEAD)"
     )

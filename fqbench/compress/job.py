@@ -17,9 +17,11 @@ from fqbench.compress.config import Config, LoadedConfig
 from fqbench.compress.layers import Layers, kept_float, nodes, unknown
 from fqbench.compress.names import read_names
 from fqbench.compress.translate import METHOD_NAMES, source, translated
+from fqbench.convert.environment import PROGRAMS
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
+from fqbench.environments.environment import HERE
 from fqbench.errors import StepError, UsageError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
@@ -174,7 +176,7 @@ def _read_names(
         read_names,
         {"canonical": graph.canonical, "program": program, "source": source},
         ("onnx", "paddlepaddle", "paddle2onnx"),
-        Needs(cores=1),
+        Needs(environment=PROGRAMS if program is not None or source.paths else HERE, cores=1),
     )
     made = executor.run([step]).artifact(step)
     return Layers.of(json.loads(made.file("names.json").read_text()))

@@ -90,6 +90,7 @@ class Machine(Record):
     gpu: Gpu = Gpu()
     threads: Count | None = None
     versions: dict[Name, Text] = {}
+    environments: dict[Name, dict[Name, Text]] = {}
     reference: Kernels | None = None
 
 

@@ -18,7 +18,7 @@ from fqbench import machine
 from fqbench.artifacts import Store
 from fqbench.cells import Selection
 from fqbench.errors import UsageError
-from fqbench.isolate import Report
+from fqbench.isolate import Interpreter, Report
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.methods import DEFAULT
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
@@ -105,7 +105,8 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
             unusable += Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
     outcome = run(planned, executor) + unusable
     processes = _processes(planned, outcome, executor.finished, arguments["side"], threads)
-    results = Results.now(machine.describe(threads), outcome.rows)
+    further = dict.fromkeys(row.cell.backend for row in outcome.rows)
+    results = Results.now(machine.describe(threads, further), outcome.rows)
     return {
         "protocol": PROTOCOL,
         "code": code_digest(),
@@ -150,8 +151,12 @@ def _processes(
     for row in outcome.rows:
         if row.status == "ok":
             subject = Subject.of(graphs[row.cell.model], row.cell)
-            values = asdict(subject.process(finished, threads, side))
-            described[row.cell.id] = {k: v for k, v in values.items() if k != "interpreter"}
+            process = subject.process(finished, threads, side)
+            values = asdict(process)
+            # Where it is the version's own, the one that compares knows it.
+            if process.interpreter == Interpreter.here():
+                del values["interpreter"]
+            described[row.cell.id] = values
     return described
 
 

@@ -53,8 +53,10 @@ class Process:
     interpreter: Interpreter = field(default_factory=Interpreter.here)
 
 
-def cell_process(name: str, side: str, cell: Loadable, image: Path, threads: int) -> Process:
-    """What times ``cell`` on ``image`` and calls it ``side``."""
+def cell_process(
+    name: str, side: str, cell: Loadable, image: Path, threads: int, interpreter: Interpreter
+) -> Process:
+    """What times ``cell`` on ``image`` in ``interpreter`` and calls it ``side``."""
     return Process(
         name=f"timing {name}",
         sides=(side,),
@@ -66,6 +68,7 @@ def cell_process(name: str, side: str, cell: Loadable, image: Path, threads: int
             "threads": threads,
         },
         threads=threads,
+        interpreter=interpreter,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from fqbench.backends import label_of, lowering_target, runtime
+from fqbench.environments.environment import Missing, find
 from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Method:
     beside what calibrates, by the key that chooses them: they are looked for before any work.
 
     ``backends``: whose INT8 models it makes, by name, those included that run their form; None:
-    every one's. ``plan``: from the plan of a model and the backend, the step that makes it.
+    every one's. ``environment``: the name of the environment (``fqbench.environments``) that its
+    steps run in. ``plan``: from the plan of a model and the backend, the step that makes it.
     ``yields``: what that step writes. ``quantization``: a graph ``model.onnx`` and its record
     ``quantization.json``; layers are chosen and lowered for the backend, as for fqbench's own.
     ``model``: what the backend loads, with the inputs of the canonical graph; nothing is chosen,
@@ -121,6 +123,7 @@ class Method:
     learns: bool
     images: Callable[[ModelSpec], Mapping[str, Calibration]]
     backends: tuple[str, ...] | None
+    environment: str
     yields: Literal["quantization", "model"]
     plan: Callable[[ModelPlan, str], Step]
 
@@ -140,6 +143,9 @@ class Method:
         made_for = self.backends
         if made_for is not None and {backend, lowering_target(backend)}.isdisjoint(made_for):
             return f"{self.label} makes INT8 models for {', '.join(map(label_of, made_for))} only"
+        there = find(self.environment)
+        if isinstance(there, Missing):
+            return there.reason
         if self.yields == "model":
             return runtime(backend).supports(device, INT8_FILE.runtime_name)
         return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
-from fqbench.backends import backend
+from fqbench.backends import backend, unversioned
 from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
@@ -75,13 +74,18 @@ class CellSteps:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells of one backend and device, timed in turns.
+    """Cells of one backend, in one version or in several, and of one device, timed in turns.
 
     A cell that cannot be planned says why by an error, one that is not supported by a sentence.
     """
 
     cells: Mapping[Cell, CellSteps | FqbenchError | str]
     timing: Measurement | None = None
+
+    @property
+    def backend(self) -> str:
+        """The backend, in the version that the others are compared with."""
+        return next(iter(self.cells)).backend
 
     @property
     def planned(self) -> Iterator[CellSteps]:
@@ -116,8 +120,10 @@ class ModelSteps:
 def plan(graph: ModelGraph, request: Request) -> ModelSteps:
     """The steps of one model's cells. It runs nothing."""
     cells = _with_given(request.cells) if graph.spec.int8 is not None else request.cells
-    groups = groupby(cells, key=lambda cell: (cell.backend, cell.device))
-    planned = tuple(_group(graph, request, tuple(group)) for _, group in groups)
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((unversioned(cell.backend), cell.device), []).append(cell)
+    planned = tuple(_group(graph, request, group) for group in groups.values())
     timed = any(group.timing is not None for group in planned)
     return ModelSteps(graph, request, planned, graph.multiply_adds if timed else None)
 
@@ -137,7 +143,9 @@ def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
 
 def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
     first = baseline().name
-    compares = any(cell.precision == first and cell.unsupported is None for cell in cells)
+    compared = {
+        cell.backend for cell in cells if cell.precision == first and cell.unsupported is None
+    }
     planned: dict[Cell, CellSteps | FqbenchError | str] = {}
     for cell in cells:
         unsupported = graph.unsupported(cell)
@@ -145,7 +153,7 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
             planned[cell] = unsupported
             continue
         try:
-            planned[cell] = _cell(graph, request, cell, compares=compares)
+            planned[cell] = _cell(graph, request, cell, compares=cell.backend in compared)
         except FqbenchError as error:
             planned[cell] = error
     there = [steps for steps in planned.values() if isinstance(steps, CellSteps)]

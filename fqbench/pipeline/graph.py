@@ -15,10 +15,12 @@ from functools import cached_property
 from pathlib import Path
 
 from fqbench.backends import backend as backend_of
-from fqbench.backends import backends, int8_form, lowering_target, runtime
+from fqbench.backends import backends, int8_form, lowering_target, unversioned
 from fqbench.backends.record import Capability
 from fqbench.cells import Cell
+from fqbench.convert.environment import PROGRAMS
 from fqbench.data.calibration import evenly_spaced
+from fqbench.environments.environment import HERE
 from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.machine import versions
@@ -97,6 +99,7 @@ class ModelGraph(NodeFactory):
     def canonical(self) -> Step:
         """The canonical ONNX graph of the source."""
         paddle = ("paddlepaddle",) if self.spec.source_format != "onnx" else ()
+        needs = Needs(environment=PROGRAMS if paddle else HERE, cores=1)
         return self.step(
             "canonical",
             {
@@ -105,19 +108,21 @@ class ModelGraph(NodeFactory):
                 **self._checked_on,
             },
             (*RUNNING, "paddle2onnx", *paddle),
+            needs=needs,
         )
 
     def fp32(self, backend: str) -> Step:
         """The FP32 model in the form that ``backend`` loads, or builds its engine from."""
-        conversion = backend_of(backend).conversion
-        if conversion is None:
+        used = backend_of(unversioned(backend))
+        if used.conversion is None:
             return self.canonical
         return self.step(
-            conversion.step,
-            {"canonical": self.canonical, "backend": Unkeyed(backend), **self._checked_on},
-            (*RUNNING, *conversion.libraries),
+            used.conversion.step,
+            {"canonical": self.canonical, "backend": Unkeyed(used.name), **self._checked_on},
+            (*RUNNING, *used.conversion.libraries),
             function=steps.converted,
-            of=backend,
+            needs=Needs(environment=used.environment, cores=1),
+            of=used.name,
         )
 
     def half(self, backend: str) -> Step:
@@ -133,6 +138,7 @@ class ModelGraph(NodeFactory):
             {"canonical": self.canonical, "writer": used.float16, **self._overflowing},
             RUNNING,
             HALF_IMAGES,
+            needs=Needs(environment=used.environment, cores=1),
             of=used.float16,
         )
 
@@ -185,7 +191,7 @@ class ModelGraph(NodeFactory):
         limit = None
         if margin is not None and self.spec.weights == "trained":
             limit = metrics()[self.spec.metric].error_within(margin.drop)
-        form = int8_form(backend)
+        form, environment = int8_form(backend), backend_of(backend).environment
         return self.step(
             "choose",
             {
@@ -202,9 +208,9 @@ class ModelGraph(NodeFactory):
                 "probes": self._probes(backend),
             },
             # What is timed may depend on all of them.
-            tuple(versions()) if form.timed else (*RUNNING, *form.libraries),
+            tuple(versions(environment)) if form.timed else (*RUNNING, *form.libraries),
             len(images),
-            needs=Needs(alone=form.timed),
+            needs=Needs(environment=environment, alone=form.timed),
             of=(backend, quantization),
         )
 
@@ -223,6 +229,7 @@ class ModelGraph(NodeFactory):
             },
             form.libraries,
             function=steps.lower,
+            needs=Needs(environment=backend_of(backend).environment, cores=1),
             of=everything,
         )
 
@@ -240,18 +247,20 @@ class ModelGraph(NodeFactory):
 
     def given(self, backend: str) -> Step:
         """The spec's own INT8 file as ``backend`` loads it."""
-        spec = self.spec.of_int8_file
+        spec, used = self.spec.of_int8_file, backend_of(unversioned(backend))
         if spec is None:
             raise ValueError(f"the spec of {self.spec.name} names no INT8 file")
+        environment = used.environment if spec.source_format == "onnx" else PROGRAMS
         return self.step(
             "given_int8",
             {
                 "source": _source(spec),
-                "backend": backend,
+                "backend": used.name,
                 **self.read(self.images.checking(CHECKED), self.int8_reading),
             },
             (*RUNNING, "paddlepaddle", "paddle2onnx"),
-            of=backend,
+            needs=Needs(environment=environment, cores=1),
+            of=used.name,
         )
 
     def made_by(self, cell: Cell) -> Method | None:
@@ -389,14 +398,16 @@ class ModelGraph(NodeFactory):
 
     def probe(self, backend: str) -> Step:
         """What the integer kernels of ``backend`` do on this CPU."""
-        libraries = (*RUNNING, "paddlepaddle", "x2paddle", *backend_of(backend).distributions)
-        return self.step("probe", {"backend": backend}, libraries)
+        used = backend_of(backend)
+        libraries = (*RUNNING, "paddlepaddle", "x2paddle", *used.distributions)
+        needs = Needs(environment=used.environment, cores=1)
+        return self.step("probe", {"backend": backend}, libraries, needs=needs)
 
     def is_probed(self, backend: str) -> bool:
         """Whether it depends on the CPU what the integer kernels of ``backend`` compute here."""
         if backend_of(backend).saturates == "never":
             return False
-        return runtime(backend).supports("cpu", INT8.runtime_name) is None
+        return Cell(self.model, backend, "cpu", INT8.name).unsupported is None
 
     def quantizing(self, backend: str) -> tuple[Step, ...]:
         """The steps from the canonical graph to the INT8 form.
@@ -459,7 +470,7 @@ class ModelGraph(NodeFactory):
             },
             _running(cell.backend),
             len(samples),
-            needs=Needs(gpu=cell.device == "gpu"),
+            needs=_runs(cell),
             of=(cell.backend, cell.device, precision, self.made_by(cell) is GIVEN, model),
         )
 
@@ -481,7 +492,7 @@ class ModelGraph(NodeFactory):
             },
             _running(cell.backend),
             len(images),
-            needs=Needs(gpu=cell.device == "gpu"),
+            needs=_runs(cell),
             of=(cell, int8),
         )
 
@@ -547,6 +558,11 @@ def _source(spec: ModelSpec) -> Files:
     if spec.source_format == "onnx":
         return Files((spec.model,))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
+
+
+def _runs(cell: Cell) -> Needs:
+    """What running ``cell`` takes."""
+    return Needs(environment=backend_of(cell.backend).environment, gpu=cell.device == "gpu")
 
 
 def _running(name: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from fqbench.pipeline import decisions
 from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
 from fqbench.pipeline.timing import Timed
 from fqbench.precisions import baseline, precision
-from fqbench.results import Row
+from fqbench.results import Beside, Row
 from fqbench.samples import Group as TimedGroup
 from fqbench.samples import Samples
 from fqbench.spec import Folder
@@ -72,24 +72,25 @@ class _Rows:
         self._graph, self._request = planned.graph, planned.request
 
     def of(self, group: Group) -> Outcome:
-        """FP32 and INT8 of one backend, that are compared with each other."""
-        first = baseline().name
-        measured: dict[str, _Measured] = {
-            cell.precision: self._evaluated(cell, steps) for cell, steps in group.cells.items()
-        }
+        """FP32 and INT8 of one backend, which are compared with each other, and its versions."""
+        measured = {cell: self._evaluated(cell, steps) for cell, steps in group.cells.items()}
         groups: tuple[TimedGroup, ...] = ()
-        ready = [steps for steps in group.planned if _is_ok(measured[steps.cell.precision])]
+        ready = [steps for steps in group.planned if _is_ok(measured[steps.cell])]
         if group.timing is not None and ready:
             groups = self._timed_groups(group.timing)
             for steps in ready:
-                found = self._with_times(measured[steps.cell.precision], group.timing)
-                measured[steps.cell.precision] = self._on_gpu(found, steps)
+                found = self._with_times(measured[steps.cell], group.timing)
+                measured[steps.cell] = self._on_gpu(found, steps)
         for steps in group.planned:
             measured.update(self._agreed(measured, steps))
         for steps in group.planned:
-            if steps.cell.precision != first and first in measured:
-                found = measured[steps.cell.precision]
-                measured[steps.cell.precision] = self._compared(measured[first], found, steps)
+            cell = steps.cell
+            fp32 = measured.get(replace(cell, precision=baseline().name))
+            if fp32 is not None and fp32.row.cell != cell:
+                measured[cell] = self._compared(fp32, measured[cell], steps)
+            first = measured.get(replace(cell, backend=group.backend))
+            if first is not None and first.row.cell != cell:
+                measured[cell] = _beside(first, measured[cell])
         accuracies = {
             m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
         }
@@ -258,11 +259,14 @@ class _Rows:
                 row = replace(row, status="failed", reason=str(error))
         return replace(measured, row=row)
 
-    def _agreed(self, measured: Mapping[str, _Measured], steps: CellSteps) -> dict[str, _Measured]:
+    def _agreed(
+        self, measured: Mapping[Cell, _Measured], steps: CellSteps
+    ) -> dict[Cell, _Measured]:
         """The rows of FP32 and of a cell with how alike their outputs are, where both ran."""
         if steps.agreement is None:
             return {}
-        first, other = baseline().name, steps.cell.precision
+        other = steps.cell
+        first = replace(other, precision=baseline().name)
         fp32, int8 = (measured[each].row for each in (first, other))
         if not fp32.status == int8.status == "ok":
             return {}
@@ -305,6 +309,16 @@ class _Rows:
             )
             return row
         return replace(row, drop_all_int8=lost(fp32, everything).value)
+
+
+def _beside(first: _Measured, version: _Measured) -> _Measured:
+    """The row of a cell with how it compares with the same one in the first version."""
+    ratio = drop = None
+    if first.times and version.times:
+        ratio = stats.ratio(first.times, version.times)
+    if first.points is not None and version.points is not None:
+        drop = lost(first.points, version.points)
+    return replace(version, row=replace(version.row, beside=Beside(first.row.cell, ratio, drop)))
 
 
 def points_of(scored: Artifact) -> Points:

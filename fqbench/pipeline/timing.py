@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fqbench import isolate
+from fqbench.backends import backend as backend_of
 from fqbench.cells import Cell
+from fqbench.environments.interpreter import interpreter
 from fqbench.hardware import MEMORY_SHARE, memory_mb
-from fqbench.isolate import SharedMemory
+from fqbench.isolate import Interpreter, SharedMemory
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.measure.launches import (
@@ -65,6 +67,11 @@ class Subject:
         """What it is fed."""
         return self.graph.images.data.samples[0].path
 
+    @property
+    def interpreter(self) -> Interpreter:
+        """The Python that runs it. Raises StepError where its environment is missing."""
+        return interpreter(backend_of(self.cell.backend).environment)
+
     def loadable(self, finished: Finished) -> Loadable:
         """What a child needs to run it. Raises FqbenchError where its file could not be made."""
         artifact, precision = finished.artifact(self.loads), self.graph.runtime_precision(self.cell)
@@ -82,7 +89,8 @@ class Subject:
 
     def process(self, finished: Finished, threads: int, side: str) -> Process:
         """What times it, and calls it ``side``."""
-        return cell_process(self.cell.id, side, self.loadable(finished), self.image, threads)
+        loadable = self.loadable(finished)
+        return cell_process(self.cell.id, side, loadable, self.image, threads, self.interpreter)
 
 
 def timing(subjects: Sequence[Subject], threads: int, budget: MeasurementBudget) -> Measurement:
@@ -107,11 +115,11 @@ def _timed(
     finished: Finished,
     report: Report,
 ) -> Timed:
-    """Cells that load the same artifact have the same times."""
+    """Cells of one backend that load the same artifact have the same times."""
     there = [each for each in subjects if finished.failure(each.loads) is None]
     if not there:
         finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: finished.artifact(each.loads).key for each in there}
+    keys = {each.cell: f"{each.cell.backend} {finished.artifact(each.loads).key}" for each in there}
     processes = {
         keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in there[::-1]
     }
@@ -169,4 +177,5 @@ def measured(
         memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),
         on_progress=lambda done, total, told="": report(told, done, total),
         name=f"measuring {subject.cell.id}",
+        interpreter=subject.interpreter,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fqbench import zoo
 from fqbench.artifacts import Store
+from fqbench.convert.environment import PROGRAMS
 from fqbench.convert.program import STEM
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
@@ -77,7 +78,7 @@ def _published(name: str, root: Path, executor: Executor) -> ModelSpec:
             "code": published.code_digests(),
         },
         ("paddlepaddle", "pillow", "scipy"),
-        Needs(cores=1),
+        Needs(environment=PROGRAMS, cores=1),
     )
     made = executor.run([step]).artifact(step)
     weights = published.Weights(made.file(f"{STEM}.pdmodel"), made.file(f"{STEM}.pdiparams"))

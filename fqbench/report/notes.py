@@ -31,10 +31,18 @@ def notes(results: Results) -> tuple[str, ...]:
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores;"
         f" the number of fixed threads is {threads}.",
         *_gpu(machine.get("gpu")),
-        "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
+        f"Versions: {_listed(versions)}.",
+        *(
+            f"In the environment {name}: {_listed(found)}."
+            for name, found in machine.get("environments", {}).items()
+        ),
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _meanings() -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.measure.margin import Standing
-from fqbench.report import comparison, gpu
+from fqbench.report import comparison, gpu, versions
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, NOTHING, Line, lines
 from fqbench.results import Results
@@ -50,7 +50,10 @@ def show(results: Results, console: Console) -> None:
     _print_lines(lines(results.rows), console)
     for note in notes(results):
         console.print(Text(note, style="dim"))
-    _print_gpu(results, console)
+    beside = versions.lines(results.rows)
+    _print_section(versions.TITLE, versions.COLUMNS, beside, (versions.MEANING,), console)
+    on_gpu = gpu.lines(results.rows)
+    _print_section(gpu.TITLE, gpu.COLUMNS, on_gpu, gpu.notes(results.rows), console)
     compared = comparison.comparison(results.rows)
     if compared:
         console.print("\nPublished and measured\n", style="bold", highlight=False)
@@ -58,16 +61,22 @@ def show(results: Results, console: Console) -> None:
         console.print(Text(comparison.HARDWARE, style="dim"))
 
 
-def _print_gpu(results: Results, console: Console) -> None:
-    found = gpu.lines(results.rows)
-    if not found:
+def _print_section(
+    title: str,
+    columns: Sequence[str],
+    shown: Sequence[Sequence[str]],
+    notes: Sequence[str],
+    console: Console,
+) -> None:
+    """A table of its own, where it has lines."""
+    if not shown:
         return
-    console.print(f"\n{gpu.TITLE}\n", style="bold", highlight=False)
-    table = Table(*gpu.COLUMNS, box=box.SIMPLE_HEAD)
-    for line in found:
+    console.print(f"\n{title}\n", style="bold", highlight=False)
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for line in shown:
         table.add_row(*map(Text, line))
     console.print(table)
-    for note in gpu.notes(results.rows):
+    for note in notes:
         console.print(Text(note, style="dim"))
 
 

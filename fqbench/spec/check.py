@@ -10,6 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from fqbench import isolate
+from fqbench.convert.environment import PROGRAMS
+from fqbench.environments.environment import HERE
+from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
 from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec
 from fqbench.tasks.record import DecoderSettings, Shape
@@ -61,13 +64,13 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 
 def read_file(model: Path, params: Path | None) -> Contents:
     """What a model's file holds. Raises UsageError where it is no whole model."""
+    is_onnx = model.suffix == ".onnx"
     found: Any = isolate.call(
-        "fqbench.spec.inspect:inspect_onnx"
-        if model.suffix == ".onnx"
-        else "fqbench.spec.inspect:inspect_paddle",
+        f"fqbench.spec.inspect:inspect_{'onnx' if is_onnx else 'paddle'}",
         {"model": str(model), "params": str(params)},
         timeout_s=TIMEOUT_S,
         name=f"reading {model.name}",
+        interpreter=interpreter(HERE if is_onnx else PROGRAMS),
     )
     return Contents(**found)
 

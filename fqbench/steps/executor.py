@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from fqbench import isolate
 from fqbench.artifacts import Artifact, Store
 from fqbench.data.digests import Digests
+from fqbench.environments.interpreter import interpreter
 from fqbench.errors import FqbenchError, MemoryExceeded
 from fqbench.hardware import MEMORY_SHARE, core_ids, memory_mb
 from fqbench.isolate import SharedMemory
@@ -208,6 +209,7 @@ class LocalExecutor:
                 memory=run.memory,
                 on_progress=lambda done, total, told="": report(told, done, total),
                 name=f"{step.name} of {step.model}",
+                interpreter=interpreter(step.needs.environment),
                 cores=cores,
                 stop=run.stop,
             )

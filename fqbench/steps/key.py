@@ -24,7 +24,7 @@ Digests = Callable[[Sequence[Path]], Sequence[str]]
 
 def key_inputs(step: Step, resolve: Resolve, digests: Digests) -> dict[str, Any]:
     """All that the artifact of ``step`` depends on. Raises UsageError for a file not readable."""
-    installed = versions()
+    installed = versions(step.needs.environment)
     described: dict[str, Any] = {
         "version": STEPS_VERSION,
         "libraries": {lib: installed[lib] for lib in step.libraries if lib in installed},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fqbench.artifacts import Artifact
+from fqbench.environments.environment import HERE
 from fqbench.jsonvalue import Json
 from fqbench.steps.job import Function, Job, input_names, job_type
 
@@ -48,10 +49,11 @@ class Maybe:
 class Needs:
     """What running a step takes.
 
-    ``cores``: how many it can use at most; None: all of them. ``alone``: nothing else may run on
+    ``environment``: the name of the one whose Python runs it. ``cores``: how many it can use at most; None: all of them. ``alone``: nothing else may run on
     the machine meanwhile, since times decide its result. ``gpu``: the GPU of this machine.
     """
 
+    environment: str = HERE
     cores: int | None = None
     alone: bool = False
     gpu: bool = False

@@ -22,6 +22,7 @@ ALLOWED = {
         "onnxruntime",
         "the distribution that executes graphs",
     ),
+    "convert/environment.py": ("paddle", "the environment that reads its programs"),
     "spec/model.py": ("paddle", "a format of model files"),
     "compress/config.py": ("paddle", "a format of model files, as configs call it"),
     "compress/job.py": ("paddle", "configs may call layers as programs of Paddle do"),

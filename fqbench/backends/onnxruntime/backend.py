@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fqbench.backends.record import Backend, Int8Form
+from fqbench.environments.environment import HERE
 
 BACKEND = Backend(
     name="onnxruntime",
     label="ONNX Runtime",
     distributions={"onnxruntime": ("onnxruntime", "onnxruntime-gpu")},
     loads=(".onnx",),
+    environment=HERE,
     runtime="fqbench.backends.onnxruntime.runtime:OnnxRuntime",
     side_by_side=True,
     bare_call="fqbench.backends.onnxruntime.runtime:bare_call",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fqbench.backends.record import Backend, Conversion, Int8Form
+from fqbench.convert.environment import PROGRAMS
 
 CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "fused_conv2d"}
 """As Paddle's passes name them; fused: with bias and activation."""
@@ -23,6 +24,7 @@ BACKEND = Backend(
     label="Paddle Inference",
     distributions={"paddlepaddle": ("paddlepaddle",)},
     loads=(".pdmodel", ".pdiparams"),
+    environment=PROGRAMS,
     runtime="fqbench.backends.paddle.runtime:PaddleInference",
     # It must stay in the thread it was loaded in: elsewhere oneDNN "could not execute a primitive".
     side_by_side=False,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fqbench.backends.base import NO_FP16, Runner, Tensor, missing, unknown
+from fqbench.backends.base import NO_FP16, Runner, Tensor, unknown
 from fqbench.backends.paddle.backend import INT8_OPERATORS
 from fqbench.convert.paddle_executor import Predictor, basic_config
 from fqbench.convert.program import STEM
@@ -22,7 +22,7 @@ class PaddleInference:
         """See ``Runtime.supports``."""
         if device != "cpu":
             return "fqbench runs Paddle Inference on the CPU only"
-        return NO_FP16 if precision == "fp16" else unknown(precision) or missing("paddle")
+        return NO_FP16 if precision == "fp16" else unknown(precision)
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fqbench.backends.record import Backend, Int8Form
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
+from fqbench.environments.environment import HERE
 
 
 def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> Backend:
@@ -12,6 +13,7 @@ def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> 
         label=library.name,
         distributions={name: library.distributions},
         loads=(".engine",),
+        environment=HERE,
         runtime=f"fqbench.backends.tensorrt.runtime:{runtime}",
         side_by_side=False,
         # No call is shorter than what is measured: copies, launch, waiting.

@@ -15,6 +15,12 @@ from fqbench.measure.launches import Process
 from fqbench.spec.mistake import sentence
 
 
+class _Interpreter(Record):
+    executable: Text
+    path: tuple[Text, ...] | None = None
+    first: tuple[Text, ...] = ()
+
+
 class _Process(Record):
     name: Text
     sides: tuple[Name, ...]
@@ -22,6 +28,7 @@ class _Process(Record):
     arguments: dict[str, JsonValue]
     threads: Annotated[int, Field(ge=1)]
     block: Annotated[float, Field(gt=0)] | None = None
+    interpreter: _Interpreter | None = None
 
 
 class _Answer(Record):
@@ -56,7 +63,12 @@ def read_built(label: str, answer: Any, interpreter: Interpreter) -> BuiltVersio
     run = Run(created=found.created, rows=found.rows, samples=found.samples)
     results = StoredResults(Path(label), "results", found.machine, (run,))
     processes = {
-        cell: Process(**process.model_dump(), interpreter=interpreter)
+        cell: Process(
+            **process.model_dump(exclude={"interpreter"}),
+            interpreter=interpreter
+            if process.interpreter is None
+            else Interpreter(**process.interpreter.model_dump()),
+        )
         for cell, process in found.processes.items()
     }
     return BuiltVersion(label, results, found.code, processes)

@@ -66,6 +66,11 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
             yield f"{name} {found}"
     if (found := _pair(_python(base), _python(head))) is not None:
         yield f"python {found}"
+    for environment in base.environments.keys() & head.environments.keys():
+        one, other = base.environments[environment], head.environments[environment]
+        for name in sorted({*one, *other} - {"fqbench"}):
+            if (found := _pair(one.get(name), other.get(name))) is not None:
+                yield f"{name} of the environment {environment} {found}"
 
 
 def _isa_differences(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Iterator[str]:

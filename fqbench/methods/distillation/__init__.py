@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fqbench.convert.environment import PROGRAMS
 from fqbench.methods.record import Method, ModelPlan
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plan(model: ModelPlan, backend: str) -> Step:
         (*RUNNING, "paddlepaddle", "paddleslim", "x2paddle"),
         len(teaching) + settings.iterations * settings.batch_size,
         function=distill,
-        needs=Needs(),
+        needs=Needs(environment=PROGRAMS),
         of=backend,
     )
 
@@ -56,6 +57,7 @@ METHOD = Method(
     learns=True,
     images=images,
     backends=None,
+    environment=PROGRAMS,
     yields="quantization",
     plan=plan,
 )

@@ -1,5 +1,6 @@
 """An INT8 file that was made elsewhere and that the spec names: it is measured as it is."""
 
+from fqbench.environments.environment import HERE
 from fqbench.methods.record import Method
 
 METHOD = Method(
@@ -10,6 +11,7 @@ METHOD = Method(
     learns=False,
     images=lambda spec: {},
     backends=None,
+    environment=HERE,
     yields="model",
     plan=lambda model, backend: model.given(backend),
 )

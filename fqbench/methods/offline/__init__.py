@@ -1,5 +1,6 @@
 """Offline quantization: calibration images determine ranges and codes, and nothing is trained."""
 
+from fqbench.environments.environment import HERE
 from fqbench.methods.record import Method
 
 METHOD = Method(
@@ -9,6 +10,7 @@ METHOD = Method(
     learns=False,
     images=lambda spec: {},
     backends=None,
+    environment=HERE,
     yields="quantization",
     plan=lambda model, backend: model.ranges,
 )
