@@ -124,7 +124,8 @@ class Backend:
     its model's.
 
     ``environment``: the name of the environment (``fqbench.environments``) that holds it and what
-    its conversion and its INT8 form need. ``runtime``: the class that supports, prepares and runs, see ``fqbench.backends.base.Runtime``.
+    its conversion and its INT8 form need.
+    ``runtime``: the class that supports, prepares and runs, see ``fqbench.backends.base.Runtime``.
     ``side_by_side``: whether its runners may be called from any thread, several at a time.
     ``bare_call``: a function ``(runner, feed)`` that returns the runtime's own call as its
     documentation shows it, which fqbench's is held to; None: there is none that is shorter.

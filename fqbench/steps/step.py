@@ -49,8 +49,9 @@ class Maybe:
 class Needs:
     """What running a step takes.
 
-    ``environment``: the name of the one whose Python runs it. ``cores``: how many it can use at most; None: all of them. ``alone``: nothing else may run on
-    the machine meanwhile, since times decide its result. ``gpu``: the GPU of this machine.
+    ``environment``: the one whose Python runs it. ``cores``: how many it can use at most; None: all
+    of them. ``alone``: nothing else may run on the machine meanwhile, since times decide its
+    result. ``gpu``: the GPU of this machine.
     """
 
     environment: str = HERE
