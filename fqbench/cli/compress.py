@@ -24,13 +24,11 @@ from fqbench.spec.model import Cpu
 from fqbench.steps.executor import LocalExecutor
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = subparsers.add_parser(
-        "compress",
-        help="make the INT8 models of one model, from a config of FastDeploy's tool",
-        description="Quantize one model as a config says, and write its INT8 form for each backend"
-        " that runs here, with a report.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "Quantize one model as a config says, and write its INT8 form for each backend that runs"
+        " here, with a report."
     )
     parser.add_argument(
         "--config_path",

@@ -10,7 +10,7 @@ import pytest
 
 from fqbench import __version__, zoo
 from fqbench.cli import commands
-from fqbench.cli.main import main
+from fqbench.cli.main import COMMANDS, main
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.cell_steps import Request
 from tests.support.quick_fqbench import BUDGET
@@ -148,6 +148,35 @@ def test_version(capsys):
         run("--version")
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_help_imports_nothing_but_itself():
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        before = set(sys.modules)
+        from fqbench.cli.main import main
+        try:
+            main(["--help"])
+        except SystemExit:
+            packages = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+            print(*packages - sys.stdlib_module_names)
+        """
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    usage, *_, imported = done.stdout.splitlines()
+    assert usage.startswith("usage: fqbench ")
+    assert imported.split() == ["fqbench"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_says_what_it_does(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(command, "--help")
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: fqbench {command} ")
+    assert "options:" in shown
 
 
 @pytest.mark.parametrize(

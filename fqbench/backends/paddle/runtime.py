@@ -22,7 +22,11 @@ class PaddleInference:
         """See ``Runtime.supports``."""
         if device != "cpu":
             return "fqbench runs Paddle Inference on the CPU only"
-        return NO_FP16 if precision == "fp16" else unknown(precision) or missing("paddle")
+        if precision == "fp16":
+            return NO_FP16
+        return unknown(precision) or missing(
+            "paddlepaddle", module="paddle", install="fqbench[paddle]"
+        )
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
