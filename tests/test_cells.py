@@ -8,6 +8,11 @@ from fqbench.errors import UsageError
 MODELS = ("one", "two")
 
 
+@pytest.fixture(autouse=True)
+def _paddle_is_there(monkeypatch):
+    monkeypatch.setattr("fqbench.backends.paddle.runtime.missing", lambda *_, **__: None)
+
+
 def ids(cells) -> list[str]:
     return [cell.id for cell in cells]
 
@@ -86,6 +91,18 @@ def test_default_is_all_that_runs_and_nothing_else():
 def test_unsupported_cells_are_there_where_nothing_named_runs(selection, expected):
     found = ids(selection.cells(MODELS if selection.models else ["one"]))
     assert found == (expected or ["two-paddle-cpu-fp32"])
+
+
+def test_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    (cell,) = Selection(backends=("paddle",), devices=("cpu",), precisions=("int8",)).cells(["one"])
+    assert cell.unsupported == (
+        "the package paddlepaddle is not installed: pip install 'fqbench[paddle]'"
+    )
+    assert Cell("one", "onnxruntime", "cpu", "int8").unsupported == (
+        "the package onnxruntime is not installed: pip install 'onnxruntime'"
+    )
 
 
 def test_unsupported_cells_say_why():
