@@ -3,9 +3,15 @@
 import pytest
 
 from fqbench.cells import Cell, Selection, matrix
+from fqbench.environments.environment import Missing, here
 from fqbench.errors import UsageError
 
 MODELS = ("one", "two")
+
+
+@pytest.fixture(autouse=True)
+def _paddle_is_there(monkeypatch):
+    monkeypatch.setattr("fqbench.cells.find", lambda name: here())
 
 
 def ids(cells) -> list[str]:
@@ -88,6 +94,16 @@ def test_unsupported_cells_are_there_where_nothing_named_runs(selection, expecte
     assert found == (expected or ["two-paddle-cpu-fp32"])
 
 
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("fqbench.cells.find", lambda name: Missing(name, "run 'fqbench env make'"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    (cell,) = Selection(backends=("paddle",), devices=("cpu",), precisions=("int8",)).cells(["one"])
+    assert cell.unsupported == "run 'fqbench env make'"
+    assert Cell("one", "onnxruntime", "cpu", "int8").unsupported == (
+        "the package onnxruntime is not installed: pip install 'onnxruntime'"
+    )
+
+
 def test_unsupported_cells_say_why():
     cells = Selection(backends=("tensorrt",), devices=("cpu",)).cells(["one"])
     assert {cell.unsupported for cell in cells} == {"TensorRT runs on NVIDIA GPUs only"}
@@ -122,3 +138,26 @@ def test_unknown_name_is_one_sentence(selection, sentence):
     with pytest.raises(UsageError) as caught:
         selection.cells(MODELS)
     assert str(caught.value) == sentence
+
+
+def test_versions_of_a_backend_stand_next_to_each_other_in_the_order_they_are_named():
+    named = ("onnxruntime==1.32.0", "paddle", "onnxruntime==1.23.2", "onnxruntime")
+    cells = Selection(backends=named, devices=("cpu",), precisions=("fp32",)).cells(["one"])
+    assert ids(cells) == [
+        "one-onnxruntime==1.32.0-cpu-fp32",
+        "one-onnxruntime==1.23.2-cpu-fp32",
+        "one-onnxruntime-cpu-fp32",
+        "one-paddle-cpu-fp32",
+    ]
+
+
+def test_version_of_what_is_no_backend_is_named():
+    with pytest.raises(UsageError, match="there is no backend 'none==1.0'"):
+        Selection(backends=("none==1.0",)).check()
+
+
+def test_versions_run_on_the_cpu_only():
+    (cell,) = Selection(
+        backends=("onnxruntime==1.23.2",), devices=("gpu",), precisions=("fp32",)
+    ).cells(["one"])
+    assert cell.unsupported is not None

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.paddle import needs_paddle
 from tests.support.tiny_spec import without_data_root, write_spec
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_paddle]
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 120

@@ -70,8 +70,11 @@ def unknown(precision: str) -> str | None:
     return f"fqbench's own backends do not know the precision {precision}"
 
 
-def missing(package: str) -> str | None:
-    """Reason to give where ``package`` is not installed, else None."""
-    if importlib.util.find_spec(package) is not None:
+def missing(package: str, *, module: str, install: str) -> str | None:
+    """Reason to give where ``package``, which has ``module``, is not installed, else None.
+
+    ``install``: what to tell pip.
+    """
+    if importlib.util.find_spec(module) is not None:
         return None
-    return f"the package {package} is not installed: pip install {package!r}"
+    return f"the package {package} is not installed: pip install {install!r}"

@@ -15,14 +15,12 @@ from fqbench.gate.stored.figures import FEWEST_RUNS
 from fqbench.gate.stored.files import read_stored
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = subparsers.add_parser(
-        "baseline",
-        help="freeze results to compare later ones with",
-        description="Freeze the results of one run or more as a baseline. Broken values are"
-        f" refused. With {FEWEST_RUNS} runs or more, minutes or hours apart, the gate takes from"
-        " them how far runs on this machine differ.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "Freeze the results of one run or more as a baseline. Broken values are refused. With"
+        f" {FEWEST_RUNS} runs or more, minutes or hours apart, the gate takes from them how far"
+        " runs on this machine differ."
     )
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS.json")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the baseline")

@@ -18,7 +18,7 @@ from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
-from fqbench.cli.selection import selection_of
+from fqbench.cli.selection import add_build_options, add_selection, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
@@ -48,6 +48,32 @@ def print_error(console: Console, message: str) -> None:
     """
     line = "".join(c if c.isprintable() else " " for c in f"fqbench: {message}")
     console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``fqbench run`` takes, and what it does."""
+    parser.description = (
+        "Quantize, measure and evaluate the chosen cells. With no option: the embedded models on"
+        " everything that runs here."
+    )
+    add_selection(parser)
+    add_build_options(parser)
+    parser.add_argument(
+        "--batch",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="images of one inference that is timed on a GPU (default: 1)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list the steps that are not in the store yet, and about how long they take",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not show progress")
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:

@@ -16,7 +16,7 @@ from fqbench.cli.display import display
 from fqbench.compress import METHODS, CompressionMethod
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
-from fqbench.compress.job import backends_on, prepare
+from fqbench.compress.job import backends_on, prepare, why_not_made
 from fqbench.compress.make import make
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
@@ -24,13 +24,11 @@ from fqbench.spec.model import Cpu
 from fqbench.steps.executor import LocalExecutor
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = subparsers.add_parser(
-        "compress",
-        help="make the INT8 models of one model, from a config of FastDeploy's tool",
-        description="Quantize one model as a config says, and write its INT8 form for each backend"
-        " that runs here, with a report.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "Quantize one model as a config says, and write its INT8 form for each backend that runs"
+        " here, with a report."
     )
     parser.add_argument(
         "--config_path",
@@ -75,20 +73,27 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     folder = options.save_dir.absolute()
     loaded = load_config(options.config_path)
     backends = backends_on(options.devices)
+    absent = {name: why for name in backends if (why := why_not_made(name)) is not None}
+    present = [name for name in backends if name not in absent]
+    if not present:
+        reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
+        raise UsageError(f"no model for the {options.devices} can be made here: {reasons}")
     base = _base(options.data_root)
     with display(errors) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
         job = prepare(loaded, options.method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
-            job.make_ahead(backends)
+            job.make_ahead(present)
             made = tuple(make(job, backend, folder) for backend in backends)
             report = Report.now(loaded, job, made)
             files = [*(file for each in made for file in each.files), *report.write(folder)]
     show(report, Console())
     for file in files:
         errors.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
-    failed = [each for each in made if each.reason is not None]
+    for name, why in absent.items():
+        errors.print(f"Left out: {name}: {why}", markup=False, highlight=False, soft_wrap=True)
+    failed = [each for each in made if each.reason is not None and each.backend in present]
     for each in failed:
         print_error(errors, f"{each.backend}: {each.reason}")
     return CELL_FAILED if failed else DONE

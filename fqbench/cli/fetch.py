@@ -32,13 +32,11 @@ NOT_ALL_THERE = 1
 INTERRUPTED = 130
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = subparsers.add_parser(
-        "fetch",
-        help="official weights and data",
-        description="Fetch official weights and data, check them against fqbench.lock, unpack"
-        " them under the data root. What is there is checked only. With no NAME: the list.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "Fetch official weights and data, check them against fqbench.lock, unpack them under the"
+        " data root. What is there is checked only. With no NAME: the list."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch, or a group")
     parser.add_argument("--list", action="store_true", help="list names, states and addresses")

@@ -28,15 +28,13 @@ _DESCRIBED: Mapping[GateMode, str] = {
 }
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = subparsers.add_parser(
-        "gate",
-        help="whether anything got worse from BASE to HEAD",
-        description="With --base: check out two versions of this repository, build their models and"
-        " time them in turns. With two files: compare stored results: results.json (with the"
-        " samples.json beside it), a baseline, or the file of pytest --benchmark-json. Exit code:"
-        " 0 nothing is worse, 1 something is, 2 nothing could be compared.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "With --base: check out two versions of this repository, build their models and time them"
+        " in turns. With two files: compare stored results: results.json (with the samples.json"
+        " beside it), a baseline, or the file of pytest --benchmark-json. Exit code: 0 nothing is"
+        " worse, 1 something is, 2 nothing could be compared."
     )
     added = {
         "stored results": _add_stored,

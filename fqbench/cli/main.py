@@ -1,50 +1,85 @@
-"""Commands and their options. Exit codes: 0 done, 1 a cell failed, 2 bad input."""
+"""Commands and their options. Exit codes: 0 done, 1 a cell failed, 2 bad input.
+
+A command's module is imported when it is the one that is asked for: ``fqbench --help`` imports
+none of them, so that it answers at once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from rich.console import Console
-from rich.logging import RichHandler
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from fqbench import __version__
-from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
-from fqbench.cli.selection import add_build_options, add_selection, positive
 from fqbench.errors import FqbenchError, UsageError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CELL_FAILED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command: what it is for, and the functions that add its options and carry it out, each
+    as ``module:function``."""
+
+    help: str
+    add_options: str
+    run: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "run": Command(
+        "quantize, measure and evaluate; write results.json and report.md",
+        "fqbench.cli.commands:add_run_options",
+        "fqbench.cli.commands:run",
+    ),
+    "list": Command(
+        "the matrix, each cell with its state or reason",
+        "fqbench.cli.selection:add_selection",
+        "fqbench.cli.commands:list_cells",
+    ),
+    "fetch": Command(
+        "official weights and data", "fqbench.cli.fetch:add_options", "fqbench.cli.fetch:run"
+    ),
+    "compress": Command(
+        "make the INT8 models of one model, from a config of FastDeploy's tool",
+        "fqbench.cli.compress:add_options",
+        "fqbench.cli.compress:run",
+    ),
+    "gate": Command(
+        "whether anything got worse from BASE to HEAD",
+        "fqbench.cli.gate_options:add_options",
+        "fqbench.cli.gate:run",
+    ),
+    "baseline": Command(
+        "freeze results to compare later ones with",
+        "fqbench.cli.baseline:add_options",
+        "fqbench.cli.baseline:run",
+    ),
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    errors = Console(stderr=True)
-    handler = RichHandler(console=errors, show_time=False, show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        options = _parser().parse_args(arguments)
-        known = {
-            "run": commands.run,
-            "list": commands.list_cells,
-            "fetch": fetch.run,
-            "compress": compress.run,
-            "gate": gate.run,
-            "baseline": baseline.run,
-        }
-        return known[options.command](options, errors)
+        options = parser(given).parse_args(given)
+        code: int = _imported(COMMANDS[options.command].run)(options, _console())
+        return code
     except UsageError as error:
-        commands.print_error(errors, str(error))
-        return USAGE_ERROR
+        return _ended(str(error), USAGE_ERROR)
     except FqbenchError as error:
-        commands.print_error(errors, str(error))
-        return commands.CELL_FAILED
+        return _ended(str(error), CELL_FAILED)
     except KeyboardInterrupt:
-        commands.print_error(errors, "interrupted; the same command goes on from here")
-        return INTERRUPTED
+        return _ended("interrupted; the same command goes on from here", INTERRUPTED)
 
 
 def entry() -> None:
@@ -52,41 +87,40 @@ def entry() -> None:
     sys.exit(main())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """What parses ``arguments``: only the command that they name has its options."""
+    made = argparse.ArgumentParser(
         prog="fqbench", description="Benchmark and conformance suite for quantized vision models."
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = subparsers.add_parser(
-        "run",
-        help="quantize, measure and evaluate; write results.json and report.md",
-        description="Quantize, measure and evaluate the chosen cells. With no option: the"
-        " embedded models on everything that runs here.",
-    )
-    add_selection(run)
-    add_build_options(run)
-    run.add_argument(
-        "--batch",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="images of one inference that is timed on a GPU (default: 1)",
-    )
-    run.add_argument(
-        "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
-    )
-    run.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="list the steps that are not in the store yet, and about how long they take",
-    )
-    run.add_argument("--quiet", action="store_true", help="do not show progress")
-    add_selection(
-        subparsers.add_parser("list", help="the matrix, each cell with its state or reason")
-    )
-    fetch.add_parser(subparsers)
-    compress.add_parser(subparsers)
-    gate_options.add_parser(subparsers)
-    baseline.add_parser(subparsers)
-    return parser
+    made.add_argument("--version", action="version", version=__version__)
+    subparsers = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # No option before the command has a value of its own.
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        added = subparsers.add_parser(name, help=command.help)
+        if name == named:
+            _imported(command.add_options)(added)
+    return made
+
+
+def _imported(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _console() -> Console:
+    """Where messages go, warnings that modules log among them."""
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    return console
+
+
+def _ended(message: str, code: int) -> int:
+    from fqbench.cli.commands import print_error
+
+    print_error(_console(), message)
+    return code

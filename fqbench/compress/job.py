@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
-from fqbench.backends import Int8Form, backends
-from fqbench.cells import Device
+from fqbench.backends import Int8Form, backends, int8_form
+from fqbench.cells import Cell, Device
 from fqbench.compress import CompressionMethod
 from fqbench.compress.config import Config, LoadedConfig
 from fqbench.compress.layers import Layers, kept_float, nodes, unknown
@@ -26,6 +26,7 @@ from fqbench.errors import StepError, UsageError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
+from fqbench.precisions.own import INT8
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts, facts_of, read_file
 from fqbench.spec.model import Cpu
@@ -99,6 +100,17 @@ def backends_on(device: Device) -> tuple[str, ...]:
         for name, known in backends().items()
         if isinstance(known.int8, Int8Form) and known.int8.device == device
     )
+
+
+def why_not_made(backend: str) -> str | None:
+    """Why no INT8 model can be made for a backend here; None where one can.
+
+    One whose files it runs itself, where they are checked, has to be there.
+    """
+    form = int8_form(backend)
+    if form.executed_by is not None:
+        return None
+    return Cell("", backend, form.device, INT8.name).unsupported
 
 
 def prepare(

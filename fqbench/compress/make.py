@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fqbench.artifacts import Artifact
 from fqbench.compress.deliver import deliver, remove_outputs
-from fqbench.compress.job import CompressionJob
+from fqbench.compress.job import CompressionJob, why_not_made
 from fqbench.errors import StepError
 from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
@@ -58,6 +58,9 @@ def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
 
     A failure is reported, not raised. Raises UsageError where nothing can be written.
     """
+    if (absent := why_not_made(backend)) is not None:
+        remove_outputs(backend, folder)
+        return BuildResult(backend, reason=absent)
     try:
         graph = _leaving_int8(job, backend)
         steps = graph.quantizing(backend)

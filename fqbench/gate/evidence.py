@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from fqbench.gate.records import Row, Run, StoredResults
 from fqbench.measure import accuracy, stats
@@ -133,7 +133,7 @@ def p_less_accurate(evidence: AccuracyEvidence, tolerances: Tolerances) -> float
     excess, error = losses[0] - tolerances.points, np.std(losses[1:], ddof=1)
     if error == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(special.ndtr(-excess / error))
+    return float(scipy.special.ndtr(-excess / error))
 
 
 def find_row(results: StoredResults, cell: str) -> Row | None:

@@ -27,8 +27,8 @@ from itertools import chain, combinations_with_replacement, pairwise
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 Blocks = Sequence[Sequence[float]]
 """Times of one launch in seconds: rounds x times."""
@@ -109,7 +109,7 @@ def ratio(reference: Launches, measured: Launches, confidence: float = CONFIDENC
         times, others = ([t for block in side[0] for t in block] for side in (reference, measured))
         return Interval(math.exp(found[0]), min(times) / max(others), max(times) / min(others))
     mean, error = _mean(found)
-    reach = float(special.stdtrit(len(found) - 1, (1 + confidence) / 2)) * error
+    reach = float(scipy.special.stdtrit(len(found) - 1, (1 + confidence) / 2)) * error
     return Interval(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
 
 
@@ -126,7 +126,7 @@ def excess_p(reference: Launches, measured: Launches, tolerance: float) -> float
     excess = mean - math.log1p(tolerance)
     if error == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(special.stdtr(len(found) - 1, -excess / error))
+    return float(scipy.special.stdtr(len(found) - 1, -excess / error))
 
 
 def central(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -196,7 +196,7 @@ def _median_ranks(samples: Sequence[NDArray[np.float64]], median: float) -> tupl
     error = STOPPING * math.sqrt(count / (count - 1) * spread)
     # The middle of the lowest sample, where samples do not overlap.
     farthest = 0.5 - 0.5 / count
-    reach = min(float(special.stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error, farthest)
+    reach = min(float(scipy.special.stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error, farthest)
     return 0.5 - reach, 0.5 + reach
 
 

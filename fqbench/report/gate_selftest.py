@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from scipy import special
 
 from fqbench.gate.selftest.replay import THRESHOLD
 from fqbench.gate.selftest.trial import Count, Trial
@@ -66,10 +66,10 @@ def _text(counts: Sequence[Count], slowdown: float, *, certain: bool) -> str:
 def interval(called: int, suites: int) -> tuple[float, float]:
     """Confidence interval of a probability (Clopper, Pearson, Biometrika 26, 1934)."""
     tail = (1 - CONFIDENCE) / 2
-    low = float(special.betaincinv(called, suites - called + 1, tail)) if called else 0.0
+    low = float(scipy.special.betaincinv(called, suites - called + 1, tail)) if called else 0.0
     high = 1.0
     if called < suites:
-        high = float(special.betaincinv(called + 1, suites - called, 1 - tail))
+        high = float(scipy.special.betaincinv(called + 1, suites - called, 1 - tail))
     return low, high
 
 

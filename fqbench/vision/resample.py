@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from fqbench.spec.model import Interpolation, Size
 from fqbench.vision.image import Pixels
@@ -74,7 +74,7 @@ def _linear(image: Pixels, size: Size) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def _across(source: int, target: int) -> csr_matrix:
+def _across(source: int, target: int) -> scipy.sparse.csr_matrix:
     """Matrix [target, source] of the linear filter along a row, in units of 1 / ``ONE``."""
     first, rest = _positions(source, target)
     values = np.stack(_fixed(rest), axis=1)
@@ -97,7 +97,7 @@ def _fixed(rest: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.int
 @lru_cache(maxsize=64)
 def weights(
     source: int, target: int, interpolation: Literal["nearest", "cubic", "area"]
-) -> csr_matrix:
+) -> scipy.sparse.csr_matrix:
     """Matrix [target, source] whose rows say how much each pixel counts; each row sums to 1.
 
     ``area`` takes no more pixels than there are: ``target`` up to ``source``.
@@ -114,7 +114,7 @@ def weights(
     return _matrix(first[:, None] + offsets, values.astype(np.float32), source)
 
 
-def _area(source: int, target: int) -> csr_matrix:
+def _area(source: int, target: int) -> scipy.sparse.csr_matrix:
     """Each pixel of the result is the mean of the source under it."""
     scale = source / target
     start = np.arange(target) * scale
@@ -132,9 +132,11 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def _matrix(columns: NDArray[np.int64], values: NDArray[Any], source: int) -> csr_matrix:
+def _matrix(
+    columns: NDArray[np.int64], values: NDArray[Any], source: int
+) -> scipy.sparse.csr_matrix:
     """Sparse matrix of ``values`` at ``columns``, both [rows, taps]; borders repeat."""
     rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
     inside = np.clip(columns, 0, source - 1)
     entries = (values.ravel(), (rows.ravel(), inside.ravel()))
-    return csr_matrix(entries, shape=(len(columns), source))
+    return scipy.sparse.csr_matrix(entries, shape=(len(columns), source))

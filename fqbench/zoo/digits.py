@@ -1,8 +1,8 @@
 """Images and scenes composed of real handwritten digits, the same pixels on every machine.
 
-The digits are scikit-learn's ``load_digits``: 1797 images of 8x8 pixels, 0 to 16, in the order of
-their writers (UCI, "Optical Recognition of Handwritten Digits"). The parts are cut by index, so
-that nearly every writer is in one part only.
+The digits are 1797 images of 8x8 pixels, 0 to 16, in the order of their writers (UCI, "Optical
+Recognition of Handwritten Digits", see ``images/README.md``). The parts are cut by index, so that
+nearly every writer is in one part only.
 
 Randomness is drawn as integers and turned into pixels with +, -, * and / element by element:
 nothing here depends on a mathematics library, whose last bits differ from machine to machine.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _SHORTEST = 112
 _EVALUATION_FROM = 1297
 _INK = 0.25
 """Share of a digit's colour from which a pixel belongs to its box."""
+_FILE = Path(__file__).parent / "images" / "digits.npz"
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,8 @@ class Scene:
 
 @lru_cache(maxsize=1)
 def _all() -> Digits:
-    from sklearn.datasets import load_digits  # slow to import, and not needed to list the zoo
-
-    images, labels = load_digits(return_X_y=True)
-    return Digits(np.asarray(images).reshape(-1, 8, 8) / 16.0, np.asarray(labels, np.int64))
+    with np.load(_FILE, allow_pickle=False) as stored:
+        return Digits(stored["images"] / 16.0, stored["labels"].astype(np.int64))
 
 
 def train_digits() -> Digits:

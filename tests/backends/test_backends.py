@@ -106,6 +106,23 @@ def record(name: str, **changes: object) -> Backend:
     return Backend(**{**fields, "name": name, "int8": "onnxruntime", **changes})
 
 
+class TestVersions:
+    def test_version_runs_what_the_backend_makes(self):
+        found = backend("onnxruntime==1.23.2")
+        assert found.label == label_of("onnxruntime==1.23.2") == "ONNX Runtime 1.23.2"
+        assert found.environment == "onnxruntime==1.23.2"
+        assert registry.lowering_target(found.name) == found.int8 == "onnxruntime"
+        assert int8_form(found.name) == int8_form("onnxruntime")
+
+    def test_version_of_one_that_runs_another_s_form_does_too(self):
+        assert registry.lowering_target("tensorrt_rtx==1.7") == "tensorrt"
+
+    @pytest.mark.parametrize("name", ["onnxruntime==", "onnxruntime==x", "onnxruntime==1/..", "no"])
+    def test_what_is_no_version_is_named(self, name):
+        with pytest.raises(UsageError, match="there is no backend .*: the backends are onnxr"):
+            backend(name)
+
+
 class TestRecord:
     def test_every_field_is_asked_for(self):
         with pytest.raises(TypeError, match="saturates"):

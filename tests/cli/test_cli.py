@@ -10,7 +10,7 @@ import pytest
 
 from fqbench import __version__, zoo
 from fqbench.cli import commands
-from fqbench.cli.main import main
+from fqbench.cli.main import COMMANDS, main
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.cell_steps import Request
 from tests.support.quick_fqbench import BUDGET
@@ -75,7 +75,8 @@ class TestList:
         assert out.count("-tensorrt-gpu-") == 3 * len(known)
         assert "onnxruntime" not in out
 
-    def test_group_stands_for_the_published_models(self, capsys):
+    def test_group_stands_for_the_published_models(self, capsys, monkeypatch):
+        monkeypatch.setattr("fqbench.backends.paddle.runtime.missing", lambda *_, **__: None)
         assert run("list", "--models", "published", "--backends", "paddle", "--devices", "cpu") == 0
         out = capsys.readouterr().out
         assert [line.split()[0] for line in out.splitlines() if "runs here" in line] == [
@@ -148,6 +149,35 @@ def test_version(capsys):
         run("--version")
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_help_imports_nothing_but_itself():
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        before = set(sys.modules)
+        from fqbench.cli.main import main
+        try:
+            main(["--help"])
+        except SystemExit:
+            packages = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+            print(*packages - sys.stdlib_module_names)
+        """
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    usage, *_, imported = done.stdout.splitlines()
+    assert usage.startswith("usage: fqbench ")
+    assert imported.split() == ["fqbench"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_says_what_it_does(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(command, "--help")
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: fqbench {command} ")
+    assert "options:" in shown
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from fqbench.steps.executor import LocalExecutor
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare as read
 from tests.support.jobs import perform
+from tests.support.paddle import needs_paddle
 from tests.support.tiny_config import write_config
 from tests.support.tiny_spec import CALIBRATING, SIZE
 
@@ -127,6 +128,7 @@ def made(tmp_path_factory, store) -> Path:
     return folder
 
 
+@needs_paddle
 class TestOnnx:
     def test_model_for_every_backend_and_a_report(self, made):
         assert files(made / "out") == sorted([*MODELS, "report.json", "report.md"])
@@ -190,6 +192,26 @@ class TestOnnx:
         ]
 
 
+class TestBackendThatIsNotInstalled:
+    @pytest.fixture(autouse=True)
+    def _without_paddle(self, monkeypatch):
+        monkeypatch.setattr("fqbench.backends.paddle.runtime.missing", lambda *_, **__: "not here")
+
+    def test_is_left_out_with_its_reason(self, tmp_path, capsys):
+        assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 0
+        assert files(tmp_path / "out") == sorted([MODELS[0], "report.json", "report.md"])
+        said = capsys.readouterr().err.splitlines()
+        assert "Left out: paddle: not here" in said
+        assert "Paddle Inference: no model: not here" in (tmp_path / "out/report.md").read_text()
+
+    def test_nothing_is_left(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr("fqbench.backends.onnxruntime.runtime.missing", lambda *_, **__: "gone")
+        assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 2
+        assert capsys.readouterr().err == (
+            "fqbench: no model for the cpu can be made here: onnxruntime: gone; paddle: not here\n"
+        )
+
+
 @pytest.fixture(scope="module")
 def paddle_made(tmp_path_factory, store) -> Path:
     """The same model from Paddle's format, one layer named by Paddle's name of its weight."""
@@ -202,6 +224,7 @@ def paddle_made(tmp_path_factory, store) -> Path:
     return folder
 
 
+@needs_paddle
 @pytest.mark.slow
 class TestPaddle:
     def test_plain_runtimes_run_it(self, paddle_made, tmp_path):
@@ -242,6 +265,7 @@ def prepared(
     return prepare(loaded, method, folder, LocalExecutor(Store(store)))
 
 
+@needs_paddle
 def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
     """The weights of an ONNX model have names of Paddle's only once it is converted."""
     found = prepared(tmp_path, store, {"PTQ.skip_tensor_list": ["conv2d_1.w_0"]})
@@ -252,6 +276,7 @@ def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
     assert found.spec.offline.keep_float == tuple(found.asked)
 
 
+@needs_paddle
 def test_name_of_nothing_ends_with_two(tmp_path, capsys):
     changes = {"PTQ.skip_tensor_list": ["conv2d_7.w_0"]}
     assert compress(write_config(tmp_path / "project", changes), tmp_path / "out") == 2
@@ -263,6 +288,7 @@ def test_name_of_nothing_ends_with_two(tmp_path, capsys):
 
 
 class TestTraining:
+    @needs_paddle
     @pytest.mark.slow
     def test_student_of_each_backend(self, tmp_path, capsys):
         changes = {
@@ -298,6 +324,7 @@ class TestTraining:
         assert {each.method for each in found.graphs} == {"distillation"}
         assert (found.images, found.training) == (CALIBRATING, CALIBRATING)
 
+    @needs_paddle
     def test_output_by_the_name_that_paddle_copies(self, tmp_path):
         name = _run(
             "tests.support.compress_functions:write_classifier",

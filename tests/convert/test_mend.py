@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fqbench.convert.mend import repeats_within
 from fqbench.isolate.parent import _run, _Watch
 from tests.support.onnx_graphs import Net
+from tests.support.paddle import require_paddle
 
 SHAPE = (1, 8, 6, 6)
 
@@ -42,6 +43,7 @@ def head(net: Net, source: str) -> str:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict:
     """What conversion made of a shuffle and a detector's head, and what both runtimes computed."""
+    require_paddle()
     net = Net(3, SHAPE)
     shuffled = net.shuffle(net.conv("x", 8), 6)
     model = net.model(head(net, shuffled), shuffled)

@@ -17,12 +17,14 @@ from fqbench.spec.check import check_model, compare
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5
 from tests.support.jobs import perform
+from tests.support.paddle import require_paddle
 
 ATTRIBUTES = {"score_threshold": 0.05, "nms_threshold": 0.5, "nms_top_k": 1000, "keep_top_k": 7}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    require_paddle()
     path = tmp_path_factory.mktemp("detector")
     image = np.random.default_rng(0).standard_normal((1, 3, 32, 32))
     np.save(path / "image.npy", image.astype(np.float32))

@@ -11,7 +11,7 @@ import pytest
 
 from fqbench.cli import commands
 from fqbench.cli.gate_options import mode_of
-from fqbench.cli.main import _parser, main
+from fqbench.cli.main import main, parser
 from fqbench.errors import StepError
 from fqbench.pipeline.cell_steps import Request
 from tests.support.quick_fqbench import BUDGET
@@ -126,7 +126,8 @@ def test_an_option_that_would_be_ignored(capsys, arguments, told):
 )
 def test_options_of_a_mode(monkeypatch, arguments, mode):
     monkeypatch.setenv("FQBENCH_DATA", "/data")
-    assert mode_of(_parser().parse_args(["gate", *arguments.split()])) == mode
+    given = ["gate", *arguments.split()]
+    assert mode_of(parser(given).parse_args(given)) == mode
 
 
 def test_a_job_that_is_cancelled_takes_its_checkouts_away(tmp_path, monkeypatch):

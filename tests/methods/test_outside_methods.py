@@ -15,6 +15,7 @@ import yaml
 from fqbench.artifacts import Store
 from fqbench.pipeline.zoo_models import embedded
 from tests.support import outside
+from tests.support.paddle import needs_paddle
 from tests.support.tiny_spec import write_spec
 
 MODEL = "digits_mobilenet_v1"
@@ -91,6 +92,7 @@ def test_they_are_listed_and_offered(home: Path, spec: Path) -> None:
     assert "{offline,distillation,nearest,static}" in found.stdout
 
 
+@needs_paddle
 @pytest.mark.slow
 def test_a_quantization_is_chosen_and_lowered_for_each_backend(home: Path, spec: Path) -> None:
     rows, reports = run(home, spec, "--method", "nearest", "--backends", "onnxruntime", "paddle")
@@ -106,6 +108,7 @@ def test_a_quantization_is_chosen_and_lowered_for_each_backend(home: Path, spec:
     assert "| static quantizer | not measured |" in reports[1]
 
 
+@needs_paddle
 @pytest.mark.slow
 def test_a_whole_model_has_a_row_without_choice_or_layers(home: Path, spec: Path) -> None:
     rows, reports = run(home, spec, "--method", "static", "--backends", "onnxruntime", "paddle")
@@ -146,6 +149,7 @@ def test_a_precision_has_rows_under_its_label(home: Path, spec: Path) -> None:
     assert "FP32, BF16" in reports[1]
 
 
+@needs_paddle
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["nearest", "static"])
 def test_its_models_conform(home: Path, spec: Path, method: str) -> None:

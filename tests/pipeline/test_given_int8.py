@@ -15,8 +15,9 @@ from fqbench.pipeline.zoo_models import embedded
 from fqbench.spec import Int8File
 from fqbench.spec.check import check_model
 from fqbench.steps.executor import LocalExecutor
+from tests.support.paddle import needs_paddle
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_paddle]
 
 NAME = "digits_mobilenet_v1"
 QUICK = MeasurementBudget(

@@ -26,6 +26,7 @@ from fqbench.steps import Step
 from fqbench.steps.executor import LocalExecutor
 from fqbench.tune.error import relative_error
 from tests.support.jobs import perform
+from tests.support.paddle import PADDLE
 from tests.support.saturating import environment
 
 NAME = "digits_mobilenet_v1"
@@ -64,7 +65,7 @@ def answered(pipeline, cell, artifact, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["onnxruntime", "paddle"])
+@pytest.mark.parametrize("backend", ["onnxruntime", PADDLE])
 def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend):
     pipeline = pipeline_of(Store(tmp_path))
     cell = Cell(NAME, backend, "cpu", "int8")

@@ -23,6 +23,7 @@ from fqbench.zoo import published
 from fqbench.zoo.published import Weights, official_weights, synthetic_spec, trained_spec
 from fqbench.zoo.scenery import landscape
 from tests.support.jobs import perform
+from tests.support.paddle import needs_paddle, require_paddle
 
 ROOT = Path(__file__).parents[2]
 NAMES = zoo.published_names()
@@ -168,6 +169,7 @@ def write_imagenet(folder, count):
     (folder / "val_list.txt").write_text("".join(lines))
 
 
+@needs_paddle
 @pytest.mark.slow
 def test_official_files_in_place_fill_the_accuracy_columns(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
@@ -208,6 +210,7 @@ def real_yolov5s(tmp_path_factory):
     source = Path(data, "models", "yolov5s_640.onnx") if data else None
     if source is None or not source.is_file():
         pytest.skip("FQBENCH_DATA holds no models/yolov5s_640.onnx")
+    require_paddle()
     folder = tmp_path_factory.mktemp("yolov5s")
     image = landscape(np.random.default_rng(0))[:640, :640]
     tensor = np.full((1, 3, 640, 640), 114 / 255, np.float32)

@@ -14,9 +14,10 @@ from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from tests.support.onnx_graphs import Net
+from tests.support.paddle import needs_paddle
 from tests.support.tiny_spec import CLASSES, SIZE, write_spec
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_paddle]
 
 
 def enlarging() -> onnx.ModelProto:

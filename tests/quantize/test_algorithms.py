@@ -19,6 +19,7 @@ from fqbench.quantize.algorithms import (
 from fqbench.quantize.code_errors import CodeErrors
 from fqbench.quantize.histogram import TensorHistogram
 from fqbench.quantize.thresholds import BY_NAME, HISTOGRAM_BINS, kl_bins
+from tests.support.paddle import require_paddle
 
 quick = settings(deadline=None, max_examples=60)
 ALGORITHMS = ("search", "percentile", *BY_NAME)
@@ -275,6 +276,7 @@ error has many minima that are alike."""
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory):
     """PaddleSlim's thresholds by run and tensor, and what each image makes of each tensor."""
+    require_paddle()
     folder = tmp_path_factory.mktemp("slim")
     arguments = {"folder": str(folder), "runs": [list(run) for run in RUNS]}
     watch = _Watch("the test", timeout_s=200)

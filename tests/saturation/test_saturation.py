@@ -21,6 +21,7 @@ from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
 from fqbench.tune.choose import TuningTarget, _Errors, _Search
 from tests.support.onnx_graphs import bright
+from tests.support.paddle import PADDLE
 from tests.support.saturating import ask
 
 
@@ -161,7 +162,7 @@ def test_saturating_layers_are_counted_on_images(case):
     assert saturated_sums(lowered, dark)[next(iter(counts))] == 0
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "paddle"])
+@pytest.mark.parametrize("backend", ["onnxruntime", PADDLE])
 def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
     found = ask("choose_weights", {"backend": backend, "limit": None, "here": True})
     assert found["safe"]

@@ -18,6 +18,7 @@ from fqbench.spec.load import load_spec
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.shared import PythonDecoder, Undecoded
+from tests.support.paddle import require_paddle
 
 IMAGE = {"x": [1, 3, 8, 16]}
 FILE = Path("net.onnx")
@@ -317,6 +318,7 @@ def test_weights_in_other_files_are_refused(tmp_path: Path, where: str) -> None:
 @pytest.fixture(scope="module")
 def inspected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All cases of Paddle's files in one process, since it is slow to import."""
+    require_paddle()
     folder = tmp_path_factory.mktemp("paddle")
     arguments = {"folder": str(folder), "onnx": str(written(folder, network()))}
     # The child looks for modules where this process does: the root of the repository.

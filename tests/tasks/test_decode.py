@@ -17,6 +17,7 @@ from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.shared import PythonDecoder
 from fqbench.vision.geometry import Geometry
+from tests.support.paddle import needs_paddle
 
 SAME = Geometry((100, 200), (1.0, 1.0), (0.0, 0.0))
 HALF = Geometry((100, 200), (0.5, 0.5), (10.0, 0.0))
@@ -191,6 +192,7 @@ def _crowded_case() -> tuple[np.ndarray, np.ndarray]:
     return _floats(boxes), np.linspace(0.9, 0.1, 1004, dtype=np.float32)[None, None]
 
 
+@needs_paddle
 def test_ppyoloe_does_what_paddles_own_operator_does(tmp_path: Path) -> None:
     cases = [*_random_cases(), _crowded_case()]
     named = {}

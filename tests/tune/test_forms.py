@@ -7,6 +7,7 @@ from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.tune.choose import candidate_forms, fastest_form
 from tests.support.onnx_graphs import Net, record
+from tests.support.paddle import needs_paddle
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_forms_differ_in_their_layers():
     }
 
 
+@needs_paddle
 def test_forms_are_timed_on_paddle(tmp_path):
     net = Net(2, (1, 8, 12, 12))
     model = net.model(net.conv(net.node("Relu", net.conv("x", 8, groups=8)), 8))

@@ -15,6 +15,7 @@ from fqbench.verify.noise import noise
 from tests.support.jobs import perform
 from tests.support.onnx_graphs import Net
 from tests.support.operator_cases import f, one
+from tests.support.paddle import needs_paddle
 
 SHAPE = (1, 3, 16, 16)
 
@@ -180,6 +181,7 @@ def test_constants_do_not_jump():
     assert jumping(model.graph) == frozenset()
 
 
+@needs_paddle
 @pytest.mark.parametrize(
     ("kind", "constants", "attributes", "operator"),
     [

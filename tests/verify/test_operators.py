@@ -7,6 +7,7 @@ import pytest
 from fqbench.errors import StepError
 from fqbench.isolate.parent import _run, _Watch
 from tests.support.operator_cases import cases
+from tests.support.paddle import require_paddle
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,7 @@ def lines(path):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """Of each case, by name, what became of each conversion; None of one that ended its process."""
+    require_paddle()
     results = tmp_path_factory.mktemp("operators") / "results"
     results.touch()
     started: set[str] = set()

@@ -4,6 +4,7 @@ import pytest
 
 from fqbench import zoo
 from fqbench.isolate.parent import _run, _Watch
+from tests.support.paddle import needs_paddle, require_paddle
 
 # Parameters in millions and 10^9 operations, two a multiply-add, as published: YOLOv5 6.0
 # (README), YOLOv6 0.1 (README), YOLOv7 (README), PP-YOLOE (PaddleDetection 2.4, model zoo),
@@ -46,11 +47,13 @@ def test_every_published_model_is_tested():
 
 @pytest.fixture(scope="module")
 def costs():
+    require_paddle()
     return call("costs")
 
 
 @pytest.fixture(scope="module")
 def liveliness():
+    require_paddle()
     return call("liveliness", size=128)
 
 
@@ -76,6 +79,7 @@ def test_synthetic_activations_neither_die_nor_explode(liveliness, name):
         assert 0.1 < positive < 0.9
 
 
+@needs_paddle
 def test_weights_follow_from_the_seed():
     one, same, other = call("digests", seeds=[1, 1, 2])
     assert one == same != other

@@ -54,6 +54,17 @@ def test_png_of_several_stored_blocks_decodes_to_the_same_pixels(tmp_path: Path)
     np.testing.assert_array_equal(read_image(tmp_path / "large.png"), pixels)
 
 
+def test_digits_are_those_of_scikit_learn() -> None:
+    # Where it is installed: PaddleSlim requires it.
+    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
+    images, labels = datasets.load_digits(return_X_y=True)
+    parts = digits.train_digits(), digits.evaluation_digits()
+    np.testing.assert_array_equal(
+        np.concatenate([p.images for p in parts]) * 16, images.reshape(-1, 8, 8)
+    )
+    np.testing.assert_array_equal(np.concatenate([p.labels for p in parts]), labels)
+
+
 def test_no_digit_is_in_both_parts() -> None:
     train, evaluation = digits.train_digits(), digits.evaluation_digits()
     assert (len(train.labels), len(evaluation.labels)) == (1297, 500)

@@ -45,7 +45,7 @@ class OnnxRuntime:
         if (reason := unknown(precision)) is not None:
             return reason
         if device == "cpu":
-            return missing("onnxruntime")
+            return missing("onnxruntime", module="onnxruntime", install="onnxruntime")
         if precision != "fp32":
             return (
                 "ONNX Runtime's CUDA provider does not run fqbench's INT8 form in integers; "

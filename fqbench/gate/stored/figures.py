@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 from fqbench.gate.evidence import timed_rows, was_timed
 from fqbench.gate.records import Run, StoredResults
@@ -77,7 +77,7 @@ class Change:
     @property
     def factor(self) -> Interval:
         """HEAD's figure over BASE's: 1.05 is 5 % more."""
-        reach = float(special.stdtrit(self.degrees, (1 + CONFIDENCE) / 2)) * self.error
+        reach = float(scipy.special.stdtrit(self.degrees, (1 + CONFIDENCE) / 2)) * self.error
         return Interval(*(_exp(self.log + step) for step in (0, -reach, reach)))
 
     def p_above(self, tolerance: float) -> float:
@@ -90,7 +90,7 @@ class Change:
 
     def visible(self, tolerance: float, alpha: float) -> float:
         """The smallest factor, less 1, that ``p_above`` gives ``alpha`` for."""
-        reach = float(special.stdtrit(self.degrees, 1 - alpha)) * self.error
+        reach = float(scipy.special.stdtrit(self.degrees, 1 - alpha)) * self.error
         return (1 + tolerance) * _exp(reach) - 1
 
 
@@ -198,4 +198,4 @@ def _exp(log: float) -> float:
 def _upper_tail(excess: float, error: float, degrees: int) -> float:
     if error == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(special.stdtr(degrees, -excess / error))
+    return float(scipy.special.stdtr(degrees, -excess / error))

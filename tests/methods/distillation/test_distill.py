@@ -27,6 +27,7 @@ from fqbench.quantize.record import Quantization
 from fqbench.tune.choice import ACCURACY
 from fqbench.tune.error import raw_outputs
 from tests.support.onnx_graphs import Net, anchors
+from tests.support.paddle import require_paddle
 
 pytestmark = pytest.mark.slow
 
@@ -160,6 +161,7 @@ def run(folder, trainings):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
+    require_paddle()
     folder = tmp_path_factory.mktemp("distill")
     for make in (detector, classifier, rows):
         name = make.__name__
