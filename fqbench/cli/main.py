@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from fqbench import __version__
-from fqbench.cli import baseline, commands, compress, fetch, gate, gate_options
+from fqbench.cli import baseline, commands, compress, env, fetch, gate, gate_options
 from fqbench.cli.selection import add_build_options, add_selection, positive
 from fqbench.errors import FqbenchError, UsageError
 
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "compress": compress.run,
             "gate": gate.run,
             "baseline": baseline.run,
+            "env": env.run,
         }
         return known[options.command](options, errors)
     except UsageError as error:
@@ -89,4 +90,5 @@ def _parser() -> argparse.ArgumentParser:
     compress.add_parser(subparsers)
     gate_options.add_parser(subparsers)
     baseline.add_parser(subparsers)
+    env.add_parser(subparsers)
     return parser
