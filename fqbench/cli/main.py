@@ -64,6 +64,11 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.baseline:add_options",
         "fqbench.cli.baseline:run",
     ),
+    "env": Command(
+        "environments of runtimes and toolkits",
+        "fqbench.cli.env:add_options",
+        "fqbench.cli.env:run",
+    ),
 }
 
 

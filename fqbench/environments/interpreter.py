@@ -19,10 +19,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from fqbench.environments.environment import HERE, Missing, find
-
 import fqbench
 from fqbench.artifacts import default_root
+from fqbench.environments.environment import HERE, Missing, find
 from fqbench.errors import StepError
 from fqbench.isolate import Interpreter
 from fqbench.plugins import OURS, package_of
