@@ -152,7 +152,7 @@ def test_versions_of_a_backend_stand_next_to_each_other_in_the_order_they_are_na
 
 
 def test_version_of_what_is_no_backend_is_named():
-    with pytest.raises(UsageError, match="there is no backend 'none==1.0'"):
+    with pytest.raises(UsageError, match=r"there is no backend 'none==1\.0'"):
         Selection(backends=("none==1.0",)).check()
 
 

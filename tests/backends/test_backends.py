@@ -119,7 +119,7 @@ class TestVersions:
 
     @pytest.mark.parametrize("name", ["onnxruntime==", "onnxruntime==x", "onnxruntime==1/..", "no"])
     def test_what_is_no_version_is_named(self, name):
-        with pytest.raises(UsageError, match="there is no backend .*: the backends are onnxr"):
+        with pytest.raises(UsageError, match=r"there is no backend .*: the backends are onnxr"):
             backend(name)
 
 

@@ -107,7 +107,7 @@ def test_links_are_made_once(found, tmp_path):
 
 def test_folder_that_cannot_be_written_is_named(found, tmp_path):
     (tmp_path / "cache").write_text("a file")
-    with pytest.raises(StepError, match="cannot be written .*: name another folder by FQBENCH_CAC"):
+    with pytest.raises(StepError, match=r"cannot be written .*: name another folder by FQBENCH"):
         module.interpreter("elsewhere")
 
 
