@@ -51,11 +51,10 @@ def backend(name: str) -> Backend:
     A version runs what the backend itself makes. Raises UsageError where there is none.
     """
     known, base = backends(), unversioned(name)
-    if base not in known or (base != name and not _VERSION.fullmatch(name.removeprefix(base))):
-        raise UsageError(
-            f"there is no backend {name!r}: the backends are {', '.join(known)}; one version of"
-            f" them is called {next(iter(known))}{VERSION}1.2.3"
-        )
+    if base not in known:
+        raise UsageError(f"there is no backend {name!r}: the backends are {', '.join(known)}")
+    if base != name and not _VERSION.fullmatch(name.removeprefix(base)):
+        raise UsageError(f"{name!r} is no version of {base}: expected one such as {base}==1.2.3")
     return known[base] if base == name else _in_version(known[base], name)
 
 

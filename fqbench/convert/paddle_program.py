@@ -9,8 +9,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import onnx
+
 from fqbench.convert.mend import mend
 from fqbench.convert.program import STEM
+from fqbench.convert.splits import without_meeting_splits
 from fqbench.errors import StepError
 
 
@@ -24,7 +27,9 @@ def onnx_to_paddle(source: Path, folder: Path) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            mapper = ONNXOpMapper(ONNXDecoder(str(source), enable_onnx_checker=False))
+            graph = Path(scratch) / source.name
+            onnx.save(without_meeting_splits(onnx.load(str(source))), str(graph))
+            mapper = ONNXOpMapper(ONNXDecoder(str(graph), enable_onnx_checker=False))
             mapper.paddle_graph.build()
             mapper.paddle_graph.gen_model(scratch)
         except (Exception, SystemExit) as error:

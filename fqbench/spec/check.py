@@ -66,7 +66,7 @@ def read_file(model: Path, params: Path | None) -> Contents:
     """What a model's file holds. Raises UsageError where it is no whole model."""
     is_onnx = model.suffix == ".onnx"
     found: Any = isolate.call(
-        f"fqbench.spec.inspect:inspect_{'onnx' if is_onnx else 'paddle'}",
+        "fqbench.spec.inspect:inspect_onnx" if is_onnx else "fqbench.spec.inspect:inspect_paddle",
         {"model": str(model), "params": str(params)},
         timeout_s=TIMEOUT_S,
         name=f"reading {model.name}",

@@ -117,9 +117,9 @@ class TestVersions:
     def test_version_of_one_that_runs_another_s_form_does_too(self):
         assert registry.lowering_target("tensorrt_rtx==1.7") == "tensorrt"
 
-    @pytest.mark.parametrize("name", ["onnxruntime==", "onnxruntime==x", "onnxruntime==1/..", "no"])
+    @pytest.mark.parametrize("name", ["onnxruntime==", "onnxruntime==x", "onnxruntime==1/.."])
     def test_what_is_no_version_is_named(self, name):
-        with pytest.raises(UsageError, match=r"there is no backend .*: the backends are onnxr"):
+        with pytest.raises(UsageError, match="is no version of onnxruntime: expected one such as"):
             backend(name)
 
 

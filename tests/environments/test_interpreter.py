@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import onnx
 import pytest
 
 from fqbench.artifacts import Store
@@ -15,9 +16,10 @@ from fqbench.environments import interpreter as module
 from fqbench.environments.environment import HERE, Environment, Missing, here
 from fqbench.errors import StepError
 from fqbench.isolate import Interpreter
-from fqbench.steps import Needs
+from fqbench.pipeline import steps
+from fqbench.steps import Needs, Step, Unkeyed
 from fqbench.steps.executor import LocalExecutor
-from tests.steps.test_executor import add, total
+from tests.support.operator_cases import one
 from tests.support.outside import install
 
 
@@ -117,12 +119,20 @@ def test_step_runs_there_and_its_key_has_the_versions_there(found, monkeypatch, 
     monkeypatch.setattr(machine, "find", lambda name: found if name == "elsewhere" else here())
     machine.versions.cache_clear()
     executor = LocalExecutor(Store(tmp_path / "store"))
-    log = tmp_path / "log"
-    steps = [
-        add(1, 2, log=log, libraries=("numpy",), needs=Needs(environment=name))
+    onnx.save(one("Relu"), str(tmp_path / "model.onnx"))
+    counted = [
+        Step(
+            "multiply_adds",
+            "net",
+            steps.multiply_adds,
+            {"canonical": Unkeyed(str(tmp_path))},
+            ("numpy",),
+            Needs(environment=name),
+        )
         for name in (HERE, "elsewhere")
     ]
-    made = [executor.run([step]).artifact(step) for step in steps]
+    made = [executor.run([step]).artifact(step) for step in counted]
     machine.versions.cache_clear()
-    assert [total(each) for each in made] == [3, 3]
+    # A 1x1 convolution of 4 to 4 channels on 8x8.
+    assert [each.file("multiply_adds.json").read_text() for each in made] == ["1024", "1024"]
     assert made[0].key != made[1].key
