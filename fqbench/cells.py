@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fqbench.backends import registry
-from fqbench.environments.environment import HERE, Missing, find
+from fqbench.environments import HERE, Missing, find
 from fqbench.errors import UsageError
 from fqbench.precisions import precisions as known_precisions
 

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from fqbench import __version__
 from fqbench.backends import backend, backends, nvidia
-from fqbench.environments.environment import HERE, Environment, find
+from fqbench.environments import HERE, Environment, find
 from fqbench.graph.executor import LIBRARY
 from fqbench.hardware import cpu, kernels_of, memory_mb
 

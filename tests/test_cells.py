@@ -3,7 +3,7 @@
 import pytest
 
 from fqbench.cells import Cell, Selection, matrix
-from fqbench.environments.environment import Missing, here
+from fqbench.environments import Missing, here
 from fqbench.errors import UsageError
 
 MODELS = ("one", "two")

@@ -75,7 +75,8 @@ def _versions(
     with commands.progress(errors) as progress:
         if len(runtimes) == 2:
             return compare_runtimes(
-                *runtimes,
+                options.base,
+                options.head,
                 matrix_of(options),
                 settings,
                 cache=default_root() / "gate",

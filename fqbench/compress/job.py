@@ -21,7 +21,7 @@ from fqbench.convert.environment import PROGRAMS
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.errors import StepError, UsageError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import fqbench
 from fqbench.artifacts import default_root
-from fqbench.environments.environment import HERE, Missing, find
+from fqbench.environments.environment import Missing, find
+from fqbench.environments.recipe import HERE
 from fqbench.errors import StepError
 from fqbench.isolate import Interpreter
 from fqbench.plugins import OURS, package_of

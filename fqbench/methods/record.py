@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from fqbench.backends import label_of, lowering_target, runtime
-from fqbench.environments.environment import Missing, find
+from fqbench.environments import Missing, find
 from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:

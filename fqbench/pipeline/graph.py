@@ -20,7 +20,7 @@ from fqbench.backends.record import Capability
 from fqbench.cells import Cell
 from fqbench.convert.environment import PROGRAMS
 from fqbench.data.calibration import evenly_spaced
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.errors import StepError
 from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.machine import versions

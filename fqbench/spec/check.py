@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fqbench import isolate
 from fqbench.convert.environment import PROGRAMS
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
 from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec

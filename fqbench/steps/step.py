@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fqbench.artifacts import Artifact
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.jsonvalue import Json
 from fqbench.steps.job import Function, Job, input_names, job_type
 

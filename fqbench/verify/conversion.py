@@ -141,7 +141,8 @@ def _touched(value: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
     if not np.issubdtype(value.dtype, np.floating):
         return value
     factor = 1.0 + TOUCHED * random.standard_normal(value.shape)
-    return (value * factor).astype(value.dtype)
+    touched: NDArray[Any] = (value * factor).astype(value.dtype)
+    return touched
 
 
 def bound_of(model: onnx.ModelProto) -> Bound:

@@ -12,8 +12,8 @@ import onnx
 import pytest
 
 from fqbench.artifacts import Store
+from fqbench.environments import HERE, Environment, Missing, here
 from fqbench.environments import interpreter as module
-from fqbench.environments.environment import HERE, Environment, Missing, here
 from fqbench.errors import StepError
 from fqbench.isolate import Interpreter
 from fqbench.pipeline import steps

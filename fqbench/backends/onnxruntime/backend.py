@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fqbench.backends.record import Backend, Int8Form
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 
 BACKEND = Backend(
     name="onnxruntime",

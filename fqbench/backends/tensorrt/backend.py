@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fqbench.backends.record import Backend, Int8Form
 from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 
 
 def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> Backend:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fqbench import isolate
 from fqbench.backends import backend, unversioned
-from fqbench.environments.environment import Missing, find
+from fqbench.environments import Missing, find
 from fqbench.errors import UsageError
 from fqbench.gate.live.built_version import BuiltVersion, read_built
 from fqbench.gate.live.comparison import BASE, HEAD, ComparisonSettings, compare_live

@@ -1,6 +1,6 @@
 """An INT8 file that was made elsewhere and that the spec names: it is measured as it is."""
 
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.methods.record import Method
 
 METHOD = Method(

@@ -1,6 +1,6 @@
 """Offline quantization: calibration images determine ranges and codes, and nothing is trained."""
 
-from fqbench.environments.environment import HERE
+from fqbench.environments import HERE
 from fqbench.methods.record import Method
 
 METHOD = Method(
