@@ -204,7 +204,7 @@ class ModelGraph(NodeFactory):
             # What is timed may depend on all of them.
             tuple(versions()) if form.timed else (*RUNNING, *form.libraries),
             len(images),
-            needs=Needs(alone=form.timed),
+            needs=Needs(alone="in phases" if form.timed else "never"),
             of=(backend, quantization),
         )
 
