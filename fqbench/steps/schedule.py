@@ -83,7 +83,11 @@ class Schedule:
     def _leading(self) -> set[Node]:
         """Steps that time in phases, and all that they wait for."""
         found: set[Node] = set()
-        left = [n for n in self._open if isinstance(n, Step) and n.needs.alone == "in phases"]
+        left: list[Node] = [
+            node
+            for node in self._open
+            if isinstance(node, Step) and node.needs.alone == "in phases"
+        ]
         while left:
             node = left.pop()
             if node in self._open and node not in found:
