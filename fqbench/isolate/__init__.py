@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from fqbench.isolate.memory import SharedMemory
-from fqbench.isolate.parent import Conversation, Report, call, converse
+from fqbench.isolate.parent import Conversation, Report, alone, call, converse
 from fqbench.isolate.process import Interpreter
+from fqbench.isolate.turns import SharedMachine
 
-__all__ = ["Conversation", "Interpreter", "Report", "SharedMemory", "call", "converse"]
+__all__ = [
+    "Conversation",
+    "Interpreter",
+    "Report",
+    "SharedMachine",
+    "SharedMemory",
+    "alone",
+    "call",
+    "converse",
+]

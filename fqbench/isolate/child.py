@@ -13,8 +13,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import IO, Any, NoReturn
 
 TEXT_LIMIT = 300
@@ -56,12 +56,32 @@ def _serve(request: dict[str, Any], questions: IO[bytes], answer: Answer) -> Non
             for result in function(request["arguments"], map(json.loads, questions)):
                 answer({"result": result})
         else:
-            report: Callable[..., None] = lambda *progress: answer({"progress": progress})  # noqa: E731
-            answer({"result": function(request["arguments"], report)})
+            answer({"result": function(request["arguments"], _Parent(questions, answer))})
     except FqbenchError as error:
         answer({"error": type(error).__name__, "message": str(error)})
     except BaseException as error:
         answer({"error": "", "message": _described(error)})
+
+
+class _Parent:
+    """The parent as a function sees it: see ``fqbench.isolate.parent.Parent``."""
+
+    def __init__(self, questions: IO[bytes], answer: Answer) -> None:
+        self._questions, self._answer = questions, answer
+
+    def __call__(self, *progress: Any) -> None:
+        """Report progress."""
+        self._answer({"progress": progress})
+
+    @contextmanager
+    def alone(self) -> Iterator[tuple[int, ...]]:
+        """Have the machine to itself; yields the cores that may be used meanwhile."""
+        self._answer({"alone": True})
+        granted = json.loads(self._questions.readline())
+        try:
+            yield tuple(granted["cores"])
+        finally:
+            self._answer({"alone": False})
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

@@ -15,13 +15,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fqbench.errors import FqbenchError, Interrupted, MemoryExceeded, StepError, UsageError
 from fqbench.isolate.memory import Memory, SharedMemory
 from fqbench.isolate.process import Child, Interpreter, Request, death, hang, started
+from fqbench.isolate.turns import SharedMachine
 from fqbench.jsonvalue import Json
 
 POLL_S = 0.2
@@ -39,6 +46,24 @@ class Report(Protocol):
         """Tell it."""
 
 
+@runtime_checkable
+class Parent(Report, Protocol):
+    """What a function in a child process is given as its ``Report``."""
+
+    def alone(self) -> AbstractContextManager[tuple[int, ...]]:
+        """See the function ``alone``."""
+
+
+def alone(report: Report) -> AbstractContextManager[tuple[int, ...]]:
+    """The machine for one child by itself: those that share it are paused inside the context.
+
+    ``report`` is what the child's function was given. Entering waits for the child's turn, and
+    gives the cores that it may use meanwhile; none: those that it has. Not to be nested. Outside of
+    a child process nothing is waited for and nothing paused.
+    """
+    return report.alone() if isinstance(report, Parent) else nullcontext(())
+
+
 @dataclass(frozen=True)
 class _Watch:
     """What a child is called in messages, what it may use, and what stops it."""
@@ -46,6 +71,7 @@ class _Watch:
     name: str
     timeout_s: float
     memory: SharedMemory | None = None
+    machine: SharedMachine | None = None
     on_progress: Report | None = None
     stop: threading.Event | None = None
 
@@ -57,6 +83,7 @@ def call(
     env: Mapping[str, str] | None = None,
     timeout_s: float,
     memory: SharedMemory | None = None,
+    machine: SharedMachine | None = None,
     on_progress: Report | None = None,
     name: str = "a step",
     interpreter: Interpreter | None = None,
@@ -68,12 +95,14 @@ def call(
     It runs in ``interpreter``, or else in this Python. ``env`` is added to this process's
     environment. ``memory`` limits the resident memory of the child and all it started, together
     with others that share it, looked at five times a second: MemoryExceeded where it is reached.
+    ``machine``: shared with other children, each of which may ask to be ``alone``; the time that
+    this one is paused for others is not counted.
     ``cores``: those that the child may use; none: all. Once ``stop`` is set the child is stopped,
     and Interrupted raised. An FqbenchError of the child is raised here as it was; anything else
     that ends it (another exception, a signal, a limit reached) is raised as StepError that says
     what happened to ``name``.
     """
-    watch = _Watch(name, timeout_s, memory, on_progress, stop)
+    watch = _Watch(name, timeout_s, memory, machine, on_progress, stop)
     interpreter = interpreter or Interpreter.here()
     return _answered(Request(_checked(function), arguments, env or {}, interpreter, cores), watch)
 
@@ -120,7 +149,7 @@ class Conversation:
 
     def ready(self) -> Json:
         """What the child tells first: it waits until the child is ready for questions."""
-        message = self._answers.read(time.monotonic() + self._watch.timeout_s)
+        message = self._answers.read(self._answers.clock() + self._watch.timeout_s)
         if message is None:
             raise StepError(death(self._child, self._watch.name))
         return _opened(message, self._watch.name)
@@ -147,20 +176,21 @@ def _run(
 
 
 def _answered(request: Request, watch: _Watch) -> Json:
-    deadline = time.monotonic() + watch.timeout_s
-    with started(request, watch.name) as child:
-        child.questions.close()
-        with closing(_Answers(child, watch)) as answers:
-            while (message := answers.read(deadline)) is not None:
-                if "progress" not in message:
-                    return _opened(message, watch.name)
-                if watch.on_progress is not None:
-                    watch.on_progress(*message["progress"])
-            raise StepError(death(child, watch.name))
+    with started(request, watch.name) as child, closing(_Answers(child, watch)) as answers:
+        deadline = answers.clock() + watch.timeout_s
+        while (message := answers.read(deadline)) is not None:
+            if "progress" not in message:
+                return _opened(message, watch.name)
+            if watch.on_progress is not None:
+                watch.on_progress(*message["progress"])
+        raise StepError(death(child, watch.name))
 
 
 class _Answers:
-    """What a child says, message by message, while its time and memory are watched."""
+    """What a child says, message by message, while its time and memory are watched.
+
+    When it asks to be alone it is answered here.
+    """
 
     def __init__(self, child: Child, watch: _Watch) -> None:
         self._child, self._watch = child, watch
@@ -168,14 +198,25 @@ class _Answers:
         self._next_look = time.monotonic() + POLL_S
         self._read: deque[dict[str, Any]] = deque()
         self._part = b""
+        # By itself it is alone whenever it asks for that.
+        self._machine = watch.machine or SharedMachine()
+        self._machine.join(child)
 
     def close(self) -> None:
-        """The child counts no longer for what others may use."""
+        """The child, which is about to be ended, counts no longer for what others may use."""
+        self._machine.leave(self._child)
         if self._watch.memory is not None:
             self._watch.memory.end(self)
 
+    def clock(self) -> float:
+        """Seconds of a clock that stands still while the child is paused."""
+        return time.monotonic() - self._machine.paused_s(self._child)
+
     def read(self, deadline: float) -> dict[str, Any] | None:
-        """The next message; None where the child ended. Raises StepError at a limit."""
+        """The next message; None where the child ended. Raises StepError at a limit.
+
+        ``deadline`` is a time of ``clock``.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self._child.answers, selectors.EVENT_READ)
             while not self._read:
@@ -184,7 +225,8 @@ class _Answers:
                     if not chunk:
                         break
                     *lines, self._part = (self._part + chunk).split(b"\n")
-                    self._read.extend(json.loads(line) for line in lines)
+                    for line in lines:
+                        self._hear(json.loads(line))
                 elif self._child.process.poll() is not None:
                     break  # What it started may still hold the pipe open.
                 self._look(deadline)
@@ -194,6 +236,14 @@ class _Answers:
             self._child.process.wait(EXIT_S)
         return None
 
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "alone" not in message:
+            self._read.append(message)
+        elif message["alone"]:
+            self._machine.ask(self._child)
+        else:
+            self._machine.give_back(self._child)
+
     def _look(self, deadline: float) -> None:
         if (now := time.monotonic()) < self._next_look:
             return
@@ -201,7 +251,7 @@ class _Answers:
         name, memory, stop = self._watch.name, self._watch.memory, self._watch.stop
         if stop is not None and stop.is_set():
             raise Interrupted(f"{name} was stopped")
-        if now > deadline:
+        if self.clock() > deadline:
             raise StepError(hang(self._child, name, self._watch.timeout_s))
         if self._memory is not None and memory is not None:
             used = self._memory.used_mb()

@@ -32,12 +32,19 @@ def pin(cores: Sequence[int]) -> bool:
 
 
 @contextmanager
-def pinned(count: int) -> Iterator[None]:
-    """Bind this process to ``count`` of its cores while inside, where the system allows that."""
-    cores = some_cores(count, random.Random())
-    usable = tuple(os.sched_getaffinity(0)) if cores else ()
+def bound(cores: Sequence[int]) -> Iterator[None]:
+    """Bind this process to ``cores`` while inside, where the system allows that; none: as it is."""
+    known = bool(cores) and hasattr(os, "sched_getaffinity")
+    usable = tuple(os.sched_getaffinity(0)) if known else ()
     pin(cores)
     try:
         yield
     finally:
         pin(usable)
+
+
+@contextmanager
+def pinned(count: int) -> Iterator[None]:
+    """Bind this process to ``count`` of its cores while inside, where the system allows that."""
+    with bound(some_cores(count, random.Random())):
+        yield

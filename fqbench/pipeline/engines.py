@@ -49,6 +49,8 @@ def _engine(
     missing = library.missing()
     if missing is not None:
         raise StepError(missing)
+    # Kernels are timed while an engine is built for the GPU that is here.
+    timed = gpu is not None and target is None
     return nodes.step(
         "engine",
         {
@@ -60,8 +62,7 @@ def _engine(
             "timing_cache": Unkeyed(None if cache is None else str(cache)),
         },
         ("onnx",),
-        # Kernels are timed while an engine is built for the GPU that is here.
-        needs=Needs(alone=gpu is not None and target is None, gpu=gpu is not None),
+        needs=Needs(alone="always" if timed else "never", gpu=gpu is not None),
         of=(network, str(target)),
     )
 

@@ -210,7 +210,7 @@ class ModelGraph(NodeFactory):
             # What is timed may depend on all of them.
             tuple(versions(environment)) if form.timed else (*RUNNING, *form.libraries),
             len(images),
-            needs=Needs(environment=environment, alone=form.timed),
+            needs=Needs(environment, alone="in phases" if form.timed else "never"),
             of=(backend, quantization),
         )
 

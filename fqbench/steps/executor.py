@@ -1,7 +1,8 @@
 """The local executor: runs a graph of steps on this machine, side by side what may be.
 
 1. What is in the store is not run, nor what a selection does not take.
-2. Steps share the cores. What is timed runs alone, once the others cannot fill the cores.
+2. Steps share the cores. What is timed is alone: a step that times in phases pauses those beside
+   it, one that times throughout runs once the others cannot fill the cores.
 3. A step that fails fails what depends on it, with the first cause. Everything else goes on.
 4. Whatever is done is in the store, so that a run which was stopped goes on from there.
 """
@@ -23,7 +24,7 @@ from fqbench.data.digests import Digests
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import FqbenchError, MemoryExceeded
 from fqbench.hardware import MEMORY_SHARE, core_ids, memory_mb
-from fqbench.isolate import SharedMemory
+from fqbench.isolate import SharedMachine, SharedMemory
 from fqbench.steps.durations import Durations
 from fqbench.steps.finished import Failed, Finished, Result, Value
 from fqbench.steps.key import job_inputs, key_inputs
@@ -207,6 +208,7 @@ class LocalExecutor:
                 env=environment(len(cores)),
                 timeout_s=step.timeout_s,
                 memory=run.memory,
+                machine=run.machine,
                 on_progress=lambda done, total, told="": report(told, done, total),
                 name=f"{step.name} of {step.model}",
                 interpreter=interpreter(step.needs.environment),
@@ -241,6 +243,7 @@ class _Run:
         self.free = list(self.cores)
         self.pool = ThreadPoolExecutor(len(self.cores))
         self.memory = SharedMemory(int(MEMORY_SHARE * memory_mb()))
+        self.machine = SharedMachine(self.cores)
 
     def is_alone(self, node: Node) -> bool:
         """Whether nothing may run beside ``node``."""
@@ -255,7 +258,9 @@ class _Run:
 
 
 def _is_alone(node: Node) -> bool:
-    return isinstance(node, Measurement) or (isinstance(node, Step) and node.needs.alone)
+    return isinstance(node, Measurement) or (
+        isinstance(node, Step) and node.needs.alone == "always"
+    )
 
 
 def environment(threads: int) -> dict[str, str]:

@@ -61,8 +61,12 @@ class Schedule:
                     changed |= self._advance(node)
 
     def ready(self) -> list[Node]:
-        """Nodes that can run now, those of the first models first."""
-        last = len(self._models)
+        """Nodes that can run now.
+
+        What times in phases takes long, on few cores: it and what leads to it come first, so that
+        other steps are left to run beside it. Then, those of the first models.
+        """
+        last, leading = len(self._models), self._leading()
         # The same artifact is not made twice at the same time.
         taken = {inputs.key for node in self._running if (inputs := self._ready[node])}
         found = []
@@ -72,7 +76,24 @@ class Schedule:
             found.append(node)
             if inputs is not None:
                 taken.add(inputs.key)
-        return sorted(found, key=lambda node: self._models.get(node.model, last))
+        return sorted(
+            found, key=lambda node: (node not in leading, self._models.get(node.model, last))
+        )
+
+    def _leading(self) -> set[Node]:
+        """Steps that time in phases, and all that they wait for."""
+        found: set[Node] = set()
+        left: list[Node] = [
+            node
+            for node in self._open
+            if isinstance(node, Step) and node.needs.alone == "in phases"
+        ]
+        while left:
+            node = left.pop()
+            if node in self._open and node not in found:
+                found.add(node)
+                left += node.reads()
+        return found
 
     def start(self, node: Node) -> None:
         """``node`` runs from now on."""

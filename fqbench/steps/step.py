@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fqbench.artifacts import Artifact
 from fqbench.environments import HERE
@@ -45,18 +45,26 @@ class Maybe:
     node: ArtifactNode
 
 
+Alone = Literal["never", "in phases", "always"]
+"""When nothing else may run on the machine beside a step, since times decide its result.
+
+``in phases``: its function asks for that while it times, by ``isolate.alone``; meanwhile the steps
+beside it are paused. ``always``: it runs when no other does.
+"""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What running a step takes.
 
-    ``environment``: the one whose Python runs it. ``cores``: how many it can use at most; None: all
-    of them. ``alone``: nothing else may run on the machine meanwhile, since times decide its
-    result. ``gpu``: the GPU of this machine.
+    ``environment``: the one whose Python runs it. ``cores``: how many it can use at most, while it
+    is not alone; None: all of them. ``alone``: when it must be alone on the machine. ``gpu``: the
+    GPU of this machine.
     """
 
     environment: str = HERE
     cores: int | None = None
-    alone: bool = False
+    alone: Alone = "never"
     gpu: bool = False
 
 

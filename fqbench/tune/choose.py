@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,7 @@ import onnx
 from fqbench.backends.variants import FP32, TimedVariants, Times, Variants, variants
 from fqbench.graph.executor import Executable, Feed, execute
 from fqbench.graph.graph import Graph
+from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import (
@@ -58,6 +60,10 @@ NEGLIGIBLE_RATIO = 0.25
 """Where the error is below this part of its limit, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
+Alone = Callable[[], AbstractContextManager[Sequence[int]]]
+"""What keeps everything else off the machine inside its context, and gives the cores that may be
+used there; none: those that this process has."""
+
 MAX_TIME_RATIO = 0.98
 """A form must take less of the time than this to be preferred: less is noise."""
 
@@ -87,15 +93,18 @@ def choose(
     target: TuningTarget,
     on_step: OnStep,
     estimator: ErrorEstimator | None = None,
+    alone: Alone = lambda: nullcontext(()),
 ) -> Choice:
     """Decide how ``backend`` runs the quantized ``model``.
 
-    ``estimator`` finds errors; None for one by the raw outputs of ``model``.
+    ``estimator`` finds errors; None for one by the raw outputs of ``model``. What is timed is timed
+    inside ``alone``.
     """
     by = estimator or OutputErrorEstimator.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(backend, model, quantization, Path(scratch))
-        search = _Search(model, quantization, feeds, target, on_step, _Errors(made, by))
+        errors = _Errors(made, by)
+        search = _Search(model, quantization, feeds, target, on_step, errors, alone)
         return search.choice()
 
 
@@ -131,6 +140,7 @@ class _Search:
     target: TuningTarget
     on_step: OnStep
     errors: _Errors
+    alone: Alone = lambda: nullcontext(())
     forms: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     own: dict[str, float] = field(default_factory=dict)
@@ -311,7 +321,8 @@ class _Search:
         """Time each layer's kernel in FP32 and in INT8, once, where the runtime reports it."""
         threads = self.target.threads if self.target.fastest else None
         if threads is not None and self.times == ({}, {}):
-            self.times = self._timed.layer_times(self.setting, self.feeds[0], threads)
+            with self._undisturbed():
+                self.times = self._timed.layer_times(self.setting, self.feeds[0], threads)
 
     @property
     def _timed(self) -> TimedVariants:
@@ -324,9 +335,16 @@ class _Search:
         """Times in each of ``settings`` and in FP32, interleaved; their medians are kept."""
         assert self.target.threads is not None
         calls = self._timed.calls(settings, self.feeds[0], self.target.threads)
-        timed = time_rounds(calls, self.target.threads)
+        with self._undisturbed():
+            timed = time_rounds(calls, self.target.threads)
         self.forms.update({text: median(times) for text, times in timed.items()})
         return timed
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Alone on the machine, and on any of its cores."""
+        with self.alone() as cores, bound(cores):
+            yield
 
     def _saved_ms(self, layer: str) -> float:
         """Milliseconds that INT8 saves in ``layer``; a microsecond at least.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fqbench.measure import pinning
-from fqbench.measure.pinning import pin, pinned, some_cores
+from fqbench.measure.pinning import bound, pin, pinned, some_cores
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores"
@@ -91,3 +91,19 @@ def test_pinned_binds_inside_and_lets_go_after(unbound):
         raise KeyError(inside.append(os.sched_getaffinity(0)))
     assert len(inside[0]) == 1
     assert os.sched_getaffinity(0) == usable
+
+
+@needs_affinity
+def test_bound_widens_what_a_process_may_use_and_narrows_it_again(unbound):
+    core = min(unbound)
+    pin([core])
+    with bound(tuple(unbound)):
+        assert os.sched_getaffinity(0) == unbound
+    assert os.sched_getaffinity(0) == {core}
+
+
+@needs_affinity
+def test_bound_to_no_cores_leaves_a_process_as_it_is(unbound):
+    with bound(()):
+        assert os.sched_getaffinity(0) == unbound
+    assert os.sched_getaffinity(0) == unbound

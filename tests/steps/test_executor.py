@@ -262,7 +262,7 @@ class TestSideBySide:
             return "fast"
 
         steps = [work(name, 0.3, log) for name in "abc"]
-        alone = work("alone", 0.3, log, needs=Needs(alone=True))
+        alone = work("alone", 0.3, log, needs=Needs(alone="always"))
         timed = Measurement("time", "net", (steps[0],), take)
         finished = LocalExecutor(Store(tmp_path / "store")).run([*steps, alone, timed])
         assert finished.value(timed) == "fast"
@@ -271,6 +271,33 @@ class TestSideBySide:
         (own,) = [(line["begin"], line["end"]) for line in lines(log) if line["name"] == "alone"]
         spans.append((taken[0][0], taken[1][0]))
         assert all(end <= own[0] or begin >= own[1] for begin, end in spans)
+
+    def test_what_times_in_phases_runs_beside_others_and_is_alone_meanwhile(self, tmp_path):
+        if len(cores := module.core_ids()) < 2:
+            pytest.skip("one core")
+        log, ticks = tmp_path / "log", tmp_path / "ticks"
+        timed = Step(
+            "time", "b", functions.time_, {"log": Unkeyed(str(log))}, needs=Needs(alone="in phases")
+        )
+        busy = Step("tick", "a", functions.tick, {"log": Unkeyed(str(ticks))})
+        executor = LocalExecutor(Store(tmp_path / "store"), cores=cores[:2])
+        finished = executor.run([busy, timed])
+        assert [finished.failure(node) for node in (busy, timed)] == [None, None]
+        (found,) = lines(log)
+        assert found["bound"] == list(cores[:2])
+        seen = lines(ticks)
+        assert not [tick for tick in seen if found["begin"] + 0.02 < tick < found["end"]]
+        assert seen[0] < found["begin"]
+        assert found["end"] < seen[-1]
+
+    def test_what_times_in_phases_and_what_leads_to_it_start_first(self, tmp_path):
+        one, other = add(1, model="a"), add(2, model="b")
+        timed = add(3, parts=(other,), name="timed", model="b", needs=Needs(alone="in phases"))
+        recorder = Recorder()
+        executor = LocalExecutor(Store(tmp_path), recorder, module.core_ids()[:1])
+        executor.run([one, add(4, model="a"), timed])
+        assert [name for name, _ in recorder.ran] == ["add", "timed", "add", "add"]
+        assert recorder.ran[0] == ("add", "b")
 
     def test_measurement_is_taken_although_what_is_before_it_failed(self, tmp_path):
         broken = fail("error")

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from fqbench.errors import StepError, UsageError
+from fqbench.isolate import alone
+from fqbench.measure.pinning import bound
 
 
 def echo(arguments, report):
@@ -159,3 +161,48 @@ def outputs(arguments, report):
     runner = cell.load(threads=1)
     feeds = [cell.feed(read_image(Path(path))) for path in arguments["images"]]
     return [[output.tolist() for output in runner.run(feed)] for feed in feeds]
+
+
+def tick(arguments, report):
+    """Be busy until ``until`` exists, and write the time into ``file`` every few milliseconds."""
+    with Path(arguments["file"]).open("a", buffering=1) as file:
+        while not Path(arguments["until"]).exists():
+            file.write(f"{time.monotonic()}\n")
+            report(1, 1)
+            end = time.perf_counter() + 0.005
+            while time.perf_counter() < end:
+                pass
+    return "done"
+
+
+def tick_in_a_session_of_its_own(arguments, report):
+    """As ``tick``, in a process that this one starts and isolates."""
+    call = f"import isolated_functions as f; f.tick({arguments!r}, lambda *_: None)"
+    subprocess.run(
+        [sys.executable, "-c", call],
+        check=True,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    return "done"
+
+
+def be_alone(arguments, report):
+    """Be alone ``times`` times for ``seconds`` each; return when, and on which cores."""
+    phases = []
+    for _ in range(arguments.get("times", 1)):
+        with alone(report) as cores, bound(cores):
+            begin = time.monotonic()
+            Path(arguments["pid_file"]).write_text(str(os.getpid()))
+            if arguments.get("eat"):
+                eat_memory(arguments, report)
+            time.sleep(arguments["seconds"])
+            phases.append([begin, time.monotonic(), sorted(os.sched_getaffinity(0))])
+    return {"phases": phases, "after": sorted(os.sched_getaffinity(0))}
+
+
+def hold_memory(arguments, report):
+    """Hold ``mb`` MiB, and tick."""
+    held = bytearray(os.urandom(1 << 20)) * arguments["mb"]
+    tick(arguments, report)
+    return len(held)

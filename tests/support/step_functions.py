@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from fqbench.errors import StepError
-from fqbench.isolate import Report
+from fqbench.isolate import Report, alone
+from fqbench.measure.pinning import bound
 from fqbench.steps import Job
 
 
@@ -55,6 +56,32 @@ def work(job: Work, report: Report) -> None:
     }
     with job.log.open("a") as log:
         log.write(json.dumps(found) + "\n")
+
+
+class Log(Job):
+    """``log``: what the step writes times into."""
+
+    log: Path
+
+
+def tick(job: Log, report: Report) -> None:
+    """Write the time every few milliseconds."""
+    with job.log.open("a", buffering=1) as log:
+        for _ in range(200):
+            log.write(f"{time.monotonic()}\n")
+            time.sleep(0.005)
+
+
+def time_(job: Log, report: Report) -> None:
+    """Be alone, some time after ``tick`` of the same folder has begun."""
+    while not (job.log.parent / "ticks").exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    with alone(report) as cores, bound(cores):
+        found = {"begin": time.monotonic(), "bound": sorted(os.sched_getaffinity(0))}
+        time.sleep(0.4)
+        found["end"] = time.monotonic()
+    job.log.write_text(json.dumps(found) + "\n")
 
 
 class Fail(Job):

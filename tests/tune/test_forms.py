@@ -1,11 +1,21 @@
 """Which form of a graph is chosen for its speed."""
 
+from contextlib import contextmanager
+
 import onnx
 import pytest
 
+from fqbench.backends.variants import TimedVariants
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.tune.choose import candidate_forms, fastest_form
+from fqbench.tune import choose as module
+from fqbench.tune.choose import (
+    TuningTarget,
+    _Errors,
+    _Search,
+    candidate_forms,
+    fastest_form,
+)
 from tests.support.onnx_graphs import Net, record
 from tests.support.paddle import needs_paddle
 
@@ -58,3 +68,55 @@ def test_forms_are_timed_on_paddle(tmp_path):
     )
     assert set(found) == {"FP32", "as quantized", "depthwise layers in float"}
     assert all(0.0 < milliseconds < 1000.0 for milliseconds in found.values())
+
+
+@TimedVariants.register
+class Timed:
+    """Variants that note when they are timed: a stand-in for both variants and estimator."""
+
+    names = ("y",)
+    unsuited = {}  # noqa: RUF012
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def runs(self, names):
+        return True
+
+    def calls(self, settings, feed, threads):
+        self.trace.append("made ready")
+        return dict.fromkeys([*settings, "FP32"])
+
+    def layer_times(self, setting, feed, threads):
+        self.trace.append("layers timed")
+        return {}, {}
+
+
+def test_only_what_is_timed_is_alone_on_the_machine(monkeypatch):
+    trace = []
+
+    def time_rounds(calls, threads):
+        trace.append("forms timed")
+        return {name: [1.0] * 8 for name in calls}
+
+    @contextmanager
+    def alone():
+        trace.append("alone")
+        yield ()
+        trace.append("not alone")
+
+    monkeypatch.setattr(module, "time_rounds", time_rounds)
+    net = Net(1)
+    model = net.model(net.conv(net.conv("x", 6, groups=3), 4))
+    timed, target = Timed(trace), TuningTarget(limit=None, threads=1)
+    quantization = record(model, net.image())
+    search = _Search(
+        model, quantization, [None], target, lambda *_: None, _Errors(timed, timed), alone
+    )
+    assert search._choose_timed_form() == frozenset()
+    assert search.slowdown == 1.0
+    assert trace == [
+        *("alone", "layers timed", "not alone"),
+        "made ready",
+        *("alone", "forms timed", "not alone"),
+    ]

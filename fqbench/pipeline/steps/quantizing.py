@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
-from fqbench.isolate import Report
+from fqbench.isolate import Report, alone
 from fqbench.spec import Decode
 from fqbench.spec.model import Cpu, Offline
 from fqbench.steps import Job
@@ -86,6 +87,7 @@ def choose(job: Choose, report: Report) -> None:
         target,
         report,
         error_estimator(job.decode, size, load_graph(job.canonical), images),
+        partial(alone, report),
     )
     choice.write(job.folder / "choice.json")
 
