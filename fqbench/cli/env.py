@@ -111,7 +111,7 @@ def _row(name: str) -> tuple[str, ...]:
     if isinstance(found, Missing):
         return name, label, "missing", "", str(wanted.python), _expected_size(name), found.reason
     version = found.versions[normalized(wanted.recipe.distribution)]
-    state, size = found.where, ""
+    state, size = str(found.where), ""
     if found.where == "made":
         manifest = Manifest.read(found.executable.parents[1])
         size = "" if manifest is None else f"{manifest.size / 1e6:.0f} MB"
