@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from packaging.version import Version
 
 from fqbench.environments.environment import python_in
 from fqbench.environments.probe import clean_environ
@@ -22,6 +26,9 @@ Said = Callable[[str], None]
 
 LISTED = "requirements.txt"
 """The file in an environment that holds the list it was made of."""
+
+PIP_FOR_OTHERS = Version("22.3")
+"""The first pip that installs for another Python."""
 
 _LINES = 400
 _QUOTED = 3
@@ -72,13 +79,56 @@ class Source:
         return [*links, *(["--no-index"] if self.offline else [])]
 
 
+@dataclass(frozen=True)
+class Installer:
+    """What makes environments: ``uv`` where it is, else pip, and with ``pip`` this Python's."""
+
+    uv: str | None
+    pip: bool
+
+    @staticmethod
+    def here() -> Installer:
+        """What there is on this machine."""
+        try:
+            pip = Version(version("pip")) >= PIP_FOR_OTHERS
+        except PackageNotFoundError:
+            pip = False
+        return Installer(shutil.which("uv"), pip)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What a Python needs to make an environment with."""
+        if self.uv is not None:
+            return ()
+        return ("venv",) if self.pip else ("venv", "ensurepip")
+
+    def create(self, python: Path, folder: Path) -> list[str]:
+        """The command that makes an empty environment."""
+        if self.uv is not None:
+            return [self.uv, "venv", "--no-project", "--python", str(python), str(folder)]
+        without = ["--without-pip"] if self.pip else []  # Installing that takes seconds.
+        return [str(python), "-I", "-m", "venv", *without, str(folder)]
+
+    def install(self, folder: Path) -> list[str]:
+        """The command that installs into it, without what."""
+        target = str(python_in(folder))
+        if self.uv is not None:
+            return [self.uv, "pip", "install", "--no-progress", "--python", target]
+        # Isolated: this process's packages stay out of it.
+        if self.pip:
+            pip = [sys.executable, "-I", "-m", "pip", "--python", target]
+        else:
+            pip = [target, "-I", "-m", "pip"]
+        return [*pip, "install", "--no-input", "--progress-bar", "off"]
+
+
 def install(
     name: str,
     python: Path,
     folder: Path,
     requirements: str,
     source: Source,
-    uv: str | None,
+    tool: Installer,
     say: Said,
 ) -> None:
     """Make an environment of ``python``, with ``requirements``, in ``folder``, not there yet.
@@ -86,17 +136,10 @@ def install(
     Raises UsageError that says what happened to the environment ``name``.
     """
     listed = folder / LISTED
-    target = str(python_in(folder))
-    if uv is None:
-        create = [str(python), "-I", "-m", "venv", str(folder)]
-        # Isolated: this process's packages stay out of it.
-        run = [target, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-    else:
-        create = [uv, "venv", "--no-project", "--python", str(python), str(folder)]
-        run = [uv, "pip", "install", "--no-progress", "--python", target]
-    _run(name, create, source, say)
+    _run(name, tool.create(python, folder), source, say)
     listed.write_text(requirements, "utf-8")
-    _run(name, [*run, *source.options, "--requirement", str(listed)], source, say)
+    wanted = [*source.options, "--requirement", str(listed)]
+    _run(name, [*tool.install(folder), *wanted], source, say)
 
 
 def _run(name: str, command: Sequence[str], source: Source, say: Said) -> None:

@@ -28,9 +28,9 @@ from fqbench.environments.environment import (
     recorded_python,
     root,
 )
-from fqbench.environments.install import Source, install
+from fqbench.environments.install import Installer, Source, install
 from fqbench.environments.probe import import_distribution, version_of, versions_of
-from fqbench.environments.pythons import Python, suitable, uv_command
+from fqbench.environments.pythons import Python, suitable
 from fqbench.environments.recipe import Target, target
 from fqbench.errors import UsageError
 from fqbench.fileio import write_text
@@ -169,15 +169,15 @@ def _build(
     wanted: Target, folder: Path, source: Source, named: Path | None, listener: Listener
 ) -> Manifest:
     """Make the environment and put it into its place."""
-    uv = uv_command()
-    python = suitable(wanted.name, wanted.python, named, uv)
+    tool = Installer.here()
+    python = suitable(wanted.name, wanted.python, named, tool)
     _tell_size(wanted, folder, python, listener)
     total = len(list(wanted.requirements.applying(python.version)))
     partial = _partial(wanted.name, folder)
     try:
         with _writing(folder):
             install(
-                *(wanted.name, python.executable, partial, wanted.requirements.text, source, uv),
+                *(wanted.name, python.executable, partial, wanted.requirements.text, source, tool),
                 _Installer(wanted.name, total, listener),
             )
             versions = versions_of(python_in(partial))

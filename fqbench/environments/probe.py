@@ -49,7 +49,14 @@ for name in names:
 
 def clean_environ() -> dict[str, str]:
     """This process's environment without what would let its packages into another Python's."""
-    refused = ("PYTHON", "VIRTUAL_ENV", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE")
+    refused = (
+        "PYTHON",
+        "VIRTUAL_ENV",
+        "PIP_USER",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_REQUIRE_VIRTUALENV",
+    )
     return {name: value for name, value in os.environ.items() if not name.startswith(refused)}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from fqbench.environments.install import Installer
 from fqbench.environments.probe import PROBE_S, version_of
 from fqbench.errors import UsageError
 
@@ -27,26 +27,26 @@ class Python:
     version: str
 
 
-def suitable(name: str, wanted: SpecifierSet, named: Path | None, uv: str | None) -> Python:
+def suitable(name: str, wanted: SpecifierSet, named: Path | None, tool: Installer) -> Python:
     """A Python that the environment ``name`` can be made with.
 
     ``named``, else this one where it fits, else the newest one on the path, then among pyenv's,
-    then whatever ``uv`` knows. Raises UsageError where there is none.
+    then what uv knows. Raises UsageError where there is none.
     """
     if named is not None:
         executable = Path(os.path.abspath(named))
         if not executable.is_file():
             raise UsageError(f"there is no Python {named}")
-        found = Python(executable, _version(executable, uv))
+        found = Python(executable, version_of(executable, *tool.modules))
         if not wanted.contains(found.version):
             raise UsageError(
                 f"{named} is Python {found.version}, and {name} runs on {_fitting(wanted)}: name"
                 " one of these by --python"
             )
         return found
-    for executable in _candidates(wanted, uv):
+    for executable in _candidates(wanted, tool.uv):
         try:
-            found = Python(executable, _version(executable, uv))
+            found = Python(executable, version_of(executable, *tool.modules))
         except UsageError:
             continue  # Such as a shim of a version that is not chosen, or one without venv.
         if wanted.contains(found.version):
@@ -55,11 +55,6 @@ def suitable(name: str, wanted: SpecifierSet, named: Path | None, uv: str | None
         f"{name} runs on {_fitting(wanted)}, and none was found that can make an environment:"
         " install one of these (on Debian with its python3-venv), or name one by --python"
     )
-
-
-def _version(executable: Path, uv: str | None) -> str:
-    """Its version; without uv it must be able to make environments with pip in them."""
-    return version_of(executable, *(() if uv else ("venv", "ensurepip")))
 
 
 def _candidates(wanted: SpecifierSet, uv: str | None) -> Iterator[Path]:
@@ -111,8 +106,3 @@ def _fitting(wanted: SpecifierSet) -> str:
     if not names or len(names) > 10:
         return f"Python {wanted}"
     return "Python " + " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def uv_command() -> str | None:
-    """Where uv is; None where it is not installed."""
-    return shutil.which("uv")

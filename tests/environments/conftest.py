@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fqbench.environments.install import Installer
 from tests.support.wheels import Place, Said, install_toolkit, look_again, write_wheels
 
 
@@ -20,7 +21,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.setenv("FQBENCH_ENVIRONMENTS", str(folder / "root"))
         patch.setenv("COLUMNS", "1000")
         patch.syspath_prepend(folder / "site")
-        patch.setattr("fqbench.environments.make.uv_command", lambda: None)
+        patch.setattr(Installer, "here", staticmethod(lambda: Installer(None, True)))
         look_again()
         yield Place(folder / "root", folder / "wheels", folder / "site", listed)
     sys.modules.pop("toolkit_package", None)
