@@ -68,7 +68,8 @@ def embed(model: onnx.ModelProto, path: Path) -> tuple[Path, ...]:
     through links. Afterwards ``model`` holds everything. Raises UsageError where a file lies
     elsewhere, is not there, cannot be read or is too short, or where all is too much for one model.
     """
-    regions, names = [], set()
+    regions: list[_Region] = []
+    names: set[str] = set()
     for tensor in stored_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             entries = {entry.key: entry.value for entry in tensor.external_data}

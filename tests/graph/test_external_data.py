@@ -119,6 +119,16 @@ def test_length_and_offset_may_be_left_out(tmp_path: Path) -> None:
     assert read.graph.initializer[0].raw_data == INSIDE
 
 
+def test_a_tensor_of_no_values_reads_nothing(tmp_path: Path) -> None:
+    """As a Resize's region of interest; onnx itself reads all of the file then."""
+    path = referring(tmp_path, location=DATA, offset="8", length="0")
+    (tmp_path / DATA).write_bytes(INSIDE)
+    model = onnx.load(str(path), load_external_data=False)
+    model.graph.initializer[0].dims[:] = [0]
+    embed(model, path)
+    assert numpy_helper.to_array(model.graph.initializer[0]).tolist() == []
+
+
 @pytest.mark.parametrize(("kind", "size"), [(TensorProto.INT4, 1), (23, 1), (26, 1), (24, 2)])
 def test_small_types_are_packed_and_may_be_newer_than_the_package(
     tmp_path: Path, kind: int, size: int
