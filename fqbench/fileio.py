@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and pointers that lie where files should."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 
 from fqbench.errors import UsageError
+
+LFS_POINTER = b"version https://git-lfs"
+"""How a pointer of Git LFS begins, which stands for a file that was not fetched."""
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

@@ -135,7 +135,13 @@ def prepare(
 
     def graph(spec: ModelSpec) -> ModelGraph:
         return ModelGraph(
-            spec, facts.inputs, images, Margins(), METHOD_NAMES[method], caches=store.root
+            spec,
+            facts.inputs,
+            images,
+            Margins(),
+            METHOD_NAMES[method],
+            caches=store.root,
+            data_files=facts.data_files,
         )
 
     skipped = config.ptq.skip_tensor_list if method == "PTQ" else ()

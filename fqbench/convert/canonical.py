@@ -15,15 +15,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import version_converter
+from onnx import inliner, version_converter
 from onnx.numpy_helper import from_array, to_array
 
 from fqbench.convert.gemm import normalize_gemms
 from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
+from fqbench.graph import checking
 
 OPSET = 13
 """First opset whose DequantizeLinear takes one scale per channel."""
+
+NO_CHANGE = {("Cast", "round_mode"): b"up", ("CastLike", "round_mode"): b"up"}
+"""Attributes that opsets after ``checking.OPSET`` added, and values that change nothing."""
 
 
 def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
@@ -31,9 +35,14 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
 
     ``image_shape`` (N, C, H, W) fills the free dimensions of inputs of four dimensions.
 
+    Functions that the model brings with it are inlined, by ONNX Runtime. One of a newer IR than
+    every supported version of ONNX Runtime loads is written in an older one.
+
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
+    if folded.ir_version > checking.IR:
+        folded = _in_older_version(folded)
     folded, changed = simplify(folded)
     if changed:
         folded = _fold(folded)
@@ -61,8 +70,39 @@ def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> o
 
 
 def _at_least_opset(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
-    current = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    return model if current >= version else version_converter.convert_version(model, version)
+    if checking.opset_of(model) < version and model.functions:  # The converter drops them.
+        model = inliner.inline_local_functions(model)
+    if checking.opset_of(model) >= version:
+        return model
+    return version_converter.convert_version(model, version)
+
+
+def _in_older_version(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` in ``checking.IR``, and in ``checking.OPSET`` where it is newer.
+
+    It stays in its opset where an operator of it is not in the older one. Most later versions of
+    operators only take more types; whether the result is the same is checked as everything is.
+    """
+    model.ir_version = checking.IR
+    if checking.opset_of(model) <= checking.OPSET:
+        return model
+    older = onnx.ModelProto()
+    older.CopyFrom(model)
+    for known in older.opset_import:
+        if known.domain in ("", "ai.onnx"):
+            known.version = checking.OPSET
+    for node in older.graph.node:
+        kept = [
+            attribute
+            for attribute in node.attribute
+            if NO_CHANGE.get((node.op_type, attribute.name)) != attribute.s
+        ]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+    try:
+        return _fold(older)
+    except StepError:
+        return model
 
 
 def _fold(model: onnx.ModelProto) -> onnx.ModelProto:

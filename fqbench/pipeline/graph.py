@@ -63,8 +63,9 @@ class ModelGraph(NodeFactory):
     ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
     spec's INT8 file, where they differ; ``method`` is how INT8 models are made; ``allow_code``:
     whether a decoder of the user's own may run; ``caches``: a folder for what builders of engines
-    use again. Raises UsageError where images do not fit, NoGpu
-    where an engine is to be built for one that is not there.
+    use again; ``data_files`` and ``int8_data_files`` hold weights beside the ONNX files. Raises
+    UsageError where images do not fit, NoGpu where an engine is to be built for one that is not
+    there.
     """
 
     def __init__(
@@ -78,9 +79,12 @@ class ModelGraph(NodeFactory):
         *,
         allow_code: bool = False,
         caches: Path,
+        data_files: tuple[Path, ...] = (),
+        int8_data_files: tuple[Path, ...] = (),
     ) -> None:
         super().__init__(spec.name)
         self.spec, self.images, self._caches = spec, images, caches
+        self._data_files, self._int8_data_files = data_files, int8_data_files
         # Random weights answer nothing that is worth learning, and take as long untaught.
         learns = method_of(method).learns
         self.method = DEFAULT if learns and spec.weights == "synthetic" else method
@@ -92,8 +96,8 @@ class ModelGraph(NodeFactory):
 
     @property
     def source(self) -> Files:
-        """The model's file, and that of Paddle's parameters."""
-        return _source(self.spec)
+        """All files of the model."""
+        return _source(self.spec, self._data_files)
 
     @cached_property
     def canonical(self) -> Step:
@@ -254,7 +258,7 @@ class ModelGraph(NodeFactory):
         return self.step(
             "given_int8",
             {
-                "source": _source(spec),
+                "source": _source(spec, self._int8_data_files),
                 "backend": used.name,
                 **self.read(self.images.checking(CHECKED), self.int8_reading),
             },
@@ -553,10 +557,10 @@ def unsupported(cell: Cell, chosen: Method) -> str | None:
     return chosen.unsupported(cell.backend, cell.device)
 
 
-def _source(spec: ModelSpec) -> Files:
-    """The model's file, and that of Paddle's parameters."""
+def _source(spec: ModelSpec, data_files: tuple[Path, ...]) -> Files:
+    """The model's file, and those of its weights."""
     if spec.source_format == "onnx":
-        return Files((spec.model,))
+        return Files((spec.model, *data_files))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
 
 

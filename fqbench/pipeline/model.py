@@ -92,6 +92,8 @@ class Model:
             facts.int8_inputs,
             allow_code=allow_code,
             caches=executor.store.root,
+            data_files=facts.data_files,
+            int8_data_files=facts.int8_data_files,
         )
 
     @property

@@ -27,11 +27,15 @@ Shapes = Mapping[str, Shape]
 
 @dataclass(frozen=True)
 class Contents:
-    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in."""
+    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in.
+
+    ``data_files``: files that hold weights beside an ONNX file.
+    """
 
     inputs: Shapes
     outputs: Shapes
     nms: Mapping[str, float]
+    data_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class ModelFacts:
 
     ``classes``: how many the output has, None where the file does not say. ``decode``: with the
     settings of the file's own non-maximum suppression, None where it holds none.
-    ``int8_inputs``: inputs of the spec's INT8 file in order, where it names one.
+    ``int8_inputs``: inputs of the spec's INT8 file in order, where it names one. ``data_files``,
+    ``int8_data_files``: files that hold weights beside the ONNX files.
     """
 
     inputs: tuple[str, ...]
@@ -48,6 +53,8 @@ class ModelFacts:
     classes: int | None = None
     decode: DecoderSettings | None = None
     int8_inputs: tuple[str, ...] | None = None
+    data_files: tuple[Path, ...] = ()
+    int8_data_files: tuple[Path, ...] = ()
 
 
 def check_model(spec: ModelSpec) -> ModelFacts:
@@ -59,7 +66,8 @@ def check_model(spec: ModelSpec) -> ModelFacts:
     int8 = spec.of_int8_file
     if int8 is None:
         return facts
-    return replace(facts, int8_inputs=facts_of(int8, read_file(int8.model, int8.params)).inputs)
+    own = facts_of(int8, read_file(int8.model, int8.params))
+    return replace(facts, int8_inputs=own.inputs, int8_data_files=own.data_files)
 
 
 def read_file(model: Path, params: Path | None) -> Contents:
@@ -72,12 +80,13 @@ def read_file(model: Path, params: Path | None) -> Contents:
         name=f"reading {model.name}",
         interpreter=interpreter(HERE if is_onnx else PROGRAMS),
     )
-    return Contents(**found)
+    return Contents(**{**found, "data_files": tuple(map(Path, found["data_files"]))})
 
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
     """``compare`` with what a file holds."""
-    return compare(spec, contents.inputs, contents.outputs, contents.nms)
+    facts = compare(spec, contents.inputs, contents.outputs, contents.nms)
+    return replace(facts, data_files=contents.data_files)
 
 
 def compare(

@@ -8,41 +8,61 @@ from typing import Any
 
 from fqbench.convert.nms import OPERATORS
 from fqbench.errors import UsageError
+from fqbench.fileio import LFS_POINTER
 from fqbench.isolate import Report
 
-Found = dict[str, dict[str, Any]]
-"""``inputs`` and ``outputs``: sizes by name, -1 where free. ``nms``: settings by name."""
+Found = dict[str, Any]
+"""``inputs`` and ``outputs``: sizes by name, -1 where free. ``nms``: settings by name.
+
+``data_files``: paths of the files that hold weights beside an ONNX file.
+"""
 
 NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes": "keep_top_k"}
 """Keys of a decoder, and what Paddle's operator calls them."""
 
 HEAD = 512
-LFS = b"version https://git-lfs"
 
 
 def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
-    """Shapes by name of an ONNX file. Raises UsageError where it is none, or cut off."""
+    """Shapes by name of an ONNX file, and its data files.
+
+    Raises UsageError where it is none, is cut off or too new, or where its data cannot be read.
+    """
     import onnx
 
+    from fqbench.graph import external_data
+    from fqbench.graph.checking import check, unreadable_version
+
     path = Path(arguments["model"])
+    external_data.check_size(path, path.stat().st_size)
     try:
         model = onnx.load_model_from_string(path.read_bytes())
     except Exception as error:  # protobuf's exceptions are not onnx's to promise
         raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}") from error
     if not model.graph.node:
         raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}")
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise UsageError(f"{path} keeps its weights in other files: save it as one file")
+    data_files = external_data.embed(model, path)
     try:
-        onnx.checker.check_model(model)
+        check(model)
     except Exception as error:  # the checker raises ValidationError, its parser others
+        version = unreadable_version(model)
+        if version is not None:
+            raise UsageError(
+                f"{path} has {version}: export it for an older version of ONNX, or install a newer"
+                " onnxruntime"
+            ) from error
         raise UsageError(f"{path} is not a valid ONNX model: {_line(error)}") from error
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     for value in inputs:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    return {"inputs": _onnx_shapes(inputs), "outputs": _onnx_shapes(model.graph.output), "nms": {}}
+    return {
+        "inputs": _onnx_shapes(inputs),
+        "outputs": _onnx_shapes(model.graph.output),
+        "nms": {},
+        "data_files": list(map(str, data_files)),
+    }
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:
@@ -53,23 +73,6 @@ def _onnx_shapes(values: Any) -> dict[str, list[int]]:
         ]
         for value in values
     }
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    """Every stored tensor, wherever it is: also in attributes, subgraphs and functions."""
-    nodes = [node for function in model.functions for node in function.node]
-    graphs = [model.graph]
-    while graphs or nodes:
-        if graphs:
-            graph = graphs.pop()
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-            nodes += graph.node
-            continue
-        for attribute in nodes.pop().attribute:
-            yield from (attribute.t, *attribute.tensors)
-            graphs += ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
 
 
 def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
@@ -124,6 +127,7 @@ def _paddle_shapes(path: Path, block: Any) -> Found:
         "inputs": {name: list(tensors[name].dims) for name in inputs},
         "outputs": {name: list(tensors[name].dims) for name in outputs},
         "nms": _nms(block),
+        "data_files": [],
     }
 
 
@@ -150,7 +154,7 @@ def _guess(path: Path) -> str:
         head = file.read(HEAD)
     if not head:
         return "it is empty"
-    if head.startswith(LFS):
+    if head.startswith(LFS_POINTER):
         return "it is a pointer of Git LFS, get the file itself by git lfs pull"
     if head.startswith(b"PK"):
         return "it is a zip archive, as PyTorch's own files are"

@@ -10,14 +10,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fqbench.errors import UsageError
+from fqbench.graph.checking import unreadable_version
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.spec import Decode, ModelSpec
+from fqbench.spec import Decode, Int8File, ModelSpec
 from fqbench.spec.check import ModelFacts, check_model, compare
 from fqbench.spec.inspect import inspect_onnx
 from fqbench.spec.load import load_spec
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.shared import PythonDecoder, Undecoded
+from tests.support.external_data import DATA, refer, split
 from tests.support.paddle import require_paddle
 
 IMAGE = {"x": [1, 3, 8, 16]}
@@ -286,19 +288,21 @@ def test_inputs_are_float32(tmp_path: Path) -> None:
     assert onnx_refusal(path) == ": input 'x' is not of type float32"
 
 
-def external(graph: onnx.GraphProto) -> onnx.TensorProto:
-    """The weight of ``network`` as a tensor that says it lies in another file."""
-    tensor = onnx.TensorProto()
-    tensor.CopyFrom(graph.initializer[0])
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../etc/passwd")
-    return tensor
+def test_weights_in_a_second_file_are_facts(tmp_path: Path) -> None:
+    path = split(tmp_path, network())
+    facts = check_model(make_spec(model=path))
+    assert facts == ModelFacts(("x",), "x", 10, data_files=(tmp_path / DATA,))
+    int8 = Int8File(model=split(tmp_path / "int8", network()))
+    facts = check_model(make_spec(model=path).model_copy(update={"int8": int8}))
+    assert facts.int8_data_files == (tmp_path / "int8" / DATA,)
 
 
 @pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph"])
-def test_weights_in_other_files_are_refused(tmp_path: Path, where: str) -> None:
-    model = network()
-    graph, tensor = model.graph, external(model.graph)
+def test_weights_outside_of_the_folder_are_refused(tmp_path: Path, where: str) -> None:
+    model, tensor = network(), onnx.TensorProto()
+    graph = model.graph
+    tensor.CopyFrom(graph.initializer[0])
+    refer(tensor, {"location": "../../etc/passwd"})
     constant = helper.make_node("Constant", [], ["held"], value=tensor)
     if where == "initializer":
         graph.initializer[0].CopyFrom(tensor)
@@ -311,7 +315,49 @@ def test_weights_in_other_files_are_refused(tmp_path: Path, where: str) -> None:
             helper.make_node("If", ["c"], ["i"], then_branch=branch, else_branch=branch)
         )
     assert onnx_refusal(written(tmp_path, model)) == (
-        " keeps its weights in other files: save it as one file"
+        " keeps weights in '../../etc/passwd', outside of its own folder, where nothing is read:"
+        " put both files into one folder and name the second one without a path"
+    )
+
+
+@pytest.mark.parametrize("ir", [11, 12, 13, 14])
+def test_new_ir_versions_are_read(tmp_path: Path, ir: int) -> None:
+    model = network()
+    model.ir_version = ir
+    if unreadable_version(model) is not None:
+        pytest.skip("the installed ONNX Runtime is older")
+    assert check_model(make_spec(model=written(tmp_path, model))) == ModelFacts(("x",), "x", 10)
+
+
+@pytest.mark.parametrize(("ir", "opset"), [(99, 13), (8, 99)])
+def test_what_nothing_here_reads_is_told_with_its_version(
+    tmp_path: Path, ir: int, opset: int
+) -> None:
+    model = network()
+    model.ir_version, model.opset_import[0].version = ir, opset
+    message = onnx_refusal(written(tmp_path, model))
+    assert message.startswith(f" has IR version {ir} and opset {opset}, and ONNX Runtime ")
+    assert message.endswith(
+        ": export it for an older version of ONNX, or install a newer onnxruntime"
+    )
+
+
+def test_a_broken_graph_of_a_new_version(tmp_path: Path) -> None:
+    model = network()
+    model.ir_version, model.opset_import[0].version = 10, 22
+    model.graph.node[2].input[0] = "nowhere"
+    message = onnx_refusal(written(tmp_path, model))
+    assert message.startswith(" is not a valid ONNX model: ")
+    assert "nowhere" in message
+
+
+def test_a_file_that_is_larger_than_a_model(tmp_path: Path) -> None:
+    path = written(tmp_path, network())
+    with path.open("r+b") as stream:
+        stream.truncate(3 * 2**30)
+    assert onnx_refusal(path) == (
+        " holds 3.2 GB with its data, and one ONNX model at most 2.1 GB: export a smaller model,"
+        " or its weights in a smaller type"
     )
 
 

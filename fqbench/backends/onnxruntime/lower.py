@@ -22,6 +22,7 @@ from fqbench.backends.onnxruntime.ranges import activation_affines
 from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX, is_surrogate_conv, rewrite
 from fqbench.backends.onnxruntime.runtime import MODEL
 from fqbench.backends.onnxruntime.shuffles import unify_ranges, without_shuffles
+from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import apply_rounded_weights
@@ -132,7 +133,7 @@ class _Writer:
         drop_unread(result.graph)
         result.graph.initializer.extend(self._initializers.values())
         del result.graph.value_info[:]
-        onnx.checker.check_model(result)
+        check(result)
         return result
 
     def _node(self, node: onnx.NodeProto) -> None:

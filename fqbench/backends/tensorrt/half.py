@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper, version_converter
 
 from fqbench.errors import StepError
+from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import WEIGHTED, Graph
 
@@ -179,7 +180,7 @@ class _Writer:
         result.graph.initializer.extend(self._constants.values())
         # Shapes stay true, types do not.
         del result.graph.value_info[:]
-        onnx.checker.check_model(result)
+        check(result)
         return result
 
     def _type(self, node: onnx.NodeProto) -> int:

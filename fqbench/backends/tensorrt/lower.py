@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.tensorrt.half import half, large_tensors
 from fqbench.backends.tensorrt.plan import rounded_tensors
+from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import apply_rounded_weights
@@ -65,7 +66,7 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
 
     result = with_pairs(source, roundings, layers, weight)
     drop_unread(result.graph)
-    onnx.checker.check_model(result)
+    check(result)
     return result
 
 

@@ -17,7 +17,7 @@ from fqbench.steps.reading import GRAPH, ReadingJob, load_graph, save_graph, wri
 
 
 class SourceJob(ReadingJob):
-    """``source``: the file of a model, and of its parameters where Paddle keeps them apart.
+    """``source``: the file of a model, and those of its weights where they lie apart.
 
     ``images``: what the result is checked on.
     """
@@ -33,16 +33,15 @@ class Canonical(SourceJob):
 
 def canonical(job: Canonical, report: Report) -> None:
     """Write the canonical ONNX graph of the source."""
-    import onnx
-
     from fqbench.convert.canonical import canonicalize
+    from fqbench.graph.external_data import load
     from fqbench.verify.conversion import check_canonical
 
     source = job.source[0]
     if source.suffix == ".pdmodel":
         save_graph(_of_paddle(job), job.folder)
         return
-    written = onnx.load(str(source))
+    written = load(source)
     model = canonicalize(written, job.input_shape)
     check_canonical(written, model, job.check_feeds(model))
     save_graph(model, job.folder)
@@ -111,15 +110,18 @@ class GivenInt8(SourceJob):
 
 
 def given_int8(job: GivenInt8, report: Report) -> None:
-    """Write an INT8 model that was made elsewhere as its backend loads it.
+    """Write an INT8 model that was made elsewhere as its backend loads it, an ONNX one as one file.
 
     Where it is converted, it is checked on the images.
     """
     from fqbench.convert.program import STEM
+    from fqbench.graph.external_data import load
 
     model, used = job.source[0], backend(job.backend)
     if used.conversion is None:
-        if model.suffix == ".onnx":
+        if model.suffix == ".onnx" and len(job.source) > 1:
+            save_graph(load(model), job.folder)
+        elif model.suffix == ".onnx":
             shutil.copyfile(model, job.folder / GRAPH)
         else:
             _export_int8(job)
