@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from fqbench import isolate
 from fqbench.cells import Cell
@@ -23,8 +25,10 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
+from fqbench.measure.messages import CellMeasurement
 from fqbench.measure.reference import KERNELS
 from fqbench.measure.stats import Launches
+from fqbench.message import Message, read_answer
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.precisions import baseline
@@ -33,6 +37,10 @@ from fqbench.steps.executor import environment
 from fqbench.steps.step import STEP_S
 
 Report = Callable[[str, int, int], None]
+
+_Answer = TypeVar("_Answer")
+
+_BREAKDOWN: TypeAdapter[GpuBreakdown | None] = TypeAdapter(GpuBreakdown | None)
 
 
 @dataclass(frozen=True)
@@ -140,33 +148,38 @@ def on_gpu(subject: Subject, threads: int) -> Measurement:
 def _on_gpu(
     subject: Subject, threads: int, finished: Finished, report: Report
 ) -> GpuBreakdown | None:
-    found = measured(
+    return measured(
         "fqbench.measure.gpu_breakdown:time_split",
+        lambda cell: CellMeasurement(cell=cell, image=subject.image, threads=threads),
+        _BREAKDOWN,
         subject,
         threads,
         finished,
         report,
-        {"threads": threads},
     )
-    return None if found is None else GpuBreakdown.of(found)
 
 
 def measured(
     function: str,
+    request: Callable[[Loadable], Message],
+    answer: TypeAdapter[_Answer],
     subject: Subject,
     threads: int,
     finished: Finished,
     report: Report,
-    arguments: Mapping[str, object],
-) -> Any:
-    """What ``function`` finds out about a cell in a child process of ``threads`` threads."""
-    loadable = subject.loadable(finished).model_dump(mode="json")
-    return isolate.call(
+) -> _Answer:
+    """What ``function`` finds out about a cell in a child process of ``threads`` threads.
+
+    It is called with a ``request`` and gives an ``answer``. Raises as ``isolate.call``.
+    """
+    name = f"measuring {subject.cell.id}"
+    found = isolate.call(
         function,
-        {**arguments, "cell": loadable, "image": str(subject.image)},  # type: ignore[dict-item]
+        request(subject.loadable(finished)).to_json(),
         env=environment(threads),
         timeout_s=STEP_S,
         memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),
         on_progress=lambda done, total, told="": report(told, done, total),
-        name=f"measuring {subject.cell.id}",
+        name=name,
     )
+    return read_answer(answer, found, name)

@@ -5,30 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from fqbench import isolate
 from fqbench.errors import UsageError
+from fqbench.message import read_answer
+from fqbench.spec.contents import Contents, ModelFile, Shapes
 from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec
 from fqbench.tasks.record import DecoderSettings, Shape
 from fqbench.tasks.registry import decoder_of, decoders
 from fqbench.tasks.shapes import FREE, shown
 
 TIMEOUT_S = 300.0
-
-Shapes = Mapping[str, Shape]
-"""Of inputs or outputs, by name, in the model's order."""
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in."""
-
-    inputs: Shapes
-    outputs: Shapes
-    nms: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -61,15 +50,16 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 
 def read_file(model: Path, params: Path | None) -> Contents:
     """What a model's file holds. Raises UsageError where it is no whole model."""
-    found: Any = isolate.call(
+    name = f"reading {model.name}"
+    found = isolate.call(
         "fqbench.spec.inspect:inspect_onnx"
         if model.suffix == ".onnx"
         else "fqbench.spec.inspect:inspect_paddle",
-        {"model": str(model), "params": str(params)},
+        ModelFile(model=model, params=params).to_json(),
         timeout_s=TIMEOUT_S,
-        name=f"reading {model.name}",
+        name=name,
     )
-    return Contents(**found)
+    return read_answer(TypeAdapter(Contents), found, name)
 
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:

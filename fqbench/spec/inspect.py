@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fqbench.convert.nms import OPERATORS
 from fqbench.errors import UsageError
 from fqbench.isolate import Report
-
-Found = dict[str, dict[str, Any]]
-"""``inputs`` and ``outputs``: sizes by name, -1 where free. ``nms``: settings by name."""
+from fqbench.jsonvalue import Json
+from fqbench.spec.contents import Contents, ModelFile
 
 NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes": "keep_top_k"}
 """Keys of a decoder, and what Paddle's operator calls them."""
@@ -20,11 +20,14 @@ HEAD = 512
 LFS = b"version https://git-lfs"
 
 
-def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
-    """Shapes by name of an ONNX file. Raises UsageError where it is none, or cut off."""
+def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``Contents`` of an ONNX file, a ``ModelFile``, as JSON.
+
+    Raises UsageError where it is none, or cut off.
+    """
     import onnx
 
-    path = Path(arguments["model"])
+    path = ModelFile.model_validate(arguments).model
     try:
         model = onnx.load_model_from_string(path.read_bytes())
     except Exception as error:  # protobuf's exceptions are not onnx's to promise
@@ -42,7 +45,7 @@ def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
     for value in inputs:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    return {"inputs": _onnx_shapes(inputs), "outputs": _onnx_shapes(model.graph.output), "nms": {}}
+    return asdict(Contents(_onnx_shapes(inputs), _onnx_shapes(model.graph.output), {}))
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:
@@ -72,14 +75,19 @@ def _tensors(model: Any) -> Iterator[Any]:
             graphs += ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
 
 
-def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
-    """Shapes by name of a Paddle inference model. Raises UsageError where it is none."""
+def inspect_paddle(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``Contents`` of a Paddle inference model, a ``ModelFile``, as JSON.
+
+    Raises UsageError where it is none.
+    """
     import paddle
 
-    model, params = Path(arguments["model"]), Path(arguments["params"])
+    file = ModelFile.model_validate(arguments)
+    model, params = file.model, file.params
+    assert params is not None
     content = model.read_bytes()
     block = _main_block(model, content)
-    found = _paddle_shapes(model, block)
+    found = _paddle_contents(model, block)
     paddle.enable_static()
     try:
         program = paddle.static.deserialize_program(content)
@@ -90,7 +98,7 @@ def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
             f"{params} does not hold the parameters of {model.name}: it is cut off, damaged or of"
             " another model"
         ) from error
-    return found
+    return asdict(found)
 
 
 def _main_block(path: Path, content: bytes) -> Any:
@@ -108,7 +116,7 @@ def _main_block(path: Path, content: bytes) -> Any:
     return block
 
 
-def _paddle_shapes(path: Path, block: Any) -> Found:
+def _paddle_contents(path: Path, block: Any) -> Contents:
     from paddle.base.proto import framework_pb2
 
     tensors = {variable.name: variable.type.lod_tensor.tensor for variable in block.vars}
@@ -120,11 +128,11 @@ def _paddle_shapes(path: Path, block: Any) -> Found:
     for name in inputs:
         if tensors[name].data_type != framework_pb2.VarType.FP32:
             raise UsageError(f"{path}: input {name!r} is not of type float32")
-    return {
-        "inputs": {name: list(tensors[name].dims) for name in inputs},
-        "outputs": {name: list(tensors[name].dims) for name in outputs},
-        "nms": _nms(block),
-    }
+    return Contents(
+        {name: list(tensors[name].dims) for name in inputs},
+        {name: list(tensors[name].dims) for name in outputs},
+        _nms(block),
+    )
 
 
 def _nms(block: Any) -> dict[str, float]:

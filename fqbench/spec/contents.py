@@ -1,0 +1,29 @@
+"""What a child process that reads a model's file is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fqbench.message import Message
+from fqbench.tasks.record import Shape
+
+Shapes = Mapping[str, Shape]
+"""Of inputs or outputs, by name, in the model's order; -1 where a size is free."""
+
+
+class ModelFile(Message):
+    """A model's file to be read, and that of its parameters where they are in one of their own."""
+
+    model: Path
+    params: Path | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in."""
+
+    inputs: Shapes
+    outputs: Shapes
+    nms: Mapping[str, int | float]
