@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from functools import cache
 from importlib import metadata
+from typing import TypedDict
 
 from fqbench import __version__
 from fqbench.backends import backends, nvidia
 from fqbench.graph.executor import LIBRARY
-from fqbench.hardware import cpu, kernels_of, memory_mb
+from fqbench.hardware import CpuFacts, cpu, kernels_of, memory_mb
 
 LIBRARIES = (
     LIBRARY,
@@ -43,16 +44,66 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe(threads: int) -> dict[str, object]:
+class GpuFacts(TypedDict):
+    """See ``fqbench.backends.nvidia.Gpu``."""
+
+    name: str
+    capability: Sequence[int]
+    driver: str
+    cuda: Sequence[int]
+    memory_mb: int | None
+
+
+class SpeedFacts(TypedDict):
+    """See ``fqbench.measure.reference.Speed``."""
+
+    float32: float
+    int8: float
+    copy: float
+    spread: float
+
+
+class MachineFacts(TypedDict, total=False):
+    """The machine as results hold it; a key is left out where there is nothing to say.
+
+    ``hidden``: environment variables that hide instruction sets from runtimes. ``threads``: number
+    used for latency. ``pinned``: whether every process was bound to a core. ``reference``: what the
+    machine did meanwhile. ``saturates``: by backend, whether 8-bit products saturate here.
+    """
+
+    cpu: CpuFacts
+    hidden: dict[str, str]
+    gpu: GpuFacts
+    threads: int
+    memory_gb: float
+    system: str
+    versions: dict[str, str]
+    pinned: bool
+    reference: SpeedFacts
+    saturates: dict[str, bool]
+
+
+def describe(threads: int) -> MachineFacts:
     """The machine as it goes into results; ``threads``: number used for latency."""
-    gpu = {} if nvidia.why_no_gpu() is not None else {"gpu": asdict(nvidia.gpu())}
-    hidden = kernels_of()["hidden"]
+    facts: MachineFacts = {"cpu": cpu()}
+    if hidden := kernels_of()["hidden"]:
+        facts["hidden"] = hidden
+    if nvidia.why_no_gpu() is None:
+        facts["gpu"] = _gpu_facts(nvidia.gpu())
     return {
-        "cpu": cpu(),
-        **({"hidden": hidden} if hidden else {}),
-        **gpu,
+        **facts,
         "threads": threads,
         "memory_gb": round(memory_mb() / 1024, 1),
         "system": platform.platform(terse=True),
         "versions": versions(),
+    }
+
+
+def _gpu_facts(gpu: nvidia.Gpu) -> GpuFacts:
+    return {
+        "name": gpu.name,
+        "capability": gpu.capability,
+        "driver": gpu.driver,
+        "cuda": gpu.cuda,
+        "memory_mb": gpu.memory_mb,
     }

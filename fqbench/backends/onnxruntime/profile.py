@@ -11,7 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from fqbench.graph.executor import Feed, open_session, session_options
 from fqbench.graph.graph import Graph
@@ -51,6 +53,6 @@ def layer_times(
     return {name: median(found) for name, found in times.items()}
 
 
-def _given(session: Any, feed: Feed) -> dict[str, Any]:
+def _given(session: Any, feed: Feed) -> dict[str, NDArray[np.float32]]:
     names: Sequence[str] = [value.name for value in session.get_inputs()]
     return dict(zip(names, feed, strict=True))

@@ -121,7 +121,7 @@ def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
     )
 
 
-def _told_type(operand: Mapping[str, Any]) -> str:
+def _told_type(operand: Mapping[str, object]) -> str:
     """TensorRT 10 tells format and type of an operand together, 11 each by itself."""
     return _type(str(next((operand[key] for key in TYPE_KEYS if key in operand), "")))
 
