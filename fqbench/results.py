@@ -189,7 +189,7 @@ class Results:
     def now(machine: MachineFacts, rows: Sequence[Row]) -> Results:
         """Results of this moment, in UTC.
 
-        Of the machine it is added whose kernels saturate, as probed for the rows.
+        The machine's facts are extended by which backends saturate, as probed for the rows.
         """
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
         probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}

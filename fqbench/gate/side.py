@@ -167,9 +167,9 @@ def _specs(request: BuildRequest, executor: LocalExecutor) -> list[ModelSpec | S
     """The chosen models. A file that this version does not have is left out: its cells are new."""
     root, models = request.root, request.models
     if not request.specs:
-        specs, told = find_specs([], models, root, executor)
-        if told:
-            raise UsageError("; ".join(told))
+        specs, mistakes = find_specs([], models, root, executor)
+        if mistakes:
+            raise UsageError("; ".join(mistakes))
         return list(specs)
     files = [path for path in request.specs if path.exists()]
     found, problems = load_specs(files, root)

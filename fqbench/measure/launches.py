@@ -156,7 +156,7 @@ def record(
     running = list(processes)
     launches: list[dict[str, tuple[Block, ...]]] = []
     failures: dict[str, str] = {}
-    forgiven: list[Process] = []
+    failed_once: list[Process] = []
     stopped: Stopped = "time"
     pinned, start, seconds = True, clock(), []
     while running and len(launches) < budget.most:
@@ -164,10 +164,10 @@ def record(
         try:
             blocks, bound = _launch(running, budget.per_launch, order)
         except _FailedError as failed:
-            if failed.process in forgiven:
+            if failed.process in failed_once:
                 running.remove(failed.process)
                 failures.update(dict.fromkeys(failed.process.sides, failed.reason))
-            forgiven.append(failed.process)
+            failed_once.append(failed.process)
             continue
         launches.append(blocks)
         pinned &= bound
@@ -197,14 +197,14 @@ def _launch(
     cores = some_cores(max(process.threads for process in processes), order)
     sides, pinned = {}, True
     with ExitStack() as stack:
-        talks = []
+        conversations = []
         for process in order.sample(list(processes), len(processes)):
             with _attribute_failures(process):
-                talks.append((process, stack.enter_context(_started(process, cores))))
-        for process, talk in talks:
+                conversations.append((process, stack.enter_context(_started(process, cores))))
+        for process, conversation in conversations:
             with _attribute_failures(process):
-                pinned &= read_answer(_BOUND, talk.ready(), process.name)
-            sides.update({name: _Remote(process, name, talk) for name in process.sides})
+                pinned &= read_answer(_BOUND, conversation.ready(), process.name)
+            sides.update({name: _Remote(process, name, conversation) for name in process.sides})
         timing = take_turns(sides, budget, order)
     return dict(timing.blocks), pinned
 

@@ -116,12 +116,12 @@ def _timed(
     report: Report,
 ) -> Timed:
     """Cells that load the same artifact have the same times."""
-    there = [each for each in subjects if finished.failure(each.loads) is None]
-    if not there:
+    ready = [each for each in subjects if finished.failure(each.loads) is None]
+    if not ready:
         finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: finished.artifact(each.loads).key for each in there}
+    keys = {each.cell: finished.artifact(each.loads).key for each in ready}
     processes = {
-        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in there[::-1]
+        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in ready[::-1]
     }
     first = list(dict.fromkeys(keys.values()))
     recorded = record(
