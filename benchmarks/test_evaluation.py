@@ -7,6 +7,7 @@ Paddle Inference reading and decoding hide behind the inference.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from statistics import median
 
 import pytest
@@ -21,7 +22,7 @@ LIMIT = 1.25
 def test_parts_of_an_evaluation_run_side_by_side(
     cell: Cell, matrix_under_test: MatrixUnderTest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = matrix_under_test.pipeline(cell.model).evaluation_profile(cell)
+    found = asdict(matrix_under_test.pipeline(cell.model).evaluation_profile(cell))
     times = {part: 1e3 * median(rounds) for part, rounds in found.items()}
     with capsys.disabled():
         parts = ", ".join(f"{part} {value:.2f}" for part, value in times.items())

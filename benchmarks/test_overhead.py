@@ -19,8 +19,8 @@ def test_median_is_that_of_a_bare_loop(
     if backend(cell.backend).bare_call is None:
         pytest.skip(f"{backend(cell.backend).label} has no call shorter than what is measured")
     times = matrix_under_test.pipeline(cell.model).overhead(cell)
-    ratio = stats.ratio([times["fqbench"]], [times["bare"]])
-    bare = stats.latency([times["bare"]]).p50.value
+    ratio = stats.ratio([times.fqbench], [times.bare])
+    bare = stats.latency([times.bare]).p50.value
     with capsys.disabled():
         print(
             f"\n{cell.id}: bare {bare:.3f} ms, as measured {100 * (ratio.value - 1):+.2f} %"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -30,6 +30,20 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 _log = logging.getLogger(__name__)
+
+
+class _FileFacts(TypedDict):
+    size: int
+    sha256: str
+
+
+class _Manifest(TypedDict):
+    """The content of ``manifest.json``."""
+
+    format: int
+    step: str
+    inputs: Mapping[str, Json]
+    files: dict[str, _FileFacts]
 
 
 @dataclass(frozen=True)
@@ -211,7 +225,7 @@ def _seal(folder: Path, artifact: Artifact, inputs: Mapping[str, Json]) -> None:
     files = _files(folder)
     if (folder / MANIFEST).exists():
         raise ValueError(f"step {artifact.step} wrote {MANIFEST}, which is the store's own")
-    manifest = {
+    manifest: _Manifest = {
         "format": FORMAT,
         "step": artifact.step,
         "inputs": inputs,
@@ -256,7 +270,7 @@ def _is_whole(artifact: Artifact) -> bool:
 def _damage(artifact: Artifact) -> str | None:
     """What is wrong with a stored artifact; None where nothing is."""
     try:
-        manifest: dict[str, Any] = json.loads((artifact.path / MANIFEST).read_text())
+        manifest: _Manifest = json.loads((artifact.path / MANIFEST).read_text())
         expected = manifest["files"]
         if key_of(manifest["step"], manifest["inputs"]) != artifact.key:
             return "its manifest is another artifact's"

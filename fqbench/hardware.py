@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from functools import cache
+from typing import TypedDict
 
 import cpuinfo
 import psutil
@@ -27,8 +28,30 @@ ISA_FLAGS = (
 """Instruction sets that decide how fast float and integer convolutions are."""
 
 
+class CpuFacts(TypedDict):
+    """The CPU as results hold it; ``isa``: those of ``ISA_FLAGS`` that it has."""
+
+    model: str
+    arch: str
+    isa: list[str]
+    cores: int
+    usable_cores: int
+
+
+class KernelFacts(TypedDict):
+    """What decides which kernels runtimes choose; ``hidden``: variables that hide instruction sets.
+
+    Steps whose result depends on the CPU have it in their keys.
+    """
+
+    model: str
+    arch: str
+    isa: list[str]
+    hidden: dict[str, str]
+
+
 @cache
-def cpu() -> dict[str, str | int | list[str]]:
+def cpu() -> CpuFacts:
     """Model, instruction set flags and cores of the CPU."""
     info = cpuinfo.get_cpu_info()
     flags = set(info.get("flags", ()))
@@ -46,7 +69,7 @@ HIDING = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "CPU_MASK")
 ``tools/cpu_mask``."""
 
 
-def kernels_of() -> dict[str, object]:
+def kernels_of() -> KernelFacts:
     """What decides which kernels runtimes choose here, and so what they compute."""
     hidden = {name: os.environ[name] for name in HIDING if name in os.environ}
     found = cpu()

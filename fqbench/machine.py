@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections import ChainMap
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import TypedDict
 
 from packaging.utils import canonicalize_name
 
@@ -14,7 +14,7 @@ from fqbench import __version__
 from fqbench.backends import backend, backends, nvidia
 from fqbench.environments import HERE, Environment, find
 from fqbench.graph.executor import LIBRARY
-from fqbench.hardware import cpu, kernels_of, memory_mb
+from fqbench.hardware import CpuFacts, cpu, kernels_of, memory_mb
 
 LIBRARIES = (
     LIBRARY,
@@ -63,21 +63,75 @@ def environments(further: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     return {name: versions(name) for name, there in found.items() if there.where != HERE}
 
 
-def describe(threads: int, further: Iterable[str] = ()) -> dict[str, object]:
+class GpuFacts(TypedDict):
+    """See ``fqbench.backends.nvidia.Gpu``."""
+
+    name: str
+    capability: Sequence[int]
+    driver: str
+    cuda: Sequence[int]
+    memory_mb: int | None
+
+
+class SpeedFacts(TypedDict):
+    """See ``fqbench.measure.reference.Speed``."""
+
+    float32: float
+    int8: float
+    copy: float
+    spread: float
+
+
+class MachineFacts(TypedDict, total=False):
+    """The machine as results hold it; a key is left out where there is nothing to say.
+
+    ``hidden``: environment variables that hide instruction sets from runtimes. ``environments``: see
+    the function of that name. ``threads``: number
+    used for latency. ``pinned``: whether every process was bound to a core. ``reference``: what the
+    machine did meanwhile. ``saturates``: by backend, whether 8-bit products saturate here.
+    """
+
+    cpu: CpuFacts
+    hidden: dict[str, str]
+    gpu: GpuFacts
+    threads: int
+    memory_gb: float
+    system: str
+    versions: dict[str, str]
+    environments: dict[str, dict[str, str]]
+    pinned: bool
+    reference: SpeedFacts
+    saturates: dict[str, bool]
+
+
+def describe(threads: int, further: Iterable[str] = ()) -> MachineFacts:
     """The machine as it goes into results; ``threads``: number used for latency.
 
     ``further``: see ``environments``.
     """
-    gpu = {} if nvidia.why_no_gpu() is not None else {"gpu": asdict(nvidia.gpu())}
-    hidden, others = kernels_of()["hidden"], environments(further)
+    others = environments(further)
+    facts: MachineFacts = {"cpu": cpu()}
+    if hidden := kernels_of()["hidden"]:
+        facts["hidden"] = hidden
+    if nvidia.why_no_gpu() is None:
+        facts["gpu"] = _gpu_facts(nvidia.gpu())
+    if others:
+        facts["environments"] = others
     return {
-        "cpu": cpu(),
-        **({"hidden": hidden} if hidden else {}),
-        **gpu,
+        **facts,
         "threads": threads,
         "memory_gb": round(memory_mb() / 1024, 1),
         "system": platform.platform(terse=True),
         # What is not here is in one of the others, in that of a backend before its versions'.
         "versions": dict(ChainMap(versions(), *others.values())),
-        **({"environments": others} if others else {}),
+    }
+
+
+def _gpu_facts(gpu: nvidia.Gpu) -> GpuFacts:
+    return {
+        "name": gpu.name,
+        "capability": gpu.capability,
+        "driver": gpu.driver,
+        "cuda": gpu.cuda,
+        "memory_mb": gpu.memory_mb,
     }

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from fqbench.cells import Cell
 from fqbench.fileio import write_text
+from fqbench.jsonvalue import Json
 from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.stats import Interval, Latency
 from fqbench.spec.model import Cpu
 from fqbench.tune.choice import LayerCost
+
+if TYPE_CHECKING:
+    from fqbench.machine import MachineFacts
 
 SCHEMA = 1
 
@@ -124,7 +128,7 @@ class Row:
             return None
         return images_needed(self.drop, self.margin, self.images)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The row as a JSON object."""
         cell = self.cell
         return {
@@ -180,25 +184,34 @@ class Row:
         }
 
 
+class ResultsFile(TypedDict):
+    """The content of ``results.json``, schema 1."""
+
+    schema: int
+    created: str
+    machine: MachineFacts
+    rows: list[dict[str, Json]]
+
+
 @dataclass(frozen=True)
 class Results:
     """The rows of one run and the machine they were measured on."""
 
-    machine: dict[str, Any]
+    machine: MachineFacts
     rows: tuple[Row, ...]
     created: str
 
     @staticmethod
-    def now(machine: dict[str, Any], rows: Sequence[Row]) -> Results:
+    def now(machine: MachineFacts, rows: Sequence[Row]) -> Results:
         """Results of this moment, in UTC.
 
-        Of the machine it is added whose kernels saturate, as probed for the rows.
+        The machine's facts are extended by which backends saturate, as probed for the rows.
         """
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
         probed = {row.cell.backend: row.saturates for row in rows if row.saturates is not None}
         return Results({**machine, "saturates": probed}, tuple(rows), created)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ResultsFile:
         """The whole as a JSON object of schema 1."""
         return {
             "schema": SCHEMA,
@@ -213,20 +226,18 @@ class Results:
         return write_text(folder / "results.json", text + "\n")
 
 
-def _interval(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {"value": interval.value, "ci95": [interval.low, interval.high]}
+def _interval(interval: Interval | None) -> dict[str, Json] | None:
+    return None if interval is None else interval.to_json()
 
 
-def _beside(beside: Beside | None) -> dict[str, Any] | None:
+def _beside(beside: Beside | None) -> dict[str, Json] | None:
     if beside is None:
         return None
     ratio, drop = _interval(beside.ratio), _interval(beside.drop)
     return {"cell": beside.other.id, "ratio": ratio, "drop": drop}
 
 
-def _on_gpu(gpu: GpuBreakdown | None) -> dict[str, Any] | None:
+def _on_gpu(gpu: GpuBreakdown | None) -> dict[str, Json] | None:
     if gpu is None:
         return None
     found = asdict(gpu)
@@ -234,17 +245,15 @@ def _on_gpu(gpu: GpuBreakdown | None) -> dict[str, Any] | None:
     return {"split_ms": {**split, "total": gpu.split.total}, **found}
 
 
-def _latency(latency: Latency | None) -> dict[str, Any] | None:
+def _latency(latency: Latency | None) -> dict[str, Json] | None:
     if latency is None:
         return None
-    data = asdict(latency)
-    p50 = data.pop("p50")
     return {
-        "p50": p50["value"],
-        "p90": data["p90"],
-        "p99": data["p99"],
-        "mean": data["mean"],
-        "min": data["minimum"],
-        "n": data["n"],
-        "ci95": [p50["low"], p50["high"]],
+        "p50": latency.p50.value,
+        "p90": latency.p90,
+        "p99": latency.p99,
+        "mean": latency.mean,
+        "min": latency.minimum,
+        "n": latency.n,
+        "ci95": [latency.p50.low, latency.p50.high],
     }

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fqbench.fileio import write_text
+from fqbench.jsonvalue import Json
 from fqbench.measure.stats import Launches
 
 SCHEMA = 1
@@ -40,7 +40,7 @@ class Samples:
     def __add__(self, other: Samples) -> Samples:
         return Samples((*self.groups, *other.groups), {**self.accuracies, **other.accuracies})
 
-    def to_json(self, created: str) -> dict[str, Any]:
+    def to_json(self, created: str) -> dict[str, Json]:
         """The whole as a JSON object; ``created`` tells which results it belongs to."""
         return {"schema": SCHEMA, "created": created, **asdict(self)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -146,7 +145,7 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
-        described["reference"] = asdict(speed)
+        described["reference"] = speed.to_json()
     results = Results.now(described, outcome.rows)
     # Results come last: where they are, all of a run is.
     outcome.samples.write(folder, results.created)

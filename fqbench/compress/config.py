@@ -249,7 +249,7 @@ class LoadedConfig:
 
     path: Path
     config: Config
-    values: dict[str, Any]
+    values: dict[str, object]
 
 
 def load_config(path: Path) -> LoadedConfig:

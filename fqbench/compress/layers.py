@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from fqbench.compress.config import PRODUCTS, QuantAware
 from fqbench.errors import UsageError
+from fqbench.jsonvalue import Json
 
 DEFAULT_PATTERN = "skip_quant"
 """A mark that code of a network may carry; model files do not, so it may match nothing."""
@@ -48,10 +50,9 @@ class Layers:
     transposed: int
 
     @staticmethod
-    def of(found: Mapping[str, Any]) -> Layers:
-        """From what ``fqbench.compress.names`` answers."""
-        layers = tuple(Layer(**layer) for layer in found["layers"])
-        return Layers(layers, found["tensors"], found["transposed"])
+    def of(found: Json) -> Layers:
+        """From what ``fqbench.compress.names`` wrote."""
+        return TypeAdapter(Layers).validate_python(found)
 
 
 def canonical_name(name: str) -> str:

@@ -10,11 +10,12 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fqbench.compress.config import CONVOLUTIONS, PRODUCTS
-from fqbench.compress.layers import canonical_name
+from fqbench.compress.layers import Layer, Layers, canonical_name
 from fqbench.isolate import Report
 from fqbench.steps import Job
 
@@ -36,7 +37,7 @@ class Names(Job):
 
 
 def read_names(job: Names, report: Report) -> None:
-    """Write ``names.json``: what ``Layers`` holds."""
+    """Write ``names.json``: ``Layers``."""
     import onnx
 
     from fqbench.convert.program import load
@@ -48,19 +49,13 @@ def read_names(job: Names, report: Report) -> None:
     tensors = {name: name for node in nodes for name in node.output}
     if job.source:
         tensors |= _outputs(graph, _loaded(*job.source))
-    layers = [
-        {
-            "name": node.name,
-            "kind": _kind(graph, node),
-            "source": node.input[0],
-            "weight": node.input[1],
-            "variable": variables.get(node.name),
-        }
+    layers = tuple(
+        Layer(node.name, _kind(graph, node), node.input[0], node.input[1], variables.get(node.name))
         for node in graph.layers()
-    ]
+    )
     transposed = sum(node.op_type == "ConvTranspose" for node in nodes)
-    found = {"layers": layers, "tensors": tensors, "transposed": transposed}
-    (job.folder / "names.json").write_text(json.dumps(found))
+    found = Layers(layers, tensors, transposed)
+    (job.folder / "names.json").write_text(json.dumps(asdict(found)))
 
 
 def _kind(graph: Graph, node: Any) -> str:

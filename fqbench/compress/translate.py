@@ -16,7 +16,7 @@ from fqbench.errors import UsageError
 from fqbench.methods.distillation import METHOD as DISTILLATION
 from fqbench.methods.offline import METHOD as OFFLINE
 from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
-from fqbench.spec.check import Contents
+from fqbench.spec.contents import Contents
 from fqbench.spec.model import (
     SCALE_FACTOR_INPUT,
     Algorithm,

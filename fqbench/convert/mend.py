@@ -8,7 +8,7 @@ that of a plain one, and so has arithmetic with a constant that is repeated alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,12 @@ def repeats_within(constant: Sequence[int], shape: Sequence[int]) -> bool:
 
 
 def _replace(
-    block: Any, old: Any, kind: str, source: str, attributes: dict[str, Any], slot: str = "X"
+    block: Any,
+    old: Any,
+    kind: str,
+    source: str,
+    attributes: Mapping[str, float | Sequence[int]],
+    slot: str = "X",
 ) -> None:
     """Put an operator of one input and one output in the place of ``old``."""
     target = old.output("Out")[0]
@@ -164,5 +169,5 @@ def _replace(
         type=kind,
         inputs={slot: block.var(source)},
         outputs={"Out": block.var(target)},
-        attrs=attributes,
+        attrs=dict(attributes),
     )

@@ -20,6 +20,7 @@ from fqbench.errors import FqbenchError, StepError
 from fqbench.fetch.archive import ArchiveError, Bounds, unpack
 from fqbench.fetch.catalogue import Item, Part
 from fqbench.fetch.progress import Report
+from fqbench.spec.contents import ModelFile
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -157,7 +158,7 @@ def _checked_file(file: Path) -> Path:
         try:
             isolate.call(
                 "fqbench.spec.inspect:inspect_onnx",
-                {"model": str(file)},
+                ModelFile(model=file).to_json(),
                 timeout_s=_READ_TIMEOUT_S,
                 name=f"reading {file.name}",
             )

@@ -1,7 +1,7 @@
 """One version's models: built, evaluated and ready to be timed, by that version's own fqbench.
 
 ``build`` runs in the version's own environment, and the fqbench that compares may be an older or a
-newer one. So the name ``ENTRY_POINT``, the keys of ``Matrix.arguments`` and the shape of the answer
+newer one. So the name ``ENTRY_POINT``, the keys of ``BuildRequest`` and the shape of the answer
 (``live.built_version``) are a contract between versions: this module stays at this path, and
 ``PROTOCOL`` is raised when the answer changes.
 """
@@ -12,14 +12,18 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+
+from pydantic import ConfigDict
 
 from fqbench import machine
 from fqbench.artifacts import Store
 from fqbench.cells import Selection
 from fqbench.errors import UsageError
 from fqbench.isolate import Interpreter, Report
+from fqbench.jsonvalue import Json
 from fqbench.margins import default_margins_path, load_margins
+from fqbench.measure.launches import Process
+from fqbench.message import Message
 from fqbench.methods import DEFAULT
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.model import Model
@@ -28,6 +32,7 @@ from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run
 from fqbench.pipeline.timing import Subject
 from fqbench.results import Results, Row
+from fqbench.samples import Samples
 from fqbench.spec import ModelSpec
 from fqbench.spec.load import SpecProblem, load_specs
 from fqbench.steps import Finished
@@ -36,6 +41,53 @@ from fqbench.steps.observer import Relay
 
 PROTOCOL = 1
 ENTRY_POINT = "fqbench.gate.side:build"
+
+
+class BuildRequest(Message):
+    """What ``build`` is called with: see ``Matrix``, ``selection`` by its dimensions.
+
+    ``root``: the data root; ``side``: what the processes that time cells are to call them;
+    ``cache``: where artifacts are kept. A key that a later version adds is ignored.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    side: str
+    specs: tuple[Path, ...]
+    models: tuple[str, ...] | None
+    backends: tuple[str, ...] | None
+    devices: tuple[str, ...] | None
+    precisions: tuple[str, ...] | None
+    root: Path | None
+    method: str
+    allow_code: bool
+    threads: int
+    cache: Path
+
+
+@dataclass(frozen=True)
+class Built:
+    """What ``build`` answers; ``processes``: what times each cell that ran, by its id."""
+
+    results: Results
+    samples: Samples
+    processes: Mapping[str, Process]
+
+    def to_json(self) -> dict[str, object]:
+        """As the fqbench that compares reads it."""
+        return {
+            "protocol": PROTOCOL,
+            "code": code_digest(),
+            **self.results.to_json(),
+            "samples": self.samples.to_json(self.results.created),
+            "processes": {cell: _described(each) for cell, each in self.processes.items()},
+        }
+
+
+def _described(process: Process) -> dict[str, Json]:
+    """Without the interpreter where it is the version's own: the one that compares knows it."""
+    own = process.interpreter == Interpreter.here()
+    return {k: v for k, v in asdict(process).items() if k != "interpreter" or not own}
 
 
 @dataclass(frozen=True)
@@ -57,107 +109,94 @@ class Matrix:
         cache: Path,
         threads: int,
         place: Callable[[Path], Path] = lambda path: path,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Json]:
         """What ``build`` is called with; ``place`` maps a path to the same one in the version."""
-        chosen = vars(self.selection).items()
-        return {
-            "side": side,
-            "specs": [str(place(path)) for path in self.specs],
-            **{name: list(names) if names else None for name, names in chosen},
-            "root": str(place(self.data_root)) if self.data_root is not None else None,
-            "method": self.method,
-            "allow_code": self.allow_code,
-            "threads": threads,
-            "cache": str(cache),
-        }
+        chosen = self.selection
+        return BuildRequest(
+            side=side,
+            specs=tuple(place(path) for path in self.specs),
+            models=chosen.models or None,
+            backends=chosen.backends or None,
+            devices=chosen.devices or None,
+            precisions=chosen.precisions or None,
+            root=None if self.data_root is None else place(self.data_root),
+            method=self.method,
+            allow_code=self.allow_code,
+            threads=threads,
+            cache=cache,
+        ).to_json()
 
 
-def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
+def build(arguments: Mapping[str, Json], report: Report) -> dict[str, object]:
     """What ``fqbench run`` writes, except times, and the processes that time each cell.
 
-    ``arguments``: those of a ``Matrix``. The cells of a spec that cannot be used are failed rows.
+    ``arguments``: a ``BuildRequest``. The cells of a spec that cannot be used are failed rows.
     Raises UsageError for names that do not exist.
     """
+    request = BuildRequest.model_validate(arguments)
 
     def progress(text: str, done: int, total: int) -> None:
         report(done, total, text)
 
-    chosen = {
-        name: tuple(arguments[name]) if arguments[name] else None
-        for name in ("backends", "devices", "precisions")
-    }
-    selection = Selection(**chosen)
+    selection = Selection(
+        backends=request.backends or None,
+        devices=request.devices or None,
+        precisions=request.precisions or None,
+    )
     selection.check()
     # Other code may make something else of the same inputs, before its cache keys say so.
-    store = Store(Path(arguments["cache"]) / code_digest())
+    store = Store(request.cache / code_digest())
     executor = LocalExecutor(store, Relay(progress))
-    margins, threads = load_margins(default_margins_path()), arguments["threads"]
+    margins, threads = load_margins(default_margins_path()), request.threads
     planned: list[ModelSteps] = []
     unusable = Outcome()
-    for spec in _specs(arguments, executor):
+    for spec in _specs(request, executor):
         name = spec.name if isinstance(spec, ModelSpec) else spec.path.stem
         cells = selection.cells([name])
-        ready = _prepared(spec, executor, arguments)
+        ready = _prepared(spec, executor, request)
         if isinstance(ready, Model):
-            request = Request(cells, margins, threads, budget=None)
-            planned.append(plan(ready.graph, request))
+            planned.append(plan(ready.graph, Request(cells, margins, threads, budget=None)))
         else:
             unusable += Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
     outcome = run(planned, executor) + unusable
-    processes = _processes(planned, outcome, executor.finished, arguments["side"], threads)
+    processes = _processes(planned, outcome, executor.finished, request.side, threads)
     further = dict.fromkeys(row.cell.backend for row in outcome.rows)
     results = Results.now(machine.describe(threads, further), outcome.rows)
-    return {
-        "protocol": PROTOCOL,
-        "code": code_digest(),
-        **results.to_json(),
-        "samples": outcome.samples.to_json(results.created),
-        "processes": processes,
-    }
+    return Built(results, outcome.samples, processes).to_json()
 
 
-def _specs(arguments: dict[str, Any], executor: LocalExecutor) -> list[ModelSpec | SpecProblem]:
+def _specs(request: BuildRequest, executor: LocalExecutor) -> list[ModelSpec | SpecProblem]:
     """The chosen models. A file that this version does not have is left out: its cells are new."""
-    root = Path(arguments["root"]) if arguments["root"] else None
-    models: list[str] | None = arguments["models"]
-    if not arguments["specs"]:
-        specs, told = find_specs([], models, root, executor)
-        if told:
-            raise UsageError("; ".join(told))
+    root, models = request.root, request.models
+    if not request.specs:
+        specs, mistakes = find_specs([], models, root, executor)
+        if mistakes:
+            raise UsageError("; ".join(mistakes))
         return list(specs)
-    files = [Path(path) for path in arguments["specs"] if Path(path).exists()]
+    files = [path for path in request.specs if path.exists()]
     found, problems = load_specs(files, root)
     return [*(spec for spec in found if models is None or spec.name in models), *problems]
 
 
 def _prepared(
-    spec: ModelSpec | SpecProblem, executor: LocalExecutor, arguments: dict[str, Any]
+    spec: ModelSpec | SpecProblem, executor: LocalExecutor, request: BuildRequest
 ) -> Model | str:
     """The model, ready to run; or why it cannot be."""
     if isinstance(spec, SpecProblem):
         return spec.message
-    method: str = arguments["method"]
-    allowed: bool = arguments["allow_code"]
-    ready = prepare([spec], executor, allow_code=allowed, method=method)
+    ready = prepare([spec], executor, allow_code=request.allow_code, method=request.method)
     return ready.models[0] if ready.models else "; ".join(ready.problems)
 
 
 def _processes(
     planned: Sequence[ModelSteps], outcome: Outcome, finished: Finished, side: str, threads: int
-) -> Mapping[str, Any]:
-    """How to start what times each cell that ran, by its id."""
+) -> dict[str, Process]:
+    """What times each cell that ran, by its id."""
     graphs = {model.graph.spec.name: model.graph for model in planned}
-    described = {}
-    for row in outcome.rows:
-        if row.status == "ok":
-            subject = Subject.of(graphs[row.cell.model], row.cell)
-            process = subject.process(finished, threads, side)
-            values = asdict(process)
-            # Where it is the version's own, the one that compares knows it.
-            if process.interpreter == Interpreter.here():
-                del values["interpreter"]
-            described[row.cell.id] = values
-    return described
+    subjects = [
+        Subject.of(graphs[row.cell.model], row.cell) for row in outcome.rows if row.status == "ok"
+    ]
+    return {each.cell.id: each.process(finished, threads, side) for each in subjects}
 
 
 def code_digest() -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.records import Machine, StoredResults
+from fqbench.jsonvalue import Json
 from fqbench.measure.stats import Interval
 
 SCHEMA = 1
@@ -88,7 +89,7 @@ class GateReport:
     machine: tuple[str, ...] = ()
     ratios: Mapping[str, RatioChange] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The whole as a JSON object."""
         return {
             "schema": SCHEMA,
@@ -98,7 +99,7 @@ class GateReport:
             "head": self.head,
             "cells": [_verdict_json(verdict) for verdict in self.decision.verdicts],
             "ratios": {
-                cell: {**asdict(ratio), "change": _interval_json(ratio.change)}
+                cell: {**asdict(ratio), "change": ratio.change.to_json()}
                 for cell, ratio in self.ratios.items()
             },
             "cautions": list(self.cautions),
@@ -161,16 +162,10 @@ def percent(part: float) -> str:
     return f"{value:.0f} %" if abs(value) >= 10 else f"{value:.1f} %".replace(".0 %", " %")
 
 
-def _verdict_json(verdict: Verdict) -> dict[str, Any]:
-    values = asdict(verdict)
-    slowdown, loss = _interval_json(verdict.slowdown), _interval_json(verdict.loss)
-    return {**values, "slowdown": slowdown, "loss": loss}
-
-
-def _interval_json(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {"value": interval.value, "ci95": [interval.low, interval.high]}
+def _verdict_json(verdict: Verdict) -> dict[str, Json]:
+    intervals = {"slowdown": verdict.slowdown, "loss": verdict.loss}
+    found = {name: None if each is None else each.to_json() for name, each in intervals.items()}
+    return {**asdict(verdict), **found}
 
 
 def _machine_lines(machine: Machine) -> tuple[str, ...]:

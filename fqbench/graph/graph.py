@@ -19,7 +19,10 @@ WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes of ``node`` that are set, by name."""
+    """The attributes of ``node`` that are set, by name.
+
+    Of what type each is, its operator's definition says; texts are bytes.
+    """
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 

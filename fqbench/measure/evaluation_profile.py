@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from fqbench.backends import Runner
 from fqbench.backends.base import Tensor
 from fqbench.data.ahead import ahead
 from fqbench.hardware import usable_cores
 from fqbench.isolate import Report
+from fqbench.jsonvalue import Json
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.evaluation import Evaluation, Feed, share
+from fqbench.message import Message
 from fqbench.spec import Decode
 
 IMAGES = 64
@@ -28,19 +28,38 @@ DIFFERENT = 8
 ROUNDS = 5
 
 
-def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list[float]]:
+class EvaluationMeasurement(Message):
+    """A cell to be evaluated on ``images``; ``allow_code``: by a decoder of the user's own, too."""
+
+    cell: Loadable
+    images: tuple[Path, ...]
+    decode: Decode
+    allow_code: bool
+
+
+@dataclass(frozen=True)
+class EvaluationProfile:
     """Seconds per image, once per round: ``evaluation`` as a run does it, and its parts alone.
 
-    Those are ``reading`` (from file to tensor), ``inference`` and ``decoding``, each by as many
-    threads as the evaluation gives it.
+    ``reading`` is from file to tensor. Each part has as many threads as the evaluation gives it.
     """
-    cell = Loadable.model_validate(arguments["cell"])
-    decode_as: Decode = TypeAdapter(Decode).validate_python(arguments["decode"])
+
+    evaluation: tuple[float, ...]
+    reading: tuple[float, ...]
+    inference: tuple[float, ...]
+    decoding: tuple[float, ...]
+
+
+def time_evaluation(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``EvaluationProfile`` of ``arguments``, an ``EvaluationMeasurement``, as JSON."""
+    asked = EvaluationMeasurement.model_validate(arguments)
+    cell = asked.cell
     shared = share(cell.backend, cell.device, usable_cores())
-    allow_code = arguments["allow_code"]
-    evaluation = Evaluation.of(cell.reading, decode_as, shared.workers, allow_code=allow_code)
+    evaluation = Evaluation.of(
+        cell.reading, asked.decode, shared.workers, allow_code=asked.allow_code
+    )
     runners = [cell.load(shared.threads) for _ in range(shared.runners)]
-    samples = list(islice(cycle(enumerate(map(Path, arguments["images"]))), IMAGES))
+    samples = list(islice(cycle(enumerate(asked.images)), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]
     outputs = [(feed, runners[0].run(feed.tensors)) for feed in feeds]
 
@@ -62,7 +81,8 @@ def time_evaluation(arguments: dict[str, Any], report: Report) -> dict[str, list
             _exhaust(part())
             found[name].append((time.perf_counter() - begin) / IMAGES)
         report(done + 1, ROUNDS)
-    return found
+    profile = EvaluationProfile(**{name: tuple(seconds) for name, seconds in found.items()})
+    return asdict(profile)
 
 
 def _inference(runners: list[Runner], feeds: list[Feed]) -> Iterable[object]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,7 +16,8 @@ from fqbench.backends import nvidia
 from fqbench.backends.base import Split
 from fqbench.backends.nvidia import Conditions, NoGpu
 from fqbench.isolate import Report
-from fqbench.measure.cell_loading import Loadable
+from fqbench.jsonvalue import Json
+from fqbench.measure.messages import CellMeasurement
 from fqbench.vision.image import read_image
 
 WARM_UP, RUNS = 50, 200
@@ -35,13 +35,6 @@ class GpuBreakdown:
     no_graph: str | None = None
     conditions: Conditions | None = None
 
-    @staticmethod
-    def of(found: Mapping[str, Any]) -> GpuBreakdown:
-        """From what ``time_split`` returns."""
-        known = found["conditions"]
-        conditions = known and Conditions(**{**known, "slowed": tuple(known["slowed"])})
-        return GpuBreakdown(Split(**found["split"]), found["no_graph"], conditions)
-
 
 def medians(splits: Sequence[Split]) -> Split:
     """The median of each part."""
@@ -50,16 +43,16 @@ def medians(splits: Sequence[Split]) -> Split:
     )
 
 
-def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] | None:
-    """``GpuBreakdown`` of ``cell`` on ``image``, in a child process.
+def time_split(arguments: Mapping[str, Json], report: Report) -> dict[str, Json] | None:
+    """The ``GpuBreakdown`` of what ``arguments``, a ``CellMeasurement``, says, as JSON.
 
-    None where its runner does not report its parts.
+    Runs in a child process. None where the cell's runner does not report its parts.
     """
-    cell = Loadable.model_validate(arguments["cell"])
-    runner: Any = cell.load(arguments["threads"])
+    asked = CellMeasurement.model_validate(arguments)
+    runner: Any = asked.cell.load(asked.threads)
     if not hasattr(runner, "split"):
         return None
-    inputs = cell.feed(read_image(Path(arguments["image"])))
+    inputs = asked.cell.feed(read_image(asked.image))
     for _ in range(WARM_UP):
         runner.run(inputs)
     found = []
@@ -68,9 +61,5 @@ def time_split(arguments: Mapping[str, Any], report: Report) -> dict[str, Any] |
         report(done + 1, RUNS)
     conditions = None
     with suppress(NoGpu):  # Now, since an idle GPU lowers its clock within a second.
-        conditions = asdict(nvidia.conditions())
-    return {
-        "split": asdict(medians(found)),
-        "no_graph": runner.no_graph,
-        "conditions": conditions,
-    }
+        conditions = nvidia.conditions()
+    return asdict(GpuBreakdown(medians(found), runner.no_graph, conditions))

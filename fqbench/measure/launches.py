@@ -13,19 +13,24 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter
 
 from fqbench import isolate
 from fqbench.errors import FqbenchError
 from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.isolate import Conversation, Interpreter, SharedMemory
+from fqbench.jsonvalue import Json
 from fqbench.measure import reference, stats
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.latency import Block, Clock, TimingBudget, take_turns
+from fqbench.measure.messages import CellTiming, KernelTiming, Question, TimeBlock, WarmUp
 from fqbench.measure.pinning import some_cores
 from fqbench.measure.stats import Launches
+from fqbench.message import read_answer
 
 NARROW = 0.01
 """Half the width of an interval, as a part of its value, at which it is narrow enough."""
@@ -34,6 +39,12 @@ Stopped = Literal["narrow", "time"]
 
 ANSWER_S = 300.0
 
+_Answer = TypeVar("_Answer")
+
+_BOUND: TypeAdapter[bool] = TypeAdapter(bool)
+_RUNS: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(gt=0)])
+_TIMES: TypeAdapter[Block] = TypeAdapter(Block)
+
 
 @dataclass(frozen=True)
 class Process:
@@ -41,13 +52,14 @@ class Process:
 
     ``function`` is one of ``fqbench.measure.stopwatch``, or works as they do: it is called with
     ``arguments`` and the ``cores`` to bind itself to. ``block``: seconds of its blocks, where they
-    are not to be as long as those of others.
+    are not to be as long as those of others. ``arguments`` are JSON that is passed on as it is: the
+    process may be another version's.
     """
 
     name: str
     sides: tuple[str, ...]
     function: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Json]
     threads: int = 1
     block: float | None = None
     interpreter: Interpreter = field(default_factory=Interpreter.here)
@@ -61,12 +73,7 @@ def cell_process(
         name=f"timing {name}",
         sides=(side,),
         function="fqbench.measure.stopwatch:time_cell",
-        arguments={
-            "side": side,
-            "cell": cell.model_dump(mode="json"),
-            "image": str(image),
-            "threads": threads,
-        },
+        arguments=CellTiming(cell=cell, image=image, threads=threads, side=side).to_json(),
         threads=threads,
         interpreter=interpreter,
     )
@@ -122,18 +129,17 @@ class _Remote:
     def warm_up(self, budget: TimingBudget) -> int:
         if self.process.block is not None:
             budget = replace(budget, block=self.process.block)
-        runs: int = self._ask({"warm_up": asdict(budget)})
-        return runs
+        return self._ask(WarmUp(side=self.name, warm_up=budget), _RUNS)
 
     def block(self, runs: int) -> Block:
-        times = tuple(self._ask({"runs": runs}))
+        times = self._ask(TimeBlock(side=self.name, runs=runs), _TIMES)
         if not all(seconds > 0 for seconds in times):
             raise _FailedError(self.process, f"{self.process.name}: an inference took no time")
         return times
 
-    def _ask(self, question: dict[str, Any]) -> Any:
+    def _ask(self, question: Question, kind: TypeAdapter[_Answer]) -> _Answer:
         with _attribute_failures(self.process):
-            return self.conversation.ask({"side": self.name, **question})
+            return read_answer(kind, self.conversation.ask(question.to_json()), self.process.name)
 
 
 def record(
@@ -153,7 +159,7 @@ def record(
     running = list(processes)
     launches: list[dict[str, tuple[Block, ...]]] = []
     failures: dict[str, str] = {}
-    forgiven: list[Process] = []
+    failed_once: list[Process] = []
     stopped: Stopped = "time"
     pinned, start, seconds = True, clock(), []
     while running and len(launches) < budget.most:
@@ -161,10 +167,10 @@ def record(
         try:
             blocks, bound = _launch(running, budget.per_launch, order)
         except _FailedError as failed:
-            if failed.process in forgiven:
+            if failed.process in failed_once:
                 running.remove(failed.process)
                 failures.update(dict.fromkeys(failed.process.sides, failed.reason))
-            forgiven.append(failed.process)
+            failed_once.append(failed.process)
             continue
         launches.append(blocks)
         pinned &= bound
@@ -194,14 +200,14 @@ def _launch(
     cores = some_cores(max(process.threads for process in processes), order)
     sides, pinned = {}, True
     with ExitStack() as stack:
-        talks = []
+        conversations = []
         for process in order.sample(list(processes), len(processes)):
             with _attribute_failures(process):
-                talks.append((process, stack.enter_context(_started(process, cores))))
-        for process, talk in talks:
+                conversations.append((process, stack.enter_context(_started(process, cores))))
+        for process, conversation in conversations:
             with _attribute_failures(process):
-                pinned &= bool(talk.ready())
-            sides.update({name: _Remote(process, name, talk) for name in process.sides})
+                pinned &= read_answer(_BOUND, conversation.ready(), process.name)
+            sides.update({name: _Remote(process, name, conversation) for name in process.sides})
         timing = take_turns(sides, budget, order)
     return dict(timing.blocks), pinned
 
@@ -247,7 +253,7 @@ def kernels(threads: int) -> Process:
         name="timing the reference kernels",
         sides=reference.KERNELS,
         function="fqbench.measure.stopwatch:time_reference",
-        arguments={"threads": threads},
+        arguments=KernelTiming(threads=threads).to_json(),
         threads=threads,
         block=reference.BLOCK,
     )

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 from fqbench.backends import backend
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
-from fqbench.measure.cell_loading import Loadable
-from fqbench.measure.latency import TimingBudget, time_interleaved
+from fqbench.jsonvalue import Json
+from fqbench.measure.latency import Block, TimingBudget, time_interleaved
+from fqbench.measure.messages import CellMeasurement
 from fqbench.vision.image import read_image
 
 ROUNDS = 40
 
 
-def time_overhead(arguments: dict[str, Any], report: Report) -> dict[str, list[list[float]]]:
-    """Times in seconds, in blocks, of ``fqbench`` and of a ``bare`` loop on the same session.
+@dataclass(frozen=True)
+class Overhead:
+    """Times in seconds, in blocks, of ``fqbench`` and of a ``bare`` loop on the same session."""
+
+    fqbench: tuple[Block, ...]
+    bare: tuple[Block, ...]
+
+
+def time_overhead(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``Overhead`` of what ``arguments``, a ``CellMeasurement``, says, as JSON.
 
     Nothing of what times a cell is part of the bare loop. Raises StepError for a backend that has
     none.
     """
-    cell = Loadable.model_validate(arguments["cell"])
-    feed, runner = cell.feed(read_image(Path(arguments["image"]))), cell.load(threads=1)
+    asked = CellMeasurement.model_validate(arguments)
+    cell = asked.cell
+    feed, runner = cell.feed(read_image(asked.image)), cell.load(asked.threads)
     used = backend(cell.backend)
     if used.bare_call is None:
         raise StepError(f"{used.label} has no call shorter than what is measured")
     bare: Callable[[], object] = resolve(used.bare_call)(runner, feed)
-    found: dict[str, list[list[float]]] = {"fqbench": [], "bare": []}
+    ours, others = [], []
     budget = TimingBudget(warm_up=0.2, rounds=1, fewest=1, block=0.05)
     for done in range(ROUNDS):
         timing = time_interleaved({"fqbench": lambda: runner.run(feed)}, budget)
-        found["fqbench"].append(list(timing.blocks["fqbench"][0]))
+        ours.append(timing.blocks["fqbench"][0])
         times = []
-        for _ in found["fqbench"][-1]:
+        for _ in ours[-1]:
             begin = time.perf_counter()
             bare()
             times.append(time.perf_counter() - begin)
-        found["bare"].append(times)
+        others.append(tuple(times))
         report(done + 1, ROUNDS)
-    return found
+    return asdict(Overhead(tuple(ours), tuple(others)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from fqbench.measure.latency import Call
 from fqbench.measure.stats import Interval, Launches
 from fqbench.precisions import find_precision
 from fqbench.quantize.grids import SAFE
+
+if TYPE_CHECKING:
+    from fqbench.machine import SpeedFacts
 
 SIDE = 512
 """Rows and columns of each factor: the smallest whose speed is within some percent of the peak."""
@@ -54,6 +57,15 @@ class Speed:
     int8: float
     copy: float
     spread: float
+
+    def to_json(self) -> SpeedFacts:
+        """As results hold it."""
+        return {
+            "float32": self.float32,
+            "int8": self.int8,
+            "copy": self.copy,
+            "spread": self.spread,
+        }
 
 
 def speed(recorded: Sequence[Mapping[str, Launches]]) -> Speed | None:

@@ -30,6 +30,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from fqbench.jsonvalue import Json
+
 Blocks = Sequence[Sequence[float]]
 """Times of one launch in seconds: rounds x times."""
 
@@ -54,6 +56,10 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def to_json(self) -> dict[str, Json]:
+        """As results and verdicts hold it."""
+        return {"value": self.value, "ci95": [self.low, self.high]}
 
 
 @dataclass(frozen=True)

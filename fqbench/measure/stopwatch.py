@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+from pydantic import TypeAdapter
+
+from fqbench.jsonvalue import Json
 from fqbench.measure import reference
-from fqbench.measure.cell_loading import Loadable
-from fqbench.measure.latency import Call, Stopwatch, TimingBudget
+from fqbench.measure.latency import Call, Stopwatch
+from fqbench.measure.messages import CellLaunch, KernelLaunch, Question, WarmUp
 from fqbench.measure.pinning import pin
 
 
-def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
-    """Time inferences of ``cell``, called ``side``, on ``image``, bound to ``cores``."""
-    cell = Loadable.model_validate(arguments["cell"])
-    call = cell.call(Path(arguments["image"]), arguments["threads"])
-    yield from answers({arguments["side"]: call}, arguments["cores"], questions)
+def time_cell(arguments: Mapping[str, Json], questions: Iterator[Json]) -> Iterator[Json]:
+    """Time inferences of a cell, as ``arguments``, a ``CellLaunch``, says."""
+    launch = CellLaunch.model_validate(arguments)
+    yield from answers({launch.side: launch.call()}, launch.cores, questions)
 
 
-def time_reference(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
-    """Time the reference kernels, bound to ``cores``."""
-    yield from answers(reference.kernels(arguments["threads"]), arguments["cores"], questions)
+def time_reference(arguments: Mapping[str, Json], questions: Iterator[Json]) -> Iterator[Json]:
+    """Time the reference kernels, as ``arguments``, a ``KernelLaunch``, says."""
+    launch = KernelLaunch.model_validate(arguments)
+    yield from answers(reference.kernels(launch.threads), launch.cores, questions)
 
 
-def answers(calls: Mapping[str, Call], cores: list[int], questions: Iterator[Any]) -> Iterator[Any]:
+def answers(
+    calls: Mapping[str, Call], cores: Sequence[int], questions: Iterator[Json]
+) -> Iterator[Json]:
     """Whether the process could be bound to ``cores``, then what is asked of each call.
 
-    A question names its ``side`` and either the budget to ``warm_up`` with, answered by how many
-    inferences fill a block, or a number of ``runs``, answered by the seconds of each.
+    ``questions``: each a ``Question``, of a side that ``calls`` has.
     """
+    questioned: TypeAdapter[Question] = TypeAdapter(Question)
     # Here and not before: what loads a model may use every core.
     yield pin(cores)
     watches = {name: Stopwatch(call) for name, call in calls.items()}
-    for question in questions:
-        watch = watches[question["side"]]
-        if "warm_up" in question:
-            yield watch.warm_up(TimingBudget(**question["warm_up"]))
+    for question in map(questioned.validate_python, questions):
+        watch = watches[question.side]
+        if isinstance(question, WarmUp):
+            yield watch.warm_up(question.warm_up)
         else:
-            yield watch.block(question["runs"])
+            yield watch.block(question.runs)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from fqbench.artifacts import Artifact
 from fqbench.cells import Cell
@@ -13,9 +15,14 @@ from fqbench.data.digests import Digests
 from fqbench.hardware import usable_cores
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.measure.accuracy import lost
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.evaluation_profile import EvaluationMeasurement, EvaluationProfile
 from fqbench.measure.launches import MeasurementBudget, Process
+from fqbench.measure.messages import CellMeasurement
+from fqbench.measure.overhead import Overhead
 from fqbench.measure.prediction import Prediction, read_predictions
 from fqbench.measure.stats import Interval
+from fqbench.message import Message
 from fqbench.methods import DEFAULT
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
@@ -31,8 +38,7 @@ from fqbench.tasks.registry import decoder_of
 from fqbench.tune.choice import Choice
 from fqbench.vision.image import read_image
 
-Times = list[list[float]]
-"""Seconds, in blocks."""
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -194,34 +200,53 @@ class Model:
         subject = Subject.of(self.graph, cell)
         return subject.process(self._run(subject.loads, self.graph.network(cell)), threads, side)
 
-    def overhead(self, cell: Cell) -> dict[str, Times]:
-        """Times of ``cell`` as it is measured (``fqbench``) and in a ``bare`` loop, in turns."""
-        found: dict[str, Times] = self._measured("overhead:time_overhead", cell, threads=1)
-        return found
+    def overhead(self, cell: Cell) -> Overhead:
+        """Times of ``cell`` as it is measured and in a bare loop, in turns."""
+        image = Subject.of(self.graph, cell).image
+        return self._measured(
+            "overhead:time_overhead",
+            lambda loadable: CellMeasurement(cell=loadable, image=image, threads=1),
+            TypeAdapter(Overhead),
+            cell,
+            threads=1,
+        )
 
-    def evaluation_profile(self, cell: Cell) -> dict[str, list[float]]:
-        """Seconds an image that evaluating ``cell`` takes, and its parts, once a round."""
-        found: dict[str, list[float]] = self._measured(
+    def evaluation_profile(self, cell: Cell) -> EvaluationProfile:
+        """How long evaluating ``cell`` takes an image, and its parts."""
+        images = tuple(sample.path for sample in self.images.data.samples)
+        return self._measured(
             "evaluation_profile:time_evaluation",
+            lambda loadable: EvaluationMeasurement(
+                cell=loadable,
+                images=images,
+                decode=self.spec.decode,
+                allow_code=self._allow_code,
+            ),
+            TypeAdapter(EvaluationProfile),
             cell,
             threads=usable_cores(),
-            images=[str(sample.path) for sample in self.images.data.samples],
-            decode=self.spec.decode.model_dump(mode="json"),
-            allow_code=self._allow_code,
         )
-        return found
 
-    def _measured(self, function: str, cell: Cell, *, threads: int, **arguments: object) -> Any:
+    def _measured(
+        self,
+        function: str,
+        request: Callable[[Loadable], Message],
+        answer: TypeAdapter[_Answer],
+        cell: Cell,
+        *,
+        threads: int,
+    ) -> _Answer:
         subject = Subject.of(self.graph, cell)
         node = Measurement(
             f"measure_{cell.backend}",
             self.spec.name,
             (subject.loads, self.graph.network(cell)),
             lambda finished, report: measured(
-                f"fqbench.measure.{function}", subject, threads, finished, report, arguments
+                f"fqbench.measure.{function}", request, answer, subject, threads, finished, report
             ),
         )
-        return self._run(node).value(node)
+        found: _Answer = self._run(node).value(node)
+        return found
 
     def _answers(self, node: ArtifactNode) -> Answers:
         made = self.made(node)

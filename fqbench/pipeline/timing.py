@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from fqbench import isolate
 from fqbench.backends import backend as backend_of
@@ -25,8 +27,10 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
+from fqbench.measure.messages import CellMeasurement
 from fqbench.measure.reference import KERNELS
 from fqbench.measure.stats import Launches
+from fqbench.message import Message, read_answer
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.precisions import baseline
@@ -35,6 +39,10 @@ from fqbench.steps.executor import environment
 from fqbench.steps.step import STEP_S
 
 Report = Callable[[str, int, int], None]
+
+_Answer = TypeVar("_Answer")
+
+_BREAKDOWN: TypeAdapter[GpuBreakdown | None] = TypeAdapter(GpuBreakdown | None)
 
 
 @dataclass(frozen=True)
@@ -116,12 +124,12 @@ def _timed(
     report: Report,
 ) -> Timed:
     """Cells of one backend that load the same artifact have the same times."""
-    there = [each for each in subjects if finished.failure(each.loads) is None]
-    if not there:
+    ready = [each for each in subjects if finished.failure(each.loads) is None]
+    if not ready:
         finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: f"{each.cell.backend} {finished.artifact(each.loads).key}" for each in there}
+    keys = {each.cell: f"{each.cell.backend} {finished.artifact(each.loads).key}" for each in ready}
     processes = {
-        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in there[::-1]
+        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in ready[::-1]
     }
     first = list(dict.fromkeys(keys.values()))
     recorded = record(
@@ -148,34 +156,39 @@ def on_gpu(subject: Subject, threads: int) -> Measurement:
 def _on_gpu(
     subject: Subject, threads: int, finished: Finished, report: Report
 ) -> GpuBreakdown | None:
-    found = measured(
+    return measured(
         "fqbench.measure.gpu_breakdown:time_split",
+        lambda cell: CellMeasurement(cell=cell, image=subject.image, threads=threads),
+        _BREAKDOWN,
         subject,
         threads,
         finished,
         report,
-        {"threads": threads},
     )
-    return None if found is None else GpuBreakdown.of(found)
 
 
 def measured(
     function: str,
+    request: Callable[[Loadable], Message],
+    answer: TypeAdapter[_Answer],
     subject: Subject,
     threads: int,
     finished: Finished,
     report: Report,
-    arguments: Mapping[str, object],
-) -> Any:
-    """What ``function`` finds out about a cell in a child process of ``threads`` threads."""
-    loadable = subject.loadable(finished).model_dump(mode="json")
-    return isolate.call(
+) -> _Answer:
+    """What ``function`` finds out about a cell in a child process of ``threads`` threads.
+
+    It is called with a ``request`` and gives an ``answer``. Raises as ``isolate.call``.
+    """
+    name = f"measuring {subject.cell.id}"
+    found = isolate.call(
         function,
-        {**arguments, "cell": loadable, "image": str(subject.image)},  # type: ignore[dict-item]
+        request(subject.loadable(finished)).to_json(),
         env=environment(threads),
         timeout_s=STEP_S,
         memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),
         on_progress=lambda done, total, told="": report(told, done, total),
-        name=f"measuring {subject.cell.id}",
+        name=name,
         interpreter=subject.interpreter,
     )
+    return read_answer(answer, found, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -12,16 +11,16 @@ from fqbench import hardware, machine
 THREADS = 1
 """Of the runtime, where pytest times."""
 
-FACTS = pytest.StashKey[dict[str, Any]]()
+FACTS = pytest.StashKey[dict[str, object]]()
 
 
-def machine_facts(config: pytest.Config) -> dict[str, Any]:
+def machine_facts(config: pytest.Config) -> dict[str, object]:
     """What is known of the machine, and what ``pytest_fqbench_machine_facts`` makes of it.
 
     Found once a session. Raises pytest.UsageError where a hook returns what JSON cannot hold.
     """
     if FACTS not in config.stash:
-        facts = machine.describe(THREADS)
+        facts: dict[str, object] = dict(machine.describe(THREADS))
         changes = config.hook.pytest_fqbench_machine_facts(config=config, facts=facts)
         for each in reversed(changes):
             facts = {**facts, **each}
@@ -39,6 +38,6 @@ def lines(config: pytest.Config) -> list[str]:
     """CPU and versions, for people. Raises pytest.UsageError as ``machine_facts``."""
     machine_facts(config)
     cpu = hardware.cpu()
-    isa = ", ".join(str(flag) for flag in cpu["isa"])  # type: ignore[union-attr]
+    isa = ", ".join(cpu["isa"])
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
     return [f"cpu: {cpu['model']}, {cpu['usable_cores']} usable cores ({isa})", versions]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import pytest
 
@@ -113,7 +112,7 @@ class MatrixUnderTest:
         return self.margins.for_cell(self.pipeline(cell.model).spec, cell.backend, self.method)
 
     @property
-    def machine(self) -> dict[str, Any]:
+    def machine(self) -> dict[str, object]:
         """The machine as it goes into results, see ``pytest_fqbench_machine_facts``."""
         return machine_facts(self._config)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
 from fqbench.quantize.algorithms import Range
@@ -102,7 +102,14 @@ class Quantization:
         return Quantization(**data)
 
 
-def _read_codes(layers: Mapping[str, Any]) -> dict[str, RoundedWeight]:
+class _StoredWeight(TypedDict):
+    """A ``RoundedWeight`` as it is written, codes in base 64."""
+
+    codes: str
+    bias: list[float]
+
+
+def _read_codes(layers: Mapping[str, _StoredWeight]) -> dict[str, RoundedWeight]:
     return {
         name: RoundedWeight(base64.b64decode(layer["codes"]), tuple(layer["bias"]))
         for name, layer in layers.items()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fqbench.report import layers, saturation, timing
 from fqbench.report.table import lines, metric_label
 from fqbench.results import Results, Row
 from fqbench.tasks.registry import metrics
+
+if TYPE_CHECKING:
+    from fqbench.machine import GpuFacts, MachineFacts
 
 
 def notes(results: Results) -> tuple[str, ...]:
@@ -50,7 +53,7 @@ def _meanings() -> str:
     return "".join(f"{m.label} is {m.meaning}; " for m in metrics().values() if m.meaning)
 
 
-def _hidden(machine: Mapping[str, Any]) -> str:
+def _hidden(machine: MachineFacts) -> str:
     """By what instruction sets were hidden from the runtimes, to follow those of the CPU."""
     names = machine.get("hidden", {})
     return f", some of them hidden from runtimes by {', '.join(names)}" if names else ""
@@ -61,7 +64,7 @@ def _batches(rows: Iterable[Row]) -> str:
     return f" (on the GPU of {', '.join(map(str, sizes))} images at once)" if sizes else ""
 
 
-def _gpu(gpu: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _gpu(gpu: GpuFacts | None) -> tuple[str, ...]:
     if gpu is None:
         return ()
     capability = ".".join(map(str, gpu["capability"]))

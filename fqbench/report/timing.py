@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fqbench.measure.launches import NARROW, format_counts
 from fqbench.results import Row
 
+if TYPE_CHECKING:
+    from fqbench.machine import MachineFacts, SpeedFacts
 
-def sentences(rows: Sequence[Row], machine: Mapping[str, Any]) -> tuple[str, ...]:
+
+def sentences(rows: Sequence[Row], machine: MachineFacts) -> tuple[str, ...]:
     """What the figures stand on."""
     timed = [row for row in rows if row.launches is not None]
     return (*_launches(timed), *_reference(machine.get("reference")))
@@ -34,7 +37,7 @@ def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _reference(speed: Mapping[str, float] | None) -> tuple[str, ...]:
+def _reference(speed: SpeedFacts | None) -> tuple[str, ...]:
     if speed is None:
         return ()
     return (

@@ -6,7 +6,7 @@ The file holds quantize/dequantize pairs, or the operators that ONNX Runtime mak
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,10 @@ class IntegerLayer:
     zero_point: int
     weight: Weights
     convolves: bool
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
-    pads: tuple[int, int, int, int]
+    kernel: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @property
     def depthwise(self) -> bool:
@@ -104,26 +104,26 @@ def _layer(
     if zero_point is None or zero_point.dtype != np.uint8 or zero_point.size != 1:
         return
     found, codes = attributes(node), constants[weight]
-    window: dict[str, Any] = {
-        "kernel": (1, 1),
-        "strides": (1, 1),
-        "dilations": (1, 1),
-        "pads": (0, 0, 0, 0),
-    }
-    if node.op_type in ("Conv", "QLinearConv"):
+    convolves = node.op_type in ("Conv", "QLinearConv")
+    if convolves:
         if codes.ndim != 4 or found.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
             return
         groups = found.get("group", 1)
         ordered = codes.reshape(groups, -1, *codes.shape[1:]).transpose(0, 1, 3, 4, 2)
-        window = {"kernel": codes.shape[2:]} | {
-            key: tuple(found.get(key, value)) for key, value in window.items() if key != "kernel"
-        }
     elif codes.ndim == 2:
         transposed = node.op_type in ("Gemm", "QGemm") and found.get("transB", 0)
         groups, ordered = 1, (codes if transposed else codes.T)[None]
     else:
         return
     matrix = np.ascontiguousarray(ordered).reshape(groups, ordered.shape[1], -1)
-    convolves = node.op_type in ("Conv", "QLinearConv")
     name = node.name or node.output[0]
-    yield IntegerLayer(name, source, int(zero_point), matrix, convolves, **window)
+    layer = IntegerLayer(name, source, int(zero_point), matrix, convolves)
+    if convolves:
+        layer = replace(
+            layer,
+            kernel=(codes.shape[2], codes.shape[3]),
+            strides=tuple(found.get("strides", layer.strides)),
+            dilations=tuple(found.get("dilations", layer.dilations)),
+            pads=tuple(found.get("pads", layer.pads)),
+        )
+    yield layer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,28 +13,14 @@ from fqbench.convert.environment import PROGRAMS
 from fqbench.environments import HERE
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
+from fqbench.message import read_answer
+from fqbench.spec.contents import CONTENTS, Contents, ModelFile, Shapes
 from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec
 from fqbench.tasks.record import DecoderSettings, Shape
 from fqbench.tasks.registry import decoder_of, decoders
 from fqbench.tasks.shapes import FREE, shown
 
 TIMEOUT_S = 300.0
-
-Shapes = Mapping[str, Shape]
-"""Of inputs or outputs, by name, in the model's order."""
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in.
-
-    ``data_files``: files that hold weights beside an ONNX file.
-    """
-
-    inputs: Shapes
-    outputs: Shapes
-    nms: Mapping[str, float]
-    data_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,15 +57,15 @@ def check_model(spec: ModelSpec) -> ModelFacts:
 
 def read_file(model: Path, params: Path | None) -> Contents:
     """What a model's file holds. Raises UsageError where it is no whole model."""
-    is_onnx = model.suffix == ".onnx"
-    found: Any = isolate.call(
+    name, is_onnx = f"reading {model.name}", model.suffix == ".onnx"
+    found = isolate.call(
         "fqbench.spec.inspect:inspect_onnx" if is_onnx else "fqbench.spec.inspect:inspect_paddle",
-        {"model": str(model), "params": str(params)},
+        ModelFile(model=model, params=params).to_json(),
         timeout_s=TIMEOUT_S,
-        name=f"reading {model.name}",
+        name=name,
         interpreter=interpreter(HERE if is_onnx else PROGRAMS),
     )
-    return Contents(**{**found, "data_files": tuple(map(Path, found["data_files"]))})
+    return read_answer(CONTENTS, found, name)
 
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:

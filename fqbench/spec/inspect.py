@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,8 @@ from fqbench.convert.nms import OPERATORS
 from fqbench.errors import UsageError
 from fqbench.fileio import LFS_POINTER
 from fqbench.isolate import Report
-
-Found = dict[str, Any]
-"""``inputs`` and ``outputs``: sizes by name, -1 where free. ``nms``: settings by name.
-
-``data_files``: paths of the files that hold weights beside an ONNX file.
-"""
+from fqbench.jsonvalue import Json
+from fqbench.spec.contents import Contents, ModelFile
 
 NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes": "keep_top_k"}
 """Keys of a decoder, and what Paddle's operator calls them."""
@@ -23,8 +19,8 @@ NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes":
 HEAD = 512
 
 
-def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
-    """Shapes by name of an ONNX file, and its data files.
+def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``Contents`` of an ONNX file, a ``ModelFile``, as JSON.
 
     Raises UsageError where it is none, is cut off or too new, or where its data cannot be read.
     """
@@ -33,7 +29,7 @@ def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
     from fqbench.graph import external_data
     from fqbench.graph.checking import check, unreadable_version
 
-    path = Path(arguments["model"])
+    path = ModelFile.model_validate(arguments).model
     external_data.check_size(path, path.stat().st_size)
     try:
         model = onnx.load_model_from_string(path.read_bytes())
@@ -57,12 +53,8 @@ def inspect_onnx(arguments: dict[str, Any], report: Report) -> Found:
     for value in inputs:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    return {
-        "inputs": _onnx_shapes(inputs),
-        "outputs": _onnx_shapes(model.graph.output),
-        "nms": {},
-        "data_files": list(map(str, data_files)),
-    }
+    shapes = _onnx_shapes(inputs), _onnx_shapes(model.graph.output)
+    return Contents(*shapes, {}, tuple(data_files)).to_json()
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:
@@ -75,14 +67,19 @@ def _onnx_shapes(values: Any) -> dict[str, list[int]]:
     }
 
 
-def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
-    """Shapes by name of a Paddle inference model. Raises UsageError where it is none."""
+def inspect_paddle(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
+    """The ``Contents`` of a Paddle inference model, a ``ModelFile``, as JSON.
+
+    Raises UsageError where it is none.
+    """
     import paddle
 
-    model, params = Path(arguments["model"]), Path(arguments["params"])
+    file = ModelFile.model_validate(arguments)
+    model, params = file.model, file.params
+    assert params is not None
     content = model.read_bytes()
     block = _main_block(model, content)
-    found = _paddle_shapes(model, block)
+    found = _paddle_contents(model, block)
     paddle.enable_static()
     try:
         program = paddle.static.deserialize_program(content)
@@ -93,7 +90,7 @@ def inspect_paddle(arguments: dict[str, Any], report: Report) -> Found:
             f"{params} does not hold the parameters of {model.name}: it is cut off, damaged or of"
             " another model"
         ) from error
-    return found
+    return found.to_json()
 
 
 def _main_block(path: Path, content: bytes) -> Any:
@@ -111,7 +108,7 @@ def _main_block(path: Path, content: bytes) -> Any:
     return block
 
 
-def _paddle_shapes(path: Path, block: Any) -> Found:
+def _paddle_contents(path: Path, block: Any) -> Contents:
     from paddle.base.proto import framework_pb2
 
     tensors = {variable.name: variable.type.lod_tensor.tensor for variable in block.vars}
@@ -123,12 +120,11 @@ def _paddle_shapes(path: Path, block: Any) -> Found:
     for name in inputs:
         if tensors[name].data_type != framework_pb2.VarType.FP32:
             raise UsageError(f"{path}: input {name!r} is not of type float32")
-    return {
-        "inputs": {name: list(tensors[name].dims) for name in inputs},
-        "outputs": {name: list(tensors[name].dims) for name in outputs},
-        "nms": _nms(block),
-        "data_files": [],
-    }
+    return Contents(
+        {name: list(tensors[name].dims) for name in inputs},
+        {name: list(tensors[name].dims) for name in outputs},
+        _nms(block),
+    )
 
 
 def _nms(block: Any) -> dict[str, float]:

@@ -92,11 +92,11 @@ def _params_beside(file: ModelSpec | Int8File) -> dict[str, Path]:
     return {"params": file.model.with_suffix(".pdiparams")}
 
 
-def _resolve(content: dict[str, Any], base: Path) -> set[Key]:
+def _resolve(content: dict[str, object], base: Path) -> set[Key]:
     """Make the paths in ``content`` absolute, in place; return the keys that were relative."""
     relative = set()
     for key in PATHS:
-        holder: Any = content
+        holder: object = content
         for part in key[:-1]:
             holder = holder.get(part) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and isinstance(holder.get(key[-1]), str):

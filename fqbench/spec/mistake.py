@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import ErrorDetails
 
-Schema = Mapping[str, Any]
-"""A JSON schema, as pydantic writes it."""
 
-
-def sentence(error: ErrorDetails, schema: Schema) -> str:
+def sentence(error: ErrorDetails, schema: JsonSchemaValue) -> str:
     """The key (dotted), what was expected and what was found.
 
     ``schema`` is that of the validated type: it distinguishes the location's keys from names of
@@ -63,11 +60,11 @@ def _suggestion(key: str, siblings: Sequence[str]) -> str:
     return f", known are {', '.join(siblings)}" if siblings else ""
 
 
-def _place(location: Sequence[int | str], schema: Schema) -> tuple[str, tuple[str, ...]]:
+def _place(location: Sequence[int | str], schema: JsonSchemaValue) -> tuple[str, tuple[str, ...]]:
     """The dotted key of ``location``, and all keys that the mapping around it may have."""
     names: list[str] = []
     siblings: tuple[str, ...] = ()
-    node: Schema = schema
+    node: JsonSchemaValue = schema
     for part in location:
         node = _resolved(node, schema)
         members = node.get("discriminator", {}).get("mapping", {})
@@ -81,6 +78,6 @@ def _place(location: Sequence[int | str], schema: Schema) -> tuple[str, tuple[st
     return ".".join(names), siblings
 
 
-def _resolved(node: Schema, schema: Schema) -> Schema:
+def _resolved(node: JsonSchemaValue, schema: JsonSchemaValue) -> JsonSchemaValue:
     reference = node.get("$ref")
     return node if reference is None else schema["$defs"][reference.rpartition("/")[2]]

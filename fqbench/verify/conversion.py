@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -30,14 +29,6 @@ Feed = Sequence[NDArray[Any]]
 """The tensors of a model's inputs, in its order."""
 
 Run = Callable[[Feed], Outputs]
-
-TOUCHED = 1e-6
-"""The part by which values are changed that are to show how a model amplifies rounding: eight units
-in float32's last place, about what a layer's sum in another order changes."""
-
-MOST_AMPLIFIED = 10.0
-"""How many times a bound rounding may account for: operators that were computed otherwise changed
-fifty times the bound and more."""
 
 LAST = 200
 """Characters of what a runtime says: the reason stands at the end."""
@@ -79,11 +70,7 @@ class Conversion:
         operator that differs; None where it cannot.
         """
         try:
-            found = load()
-            different = compared(model, wanted, found, feeds, self.bound)
-            if different is not None:
-                bound = amplified(model, wanted, feeds, self.bound)
-                different = compared(model, wanted, found, feeds, bound)
+            different = compared(model, wanted, load(), feeds, self.bound)
         except Exception as error:  # the runtimes' own exceptions share no base class
             reason = " ".join(str(error).split())[-LAST:]
             raise StepError(f"{self.made} cannot be run: {reason}") from error
@@ -119,30 +106,6 @@ def compared(
             return Difference("", float("inf"), text)
     of_wanted, of_found = zip(*answers, strict=True)
     return worst(names, of_wanted, of_found, jumping(model.graph), bound)
-
-
-def amplified(model: onnx.ModelProto, wanted: Run, feeds: Sequence[Feed], bound: Bound) -> Bound:
-    """``bound``, or what rounding changes where ``model`` amplifies it: networks of random weights.
-
-    That is what a change of ``TOUCHED`` of each input changes; never more than ``MOST_AMPLIFIED``.
-    """
-    random = np.random.default_rng(0)
-
-    def touched(feed: Feed) -> Outputs:
-        return wanted([_touched(value, random) for value in feed])
-
-    change = compared(model, wanted, touched, feeds, replace(bound, most=0.0))
-    if change is None or not bound.most < change.off <= MOST_AMPLIFIED * bound.most:
-        return bound
-    return replace(bound, most=change.off)
-
-
-def _touched(value: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    if not np.issubdtype(value.dtype, np.floating):
-        return value
-    factor = 1.0 + TOUCHED * random.standard_normal(value.shape)
-    touched: NDArray[Any] = (value * factor).astype(value.dtype)
-    return touched
 
 
 def bound_of(model: onnx.ModelProto) -> Bound:

@@ -25,6 +25,11 @@ FAINT = 1e-3
 detector's probabilities lie beside pixels): float32's exponential is no more accurate."""
 
 
+RESOLUTION = 5e-7
+"""A root mean square difference of no more than this is none: float32's sigmoid and softmax are no more
+exact, and a class that is improbable on every image hardly varies by more."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """The most that ``measure`` may find between an output that was wanted and the one found.
@@ -171,6 +176,7 @@ def _off(wanted: Array, found: Array) -> NDArray[np.float64]:
     difference, size = _rms(found - wanted), _rms(wanted)
     if not size.any():
         return np.where(difference > 0.0, math.inf, 0.0)
+    difference = np.where(difference > RESOLUTION, difference, 0.0)
     deviation = _rms(wanted - wanted.mean(axis=1, keepdims=True, dtype=np.float64))
     typical, whole = float(np.median(size[size > 0])), float(_rms(size[None])[0])
     least = max(STEADY * typical, FAINT * min(1.0, whole))

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fqbench.errors import UsageError
+from fqbench.jsonvalue import Json
 from fqbench.spec import (
     Calibration,
     Coco,
@@ -101,9 +101,9 @@ def _write_scenes(directory: Path) -> None:
         _write_image(directory / "calibration" / f"{number:04}.png", scene.pixels)
 
 
-def _coco(scenes: list[digits.Scene]) -> dict[str, Any]:
+def _coco(scenes: list[digits.Scene]) -> dict[str, Json]:
     """COCO's records; ids count from 1, so category 1 is the digit 0."""
-    images = [
+    images: list[Json] = [
         {"id": number, "file_name": f"{number - 1:04}.png", "height": h, "width": w}
         for number, (h, w, _) in enumerate((s.pixels.shape for s in scenes), start=1)
     ]
@@ -112,7 +112,7 @@ def _coco(scenes: list[digits.Scene]) -> dict[str, Any]:
         for number, scene in enumerate(scenes, start=1)
         for box, label in zip(scene.boxes, scene.labels, strict=True)
     ]
-    annotations = [
+    annotations: list[Json] = [
         {
             "id": number,
             "image_id": image,
@@ -123,7 +123,7 @@ def _coco(scenes: list[digits.Scene]) -> dict[str, Any]:
         }
         for number, (image, box, label) in enumerate(objects, start=1)
     ]
-    categories = [{"id": label + 1, "name": str(label)} for label in range(10)]
+    categories: list[Json] = [{"id": label + 1, "name": str(label)} for label in range(10)]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 

@@ -13,7 +13,7 @@ from fqbench.compress.reading import KNOWN, described, reading
 from fqbench.compress.translate import Source, source, translated
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, ModelSpec, Preprocess, Stretch
-from fqbench.spec.check import Contents
+from fqbench.spec.contents import Contents
 from tests.support.tiny_config import MISSING, content
 
 CLASSIFIER = Contents({"x": [1, 3, 32, 32]}, {"logits": [1, 4]}, {})

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from fqbench import machine
@@ -108,6 +109,9 @@ def test_rows_say_how_many_images_an_inference_was_of():
     assert row(batch=8).to_json()["batch"] == 8
 
 
+read = TypeAdapter(GpuBreakdown).validate_python
+
+
 class RunnerStandIn:
     """Counts what it is asked to run, and tells parts that grow."""
 
@@ -133,7 +137,7 @@ def test_parts_are_timed_behind_a_warm_up(monkeypatch):
     told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
     assert (runner.ran, runner.splits) == (measured.WARM_UP, measured.RUNS)
     middle = (1 + measured.RUNS) / 2
-    found = GpuBreakdown.of(json.loads(json.dumps(told)))
+    found = read(json.loads(json.dumps(told)))
     assert found == GpuBreakdown(Split(middle, 2 * middle, 1.0), "none was asked for", CONDITIONS)
 
 
@@ -146,7 +150,7 @@ def test_gpu_that_does_not_tell_its_conditions_fails_nothing(monkeypatch):
     monkeypatch.setattr(measured, "read_image", lambda path: None)
     monkeypatch.setattr(measured.nvidia, "conditions", lost)
     told = measured.time_split({"cell": CELL, "threads": 1, "image": "x"}, lambda *_: None)
-    assert GpuBreakdown.of(told).conditions is None
+    assert read(told).conditions is None
 
 
 def test_runner_that_tells_no_parts(monkeypatch):

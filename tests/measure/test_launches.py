@@ -206,6 +206,12 @@ def test_all_that_fails_is_told(scripted):
     assert not found.pinned
 
 
+def test_an_answer_that_does_not_fit_fails_its_process(scripted):
+    scripted({"a": 0.01}, pinned="perhaps")
+    found = run([process("a")], MeasurementBudget(per_launch=TIMING_BUDGET))
+    assert found.failures["a"].startswith("a gave an unexpected answer: ")
+
+
 def test_a_process_that_cannot_be_bound_is_told(scripted):
     scripted({"a": 0.01}, pinned=False)
     assert not run(

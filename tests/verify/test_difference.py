@@ -43,6 +43,14 @@ def test_probabilities_near_zero_may_differ_by_what_float32_rounds():
     assert off(values, values + np.float32(3e-8)) < EXACT.most
 
 
+def test_what_float32_s_sigmoid_rounds_is_no_difference_however_small_everything_is():
+    """A detector that sees nothing, and a class that no image shows."""
+    values = np.full((1, 4, 64), 1e-6, np.float32)
+    values[0, 0] = np.linspace(0, 1e-5, 64)
+    assert off(values, values + np.float32(4e-7)) == 0.0
+    assert off(values, values + np.float32(6e-7)) > EXACT.most
+
+
 def test_what_should_stay_zero_is_infinitely_off():
     assert off(np.zeros(4), np.ones(4)) == math.inf
     assert judged(np.zeros(4, "f4"), np.ones(4, "f4")).text == "output 'y' is not constant"

@@ -11,7 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from fqbench.graph.executor import Feed, open_session, session_options
 from fqbench.graph.graph import Graph
@@ -34,9 +36,9 @@ def layer_times(
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = open_session(model.SerializeToString(), options)
-        given = _given(session, feed)
+        inputs = _named_inputs(session, feed)
         for _ in range(RUNS):
-            session.run(None, given)
+            session.run(None, inputs)
         events = json.loads(Path(session.end_profiling()).read_text())
     names = {node.name: node.name for node in layers.layers()}
     names.update({f"{node.output[0]}_nchwc": node.name for node in layers.layers()})
@@ -51,6 +53,6 @@ def layer_times(
     return {name: median(found) for name, found in times.items()}
 
 
-def _given(session: Any, feed: Feed) -> dict[str, Any]:
+def _named_inputs(session: Any, feed: Feed) -> dict[str, NDArray[np.float32]]:
     names: Sequence[str] = [value.name for value in session.get_inputs()]
     return dict(zip(names, feed, strict=True))

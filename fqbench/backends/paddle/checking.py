@@ -6,18 +6,20 @@ Imports native code, paddle where a program is run: call it in a child process.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
+from pydantic import TypeAdapter
 
 from fqbench import isolate
 from fqbench.backends.paddle.runtime import PaddleInference
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.errors import FqbenchError
 from fqbench.hardware import usable_cores
+from fqbench.jsonvalue import Json
+from fqbench.message import Message, read_answer
 from fqbench.verify.conversion import Conversion, Feed, Run, compared, graph_runner
 from fqbench.verify.graphs import first_operator, with_weight
 
@@ -25,6 +27,15 @@ PROGRAM = Conversion("the Paddle program", "the ONNX graph it was made from")
 
 SEARCH_S = 300.0
 """Seconds that the search for the first operator that differs may take."""
+
+_NAME: TypeAdapter[str | None] = TypeAdapter(str | None)
+
+
+class ProgramSearch(Message):
+    """The ``folder`` of ``model.onnx``, and how many ``feeds`` are in numbered files there."""
+
+    folder: Path
+    feeds: int
 
 
 def program_runner(folder: Path) -> Run:
@@ -59,27 +70,28 @@ def _first_of_program(model: onnx.ModelProto, feeds: Sequence[Feed]) -> str | No
         for number, feed in enumerate(feeds):
             np.savez(f"{scratch}/{number}.npz", *feed)
         try:
-            found: Any = isolate.call(
+            name = "the search for the operator"
+            found = isolate.call(
                 "fqbench.backends.paddle.checking:search_program",
-                {"folder": scratch, "feeds": len(feeds)},
+                ProgramSearch(folder=Path(scratch), feeds=len(feeds)).to_json(),
                 timeout_s=SEARCH_S,
-                name="the search for the operator",
+                name=name,
             )
+            return read_answer(_NAME, found, name)
         except FqbenchError:
             return None
-        return None if found is None else str(found)
 
 
-def search_program(arguments: dict[str, Any], report: isolate.Report) -> str | None:
-    """The first operator of ``model.onnx`` in ``folder`` whose Paddle program differs.
+def search_program(arguments: Mapping[str, Json], report: isolate.Report) -> str | None:
+    """The first operator whose Paddle program differs, by ``arguments``, a ``ProgramSearch``.
 
     The graph is cut behind fewer and fewer operators, each time converted and run again.
     """
-    folder = Path(arguments["folder"])
-    model = onnx.load(str(folder / "model.onnx"))
+    search = ProgramSearch.model_validate(arguments)
+    model = onnx.load(str(search.folder / "model.onnx"))
     feeds = []
-    for number in range(arguments["feeds"]):
-        with np.load(folder / f"{number}.npz") as stored:
+    for number in range(search.feeds):
+        with np.load(search.folder / f"{number}.npz") as stored:
             feeds.append([stored[name] for name in stored.files])
 
     def differs(part: onnx.ModelProto) -> bool:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.paddle.between import mark_between
@@ -91,6 +93,14 @@ def _matched(block: Any, writer: _Writer, chosen: Sequence[Layer]) -> list[tuple
     return found
 
 
+@dataclass(frozen=True)
+class _Parameters:
+    """Paddle's variables of a pair's scale and zero point."""
+
+    scale: Any
+    zero_point: Any
+
+
 class _Writer:
     """Inserts quantize pairs into a loaded program, in the form PaddleSlim writes them."""
 
@@ -98,7 +108,7 @@ class _Writer:
         self._block, self._scope, self._place = block, scope, place
         self._pairs: set[str] = set()
         self.amax: dict[str, float] = {}
-        self._weights: dict[str, Any] = {}
+        self._weights: dict[str, NDArray[np.float32]] = {}
 
     def weight_digest(self, op: Any) -> str:
         """SHA-256 of the float weight of a convolution; taken before it is quantized."""
@@ -142,7 +152,7 @@ class _Writer:
         kind: str,
         source: str,
         target: str,
-        parameters: dict[str, Any],
+        parameters: _Parameters,
         axis: int,
     ) -> None:
         variable = self._block.var(source)
@@ -150,22 +160,29 @@ class _Writer:
         self._block._insert_op(
             index_of(self._block, before),
             type=kind,
-            inputs={"X": variable, **parameters},
+            inputs={
+                "X": variable,
+                "Scale": parameters.scale,
+                "ZeroPoint": parameters.zero_point,
+            },
             outputs={"Y": output},
             attrs={"quant_axis": axis, "bit_length": 8},
         )
 
-    def _parameters(self, name: str, amax: Any) -> dict[str, Any]:
+    def _parameters(self, name: str, amax: NDArray[np.float32]) -> _Parameters:
         """Scale and zero point variables; Paddle's scale is the largest magnitude itself."""
-        found = {}
-        for key, value in (("Scale", amax), ("ZeroPoint", np.zeros(amax.shape, np.int32))):
-            variable = self._block.create_var(
-                name=f"{name}@{key}", shape=value.shape, dtype=str(value.dtype), persistable=True
-            )
-            self._scope.var(variable.name)
-            self._set(variable.name, value)
-            found[key] = variable
-        return found
+        zeros = np.zeros(amax.shape, np.int32)
+        return _Parameters(
+            self._parameter(f"{name}@Scale", amax), self._parameter(f"{name}@ZeroPoint", zeros)
+        )
 
-    def _set(self, name: str, value: Any) -> None:
+    def _parameter(self, name: str, value: NDArray[Any]) -> Any:
+        variable = self._block.create_var(
+            name=name, shape=value.shape, dtype=str(value.dtype), persistable=True
+        )
+        self._scope.var(variable.name)
+        self._set(variable.name, value)
+        return variable
+
+    def _set(self, name: str, value: NDArray[Any]) -> None:
         self._scope.find_var(name).get_tensor().set(value, self._place)

@@ -112,8 +112,8 @@ def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
             str(each.get("LayerType", "")),
             str(each.get("Name", "")),
             tuple(_NODE.findall(str(each.get("Metadata", "")))),
-            tuple(map(_told_type, each.get("Inputs", ()))),
-            tuple(map(_told_type, each.get("Outputs", ()))),
+            tuple(map(_operand_type, each.get("Inputs", ()))),
+            tuple(map(_operand_type, each.get("Outputs", ()))),
             factors=1,
         )
         for each in described
@@ -121,7 +121,7 @@ def from_json(described: Iterable[Any]) -> tuple[Layer, ...]:
     )
 
 
-def _told_type(operand: Mapping[str, Any]) -> str:
+def _operand_type(operand: Mapping[str, object]) -> str:
     """TensorRT 10 tells format and type of an operand together, 11 each by itself."""
     return _type(str(next((operand[key] for key in TYPE_KEYS if key in operand), "")))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
@@ -51,7 +51,7 @@ class BuiltVersion:
     processes: dict[str, Process]
 
 
-def read_built(label: str, answer: Any, interpreter: Interpreter) -> BuiltVersion:
+def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVersion:
     """The answer of ``side.build``. Raises UsageError where it does not follow the protocol."""
     try:
         found = _Answer.model_validate(answer)

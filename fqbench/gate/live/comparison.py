@@ -24,6 +24,7 @@ from fqbench.gate.verdict import (
     describe_tolerances,
     percent,
 )
+from fqbench.jsonvalue import Json
 from fqbench.measure import reference
 from fqbench.measure.latency import TimingBudget
 from fqbench.measure.launches import (
@@ -203,10 +204,11 @@ def _unchanged(base: BuiltVersion, head: BuiltVersion, cell: str) -> bool:
     )
 
 
-def _input_of(process: Process) -> dict[str, object]:
+def _input_of(process: Process) -> dict[str, Json]:
     """How a process makes a cell's input, without the paths of its files."""
-    cell = process.arguments.get("cell", {})
-    return {name: cell.get(name) for name in ("reading", "backend", "precision")}
+    cell = process.arguments.get("cell")
+    described = cell if isinstance(cell, Mapping) else {}
+    return {name: described.get(name) for name in ("reading", "backend", "precision")}
 
 
 def _other_models(base: BuiltVersion, head: BuiltVersion, decision: Decision) -> Iterator[str]:

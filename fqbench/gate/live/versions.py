@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from fqbench import isolate
 from fqbench.errors import StepError, UsageError
@@ -17,6 +16,7 @@ from fqbench.gate.live.worktrees import Checkout, PathMapping, checked_out, map_
 from fqbench.gate.side import ENTRY_POINT, Matrix
 from fqbench.gate.verdict import GateReport
 from fqbench.hardware import memory_mb
+from fqbench.jsonvalue import Json
 from fqbench.steps.observer import Progress
 
 BUILD_S = 6 * 3600.0
@@ -91,7 +91,7 @@ def _shared_paths(mappings: Mapping[Path, PathMapping]) -> Iterable[str]:
         yield f"{', '.join(names)} {verb} in neither version: both used that of the working tree."
 
 
-def _build(side: _Side, arguments: Mapping[str, Any], progress: Progress) -> BuiltVersion:
+def _build(side: _Side, arguments: Mapping[str, Json], progress: Progress) -> BuiltVersion:
     name = side.name.upper()
     try:
         answer = isolate.call(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,11 @@ from fqbench.gate.live.comparison import BASE, HEAD, CellTimes
 from fqbench.gate.records import Launches, Machine, Name, Number, Positive, Record, Text
 from fqbench.gate.selftest.trial import Suite
 from fqbench.gate.stored.files import read_json, validated
+from fqbench.jsonvalue import Json
 from fqbench.measure.launches import LaunchRecording
+
+if TYPE_CHECKING:
+    from fqbench.machine import MachineFacts
 
 SCHEMA = 1
 KIND = "gate-self-test"
@@ -93,7 +97,7 @@ class Recording:
         return left
 
 
-def write(path: Path, recording: Recording, machine: dict[str, Any]) -> Path:
+def write(path: Path, recording: Recording, machine: MachineFacts) -> Path:
     """Write suites with every time, all of them or nothing; return the path."""
     content = {
         "schema": SCHEMA,
@@ -125,7 +129,7 @@ def read(path: Path) -> Recording:
     return Recording(tuple(suite.suite() for suite in found.suites), found.planned)
 
 
-def _described(recorded: LaunchRecording) -> dict[str, Any]:
+def _described(recorded: LaunchRecording) -> dict[str, Json]:
     return {
         "base": recorded.times[BASE],
         "head": recorded.times[HEAD],

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+from fqbench.jsonvalue import Json
 from fqbench.measure import stopwatch
-from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.latency import Call
+from fqbench.measure.messages import CellLaunch
 
 
-def time_cell(arguments: dict[str, Any], questions: Iterator[Any]) -> Iterator[Any]:
-    """As ``stopwatch.time_cell``, but each inference takes longer by ``slowdown``, a part of 1."""
-    cell = Loadable.model_validate(arguments["cell"])
-    call = cell.call(Path(arguments["image"]), arguments["threads"])
-    slower = slowed(call, arguments["slowdown"])
-    yield from stopwatch.answers({arguments["side"]: slower}, arguments["cores"], questions)
+class SlowedCellLaunch(CellLaunch):
+    """What ``time_cell`` is called with; ``slowdown``: a part of 1."""
+
+    slowdown: float
+
+
+def time_cell(arguments: Mapping[str, Json], questions: Iterator[Json]) -> Iterator[Json]:
+    """As ``stopwatch.time_cell``, but each inference takes longer, see ``SlowedCellLaunch``."""
+    launch = SlowedCellLaunch.model_validate(arguments)
+    slower = slowed(launch.call(), launch.slowdown)
+    yield from stopwatch.answers({launch.side: slower}, launch.cores, questions)
 
 
 def slowed(call: Call, slowdown: float) -> Call:

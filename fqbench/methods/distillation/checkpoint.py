@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from fqbench.message import describe_mismatch
 from fqbench.methods.distillation.history import History
 
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -35,7 +37,7 @@ class Checkpoint:
     def write(self, path: Path) -> None:
         """Write to ``path``, which holds the one before until this one is whole."""
         text = json.dumps(asdict(self.history), allow_nan=False).encode()
-        arrays: dict[str, Any] = {
+        arrays: dict[str, NDArray[Any]] = {
             **{f"{STATE}{name}": value for name, value in self.state.items()},
             **{f"{BEST}{name}": value for name, value in (self.best or {}).items()},
             FACTS: np.frombuffer(text, np.uint8),
@@ -54,6 +56,9 @@ class Checkpoint:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
                 arrays = {name: found[name] for name in found.files}
             history = History.of(json.loads(arrays.pop(FACTS).tobytes()))
+        except ValidationError as error:
+            mistake = describe_mismatch(error)
+            raise UnreadableError(f"{path.name} cannot be read: {mistake}") from error
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise UnreadableError(f"{path.name} cannot be read: {error}") from error
         state, best = (

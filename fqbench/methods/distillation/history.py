@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+
+from pydantic import TypeAdapter
+
+from fqbench.jsonvalue import Json
 
 LAST = "all iterations are done"
 REACHED = "the target is reached"
@@ -54,7 +56,6 @@ class History:
         return replace(self, stopped=why)
 
     @staticmethod
-    def of(data: Mapping[str, Any]) -> History:
-        """From what ``asdict`` made of one."""
-        found = tuple(Evaluation(**each) for each in data["evaluations"])
-        return History(found, float(data["seconds"]), str(data["stopped"]))
+    def of(data: Json) -> History:
+        """From what ``asdict`` made of one. Raises pydantic.ValidationError for anything else."""
+        return TypeAdapter(History).validate_python(data)

@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,21 @@ from fqbench.data import EvaluationSet
 from fqbench.errors import StepError
 from fqbench.tasks.detection.answers import Detections
 
-_Entry = dict[str, Any]
-"""An annotation or a result, with the keys of COCO's files."""
+
+class _Box(TypedDict):
+    image_id: int
+    category_id: int
+    bbox: Sequence[float]
+
+
+class _Entry(_Box, total=False):
+    """An annotation or a result, with the keys of COCO's files."""
+
+    score: float
+    area: float
+    iscrowd: int
+    segmentation: object
+
 
 MAX_DETECTIONS = 100
 """Boxes of a category that count in an image, by score: the 100 of COCO's own metric."""
@@ -199,7 +212,8 @@ def _annotated(entries: list[_Entry]) -> COCO:
 def _objects(path: Path, images: Collection[int]) -> dict[int, list[_Entry]]:
     """The annotations of ``images`` by category, without their outlines, which nothing needs."""
     found: dict[int, list[_Entry]] = {}
-    for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
+    entries: list[_Entry] = json.loads(path.read_text(encoding="utf-8"))["annotations"]
+    for entry in entries:
         if entry["image_id"] in images:
             entry.pop("segmentation", None)
             found.setdefault(entry["category_id"], []).append(entry)
