@@ -13,11 +13,11 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
 from fqbench.cli.commands import CELL_FAILED, DONE, print_error
 from fqbench.cli.display import display
-from fqbench.compress import METHODS, CompressionMethod
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
-from fqbench.compress.job import backends_on, prepare
+from fqbench.compress.job import backends_of, prepare
 from fqbench.compress.make import make
+from fqbench.compress.method import compression_method, known_methods
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
 from fqbench.spec.model import Cpu
@@ -41,7 +41,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the config",
     )
     parser.add_argument(
-        "--method", type=_method, required=True, metavar="|".join(METHODS), help="how INT8 is made"
+        "--method",
+        required=True,
+        metavar="NAME",
+        help=f"how INT8 is made, among {', '.join(known_methods())}",
     )
     parser.add_argument(
         "--save_dir",
@@ -73,12 +76,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench compress``: a model for each backend, and the report."""
     folder = options.save_dir.absolute()
+    method = compression_method(options.method)
     loaded = load_config(options.config_path)
-    backends = backends_on(options.devices)
+    backends = backends_of(method.quantizer, options.devices)
     base = _base(options.data_root)
     with display(errors) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
-        job = prepare(loaded, options.method, base, executor, options.cpu)
+        job = prepare(loaded, method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
             job.make_ahead(backends)
@@ -99,10 +103,3 @@ def _base(root: Path | None) -> Path:
     if not base.is_dir():
         raise UsageError(f"the data root {base} is not a folder")
     return base
-
-
-def _method(text: str) -> CompressionMethod:
-    for method in METHODS:
-        if text.upper() == method:
-            return method
-    raise argparse.ArgumentTypeError(f"there is no method {text!r}: the methods are PTQ and QAT")
