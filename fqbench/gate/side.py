@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fqbench import machine
-from fqbench.artifacts import Store
-from fqbench.cells import Selection
+from fqbench import machine, plugins
+from fqbench.artifacts import Store, file_digest
+from fqbench.backends import backends
+from fqbench.cells import DEVICES, Selection
 from fqbench.errors import UsageError
 from fqbench.isolate import Report
 from fqbench.margins import default_margins_path, load_margins
-from fqbench.methods import DEFAULT
+from fqbench.methods import DEFAULT, check_offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run
 from fqbench.pipeline.timing import Subject
+from fqbench.precisions import precisions
 from fqbench.results import Results, Row
 from fqbench.spec import ModelSpec
 from fqbench.spec.load import SpecProblem, load_specs
@@ -76,7 +79,8 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     """What ``fqbench run`` writes, except times, and the processes that time each cell.
 
     ``arguments``: those of a ``Matrix``. The cells of a spec that cannot be used are failed rows.
-    Raises UsageError for names that do not exist.
+    Backends, devices and precisions that this version does not have are left out, and named in the
+    answer: their cells are new, or gone. Raises UsageError for models that do not exist.
     """
 
     def progress(text: str, done: int, total: int) -> None:
@@ -86,8 +90,7 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
         name: tuple(arguments[name]) if arguments[name] else None
         for name in ("backends", "devices", "precisions")
     }
-    selection = Selection(**chosen)
-    selection.check()
+    selection, left_out = _known(Selection(**chosen))
     # Other code may make something else of the same inputs, before its cache keys say so.
     store = Store(Path(arguments["cache"]) / code_digest())
     executor = LocalExecutor(store, Relay(progress))
@@ -109,10 +112,20 @@ def build(arguments: dict[str, Any], report: Report) -> dict[str, Any]:
     return {
         "protocol": PROTOCOL,
         "code": code_digest(),
+        "left_out": left_out,
         **results.to_json(),
         "samples": outcome.samples.to_json(results.created),
         "processes": processes,
     }
+
+
+def _known(asked: Selection) -> tuple[Selection, dict[str, list[str]]]:
+    """What this version has of ``asked``; and the names that it does not have, by dimension."""
+    known = {"backends": tuple(backends()), "devices": DEVICES, "precisions": tuple(precisions())}
+    found = {name: vars(asked)[name] for name in known if vars(asked)[name] is not None}
+    there = {name: tuple(n for n in names if n in known[name]) for name, names in found.items()}
+    left = {name: [n for n in names if n not in known[name]] for name, names in found.items()}
+    return replace(asked, **there), {name: names for name, names in left.items() if names}
 
 
 def _specs(arguments: dict[str, Any], executor: LocalExecutor) -> list[ModelSpec | SpecProblem]:
@@ -137,6 +150,10 @@ def _prepared(
         return spec.message
     method: str = arguments["method"]
     allowed: bool = arguments["allow_code"]
+    try:
+        check_offered(method)
+    except UsageError as error:
+        return str(error)
     ready = prepare([spec], executor, allow_code=allowed, method=method)
     return ready.models[0] if ready.models else "; ".join(ready.problems)
 
@@ -155,10 +172,14 @@ def _processes(
     return described
 
 
+@cache
 def code_digest() -> str:
-    """SHA-256 of this fqbench's own code."""
+    """SHA-256 of this fqbench's own code, and of that of other packages that offer it records."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0{path.read_text('utf-8')}\0".encode())
+    for package, files in plugins.code().items():
+        for name, path in files.items():
+            digest.update(f"{package}\0{name}\0{file_digest(path)}\0".encode())
     return digest.hexdigest()
