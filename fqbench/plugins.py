@@ -9,7 +9,9 @@ A package offers one in its ``pyproject.toml``::
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from fqbench.errors import UsageError
@@ -64,6 +66,47 @@ def load(
             " 'pip install .' where its source is"
         )
     return found
+
+
+def code() -> dict[str, dict[str, Path]]:
+    """The files of each other package that offers records, by its name and theirs.
+
+    Those that were installed, and the modules that its entry points name, wherever these lie.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for package in distributions():
+        points = [point for point in package.entry_points if point.group.startswith(f"{OURS}.")]
+        name = str(package.name)
+        # What comes first on the path hides another one of the same name.
+        if points and name != OURS and name not in found:
+            found[name] = dict(sorted({**_installed(package), **_modules(points)}.items()))
+    return found
+
+
+def _installed(package: Distribution) -> dict[str, Path]:
+    files = {str(file): Path(str(file.locate())) for file in package.files or ()}
+    return {
+        name: path for name, path in files.items() if ".dist-info/" not in name and _is_code(path)
+    }
+
+
+def _modules(points: Iterable[EntryPoint]) -> dict[str, Path]:
+    """The files of the top-level modules that entry points name."""
+    found: dict[str, Path] = {}
+    for name in {point.module.partition(".")[0] for point in points}:
+        spec = find_spec(name)
+        if spec is None:
+            continue
+        if spec.submodule_search_locations is None and spec.origin is not None:
+            found[Path(spec.origin).name] = Path(spec.origin)
+        for place in map(Path, spec.submodule_search_locations or ()):
+            files = (path for path in place.rglob("*") if _is_code(path))
+            found |= {path.relative_to(place.parent).as_posix(): path for path in files}
+    return found
+
+
+def _is_code(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
 
 
 def package_of(point: EntryPoint) -> str:

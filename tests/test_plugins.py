@@ -83,6 +83,20 @@ def test_fqbench_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert message().startswith(f"package fqbench has no entry points in {GROUP}: install it")
 
 
+def test_code_of_other_packages(site: Path) -> None:
+    (site / "single.py").write_text("")
+    (site / "whole/__pycache__").mkdir(parents=True)
+    for name in ("whole/__init__.py", "whole/kernels.so", "whole/__pycache__/x.pyc", "beside.py"):
+        (site / name).write_text("")
+    install(site, "mine", one="single:RECORD", two="whole.part:RECORD", three="lost:RECORD")
+    (site / "mine-1.0.dist-info/RECORD").write_text("beside.py,,\nmine-1.0.dist-info/METADATA,,\n")
+    assert plugins.code()["mine"] == {
+        name: site / name
+        for name in ("beside.py", "single.py", "whole/__init__.py", "whole/kernels.so")
+    }
+    assert "fqbench" not in plugins.code()
+
+
 def test_a_record_that_calls_itself_otherwise(site: Path) -> None:
     (site / "named_plugin.py").write_text(
         "class RECORD(int):\n    name = 'four'\n\nRECORD = RECORD(3)\n"

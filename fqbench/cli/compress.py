@@ -13,11 +13,11 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
 from fqbench.cli.commands import CELL_FAILED, DONE, print_error
 from fqbench.cli.display import display
-from fqbench.compress import METHODS, CompressionMethod
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
-from fqbench.compress.job import backends_on, prepare, why_not_made
+from fqbench.compress.job import backends_of, prepare, why_not_made
 from fqbench.compress.make import make
+from fqbench.compress.method import compression_method, known_methods
 from fqbench.compress.report import Report, show
 from fqbench.errors import UsageError
 from fqbench.spec.model import Cpu
@@ -39,7 +39,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the config",
     )
     parser.add_argument(
-        "--method", type=_method, required=True, metavar="|".join(METHODS), help="how INT8 is made"
+        "--method",
+        required=True,
+        metavar="NAME",
+        help=f"how INT8 is made, among {', '.join(known_methods())}",
     )
     parser.add_argument(
         "--save_dir",
@@ -71,8 +74,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench compress``: a model for each backend, and the report."""
     folder = options.save_dir.absolute()
+    method = compression_method(options.method)
     loaded = load_config(options.config_path)
-    backends = backends_on(options.devices)
+    backends = backends_of(method.quantizer, options.devices)
     absent = {name: why for name in backends if (why := why_not_made(name)) is not None}
     present = [name for name in backends if name not in absent]
     if not present:
@@ -81,7 +85,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     base = _base(options.data_root)
     with display(errors) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
-        job = prepare(loaded, options.method, base, executor, options.cpu)
+        job = prepare(loaded, method, base, executor, options.cpu)
         with alone_in(folder):
             check_folder(folder, backends)
             job.make_ahead(present)
@@ -104,10 +108,3 @@ def _base(root: Path | None) -> Path:
     if not base.is_dir():
         raise UsageError(f"the data root {base} is not a folder")
     return base
-
-
-def _method(text: str) -> CompressionMethod:
-    for method in METHODS:
-        if text.upper() == method:
-            return method
-    raise argparse.ArgumentTypeError(f"there is no method {text!r}: the methods are PTQ and QAT")

@@ -154,7 +154,8 @@ def _add_models(group: Parser) -> None:
         help="for timing a cell; six launches are made however long they take (default:"
         f" {ComparisonSettings().seconds:g})",
     )
-    add_build_options(group)
+    # Versions have methods of their own.
+    add_build_options(group, any_method=True)
     add_selection(group)
 
 

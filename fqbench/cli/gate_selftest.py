@@ -25,6 +25,7 @@ from fqbench.gate.selftest.recording import Recording
 from fqbench.gate.selftest.trial import CELLS, Suite, judge, measure, planned
 from fqbench.isolate import Interpreter
 from fqbench.measure.launches import Process
+from fqbench.methods import check_offered
 from fqbench.report import gate_selftest as report
 from fqbench.steps.observer import Progress
 
@@ -67,6 +68,8 @@ def _suites(
 def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Process]:
     """The processes that time each chosen cell, or each of the default."""
     matrix = matrix_of(options)
+    matrix.selection.check()
+    check_offered(matrix.method)
     arguments = matrix.arguments(BASE, default_root() / "gate" / "artifacts", options.threads)
     answer = side.build(
         arguments,

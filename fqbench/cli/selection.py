@@ -16,10 +16,18 @@ from fqbench.precisions import precisions
 Parser = argparse._ActionsContainer
 
 
-def add_build_options(parser: Parser) -> None:
-    """Add how INT8 is made, by how many threads models run, and whether with code of a spec."""
+def add_build_options(parser: Parser, *, any_method: bool = False) -> None:
+    """Add how INT8 is made, by how many threads models run, and whether with code of a spec.
+
+    ``any_method``: whether a method need not be installed here.
+    """
+    shown = f", among {', '.join(offered())}" if any_method else ""
     parser.add_argument(
-        "--method", choices=offered(), default=DEFAULT, help="how INT8 models are made"
+        "--method",
+        choices=None if any_method else offered(),
+        default=DEFAULT,
+        metavar="NAME" if any_method else None,
+        help=f"how INT8 models are made{shown}",
     )
     parser.add_argument(
         "--threads", type=positive, default=1, metavar="N", help="of the runtime (default: 1)"

@@ -12,11 +12,11 @@ from pathlib import Path
 from fqbench.artifacts import Artifact
 from fqbench.backends import Int8Form, backends, int8_form
 from fqbench.cells import Cell, Device
-from fqbench.compress import CompressionMethod
 from fqbench.compress.config import Config, LoadedConfig
 from fqbench.compress.layers import Layers, kept_float, nodes, unknown
+from fqbench.compress.method import CompressionMethod
 from fqbench.compress.names import read_names
-from fqbench.compress.translate import METHOD_NAMES, source, translated
+from fqbench.compress.translate import source, translated
 from fqbench.convert.environment import PROGRAMS
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
@@ -24,6 +24,7 @@ from fqbench.data.digests import Digests
 from fqbench.environments import HERE
 from fqbench.errors import StepError, UsageError
 from fqbench.margins import Margins
+from fqbench.methods import Method
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
 from fqbench.precisions.own import INT8
@@ -79,7 +80,7 @@ class CompressionJob:
         nodes: list[Node] = []
         for backend in backends:
             with suppress(StepError):
-                nodes.append(self.graphs[0].lowered(backend))
+                nodes.append(self.graphs[0].quantizing(backend)[-1])
         self.executor.run(nodes)
 
     def made(self, node: ArtifactNode) -> Artifact:
@@ -93,13 +94,22 @@ class CompressionJob:
         return f"{text}, {self.training} train" if self.training else text
 
 
-def backends_on(device: Device) -> tuple[str, ...]:
-    """Those whose models are made for ``device``, which need not be there."""
-    return tuple(
-        name
-        for name, known in backends().items()
-        if isinstance(known.int8, Int8Form) and known.int8.device == device
-    )
+def backends_of(quantizer: Method, device: Device) -> tuple[str, ...]:
+    """Those whose models ``quantizer`` makes for ``device``, which need not be there.
+
+    A backend that runs the form of another one has no model of its own, but where the method names
+    it. Raises UsageError where none is left.
+    """
+    named = quantizer.backends or ()
+    made = [name for name, known in backends().items() if quantizer.makes_for(name)]
+    own = [n for n in made if n in named or isinstance(backends()[n].int8, Int8Form)]
+    found = [n for n in own if backends()[n].int8 is not None and int8_form(n).device == device]
+    if not found:
+        raise UsageError(
+            f"the method {quantizer.name} makes INT8 models for no backend on {device.upper()}:"
+            " choose other --devices, or another method"
+        )
+    return tuple(found)
 
 
 def why_not_made(backend: str) -> str | None:
@@ -130,6 +140,7 @@ def prepare(
     spec = translated(config, method, files, contents, base).model_copy(update={"cpu": cpu})
     facts = facts_of(spec, contents)
     counts = _check_images(spec, method)
+    quantizer = method.quantizer
     store = executor.store
     images = Unevaluated(spec, Digests(store.root))
 
@@ -139,15 +150,20 @@ def prepare(
             facts.inputs,
             images,
             Margins(),
-            METHOD_NAMES[method],
+            quantizer.name,
             caches=store.root,
             data_files=facts.data_files,
         )
 
-    skipped = config.ptq.skip_tensor_list if method == "PTQ" else ()
-    compared = config.distillation.node if method == "QAT" else ()
+    skipped = config.ptq.skip_tensor_list if method.section == "PTQ" else ()
+    compared = config.distillation.node if method.section == "QAT" else ()
     layers = _layers(graph(spec), executor, skipped, compared)
     asked = kept_float(layers, config.quant_aware, skipped)
+    if asked and method.makes_whole_models:
+        raise UsageError(
+            f"{next(iter(asked.values()))}, and the method {method.name} makes whole models, of"
+            " which no layer can be kept in float: take the key out, or use another method"
+        )
     offline = spec.offline.model_copy(update={"keep_float": tuple(asked)})
     taught = {"nodes": nodes(layers, compared)}
     distillation = spec.distillation.model_copy(update=taught)
@@ -202,11 +218,11 @@ def _read_names(
 
 def _check_images(spec: ModelSpec, method: CompressionMethod) -> tuple[int, int]:
     """How many images calibrate and train. Raises UsageError naming those that are unreadable."""
-    key = f"Global.{method.lower()}_image_path"
+    key = f"Global.{method.section.lower()}_image_path"
     calibrating = calibration_paths(spec.calibration)
-    training = spec.distillation.images
-    trained = calibration_paths(training) if method == "QAT" and training is not None else ()
-    paths = max(calibrating, trained, key=len)  # Both are the first of one folder.
+    further = method.quantizer.images(spec).values()
+    trained = tuple(path for chosen in further for path in calibration_paths(chosen))
+    paths = dict.fromkeys((*calibrating, *trained))
     broken = []
     for path in paths:
         try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fqbench.artifacts import Artifact
+from fqbench.backends import backend as backend_of
+from fqbench.backends import int8_form, label_of
 from fqbench.compress.deliver import deliver, remove_outputs
 from fqbench.compress.job import CompressionJob, why_not_made
 from fqbench.errors import StepError
+from fqbench.methods.distillation import METHOD as DISTILLATION
 from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
@@ -27,13 +30,14 @@ class BuildResult:
     times as fast as FP32 it is here, None where it was not timed. ``seconds``: what quantizing
     took, training included. ``reason``: why there is none. ``safe_layers`` and
     ``unsigned_layers`` have other weights, so that none saturates; ``weight_errors`` are the
-    estimated errors with each form of weights.
+    estimated errors with each form of weights. Of a model that its method made whole nothing is
+    known of layers and errors: these are None.
     """
 
     backend: str
     reason: str | None = None
-    layers: int = 0
-    int8_layers: int = 0
+    layers: int | None = 0
+    int8_layers: int | None = 0
     float_layers: Mapping[str, str] | None = None
     error: float | None = None
     points: float | None = None
@@ -62,17 +66,49 @@ def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
         remove_outputs(backend, folder)
         return BuildResult(backend, reason=absent)
     try:
-        graph = _leaving_int8(job, backend)
-        steps = graph.quantizing(backend)
-        *_, quantized, chosen, lowered = made = [job.made(step) for step in steps]
-        choice, fp32 = choice_of(chosen), job.made(graph.fp32(backend))
-        ratio = 1 / choice.slowdown if choice.slowdown is not None else None
+        make_model = _whole if job.method.makes_whole_models else _lowered
+        made, source = make_model(job, backend)
     except StepError as error:
         remove_outputs(backend, folder)
         return BuildResult(backend, reason=str(error))
-    files = deliver(lowered.path, backend, folder)
-    plan = _plan(lowered)
-    return BuildResult(
+    files = deliver(source, backend, folder)
+    return replace(made, int8_mb=_megabytes(files), files=files)
+
+
+def _whole(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
+    """The model as its method makes it, without its files; and where it is. Raises StepError."""
+    graph, form = job.graphs[0], int8_form(backend)
+    made = [job.made(step) for step in graph.quantizing(backend)]
+    model = made[-1]
+    missing = [name for name in form.files if not (model.path / name).is_file()]
+    if missing:
+        raise StepError(
+            f"{job.method.quantizer.label} wrote no {missing[0]}, which is what"
+            f" {label_of(backend)} loads"
+        )
+    result = BuildResult(
+        backend,
+        layers=None,
+        int8_layers=None,
+        fp32_mb=_fp32_megabytes(job.made(graph.fp32(backend)), backend),
+        seconds=seconds_of(made),
+    )
+    return result, model.path
+
+
+def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
+    """The model that is lowered from a quantization, as ``_whole``."""
+    graph = _leaving_int8(job, backend)
+    *_, quantized, chosen, lowered = made = [job.made(step) for step in graph.quantizing(backend)]
+    choice, fp32, plan = choice_of(chosen), job.made(graph.fp32(backend)), _plan(lowered)
+    quantized_anyway = [name for name in job.asked if name not in choice.float_layers]
+    if quantized_anyway:
+        raise StepError(
+            f"{job.asked[quantized_anyway[0]]}, and the method {job.method.name} quantizes"
+            f" {quantized_anyway[0]} all the same: take the key out, or use another method"
+        )
+    taught = job.method.quantizer is DISTILLATION
+    result = BuildResult(
         backend,
         layers=plan["convolutions"],
         int8_layers=plan["quantized"],
@@ -82,16 +118,15 @@ def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
         },
         error=choice.error,
         points=metrics()[job.spec.metric].points_lost(choice.error),
-        fp32_mb=_megabytes([fp32.file(file.name) for file in files]),
-        int8_mb=_megabytes(files),
-        ratio=ratio,
+        fp32_mb=_fp32_megabytes(fp32, backend),
+        ratio=1 / choice.slowdown if choice.slowdown is not None else None,
         safe_layers=choice.in_integers(choice.safe),
         unsigned_layers=choice.in_integers(choice.unsigned),
         weight_errors=dict(choice.weights),
         seconds=seconds_of(made),
-        training=_history(quantized.path) if job.method == "QAT" else None,
-        files=files,
+        training=_history(quantized.path) if taught else None,
     )
+    return result, lowered.path
 
 
 def _leaving_int8(job: CompressionJob, backend: str) -> ModelGraph:
@@ -113,6 +148,15 @@ def _plan(lowered: Artifact) -> dict[str, int]:
 
 def _history(folder: Path) -> History:
     return History.of(json.loads((folder / "history.json").read_text()))
+
+
+def _fp32_megabytes(fp32: Artifact, backend: str) -> float:
+    """Of the files that are called as INT8's, or else of those that the backend loads."""
+    files = [fp32.path / name for name in int8_form(backend).files]
+    if not all(path.is_file() for path in files):
+        endings = backend_of(backend).loads
+        files = [path for path in fp32.path.iterdir() if path.name.endswith(endings)]
+    return _megabytes(files)
 
 
 def _megabytes(files: Sequence[Path]) -> float:

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from fqbench import __version__, machine
 from fqbench.backends import Int8Form, backends, label_of
-from fqbench.compress import translate
 from fqbench.compress.config import LoadedConfig
 from fqbench.compress.job import CompressionJob
 from fqbench.compress.make import BuildResult
@@ -83,7 +82,7 @@ class Report:
             "fqbench": __version__,
             "machine": machine.describe(threads=1),
             "model": spec.name,
-            "method": job.method,
+            "method": job.method.name,
             "calibration_images": job.images,
             "may_lose": spec.margins[0].drop,
             "spec": spec.model_dump(mode="json"),
@@ -98,7 +97,7 @@ class Report:
         parts = [
             f"# INT8 of {job.spec.name}",
             f"Made {self.created} (UTC) by fqbench {__version__} from {self.loaded.path.name}:"
-            f" {method_label(translate.METHOD_NAMES[job.method])}, {job.counts}.",
+            f" {method_label(job.method.quantizer.name)}, {job.counts}.",
             table(COLUMNS, [_line(made) for made in self.made]),
             "\n".join(f"- {text}" for text in (*self.notes(), *MEANING, _usage())),
         ]
@@ -124,7 +123,8 @@ class Report:
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
-        yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
+        if not self.job.method.makes_whole_models:
+            yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
         if nms:
             yield (
                 "The model's non-maximum suppression is cut off, do it after the model: score"
@@ -158,14 +158,14 @@ def show(report: Report, console: Console) -> None:
 
 def _line(made: BuildResult) -> tuple[str, ...]:
     name = label_of(made.backend)
-    if made.reason is not None or made.points is None:
+    if made.reason is not None:
         return (name, "failed", *(NOTHING,) * (len(COLUMNS) - 2))
     return (
         name,
-        f"{made.int8_layers} of {made.layers}",
+        NOTHING if made.layers is None else f"{made.int8_layers} of {made.layers}",
         f"{made.fp32_mb:.2f}",
         f"{made.int8_mb:.2f}",
-        f"{made.points:.2f}",
+        NOTHING if made.points is None else f"{made.points:.2f}",
         NOTHING if made.ratio is None else f"{made.ratio:.2f}",
     )
 
@@ -174,6 +174,12 @@ def _notes(made: BuildResult, limit: float, metric: str, cpu: Cpu) -> Iterable[s
     name = label_of(made.backend)
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
+        return
+    if made.layers is None or made.int8_layers is None:
+        yield (
+            f"{name}: written as the method made it; which layers are in INT8, and what that costs,"
+            " is not known here."
+        )
         return
     if made.training is not None:
         yield f"{name}: {_trained(made.training)}."

@@ -18,6 +18,16 @@ AS_ALWAYS = "what fqbench does anyway"
 OF_QAT = "Global.qat_", "Distillation.", "TrainConfig."
 OF_PTQ = "Global.ptq_", "PTQ."
 METRICS = "TrainConfig.target_metric", "TrainConfig.origin_metric"
+OF_QUANTIZER = (
+    "Distillation.",
+    "TrainConfig.",
+    "PTQ.calibration_method",
+    "QuantAware.use_pact",
+    "QuantAware.activation_quantize_type",
+    "Global.qat_batch_size",
+)
+"""How INT8 is made: what a method of another package takes from the spec, or leaves."""
+OF_LAYERS = "QuantAware.", "PTQ."
 
 
 @dataclass(frozen=True)
@@ -42,23 +52,31 @@ def _text(value: Any) -> str:
 
 
 def _meaning(key: str, value: Any, loaded: LoadedConfig, job: CompressionJob) -> str:
+    method = job.method
     if key in METRICS:
         return _metric(loaded, job)
-    if job.method == "PTQ" and key.startswith(OF_QAT):
+    if method.section == "PTQ" and key.startswith(OF_QAT):
         return "not used: it is for QAT"
-    if job.method == "QAT" and key.startswith(OF_PTQ):
+    if method.section == "QAT" and key.startswith(OF_PTQ):
         return "not used: it is for PTQ"
+    if key.startswith(OF_QUANTIZER) and not method.is_own:
+        return f"given to the method {method.name}, which may use it or not"
+    if key.startswith(OF_LAYERS) and method.makes_whole_models:
+        return f"not used: the method {method.name} makes the whole model"
     if key in _MEANINGS:
         return _MEANINGS[key](job)
     return _of_layers(key, value, job)
 
 
 def _metric(loaded: LoadedConfig, job: CompressionJob) -> str:
+    if job.method.makes_whole_models:
+        return "not used: what a model loses that its method makes whole is not estimated"
     if loaded.config.training.may_lose is None:
         return "not used: it says what may be lost only where the other metric is given too"
+    trains = job.method.is_own and job.method.section == "QAT"
     return (
         f"INT8 may lose {job.spec.margins[0].drop:g} points, as estimated: layers stay in float"
-        f" until it does{', and training ends once it does' if job.method == 'QAT' else ''}"
+        f" until it does{', and training ends once it does' if trains else ''}"
     )
 
 
@@ -126,7 +144,7 @@ _MEANINGS: Mapping[str, Callable[[CompressionJob], str]] = {
     "QuantAware.onnx_format": _usual,
     "QuantAware.activation_quantize_type": lambda job: (
         f"translated: fixed ranges, one for each tensor, found by {job.spec.offline.algorithm}"
-        if job.method == "QAT"
+        if job.method.section == "QAT"
         else "not used: PTQ.calibration_method says how ranges are found"
     ),
     "QuantAware.weight_quantize_type": _usual,

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fqbench.compress import CompressionMethod
 from fqbench.compress.config import Config, General, TrainConfig
+from fqbench.compress.method import CompressionMethod
 from fqbench.compress.reading import reading
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.sample import confined
 from fqbench.errors import UsageError
-from fqbench.methods.distillation import METHOD as DISTILLATION
-from fqbench.methods.offline import METHOD as OFFLINE
 from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
 from fqbench.spec.contents import Contents
 from fqbench.spec.model import (
@@ -28,8 +26,6 @@ from fqbench.spec.model import (
 from fqbench.tasks.record import Shape
 from fqbench.tasks.shapes import FREE
 from fqbench.tasks.shared import Undecoded
-
-METHOD_NAMES: dict[CompressionMethod, str] = {"PTQ": OFFLINE.name, "QAT": DISTILLATION.name}
 
 MOST_IMAGES = 320
 """As many calibrate at most where the config gives no number: the tool's own sets are so large."""
@@ -121,7 +117,7 @@ def translated(
         calibration=images,
         offline=Offline(
             algorithm=config.ptq.calibration_method
-            if method == "PTQ"
+            if method.section == "PTQ"
             else RANGES[config.quant_aware.activation_quantize_type]
         ),
         distillation=_distillation(config, images, method),
@@ -157,8 +153,9 @@ def _input_named(name: str, inputs: Sequence[str], form: str) -> str:
 
 
 def _reading(general: General, method: CompressionMethod, shape: Shape) -> Preprocess:
-    key = f"Global.{method.lower()}_preprocess"
-    value = general.ptq_preprocess if method == "PTQ" else general.qat_preprocess
+    offline = method.section == "PTQ"
+    key = f"Global.{method.section.lower()}_preprocess"
+    value = general.ptq_preprocess if offline else general.qat_preprocess
     if value is None:
         raise UsageError(f"{key} is missing: it says how an image becomes the model's input")
     height, width = shape[2:] if len(shape) == 4 else (FREE, FREE)
@@ -173,8 +170,9 @@ def _fixed(size: int) -> int | None:
 
 
 def _images(general: General, method: CompressionMethod, base: Path) -> Calibration:
-    key = f"Global.{method.lower()}_image_path"
-    path = general.ptq_image_path if method == "PTQ" else general.qat_image_path
+    offline = method.section == "PTQ"
+    key = f"Global.{method.section.lower()}_image_path"
+    path = general.ptq_image_path if offline else general.qat_image_path
     if path is None:
         raise UsageError(f"{key} is missing: quantization needs images")
     folder = base / path
@@ -209,13 +207,13 @@ def _margin(training: TrainConfig) -> Margin:
 def _distillation(config: Config, images: Calibration, method: CompressionMethod) -> Distillation:
     """The settings of training; what the config leaves out is as everywhere in fqbench."""
     training, lesson = config.training, config.distillation
-    if method == "QAT":
+    if method.section == "QAT":
         _require_both_metrics(training)
     usual = Distillation()
     batch = config.general.qat_batch_size or usual.batch_size
     iterations = training.train_iter or usual.iterations
     every = images.model_copy(update={"count": config.general.image_count or ALL_IMAGES})
-    if training.epochs is not None and method == "QAT":
+    if training.epochs is not None and method.section == "QAT":
         iterations = training.epochs * max(1, len(calibration_paths(every)) // batch)
     builder, rate = training.optimizer_builder, training.learning_rate
     return Distillation(

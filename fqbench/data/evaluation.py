@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fqbench.data import coco, imagelist
 from fqbench.data.folders import class_folders, image_files, labelled
 from fqbench.data.sample import Sample, require_files
 from fqbench.errors import UsageError
-from fqbench.spec import Dataset, Folder, ImageList
+from fqbench.spec import Coco, Dataset, Folder, ImageList
+from fqbench.tasks.registry import dataset_kinds
 
 __all__ = ["EvaluationSet", "Sample", "open_dataset"]
 
@@ -18,7 +19,9 @@ __all__ = ["EvaluationSet", "Sample", "open_dataset"]
 class EvaluationSet:
     """Images in a fixed order. For COCO: the annotation file, and category ids in class order.
 
-    ``classes``: how many there are, None where the data set does not say.
+    ``annotations``: the file that says what is in the images, where their labels do not.
+    ``classes``: how many there are, None where the data set does not say. What a kind of a task's
+    own reads may be a subclass, with more of it.
     """
 
     samples: tuple[Sample, ...]
@@ -38,6 +41,9 @@ def open_dataset(dataset: Dataset) -> EvaluationSet:
         files = image_files(dataset.images, "dataset.images")
         listed_files = tuple(Sample(number, path) for number, path in enumerate(files, start=1))
         return EvaluationSet(_chosen(listed_files, dataset))
+    if not isinstance(dataset, Coco):
+        read = dataset_kinds()[dataset.kind].read(dataset)
+        return replace(read, samples=_chosen(read.samples, dataset))
     listed = coco.read(dataset.images, dataset.annotations)
     samples = _chosen(listed.samples, dataset)
     if listed.annotated.isdisjoint(sample.image_id for sample in samples):

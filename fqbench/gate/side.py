@@ -10,27 +10,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from pydantic import ConfigDict
 
-from fqbench import machine
-from fqbench.artifacts import Store
-from fqbench.cells import Selection
+from fqbench import machine, plugins
+from fqbench.artifacts import Store, file_digest
+from fqbench.backends import backends, unversioned
+from fqbench.cells import DEVICES, Selection
 from fqbench.errors import UsageError
 from fqbench.isolate import Interpreter, Report
 from fqbench.jsonvalue import Json
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure.launches import Process
 from fqbench.message import Message
-from fqbench.methods import DEFAULT
+from fqbench.methods import DEFAULT, check_offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run
 from fqbench.pipeline.timing import Subject
+from fqbench.precisions import precisions
 from fqbench.results import Results, Row
 from fqbench.samples import Samples
 from fqbench.spec import ModelSpec
@@ -67,17 +70,22 @@ class BuildRequest(Message):
 
 @dataclass(frozen=True)
 class Built:
-    """What ``build`` answers; ``processes``: what times each cell that ran, by its id."""
+    """What ``build`` answers; ``processes``: what times each cell that ran, by its id.
+
+    ``left_out``: names that this version does not have, by dimension.
+    """
 
     results: Results
     samples: Samples
     processes: Mapping[str, Process]
+    left_out: Mapping[str, Sequence[str]]
 
     def to_json(self) -> dict[str, object]:
         """As the fqbench that compares reads it."""
         return {
             "protocol": PROTOCOL,
             "code": code_digest(),
+            "left_out": self.left_out,
             **self.results.to_json(),
             "samples": self.samples.to_json(self.results.created),
             "processes": {cell: _described(each) for cell, each in self.processes.items()},
@@ -131,19 +139,20 @@ def build(arguments: Mapping[str, Json], report: Report) -> dict[str, object]:
     """What ``fqbench run`` writes, except times, and the processes that time each cell.
 
     ``arguments``: a ``BuildRequest``. The cells of a spec that cannot be used are failed rows.
-    Raises UsageError for names that do not exist.
+    Backends, devices and precisions that this version does not have are left out, and named in the
+    answer: their cells are new, or gone. Raises UsageError for models that do not exist.
     """
     request = BuildRequest.model_validate(arguments)
 
     def progress(text: str, done: int, total: int) -> None:
         report(done, total, text)
 
-    selection = Selection(
+    asked = Selection(
         backends=request.backends or None,
         devices=request.devices or None,
         precisions=request.precisions or None,
     )
-    selection.check()
+    selection, left_out = _known(asked)
     # Other code may make something else of the same inputs, before its cache keys say so.
     store = Store(request.cache / code_digest())
     executor = LocalExecutor(store, Relay(progress))
@@ -162,7 +171,19 @@ def build(arguments: Mapping[str, Json], report: Report) -> dict[str, object]:
     processes = _processes(planned, outcome, executor.finished, request.side, threads)
     further = dict.fromkeys(row.cell.backend for row in outcome.rows)
     results = Results.now(machine.describe(threads, further), outcome.rows)
-    return Built(results, outcome.samples, processes).to_json()
+    return Built(results, outcome.samples, processes, left_out).to_json()
+
+
+def _known(asked: Selection) -> tuple[Selection, dict[str, list[str]]]:
+    """What this version has of ``asked``; and the names that it does not have, by dimension."""
+    known = {"backends": tuple(backends()), "devices": DEVICES, "precisions": tuple(precisions())}
+    found = {name: vars(asked)[name] for name in known if vars(asked)[name] is not None}
+    there = {
+        name: tuple(n for n in names if unversioned(n) in known[name])
+        for name, names in found.items()
+    }
+    left = {name: [n for n in names if n not in there[name]] for name, names in found.items()}
+    return replace(asked, **there), {name: names for name, names in left.items() if names}
 
 
 def _specs(request: BuildRequest, executor: LocalExecutor) -> list[ModelSpec | SpecProblem]:
@@ -184,6 +205,10 @@ def _prepared(
     """The model, ready to run; or why it cannot be."""
     if isinstance(spec, SpecProblem):
         return spec.message
+    try:
+        check_offered(request.method)
+    except UsageError as error:
+        return str(error)
     ready = prepare([spec], executor, allow_code=request.allow_code, method=request.method)
     return ready.models[0] if ready.models else "; ".join(ready.problems)
 
@@ -199,10 +224,14 @@ def _processes(
     return {each.cell.id: each.process(finished, threads, side) for each in subjects}
 
 
+@cache
 def code_digest() -> str:
-    """SHA-256 of this fqbench's own code."""
+    """SHA-256 of this fqbench's own code, and of that of other packages that offer it records."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0{path.read_text('utf-8')}\0".encode())
+    for package, files in plugins.code().items():
+        for name, path in files.items():
+            digest.update(f"{package}\0{name}\0{file_digest(path)}\0".encode())
     return digest.hexdigest()

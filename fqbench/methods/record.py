@@ -138,11 +138,16 @@ class Method:
             if not callable(getattr(self, field)):
                 raise TypeError(f"{field} is no function")
 
+    def makes_for(self, backend: str) -> bool:
+        """Whether the INT8 models of ``backend``, or of the one whose form it runs, are its."""
+        made_for = self.backends
+        return made_for is None or not {backend, lowering_target(backend)}.isdisjoint(made_for)
+
     def unsupported(self, backend: str, device: str) -> str | None:
         """Why it makes no INT8 model for ``backend`` on ``device``; None where it does."""
-        made_for = self.backends
-        if made_for is not None and {backend, lowering_target(backend)}.isdisjoint(made_for):
-            return f"{self.label} makes INT8 models for {', '.join(map(label_of, made_for))} only"
+        if not self.makes_for(backend):
+            made_for = ", ".join(map(label_of, self.backends or ()))
+            return f"{self.label} makes INT8 models for {made_for} only"
         there = find(self.environment)
         if isinstance(there, Missing):
             return there.reason

@@ -31,6 +31,12 @@ def method(name: str) -> Method:
     return known[name]
 
 
+def check_offered(name: str) -> None:
+    """Raise UsageError where no method that can be asked for is called ``name``."""
+    if name not in offered():
+        raise UsageError(f"there is no method {name!r}: the methods are {', '.join(offered())}")
+
+
 def offered() -> tuple[str, ...]:
     """Names of the methods that can be asked for."""
     return tuple(name for name, known in methods().items() if known.offered)

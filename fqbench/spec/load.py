@@ -14,6 +14,7 @@ from fqbench.errors import UsageError
 from fqbench.spec.mistake import sentence
 from fqbench.spec.model import Int8File, ModelSpec
 from fqbench.spec.yamlfile import read_yaml
+from fqbench.tasks.registry import dataset_kinds
 
 Key = tuple[str, ...]
 
@@ -70,7 +71,8 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
     if not isinstance(content, dict):
         raise UsageError(f"{path}: expected keys and values (name: ..., model: ...)")
     base = (data_root or path.parent).absolute()
-    relative = _resolve(content, base)
+    keys = (*PATHS, *_of_brought_dataset(content))
+    relative = _resolve(content, base, keys)
     try:
         # Strict, so that "yes" is no number; as JSON, where a list may still become a tuple.
         spec = ModelSpec.model_validate_json(json.dumps(content, default=str), strict=True)
@@ -81,8 +83,17 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
     if spec.int8 is not None:
         int8 = spec.int8.model_copy(update=_params_beside(spec.int8))
         spec = spec.model_copy(update={"int8": int8})
-    _check_files(path, spec, relative, base)
+    _check_files(path, spec, relative, base, keys)
     return spec
+
+
+def _of_brought_dataset(content: dict[str, Any]) -> tuple[Key, ...]:
+    """Further keys that hold paths, where a task brings the kind of data set."""
+    dataset = content.get("dataset")
+    kind = dataset.get("kind") if isinstance(dataset, dict) else None
+    known = dataset_kinds().get(kind) if isinstance(kind, str) else None
+    keys = [("dataset", name) for name in known.paths] if known is not None else []
+    return tuple(key for key in keys if key not in PATHS)
 
 
 def _params_beside(file: ModelSpec | Int8File) -> dict[str, Path]:
@@ -92,10 +103,10 @@ def _params_beside(file: ModelSpec | Int8File) -> dict[str, Path]:
     return {"params": file.model.with_suffix(".pdiparams")}
 
 
-def _resolve(content: dict[str, object], base: Path) -> set[Key]:
+def _resolve(content: dict[str, object], base: Path, keys: Iterable[Key]) -> set[Key]:
     """Make the paths in ``content`` absolute, in place; return the keys that were relative."""
     relative = set()
-    for key in PATHS:
+    for key in keys:
         holder: object = content
         for part in key[:-1]:
             holder = holder.get(part) if isinstance(holder, dict) else None
@@ -107,8 +118,10 @@ def _resolve(content: dict[str, object], base: Path) -> set[Key]:
     return relative
 
 
-def _check_files(path: Path, spec: ModelSpec, relative: set[Key], base: Path) -> None:
-    for key in PATHS:
+def _check_files(
+    path: Path, spec: ModelSpec, relative: set[Key], base: Path, keys: Iterable[Key]
+) -> None:
+    for key in keys:
         value: Any = spec
         for part in key:
             value = getattr(value, part, None)

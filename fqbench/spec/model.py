@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,9 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from fqbench.tasks.record import DecoderSettings
-from fqbench.tasks.registry import decoder_of, decoders, fits_any_task, tasks
+from fqbench.errors import UsageError
+from fqbench.tasks.record import DatasetSettings, DecoderSettings
+from fqbench.tasks.registry import dataset_kinds, decoder_of, decoders, fits_any_task, tasks
 
 Cpu = Literal["here", "any"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
@@ -129,7 +130,7 @@ Decode = Annotated[DecoderSettings, _AnyDecoder()]
 TaskName = Annotated[str, _AnyTask()]
 
 
-class Coco(_Record):
+class Coco(DatasetSettings):
     """A folder of images and COCO annotations; ``count`` images from ``start`` on, by id."""
 
     kind: Literal["coco"]
@@ -144,7 +145,7 @@ class Coco(_Record):
         return self.annotations
 
 
-class ImageList(_Record):
+class ImageList(DatasetSettings):
     """A folder of images and a text file with ``file class`` a line, classes from 0.
 
     Without that file: a folder of images per class, class i being the i-th folder by name.
@@ -162,7 +163,7 @@ class ImageList(_Record):
         return self.list or self.images
 
 
-class Folder(_Record):
+class Folder(DatasetSettings):
     """A folder of images of which nothing is known: time and agreement, but no accuracy.
 
     ``needs`` says what accuracy would need.
@@ -174,13 +175,28 @@ class Folder(_Record):
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] | None = None
 
-    @property
-    def truth(self) -> Path:
-        """The folder, since no file says what is in the images."""
-        return self.images
+
+OWN_DATASETS: tuple[type[DatasetSettings], ...] = (Coco, ImageList, Folder)
 
 
-Dataset = Annotated[Coco | ImageList | Folder, Field(discriminator="kind")]
+class _AnyDataset:
+    """Settings of fqbench's own data sets, or of a kind that an installed task brings."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        own = {get_args(s.model_fields["kind"].annotation)[0]: s for s in OWN_DATASETS}
+        brought = {kind: known.settings for kind, known in dataset_kinds().items()}
+        if taken := own.keys() & brought.keys():
+            raise UsageError(
+                f"dataset.kind {min(taken)!r} of a task is that of one of fqbench's own data sets:"
+                " uninstall the package of the task"
+            )
+        known = {kind: handler.generate_schema(s) for kind, s in {**own, **brought}.items()}
+        return core_schema.tagged_union_schema(known, discriminator="kind")
+
+
+Dataset = Annotated[DatasetSettings, _AnyDataset()]
 
 
 class Calibration(_Record):
@@ -346,7 +362,7 @@ class ModelSpec(_Record):
             )
         if not (decoder in task.decoders or fits_any_task(decoder)):
             raise ValueError(f"decode.kind {decoder.kind!r} does not fit task {self.task!r}")
-        if self.labelled and self.dataset.kind not in task.datasets:
+        if self.labelled and self.dataset.kind not in task.dataset_names:
             raise ValueError(f"dataset.kind {self.dataset.kind!r} does not fit task {self.task!r}")
         if self.weights == "synthetic" and self.labelled:
             raise ValueError("synthetic weights have no accuracy: dataset.kind must be 'folder'")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -46,6 +47,57 @@ class DecoderSettings(BaseModel):
 
     if TYPE_CHECKING:
         kind: str
+
+
+class DatasetSettings(BaseModel):
+    """The mapping ``dataset`` of a spec. Each kind's has a field ``kind`` of a literal type.
+
+    ``images``: their folder; of those that are listed, ``count`` (None: all) from ``start`` on are
+    evaluated. Fields of type ``Path`` but ``images`` are files that must be there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    if TYPE_CHECKING:
+        kind: str
+        images: Path
+        start: int
+        count: int | None
+
+    @property
+    def truth(self) -> Path:
+        """The file or the folder that says what is in the images."""
+        return self.images
+
+
+@dataclass(frozen=True)
+class DatasetKind:
+    """A kind of data sets that a task brings."""
+
+    settings: type[DatasetSettings]
+    """What a spec may set."""
+
+    read: Callable[[Any], EvaluationSet]
+    """From settings, all images that are listed, with what is in them. Raises UsageError naming
+    the file and what is wrong in it. Scores are kept by the samples' labels and the file
+    ``annotations``: what is in the images stands in one of these."""
+
+    def __post_init__(self) -> None:
+        _require_kind(self.settings)
+        for name in ("images", "start", "count"):
+            if name not in self.settings.model_fields:
+                raise TypeError(f"{self.settings.__name__} needs a field {name}")
+
+    @property
+    def kind(self) -> str:
+        """What specs call it: ``dataset.kind``."""
+        return _kind_of(self.settings)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Fields that hold a path."""
+        fields = self.settings.model_fields.items()
+        return tuple(name for name, field in fields if field.annotation in (Path, Path | None))
 
 
 @dataclass(frozen=True)
@@ -109,18 +161,25 @@ class Decoder:
     something. None: they are no such rows."""
 
     def __post_init__(self) -> None:
-        field = self.settings.model_fields.get("kind")
-        names = () if field is None else get_args(field.annotation)
-        if len(names) != 1 or not isinstance(names[0], str):
-            raise TypeError(
-                f"{self.settings.__name__} needs a field kind: Literal[NAME], with one name"
-            )
+        _require_kind(self.settings)
 
     @property
     def kind(self) -> str:
         """What specs call it: ``decode.kind``."""
-        name: str = get_args(self.settings.model_fields["kind"].annotation)[0]
-        return name
+        return _kind_of(self.settings)
+
+
+def _require_kind(settings: type[BaseModel]) -> None:
+    """Raise TypeError where ``settings`` have no field ``kind`` of a literal type."""
+    field = settings.model_fields.get("kind")
+    names = () if field is None else get_args(field.annotation)
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise TypeError(f"{settings.__name__} needs a field kind: Literal[NAME], with one name")
+
+
+def _kind_of(settings: type[BaseModel]) -> str:
+    name: str = get_args(settings.model_fields["kind"].annotation)[0]
+    return name
 
 
 @dataclass(frozen=True)
@@ -204,11 +263,17 @@ class Task:
     decoders: tuple[Decoder, ...]
     """Those that fit it, beside those that fit any task."""
 
-    datasets: tuple[str, ...]
-    """Kinds of data sets that hold what its metric needs."""
+    datasets: tuple[str | DatasetKind, ...]
+    """Kinds of data sets that hold what its metric needs: fqbench's own by name (``imagenet``,
+    ``coco``), and those that the task brings."""
 
     answers: AnswerFormat
     """What its decoders answer."""
 
     metric: Metric
     """What accuracy means."""
+
+    @property
+    def dataset_names(self) -> tuple[str, ...]:
+        """The kinds by name."""
+        return tuple(each if isinstance(each, str) else each.kind for each in self.datasets)

@@ -6,7 +6,7 @@ from functools import cache
 
 from fqbench import plugins
 from fqbench.errors import UsageError
-from fqbench.tasks.record import AnswerFormat, Decoder, DecoderSettings, Metric, Task
+from fqbench.tasks.record import AnswerFormat, DatasetKind, Decoder, DecoderSettings, Metric, Task
 
 GROUP = "fqbench.tasks"
 """The group of entry points that tasks are found by."""
@@ -38,6 +38,23 @@ def decoders() -> dict[str, Decoder]:
                 f"decode.kind {decoder.kind!r} is that of a decoder of {first} and of another of"
                 f" {owner}: uninstall the package of one of them"
             )
+    return found
+
+
+@cache
+def dataset_kinds() -> dict[str, DatasetKind]:
+    """The kinds of data sets that tasks bring, by ``dataset.kind``.
+
+    Raises UsageError where two different ones have the same kind.
+    """
+    found: dict[str, DatasetKind] = {}
+    for name, task in tasks().items():
+        for kind in (each for each in task.datasets if isinstance(each, DatasetKind)):
+            if found.setdefault(kind.kind, kind) is not kind:
+                raise UsageError(
+                    f"dataset.kind {kind.kind!r} of task {name} is not that of another task that"
+                    " calls its own so: uninstall the package of one of them"
+                )
     return found
 
 

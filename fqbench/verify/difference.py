@@ -26,8 +26,8 @@ detector's probabilities lie beside pixels): float32's exponential is no more ac
 
 
 RESOLUTION = 5e-7
-"""A root mean square difference of no more than this is none: float32's sigmoid and softmax are no more
-exact, and a class that is improbable on every image hardly varies by more."""
+"""A root mean square difference of no more than this is none: float32's sigmoid and softmax are no
+more exact, and a class that is improbable on every image hardly varies by more."""
 
 
 @dataclass(frozen=True)

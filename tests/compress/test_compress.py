@@ -18,14 +18,15 @@ from fqbench.backends.paddle.runtime import INT8_OPERATORS
 from fqbench.backends.tensorrt.runtime import TensorRT
 from fqbench.cli import compress as command
 from fqbench.cli.main import main
-from fqbench.compress import CompressionMethod, job, translate
 from fqbench.compress import deliver as delivery
+from fqbench.compress import job, translate
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder, deliver
 from fqbench.compress.job import CompressionJob, prepare
 from fqbench.compress.job import _given_up as given_up
 from fqbench.compress.layers import Layers, nodes
 from fqbench.compress.make import BuildResult
+from fqbench.compress.method import compression_method
 from fqbench.compress.reading import reading
 from fqbench.compress.report import _notes as notes
 from fqbench.errors import StepError, UsageError
@@ -259,10 +260,10 @@ class TestPaddle:
 
 
 def prepared(
-    folder: Path, store: Path, changes: Mapping[str, object], method: CompressionMethod = "PTQ"
+    folder: Path, store: Path, changes: Mapping[str, object], method: str = "PTQ"
 ) -> CompressionJob:
     loaded = load_config(write_config(folder, changes))
-    return prepare(loaded, method, folder, LocalExecutor(Store(store)))
+    return prepare(loaded, compression_method(method), folder, LocalExecutor(Store(store)))
 
 
 @needs_paddle
@@ -406,11 +407,13 @@ def test_model_for_a_gpu_is_made_without_one(tmp_path, capsys, monkeypatch):
 
 
 class TestRefusals:
-    def test_unknown_method(self, tmp_path, capsys):
-        with pytest.raises(SystemExit) as caught:
-            compress(write_config(tmp_path / "project"), tmp_path / "out", method="PTQQ")
-        assert caught.value.code == 2
-        assert "there is no method 'PTQQ': the methods are PTQ and QAT" in capsys.readouterr().err
+    @pytest.mark.parametrize("method", ["PTQQ", "Offline", "given"])
+    def test_unknown_method(self, tmp_path, capsys, method):
+        assert compress(write_config(tmp_path / "project"), tmp_path / "out", method=method) == 2
+        assert capsys.readouterr().err == (
+            f"fqbench: there is no method {method!r}: the methods are PTQ, QAT, offline,"
+            " distillation\n"
+        )
 
     def test_images_that_cannot_be_read_are_named(self, tmp_path, capsys):
         config = write_config(tmp_path / "project")

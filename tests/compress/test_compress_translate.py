@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from fqbench.compress.config import load_config
+from fqbench.compress.method import compression_method
 from fqbench.compress.reading import KNOWN, described, reading
 from fqbench.compress.translate import Source, source, translated
 from fqbench.errors import UsageError
@@ -45,7 +46,8 @@ def spec_of(
     path = home / "config.yaml"
     path.write_text(yaml.safe_dump(content(changes)))
     config = load_config(path).config
-    return translated(config, method, source(config.general, home), contents, home)
+    asked = compression_method(method)
+    return translated(config, asked, source(config.general, home), contents, home)
 
 
 def refusal(*arguments: object, **named: object) -> str:

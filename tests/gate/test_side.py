@@ -6,7 +6,6 @@ import random
 import pytest
 
 from fqbench.cells import Selection
-from fqbench.errors import UsageError
 from fqbench.gate.live.built_version import read_built
 from fqbench.gate.live.comparison import ComparisonSettings, compare_live, time_pairs
 from fqbench.gate.selftest.trial import TIME_SLOWED_CELL
@@ -69,7 +68,20 @@ def test_a_version_against_itself_and_a_slowed_one(tmp_path, specs):
     assert medians[1] > 2 * medians[0]
 
 
-def test_names_that_do_not_exist_are_reported(tmp_path):
-    arguments = Matrix((), Selection(backends=("nothing",))).arguments("base", tmp_path, 1)
-    with pytest.raises(UsageError, match="there is no backend 'nothing'"):
-        build(arguments, lambda *_: None)
+def test_names_that_this_version_does_not_have_are_left_out_and_told(tmp_path, specs):
+    """The other one may have them: their cells are new then, or gone."""
+    chosen = Selection(backends=("nothing", "onnxruntime"), precisions=("fp32", "fp4"))
+    arguments = Matrix(tuple(specs[:1]), chosen).arguments("base", tmp_path / "cache", 1)
+    answer = build(arguments, lambda *_: None)
+    assert answer["left_out"] == {"backends": ["nothing"], "precisions": ["fp4"]}
+    assert [row["cell"] for row in answer["rows"]] == ["tiny-onnxruntime-cpu-fp32"]
+    only = Matrix(tuple(specs[:1]), Selection(backends=("nothing",)))
+    answer = build(only.arguments("base", tmp_path / "cache", 1), lambda *_: None)
+    assert (answer["rows"], answer["left_out"]) == ([], {"backends": ["nothing"]})
+
+
+def test_a_method_that_this_version_does_not_have_fails_its_cells(tmp_path, specs):
+    arguments = Matrix(tuple(specs[:1]), FP32, method="given").arguments("base", tmp_path, 1)
+    (row,) = build(arguments, lambda *_: None)["rows"]
+    assert row["status"] == "failed"
+    assert row["reason"].startswith("there is no method 'given': the methods are offline, ")

@@ -5,12 +5,12 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
-import venv
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+
+from tests.support.environments import environment
 
 ROOT = Path(__file__).parents[2]
 OF_FQBENCH_ITSELF = {
@@ -37,16 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python of an environment with the wheel, and the dependencies that are installed here."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin/python"
-    install = ["--quiet", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run([sys.executable, "-m", "pip", *install], check=True, cwd=folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    # Named in a file, the folder's own .pth files are not read: this repository stays out of it.
-    here = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    (packages / "dependencies.pth").write_text("\n".join(sorted(here)) + "\n")
-    return python
+    return environment(tmp_path_factory.mktemp("environment"), wheel)
 
 
 def files_of(document: str) -> dict[str, str]:

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.tiny_spec import without_data_root
 
 ROOT = Path(__file__).parents[2]
 
+Points = Mapping[str, Mapping[str, str]]
+"""Entry points by group and name."""
 
-def install(
-    site: Path, package: str, points: Mapping[str, Mapping[str, str]], version: str = "1.0"
-) -> None:
+PACKAGE: Points = MappingProxyType(
+    {
+        "fqbench.backends": {"delayed": "outside_backend:BACKEND"},
+        "fqbench.tasks": {"guessing": "outside_task:TASK"},
+        "fqbench.methods": {
+            "nearest": "outside_methods:NEAREST",
+            "static": "outside_methods:STATIC",
+        },
+        "fqbench.precisions": {"bf16": "outside_methods:BF16"},
+    }
+)
+"""Those of a package that offers records of all kinds."""
+
+MODULES = ("outside_backend", "outside_methods", "outside_task")
+"""What it consists of."""
+
+
+def install(site: Path, package: str, points: Points, version: str = "1.0") -> None:
     """Metadata of ``package`` in the folder ``site``, with entry points by group and name."""
     folder = site / f"{package.replace('-', '_')}-{version}.dist-info"
     folder.mkdir(parents=True)
@@ -29,8 +48,31 @@ def install(
     (folder / "entry_points.txt").write_text("\n".join(groups))
 
 
-def python(site: Path, cache: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """What this Python does with the packages of ``site`` and a ``cache`` of its own."""
+def install_package(site: Path) -> None:
+    """The package that offers records of all kinds, as if it were installed in ``site``."""
+    install(site, "outside", PACKAGE)
+    _copy_modules(site)
+
+
+def write_project(folder: Path) -> None:
+    """Its sources: the modules, and a ``pyproject.toml`` with the entry points."""
+    lines = ["[project]", 'name = "outside"', 'version = "1.0"']
+    for group, named in PACKAGE.items():
+        lines += [f'[project.entry-points."{group}"]']
+        lines += [f'{name} = "{value}"' for name, value in named.items()]
+    (folder / "pyproject.toml").write_text("\n".join(lines) + "\n")
+    _copy_modules(folder)
+
+
+def _copy_modules(folder: Path) -> None:
+    for module in MODULES:
+        shutil.copy(ROOT / f"tests/support/{module}.py", folder)
+
+
+def python(
+    site: Path, cache: Path, *arguments: object, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """What this Python does in ``folder``, with the packages of ``site`` and its own ``cache``."""
     paths = [str(site), str(ROOT), os.environ.get("PYTHONPATH", "")]
     # A worker of pytest-xdist measures nothing.
     own = {k: v for k, v in without_data_root().items() if not k.startswith("PYTEST_XDIST")}
@@ -42,7 +84,7 @@ def python(site: Path, cache: Path, *arguments: object) -> subprocess.CompletedP
             "FQBENCH_CACHE": str(cache),
             "COLUMNS": "250",
         },
-        cwd=ROOT,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=900,

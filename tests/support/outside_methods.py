@@ -19,9 +19,13 @@ from fqbench.steps.reading import GRAPH, ReadingJob, load_graph, save_graph
 
 
 class Reading(ReadingJob):
-    """``canonical``: the folder of the canonical graph; ``images`` calibrate."""
+    """``canonical``: the folder of the canonical graph; ``images`` calibrate.
+
+    ``keep_float``: layers that the spec keeps in float.
+    """
 
     canonical: Path
+    keep_float: tuple[str, ...]
 
 
 def nearest_codes(job: Reading, report):
@@ -29,7 +33,7 @@ def nearest_codes(job: Reading, report):
     from fqbench.quantize.calibrate import calibrate
 
     model = load_graph(job.canonical)
-    record = calibrate(model, job.feeds(report), "abs_max", saturates=False)
+    record = calibrate(model, job.feeds(report), "abs_max", job.keep_float, saturates=False)
     record = replace(record, method="nearest", rounded={})
     record.write(job.folder / "quantization.json")
     save_graph(model, job.folder)
@@ -64,9 +68,10 @@ def static_qdq(job: Reading, report):
 def by_calibration(function):
     def plan(model, backend):
         images = model.images.calibration
+        kept = list(model.spec.offline.keep_float)
         return model.step(
             function.__name__,
-            {"canonical": model.canonical, **model.read(images)},
+            {"canonical": model.canonical, "keep_float": kept, **model.read(images)},
             ("onnx", "onnxruntime", "numpy"),
             len(images),
             function=function,

@@ -1,19 +1,32 @@
 """A task as another package would bring it: two guesses an image, one of which is to be right.
 
+It brings a kind of data sets as well: a JSON file with the class of each image.
+
 Tests copy this module into a package of its own: it imports nothing of the tests.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from fqbench.data import EvaluationSet, Sample
 from fqbench.tasks.classification.decode import LOGITS
-from fqbench.tasks.record import AnswerFormat, Decoder, DecoderSettings, Metric, Task
+from fqbench.tasks.record import (
+    AnswerFormat,
+    DatasetKind,
+    DatasetSettings,
+    Decoder,
+    DecoderSettings,
+    Metric,
+    Task,
+)
 
 
 class Guesses(DecoderSettings):
@@ -21,6 +34,30 @@ class Guesses(DecoderSettings):
 
     kind: Literal["guesses"]
     count: Annotated[int, Field(gt=0)] = 2
+
+
+class Named(DatasetSettings):
+    """A folder of images, and a file with the class of each by its name."""
+
+    kind: Literal["named"]
+    images: Path
+    classes: Path
+    start: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(gt=0)] | None = None
+
+    @property
+    def truth(self):
+        return self.classes
+
+
+def read(dataset):
+    classes = sorted(json.loads(dataset.classes.read_text()).items())
+    return EvaluationSet(
+        tuple(
+            Sample(number, dataset.images / name, label)
+            for number, (name, label) in enumerate(classes, start=1)
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +100,7 @@ TASK = Task(
             rows=None,
         ),
     ),
-    datasets=("imagenet",),
+    datasets=("imagenet", DatasetKind(settings=Named, read=read)),
     answers=AnswerFormat(
         answer_type=Guessed,
         name="guesses",

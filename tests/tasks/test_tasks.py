@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fqbench import plugins
+from fqbench.data import EvaluationSet
 from fqbench.errors import StepError, UsageError
 from fqbench.measure.prediction import FILE, read_predictions
 from fqbench.tasks import registry
@@ -20,6 +21,8 @@ from fqbench.tasks.detection import TASK as DETECTION
 from fqbench.tasks.record import (
     AnswerComparison,
     AnswerFormat,
+    DatasetKind,
+    DatasetSettings,
     Decoder,
     DecoderSettings,
     Metric,
@@ -27,7 +30,7 @@ from fqbench.tasks.record import (
     Task,
 )
 
-RECORDS = (AnswerComparison, AnswerFormat, Decoder, Metric, RowScores, Task)
+RECORDS = (AnswerComparison, AnswerFormat, DatasetKind, Decoder, Metric, RowScores, Task)
 
 
 @pytest.fixture
@@ -44,6 +47,7 @@ def _forget() -> None:
     for cached in (
         registry.tasks,
         registry.decoders,
+        registry.dataset_kinds,
         registry.metrics,
         registry.answer_formats,
     ):
@@ -74,6 +78,45 @@ def test_settings_say_their_kind() -> None:
     for settings in (Nameless, Ambiguous):
         with pytest.raises(TypeError, match=f"{settings.__name__} needs a field kind"):
             replace(LOGITS, settings=settings)
+
+
+class Listed(DatasetSettings):
+    kind: Literal["listed"]
+    images: Path
+    lines: Path | None = None
+    width: int = 1
+    start: int = 0
+    count: int | None = None
+
+
+LISTED = DatasetKind(settings=Listed, read=lambda settings: EvaluationSet(()))
+
+
+def test_a_data_set_of_a_task_s_own_kind(installed: dict[str, Task]) -> None:
+    installed["other"] = replace(CLASSIFICATION, datasets=("imagenet", LISTED))
+    assert installed["other"].dataset_names == ("imagenet", "listed")
+    assert registry.dataset_kinds() == {"listed": LISTED}
+    assert LISTED.paths == ("images", "lines")
+    assert Listed(kind="listed", images=Path("here")).truth == Path("here")
+
+
+def test_settings_of_data_sets_have_what_all_have() -> None:
+    class Endless(DatasetSettings):
+        kind: Literal["endless"]
+        images: Path
+        start: int = 0
+
+    with pytest.raises(TypeError, match="Endless needs a field count"):
+        replace(LISTED, settings=Endless)
+    with pytest.raises(TypeError, match="DatasetSettings needs a field kind"):
+        replace(LISTED, settings=DatasetSettings)
+
+
+def test_two_data_sets_of_one_kind(installed: dict[str, Task]) -> None:
+    for name, kind in (("one", LISTED), ("other", replace(LISTED, read=lambda settings: None))):
+        installed[name] = replace(CLASSIFICATION, datasets=(kind,))
+    with pytest.raises(UsageError, match="dataset.kind 'listed' of task other is not that of an"):
+        registry.dataset_kinds()
 
 
 def test_ours_are_found_in_their_order() -> None:

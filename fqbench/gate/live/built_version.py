@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,16 +40,21 @@ class _Answer(Record):
     rows: tuple[Row, ...]
     samples: Samples
     processes: dict[Name, _Process]
+    left_out: Mapping[Name, tuple[Text, ...]] = {}
 
 
 @dataclass(frozen=True)
 class BuiltVersion:
-    """One version: its rows and accuracies, its code's digest, and what times each cell."""
+    """One version: its rows and accuracies, its code's digest, and what times each cell.
+
+    ``left_out``: names that were asked for and that it does not have, by dimension.
+    """
 
     label: str
     results: StoredResults
     code: str
     processes: dict[str, Process]
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVersion:
@@ -71,4 +77,4 @@ def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVer
         )
         for cell, process in found.processes.items()
     }
-    return BuiltVersion(label, results, found.code, processes)
+    return BuiltVersion(label, results, found.code, processes, found.left_out)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,15 +51,16 @@ def interpreter(
 ) -> Interpreter:
     """The Python of ``checkout``: ``python``, or one made under ``root`` by pip's ``install``.
 
-    Without either it is this one. Where the checkout is fqbench itself and nothing was installed
-    from it, its own package comes first. Raises UsageError where there is no such Python, or pip
+    Without either it is this one. There the checkout's own package comes first (``own_modules``),
+    and fqbench's own in ``python``, too. Raises UsageError where there is no such Python, or pip
     fails.
     """
-    own: tuple[str, ...] = ()
-    if (checkout.folder / "fqbench/__init__.py").is_file():
-        own = (str(_metadata(checkout.folder)), str(checkout.folder))
     if install is not None:
         return Interpreter(str(_environment(checkout, _arguments(install), root)))
+    is_fqbench = _is_fqbench(checkout.folder)
+    own: tuple[str, ...] = ()
+    if (places := own_modules(checkout.folder)) and (python is None or is_fqbench):
+        own = (str(_metadata(checkout.folder)), *map(str, places))
     if python is None:
         return Interpreter.here(*own)
     if not python.is_file():
@@ -66,17 +68,60 @@ def interpreter(
     return Interpreter(str(python.absolute()), first=own)
 
 
+def own_modules(folder: Path) -> tuple[Path, ...]:
+    """Where the sources in ``folder`` have the modules of the package that they are.
+
+    That is fqbench itself, or a package whose ``pyproject.toml`` offers records to fqbench. Empty
+    where they are neither, or the modules are not where Python would find them.
+    """
+    if _is_fqbench(folder):
+        return (folder,)
+    groups = _project(folder).get("entry-points", {})
+    points = [
+        value for g, named in groups.items() if g.startswith("fqbench.") for value in named.values()
+    ]
+    modules = {value.partition(":")[0].strip().partition(".")[0] for value in points}
+    places = {module: _place(folder, module) for module in sorted(modules)}
+    found = [place for place in places.values() if place is not None]
+    return tuple(dict.fromkeys(found)) if len(found) == len(places) else ()
+
+
+def _is_fqbench(folder: Path) -> bool:
+    return (folder / "fqbench/__init__.py").is_file()
+
+
+def _place(folder: Path, module: str) -> Path | None:
+    """The folder that Python would have to look into for a module of a source tree."""
+    for place in (folder / "src", folder):
+        if (place / module).is_dir() or (place / f"{module}.py").is_file():
+            return place
+    return None
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    """What ``pyproject.toml`` says of the project. Raises UsageError where it is not readable."""
+    file = folder / "pyproject.toml"
+    try:
+        content = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise UsageError(f"pyproject.toml cannot be read: {error}") from error
+    project: dict[str, Any] = content.get("project", {})
+    return project
+
+
 def _metadata(folder: Path) -> Path:
-    """A folder with the entry points that fqbench's source in ``folder`` declares.
+    """A folder with the entry points that the source in ``folder`` declares.
 
     Those of what is installed may name modules that this version does not have, and lack others.
     """
+    project = _project(folder)
+    name, version = project.get("name", "fqbench"), project.get("version", "0")
     target = folder / ".fqbench-gate"
-    described = target / "fqbench-0.dist-info"
+    described = target / f"{re.sub(r'[-_.]+', '_', name)}-{version}.dist-info"
     described.mkdir(parents=True, exist_ok=True)
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: fqbench\nVersion: 0\n")
-    file = folder / "pyproject.toml"
-    project = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+    (described / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    )
     groups = project.get("entry-points", {})
     lines = [
         line

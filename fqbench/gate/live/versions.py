@@ -7,16 +7,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fqbench import isolate
+from fqbench import isolate, plugins
 from fqbench.errors import StepError, UsageError
 from fqbench.gate.live.built_version import BuiltVersion, read_built
 from fqbench.gate.live.comparison import BASE, HEAD, ComparisonSettings, compare_live
-from fqbench.gate.live.environment import check_fqbench, interpreter
+from fqbench.gate.live.environment import check_fqbench, interpreter, own_modules
 from fqbench.gate.live.worktrees import Checkout, PathMapping, checked_out, map_path, repository
 from fqbench.gate.side import ENTRY_POINT, Matrix
 from fqbench.gate.verdict import GateReport
 from fqbench.hardware import memory_mb
 from fqbench.jsonvalue import Json
+from fqbench.methods import check_offered
 from fqbench.steps.observer import Progress
 
 BUILD_S = 6 * 3600.0
@@ -55,8 +56,12 @@ def compare_versions(
     compared: a version, its environment or a path is not there, or BASE cannot be built. Raises
     StepError where HEAD crashes while it is built.
     """
-    matrix.selection.check()
     root = repository(Path.cwd())
+    ran_here = install is None and base.python is None and head.python is None
+    if ran_here and not own_modules(root):
+        # Elsewhere there may be other names than here.
+        matrix.selection.check()
+        check_offered(matrix.method)
     with ExitStack() as stack:
         checkouts = [stack.enter_context(checked_out(root, each.ref)) for each in (base, head)]
         mappings = {path: map_path(path, root, checkouts) for path in _paths(matrix)}
@@ -75,8 +80,21 @@ def compare_versions(
                 side.name, cache / "artifacts", settings.threads, own.__getitem__
             )
             built.append(_build(side, arguments, progress))
+        _check_names(*built)
         report = compare_live(built[0], built[1], settings, progress)
-    return replace(report, cautions=(*report.cautions, *_shared_paths(mappings)))
+    found = (*_shared_paths(mappings), *(_shared_packages(root) if ran_here else ()))
+    return replace(report, cautions=(*report.cautions, *found))
+
+
+def _check_names(base: BuiltVersion, head: BuiltVersion) -> None:
+    """Raise UsageError for a name that was asked for and that neither version has."""
+    for dimension, names in base.left_out.items():
+        for name in names:
+            if name in head.left_out.get(dimension, ()):
+                raise UsageError(
+                    f"neither BASE ({base.label}) nor HEAD ({head.label}) has {name!r} among its"
+                    f" {dimension}"
+                )
 
 
 def _paths(matrix: Matrix) -> tuple[Path, ...]:
@@ -89,6 +107,18 @@ def _shared_paths(mappings: Mapping[Path, PathMapping]) -> Iterable[str]:
     if names:
         verb = "is" if len(names) == 1 else "are"
         yield f"{', '.join(names)} {verb} in neither version: both used that of the working tree."
+
+
+def _shared_packages(root: Path) -> Iterable[str]:
+    """Packages of the working tree that no version could run its own code of."""
+    if own_modules(root):
+        return
+    for name, files in plugins.code().items():
+        if any(path.resolve().is_relative_to(root) for path in files.values()):
+            yield (
+                f"The package {name} is installed from the working tree, and both versions ran that"
+                " code of it: --install gives each its own."
+            )
 
 
 def _build(side: _Side, arguments: Mapping[str, Json], progress: Progress) -> BuiltVersion:

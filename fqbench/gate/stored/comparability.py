@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from fqbench import machine as this_machine
 from fqbench.backends import backends
+from fqbench.cells import DEVICES
 from fqbench.gate.records import Machine, Row, StoredResults
 from fqbench.graph.executor import LIBRARY
 
@@ -54,7 +56,9 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
     """
     on_gpu = any("-gpu-" in cell for cell in cells)
     used = (b for b in backends().values() if any(f"-{b.name}-" in cell for cell in cells))
-    own = (library for b in used for library in b.distributions if library not in LIBRARIES)
+    own = [library for b in used for library in b.distributions if library not in LIBRARIES]
+    if any(map(_is_of_unknown_backend, cells)):
+        own += _unknown_libraries(base, head)
     if (found := _pair(base.cpu.model, head.cpu.model)) is not None:
         yield f"CPU {found}"
     yield from _isa_differences(base.cpu.isa, head.cpu.isa)
@@ -71,6 +75,22 @@ def machine_differences(base: Machine, head: Machine, cells: Collection[str]) ->
         for name in sorted({*one, *other} - {"fqbench"}):
             if (found := _pair(one.get(name), other.get(name))) is not None:
                 yield f"{name} of the environment {environment} {found}"
+
+
+def _is_of_unknown_backend(cell: str) -> bool:
+    """Whether a cell of fqbench is of a backend that is not installed here."""
+    _, *parts = cell.rsplit("-", 3)
+    return len(parts) == 3 and parts[1] in DEVICES and parts[0] not in backends()
+
+
+def _unknown_libraries(*machines: Machine) -> list[str]:
+    """Libraries of the machines that are none of fqbench, nor of a backend that is here.
+
+    A backend that is not here depends on some of them: which ones its record would say.
+    """
+    own = {"fqbench", "python", *this_machine.LIBRARIES}
+    of_backends = {library for b in backends().values() for library in b.distributions}
+    return sorted({name for each in machines for name in each.versions} - own - of_backends)
 
 
 def _isa_differences(base: tuple[str, ...] | None, head: tuple[str, ...] | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from fqbench.errors import UsageError
 from fqbench.gate.live import environment
-from fqbench.gate.live.environment import check_fqbench, interpreter
+from fqbench.gate.live.environment import check_fqbench, interpreter, own_modules
 from fqbench.gate.live.worktrees import Checkout
 from fqbench.isolate import Interpreter
 
@@ -42,6 +42,44 @@ def test_a_version_of_fqbench_itself_brings_its_own_code(tmp_path):
     assert [(p.group, p.name, p.value) for p in known.entry_points] == [
         ("fqbench.backends", "ours", "fqbench.ours:BACKEND")
     ]
+
+
+@pytest.mark.parametrize("place", ["", "src"])
+@pytest.mark.parametrize("module", ["mine.py", "mine/__init__.py"])
+def test_a_version_of_a_package_that_offers_records_brings_its_own_code(tmp_path, place, module):
+    (tmp_path / place / module).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / module).write_text("")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "my-own"\nversion = "2.1"\n'
+        '[project.entry-points."fqbench.backends"]\nours = "mine:BACKEND"\n'
+    )
+    found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
+    metadata = tmp_path / ".fqbench-gate"
+    assert found == Interpreter.here(str(metadata), str(tmp_path / place))
+    (known,) = distributions(path=[str(metadata)])
+    assert (known.name, known.version) == ("my-own", "2.1")
+    assert [point.value for point in known.entry_points] == ["mine:BACKEND"]
+    python = Path(sys.executable)
+    # What is installed there is meant.
+    other = interpreter(checkout_of(tmp_path), python=python, install=None, root=tmp_path)
+    assert other == Interpreter(str(python.absolute()))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ['[project.entry-points."fqbench.backends"]\nours = "elsewhere:BACKEND"', "[project.scripts]"],
+)
+def test_other_sources_are_left_alone(tmp_path, entry):
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "mine"\n{entry}\n')
+    assert own_modules(tmp_path) == ()
+    found = interpreter(checkout_of(tmp_path), python=None, install=None, root=tmp_path)
+    assert found == Interpreter.here()
+
+
+def test_a_project_that_cannot_be_read_is_reported(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project")
+    with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read: "):
+        own_modules(tmp_path)
 
 
 def test_a_python_that_is_not_there_is_reported(tmp_path):

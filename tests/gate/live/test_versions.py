@@ -11,6 +11,7 @@ from fqbench.gate.live.comparison import ComparisonSettings
 from fqbench.gate.live.versions import Version, compare_versions
 from fqbench.gate.side import Matrix
 from tests.support.answers import ANSWER
+from tests.support.outside import install
 from tests.support.repository import git
 
 
@@ -119,3 +120,42 @@ def test_a_backend_that_is_none_is_reported_before_any_work(repo, monkeypatch):
     monkeypatch.setattr(versions, "checked_out", None)
     with pytest.raises(UsageError, match="there is no backend 'nnapi'"):
         quickly(matrix=Matrix(selection=Selection(backends=("nnapi",))))
+    with pytest.raises(UsageError, match="there is no method 'given'"):
+        quickly(matrix=Matrix(method="given"))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """What versions with environments of their own answer, by side; these have no Python."""
+    answers = {side: {**ANSWER, "processes": {}} for side in ("base", "head")}
+    monkeypatch.setattr(versions, "interpreter", lambda *_, **__: None)
+    monkeypatch.setattr(versions, "check_fqbench", lambda *_: None)
+    call = lambda function, arguments, **_: answers[arguments["side"]]  # noqa: E731
+    monkeypatch.setattr(versions.isolate, "call", call)
+    return answers
+
+
+def test_names_are_those_of_the_versions(repo, monkeypatch, elsewhere):
+    """Where either runs in an environment of its own, this one need not have them."""
+    monkeypatch.chdir(repo)
+    matrix = Matrix(selection=Selection(backends=("nnapi", "hexagon")), method="other")
+    assert quickly(matrix=matrix, install=".").decision.verdicts == ()
+    elsewhere["base"]["left_out"] = {"backends": ["nnapi", "hexagon"]}
+    assert quickly(matrix=matrix, install=".").decision.verdicts == ()
+    elsewhere["head"]["left_out"] = {"backends": ["hexagon"]}
+    message = r"neither BASE \(v1, \w+\) nor HEAD \(main, \w+\) has 'hexagon' among its backends"
+    with pytest.raises(UsageError, match=message):
+        quickly(matrix=matrix, install=".")
+
+
+def test_a_package_of_the_working_tree_that_both_ran_is_told(repo, monkeypatch, built):
+    """Its modules are not where the gate would find those of a version."""
+    site = repo / "lib"
+    install(site, "mine", {"fqbench.test_records": {"some": "mine_of_tests:RECORD"}})
+    (site / "mine_of_tests.py").write_text("RECORD = True\n")
+    monkeypatch.syspath_prepend(site)
+    (caution,) = quickly().cautions
+    assert caution == (
+        "The package mine is installed from the working tree, and both versions ran that code of"
+        " it: --install gives each its own."
+    )
