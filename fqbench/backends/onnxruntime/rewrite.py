@@ -6,6 +6,7 @@ What is written computes the same function. Nodes and weights keep their names.
 from __future__ import annotations
 
 from collections.abc import Container
+from copy import deepcopy
 
 import numpy as np
 import onnx
@@ -15,7 +16,7 @@ from onnx import helper, numpy_helper
 from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
 from fqbench.backends.onnxruntime.moves import shuffled
 from fqbench.backends.onnxruntime.silu import float_silus
-from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
 BLOCK = 2
 """Stride of the convolutions that read blocks of an image."""
@@ -41,8 +42,7 @@ def rewrite(
     Only nodes named in ``integers``, those that run in integers, are rewritten. With
     ``float_silu``, SiLU is one operator in float, see ``silu``.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(float_silus(model, integers) if float_silu else model)
+    result = float_silus(model, integers) if float_silu else deepcopy(model)
     graph = Graph(result)
     nodes: list[onnx.NodeProto] = []
     for node in result.graph.node:
@@ -67,8 +67,7 @@ def rewrite(
             continue
         read.update(node.input)
         kept.append(node)
-    del result.graph.node[:]
-    result.graph.node.extend(reversed(kept))
+    replace_items(result.graph.node, reversed(kept))
     return result
 
 
@@ -83,12 +82,9 @@ def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> onnx.NodeProt
         return last
     ((source, _), *_) = whole = move.written[last.output[0]]
     order = [channel for _, channel in whole]
-    name = f"{last.name}{SHUFFLE_SUFFIX}"
-    weight = np.eye(len(order), dtype=np.float32)[order][..., None, None]
-    graph.model.graph.initializer.append(numpy_helper.from_array(weight, name))
-    return helper.make_node(
-        "Conv", [source, name], list(last.output), last.name, kernel_shape=[1, 1]
-    )
+    permutation = np.eye(len(order), dtype=np.float32)[order][..., None, None]
+    weight = add_constant(graph.model.graph, f"{last.name}{SHUFFLE_SUFFIX}", permutation)
+    return helper.make_node("Conv", [source, weight], last.output, last.name, kernel_shape=[1, 1])
 
 
 def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> onnx.NodeProto:
@@ -106,13 +102,12 @@ def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> onnx.NodeProt
     )
     if shape is None or padded or not exact or "dilations" in found:
         return pool
-    name = f"{pool.name}{POOL_SUFFIX}"
-    weight = np.full((shape[1], 1, *kernel), 1.0 / np.prod(kernel), np.float32)
-    graph.model.graph.initializer.append(numpy_helper.from_array(weight, name))
+    shares = np.full((shape[1], 1, *kernel), 1.0 / np.prod(kernel), np.float32)
+    weight = add_constant(graph.model.graph, f"{pool.name}{POOL_SUFFIX}", shares)
     return helper.make_node(
         "Conv",
-        [pool.input[0], name],
-        list(pool.output),
+        [pool.input[0], weight],
+        pool.output,
         pool.name,
         group=shape[1],
         kernel_shape=kernel,
@@ -155,14 +150,14 @@ def _convolution_of_blocks(graph: Graph, node: onnx.NodeProto) -> list[onnx.Node
     ]
     if min(end) < 0:
         return [node]
-    weight.CopyFrom(numpy_helper.from_array(blocks, weight.name))
+    graph.replace_weight(weight.name, blocks)
     moved = f"{node.input[0]}__blocks"
     new = helper.make_node(
         "Conv",
         [moved, *node.input[1:]],
-        list(node.output),
+        node.output,
         node.name,
-        kernel_shape=list(blocks.shape[2:]),
+        kernel_shape=blocks.shape[2:],
         pads=[*begin, *end],
     )
     mover = helper.make_node(
