@@ -78,11 +78,7 @@ class Graph:
 
     def convolutions(self) -> list[onnx.NodeProto]:
         """Convolutions with constant weights and bias, in the order of the graph."""
-        return [
-            node
-            for node in self.model.graph.node
-            if node.op_type == "Conv" and all(name in self.weights for name in node.input[1:])
-        ]
+        return [node for node in self.layers() if node.op_type == "Conv"]
 
     def layers(self) -> list[onnx.NodeProto]:
         """Convolutions and fully connected layers with constant weights, in the graph's order."""
