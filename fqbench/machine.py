@@ -86,8 +86,9 @@ class MachineFacts(TypedDict, total=False):
     """The machine as results hold it; a key is left out where there is nothing to say.
 
     ``hidden``: environment variables that hide instruction sets from runtimes. ``environments``:
-    see the function of that name. ``threads``: number used for latency. ``pinned``: whether every process was bound to a core. ``reference``: what the
-    machine did meanwhile. ``saturates``: by backend, whether 8-bit products saturate here.
+    see the function of that name. ``threads``: number used for latency. ``pinned``: whether every
+    process was bound to a core. ``reference``: what the machine did meanwhile. ``saturates``: by
+    backend, whether 8-bit products saturate here.
     """
 
     cpu: CpuFacts

@@ -7,6 +7,7 @@ by running it, see ``verify/batch.py``.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ def rebatched(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
 
     Constants that stand for one image in a concatenation are repeated.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     graph = result.graph
     constants = {tensor.name: to_array(tensor) for tensor in graph.initializer}
     for value in graph.input:

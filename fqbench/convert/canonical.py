@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import accumulate
 from pathlib import Path
 
@@ -16,12 +17,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import inliner, version_converter
-from onnx.numpy_helper import from_array, to_array
+from onnx.numpy_helper import to_array
 
 from fqbench.convert.gemm import normalize_gemms
 from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 from fqbench.graph import checking
+from fqbench.graph.graph import add_constant, attributes, replace_items
 
 OPSET = 13
 """First opset whose DequantizeLinear takes one scale per channel."""
@@ -54,8 +56,7 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
 
 
 def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     weights = {tensor.name for tensor in result.graph.initializer}
     for value in result.graph.input:
         dims = value.type.tensor_type.shape.dim
@@ -137,25 +138,26 @@ def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        sizes = constants.get(node.input[1]) if _is_split(node) else None
+        sizes = constants.get(node.input[1]) if _is(node, "Split", 2) else None
         parts = to_array(sizes).tolist() if sizes is not None else []
         if len(set(parts)) < 2:
             nodes.append(node)
             continue
-        axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+        axis = attributes(node).get("axis", 0)
         for target, size, end in zip(node.output, parts, accumulate(parts), strict=True):
             bounds = {"starts": end - size, "ends": end, "axes": axis}
-            names = [f"{target}_{key}" for key in bounds]
-            for name, value in zip(names, bounds.values(), strict=True):
-                graph.initializer.append(from_array(np.array([value], np.int64), name))
+            names = [
+                add_constant(graph, f"{target}_{key}", np.array([value], np.int64))
+                for key, value in bounds.items()
+            ]
             nodes.append(onnx.helper.make_node("Slice", [node.input[0], *names], [target]))
-    del graph.node[:]
-    graph.node.extend(nodes)
+    replace_items(graph.node, nodes)
     return model
 
 
-def _is_split(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Split" and node.domain in ("", "ai.onnx") and len(node.input) == 2
+def _is(node: onnx.NodeProto, kind: str, inputs: int) -> bool:
+    """Whether ``node`` is ONNX's own operator ``kind`` with so many inputs or more."""
+    return node.op_type == kind and node.domain in ("", "ai.onnx") and len(node.input) >= inputs
 
 
 def _with_axes_from_the_first(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -165,18 +167,13 @@ def _with_axes_from_the_first(model: onnx.ModelProto) -> onnx.ModelProto:
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in described}
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
-        given = constants.get(node.input[3]) if _is_slice_of_axes(node) else None
+        given = constants.get(node.input[3]) if _is(node, "Slice", 4) else None
         axes = to_array(given) if given is not None else np.zeros(0)
         if (axes < 0).any() and node.input[0] in ranks:
             rank, name = ranks[node.input[0]], f"{node.output[0]}_axes_from_first"
             counted = np.where(axes < 0, axes + rank, axes).astype(axes.dtype)
-            model.graph.initializer.append(from_array(counted, name))
-            node.input[3] = name
+            node.input[3] = add_constant(model.graph, name, counted)
     return model
-
-
-def _is_slice_of_axes(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Slice" and node.domain in ("", "ai.onnx") and len(node.input) > 3
 
 
 def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -185,15 +182,10 @@ def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:
     shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "MaxPool":
-            kept = [
-                attribute
-                for attribute in node.attribute
-                if refused.get(attribute.name) != onnx.helper.get_attribute_value(attribute)
-            ]
-            del node.attribute[:]
-            node.attribute.extend(kept)
-        named = {attribute.name for attribute in node.attribute}
-        if node.op_type == "Conv" and node.input[1] in shapes and "kernel_shape" not in named:
+            dropped = {name for name, v in attributes(node).items() if refused.get(name) == v}
+            replace_items(node.attribute, (a for a in node.attribute if a.name not in dropped))
+        missing = node.op_type == "Conv" and "kernel_shape" not in attributes(node)
+        if missing and node.input[1] in shapes:
             kernel = shapes[node.input[1]][2:]
             node.attribute.append(onnx.helper.make_attribute("kernel_shape", kernel))
     return model
@@ -204,8 +196,7 @@ def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
 
     x2paddle writes names into Python code that is then run, so a name must not carry code.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     names: dict[str, str] = {"": ""}
     taken: set[str] = set()
 

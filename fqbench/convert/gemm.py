@@ -7,13 +7,14 @@ shape that broadcasts. What reads the graph later then needs no factor of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx.helper import get_attribute_value, make_node
+from onnx.helper import make_node
 from onnx.numpy_helper import from_array, to_array
+
+from fqbench.graph.graph import attributes, drop_unread, replace_items
 
 
 def normalize_gemms(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -31,15 +32,14 @@ def normalize_gemms(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.extend(_turned(node))
             graph.initializer.extend(_folded(node, constants))
         nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    _drop_unread(graph)
+    replace_items(graph.node, nodes)
+    drop_unread(graph)
     return model
 
 
 def _turned(gemm: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
     """A Transpose of what ``gemm`` reads transposed."""
-    if _attribute(gemm, "transA", 0):
+    if attributes(gemm).get("transA", 0):
         name = f"{gemm.output[0]}_rows"
         yield make_node("Transpose", gemm.input[:1], [name], name, perm=[1, 0])
         gemm.input[0] = name
@@ -50,7 +50,8 @@ def _folded(
     gemm: onnx.NodeProto, constants: dict[str, onnx.TensorProto]
 ) -> Iterator[onnx.TensorProto]:
     """The constants that ``gemm`` reads instead."""
-    alpha, beta = (_attribute(gemm, name, 1.0) for name in ("alpha", "beta"))
+    given = attributes(gemm)
+    alpha, beta = given.get("alpha", 1.0), given.get("beta", 1.0)
     weight = constants.get(gemm.input[1])
     if weight is not None:
         _drop(gemm, "alpha")
@@ -63,8 +64,7 @@ def _folded(
         bias = to_array(constants[gemm.input[2]])
         wanted = _times(bias, beta)
         if weight is not None:
-            transposed = _attribute(gemm, "transB", 0)
-            wanted = _for_each(wanted, weight.dims[0 if transposed else 1])
+            wanted = _for_each(wanted, weight.dims[0 if given.get("transB", 0) else 1])
         if beta != 1.0 or wanted.shape != bias.shape:
             yield _instead(gemm, 2, wanted)
 
@@ -83,31 +83,8 @@ def _instead(gemm: onnx.NodeProto, index: int, values: NDArray[np.generic]) -> o
     """A constant that ``gemm`` reads in place of its ``index``-th input."""
     name = f"{gemm.input[index]}_of_{gemm.output[0]}"
     gemm.input[index] = name
-    return from_array(np.ascontiguousarray(values), name)
-
-
-def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    return next((get_attribute_value(a) for a in node.attribute if a.name == name), default)
+    return from_array(values, name)
 
 
 def _drop(node: onnx.NodeProto, name: str) -> None:
-    kept = [attribute for attribute in node.attribute if attribute.name != name]
-    del node.attribute[:]
-    node.attribute.extend(kept)
-
-
-def _drop_unread(graph: onnx.GraphProto) -> None:
-    """Remove constants that nothing reads any more."""
-    read = {*_read(graph), *(value.name for value in (*graph.input, *graph.output))}
-    kept = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
-
-
-def _read(graph: onnx.GraphProto) -> Iterator[str]:
-    """Names that nodes of ``graph`` and of the graphs inside of it read."""
-    for node in graph.node:
-        yield from node.input
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _read(attribute.g)
+    replace_items(node.attribute, (a for a in node.attribute if a.name != name))

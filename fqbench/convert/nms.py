@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fqbench.convert.program import STEM, load, save
 
@@ -26,13 +25,9 @@ def without_nms(model: Path, params: Path, folder: Path) -> tuple[Path, Path]:
     for source, suffix in ((model, ".pdmodel"), (params, ".pdiparams")):
         shutil.copyfile(source, folder / f"{STEM}{suffix}")
     program = load(folder)
-    operator = _operator(program.block)
+    operator = next((op for op in program.block.ops if op.type in OPERATORS), None)
     if operator is None:
         return model, params
     outputs = (operator.input("BBoxes")[0], operator.input("Scores")[0])
     save(replace(program, fetches=tuple(map(program.block.var, outputs))), folder)
     return folder / f"{STEM}.pdmodel", folder / f"{STEM}.pdiparams"
-
-
-def _operator(block: Any) -> Any:
-    return next((op for op in block.ops if op.type in OPERATORS), None)

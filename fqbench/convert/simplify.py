@@ -6,8 +6,10 @@ The result computes the same function; shapes must be known.
 from __future__ import annotations
 
 import onnx
-from onnx.helper import get_attribute_value, make_node
+from onnx.helper import make_node
 from onnx.numpy_helper import to_array
+
+from fqbench.graph.graph import attributes, replace_items
 
 SPATIAL = (2, 3)
 """Height and width of [n, c, h, w]."""
@@ -39,8 +41,7 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
             nodes.append(node)
             continue
         changed = True
-    del graph.node[:]
-    graph.node.extend(nodes)
+    replace_items(graph.node, nodes)
     return result, changed
 
 
@@ -56,7 +57,7 @@ def _is_mean_of_image(
 ) -> bool:
     if node.op_type != "ReduceMean" or len(shapes.get(node.input[0], ())) != 4:
         return False
-    given = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+    given = attributes(node)
     axes = given.get("axes", [])
     if len(node.input) > 1 and node.input[1] in constants:
         axes = to_array(constants[node.input[1]]).tolist()

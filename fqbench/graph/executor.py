@@ -6,6 +6,7 @@ It is ONNX Runtime. What a backend makes of it stands in the backend's folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,7 @@ def open_session(model: Path | bytes, options: Any, providers: Sequence[Any] = O
 
 def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     """A copy of ``model`` that hands out the tensors ``names`` too, which it computes."""
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
+    shown = deepcopy(model)
     known = {value.name for value in model.graph.output}
     for name in dict.fromkeys(names):
         if name not in known:

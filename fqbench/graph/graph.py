@@ -1,8 +1,9 @@
-"""A canonical ONNX graph: its layers, tensors and shapes, before anything is measured."""
+"""An ONNX graph: its layers, tensors and shapes, and what every rewriting does to it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,34 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     Of what type each is, its operator's definition says; texts are bytes.
     """
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def replace_items(field: Any, items: Iterable[Any]) -> None:
+    """Let a repeated ``field``, as of nodes, hold ``items``, which may be some of its own."""
+    kept = list(items)
+    del field[:]
+    field.extend(kept)
+
+
+def add_constant(graph: onnx.GraphProto, name: str, value: NDArray[Any] | np.generic) -> str:
+    """Append a constant of the type of ``value``; return its ``name``."""
+    graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    return name
+
+
+def drop_unread(graph: onnx.GraphProto) -> None:
+    """Drop the constants that nothing reads."""
+    read = {*_read(graph), *(value.name for value in (*graph.input, *graph.output))}
+    replace_items(graph.initializer, (t for t in graph.initializer if t.name in read))
+
+
+def _read(graph: onnx.GraphProto) -> Iterator[str]:
+    """Names that nodes of ``graph`` and of the graphs inside of it read."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _read(attribute.g)
 
 
 class Graph:
@@ -52,11 +81,7 @@ class Graph:
 
     def convolutions(self) -> list[onnx.NodeProto]:
         """Convolutions with constant weights and bias, in the order of the graph."""
-        return [
-            node
-            for node in self.model.graph.node
-            if node.op_type == "Conv" and all(name in self.weights for name in node.input[1:])
-        ]
+        return [node for node in self.layers() if node.op_type == "Conv"]
 
     def layers(self) -> list[onnx.NodeProto]:
         """Convolutions and fully connected layers with constant weights, in the graph's order."""
@@ -70,6 +95,10 @@ class Graph:
         """Weight of a layer, output channels first."""
         weight = np.asarray(numpy_helper.to_array(self.weights[layer.input[1]]), np.float32)
         return self.as_stored(layer, weight)
+
+    def replace_weight(self, name: str, value: NDArray[np.generic]) -> None:
+        """Let the constant ``name`` have another value."""
+        self.weights[name].CopyFrom(numpy_helper.from_array(value, name))
 
     def as_stored(self, layer: onnx.NodeProto, weight: NDArray[Number]) -> NDArray[Number]:
         """A weight with output channels first in the order in which ``layer`` stores it."""

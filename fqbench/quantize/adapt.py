@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, add_constant
 from fqbench.hardware import usable_cores
 from fqbench.quantize import affine
 from fqbench.quantize.affine import INT8_MAX, int8_weight
@@ -83,15 +84,13 @@ def apply_rounded_weights(
     Their weights lie on the grid of ``weight_amax``, so that the nearest codes are those of the
     record. A layer without a bias gets one; one whose bias others share keeps it.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph = Graph(result)
+    graph = Graph(deepcopy(model))
     for layer in graph.layers():
         if layer.name in layers and layer.name in quantization.rounded:
             rounded = quantization.rounded[layer.name]
             _replace_weight(graph, layer, rounded, quantization.weight_amax[layer.input[1]])
             _add_bias(graph, layer, np.array(rounded.bias, np.float32))
-    return result
+    return graph.model
 
 
 def _replace_weight(
@@ -101,19 +100,16 @@ def _replace_weight(
     _, scales = int8_weight(weight, amax)
     codes = np.frombuffer(rounded.codes, np.int8).reshape(len(weight), -1)
     real = (codes * scales[:, None]).reshape(weight.shape)
-    stored, name = np.ascontiguousarray(graph.as_stored(layer, real)), layer.input[1]
-    graph.weights[name].CopyFrom(numpy_helper.from_array(stored, name))
+    graph.replace_weight(layer.input[1], graph.as_stored(layer, real))
 
 
 def _add_bias(graph: Graph, layer: onnx.NodeProto, added: NDArray[np.float32]) -> None:
     if len(layer.input) < 3:
         name = f"{layer.name}__bias_correction"
-        layer.input.append(name)
-        graph.model.graph.initializer.append(numpy_helper.from_array(added, name))
+        layer.input.append(add_constant(graph.model.graph, name, added))
     elif len(graph.consumers[layer.input[2]]) == 1:
-        name = layer.input[2]
-        bias = numpy_helper.to_array(graph.weights[name])
-        graph.weights[name].CopyFrom(numpy_helper.from_array(bias + added, name))
+        bias = numpy_helper.to_array(graph.weights[layer.input[2]])
+        graph.replace_weight(layer.input[2], bias + added)
 
 
 def rounded_weight(

@@ -44,7 +44,7 @@ def uint8_affine(low: float, high: float) -> Affine:
     """
     if not high > low:
         return Affine(1.0, 0)
-    scale = max(_float32((high - low) / UINT8_LEVELS), SMALLEST_SCALE)
+    scale = max(float(np.float32((high - low) / UINT8_LEVELS)), SMALLEST_SCALE)
     return Affine(scale, int(np.clip(np.rint(-low / scale), 0, UINT8_LEVELS)))
 
 
@@ -98,7 +98,3 @@ def as_half(scales: ArrayLike) -> NDArray[np.float32]:
         half = exact.astype(np.float16).astype(np.float32)
     near = np.abs(half - exact) <= HALF_ERROR * np.abs(exact)
     return np.where(near, half, exact)
-
-
-def _float32(value: float) -> float:
-    return float(np.float32(value))

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.blas import add_squares, lower_mirrored
 
 MIN_POSITIONS, MAX_POSITIONS = 16, 128
@@ -52,7 +51,7 @@ class PatchSampler:
             return PatchSampler(
                 _parts(inputs, 1), 1, inputs, (1, 1), (1, 1), (1, 1), (0, 0), (rows, 1)
             )
-        given = {a.name: helper.get_attribute_value(a) for a in layer.attribute}
+        given = attributes(layer)
         plain = given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
         if shape is None or len(shape) != 4 or not plain:
             return None

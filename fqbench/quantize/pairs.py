@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, add_constant
 from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS, as_half, uint8_affine
 from fqbench.quantize.algorithms import Range
 
@@ -60,13 +60,11 @@ def with_pairs(
     Of ``layers`` the weight is what ``weight`` appends to the graph it is given; it returns the
     tensor's name.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     del result.graph.node[:]
     paired: set[str] = set()
     for node in model.graph.node:
-        added = onnx.NodeProto()
-        added.CopyFrom(node)
+        added = deepcopy(node)
         for place, name in enumerate(node.input):
             if name not in roundings or node.name not in roundings[name].readers:
                 continue
@@ -82,9 +80,10 @@ def with_pairs(
 
 def add_pair(graph: onnx.GraphProto, source: str, target: str, params: QuantParams) -> None:
     """Append nodes that round ``source`` to codes and back, into ``target``."""
-    names = [f"{target}__scale", f"{target}__zero_point"]
-    for name, value in zip(names, (params.scale, params.zero_point), strict=True):
-        graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    names = [
+        add_constant(graph, f"{target}__scale", params.scale),
+        add_constant(graph, f"{target}__zero_point", params.zero_point),
+    ]
     code = f"{target}__codes"
     graph.node.extend(
         [
@@ -92,20 +91,6 @@ def add_pair(graph: onnx.GraphProto, source: str, target: str, params: QuantPara
             helper.make_node("DequantizeLinear", [code, *names], [target], f"{target}__dq"),
         ]
     )
-
-
-def add_constant(graph: onnx.GraphProto, name: str, value: NDArray[np.float32]) -> None:
-    """Append a float32 constant."""
-    stored = np.ascontiguousarray(value, dtype=np.float32)
-    graph.initializer.append(numpy_helper.from_array(stored, name))
-
-
-def drop_unread(graph: onnx.GraphProto) -> None:
-    """Drop the constants that no node reads."""
-    read = {name for node in graph.node for name in node.input}
-    kept = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
 
 
 def reads_integers(graph: Graph, layer: onnx.NodeProto) -> bool:

@@ -7,17 +7,18 @@ and rounds its result where the backend does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from copy import deepcopy
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from fqbench.graph.executor import Feed, InstrumentedModel
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, add_constant
 from fqbench.quantize.adapt import apply_rounded_weights, rounded_weight
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.calibrate import following_activation
-from fqbench.quantize.pairs import QuantParams, add_constant, add_pair
+from fqbench.quantize.pairs import QuantParams, add_pair
 from fqbench.quantize.record import Quantization
 
 Coding = Callable[[Range], QuantParams]
@@ -81,25 +82,22 @@ def _with_twins(
     *,
     results: bool,
 ) -> onnx.ModelProto:
-    twins = onnx.ModelProto()
-    twins.CopyFrom(model)
+    twins = deepcopy(model)
     rounded = Graph(apply_rounded_weights(model, quantization, quantization.rounded))
     of_name = {node.name: node for node in rounded.layers()}
     for node in layers:
         source, result = f"{node.name}__read", f"{node.name}__computed"
         add_pair(twins.graph, node.input[0], source, coding(quantization.ranges[node.input[0]]))
-        weight = f"{node.name}__rounded"
-        add_constant(twins.graph, weight, rounded_weight(rounded, node, quantization))
+        value = rounded_weight(rounded, node, quantization)
+        weight = add_constant(twins.graph, f"{node.name}__rounded", value)
         rounds = results and not graph.is_linear_head(node)
         rounds = rounds and graph.result(node) == node.output[0]
-        twin = onnx.NodeProto()
-        twin.CopyFrom(node)
+        twin = deepcopy(node)
         twin.name = f"{node.name}__twin"
         twin.input[:2] = [source, weight]
         bias = rounded.bias(of_name[node.name])
         if bias is not None:
-            add_constant(twins.graph, f"{node.name}__bias", bias)
-            twin.input[2:] = [f"{node.name}__bias"]
+            twin.input[2:] = [add_constant(twins.graph, f"{node.name}__bias", bias)]
         twin.output[0] = result if rounds else _twin(node)
         twins.graph.node.append(twin)
         if rounds:

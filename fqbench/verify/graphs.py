@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 
 import numpy as np
 import onnx
-from onnx.helper import make_node, make_tensor_value_info
-from onnx.numpy_helper import from_array
+from onnx.helper import make_empty_tensor_value_info, make_node, make_tensor_value_info
 
 from fqbench.convert.canonical import identifier
+from fqbench.graph.graph import add_constant, attributes, drop_unread, replace_items
 
 ADDED = "fqbench_added"
 
@@ -60,7 +61,7 @@ def jumping(graph: onnx.GraphProto) -> frozenset[str]:
 
 
 def _jumps(node: onnx.NodeProto) -> bool:
-    to = next((a.i for a in node.attribute if a.name == "to"), onnx.TensorProto.FLOAT)
+    to = attributes(node).get("to", onnx.TensorProto.FLOAT)
     return node.op_type in JUMPS or (node.op_type == "Cast" and to not in FLOATS)
 
 
@@ -69,27 +70,18 @@ def prefix(model: onnx.ModelProto, count: int) -> onnx.ModelProto:
 
     Its outputs are what later nodes read of them, and what ``model`` itself returns of them.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     graph, later = result.graph, model.graph.node[count:]
     del graph.node[count:]
     written = _written(result)
     wanted = {name for node in later for name in node.input}
     wanted.update(value.name for value in model.graph.output)
     described = {value.name: value for value in (*model.graph.value_info, *model.graph.output)}
-    del graph.output[:]
-    for name in written:
-        if name in wanted:
-            unknown = onnx.helper.make_empty_tensor_value_info(name)
-            graph.output.append(described.get(name, unknown))
-    known = {name for name in written if name not in wanted}
-    kept = [value for value in graph.value_info if value.name in known]
-    del graph.value_info[:]
-    graph.value_info.extend(kept)
-    read = {name for node in graph.node for name in node.input}
-    weights = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(weights)
+    returned = [described.get(n, make_empty_tensor_value_info(n)) for n in written if n in wanted]
+    replace_items(graph.output, returned)
+    inside = set(written) - wanted
+    replace_items(graph.value_info, (v for v in graph.value_info if v.name in inside))
+    drop_unread(graph)
     return result
 
 
@@ -98,10 +90,9 @@ def with_weight(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Paddle writes no parameters of a program without weights, and without that file loads none.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     source, weight, target = result.graph.input[0], f"{ADDED}_weight", f"{ADDED}_output"
-    result.graph.initializer.append(from_array(np.full(1, 0.5, np.float32), weight))
+    add_constant(result.graph, weight, np.full(1, 0.5, np.float32))
     result.graph.node.append(make_node("Mul", [source.name, weight], [target], ADDED))
     shape = [dim.dim_value for dim in source.type.tensor_type.shape.dim]
     result.graph.output.append(make_tensor_value_info(target, onnx.TensorProto.FLOAT, shape))
@@ -122,10 +113,8 @@ def shared_names(source: onnx.ModelProto, model: onnx.ModelProto) -> dict[str, s
 
 def showing(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     """``model`` with the tensors ``names`` as its outputs."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    del result.graph.output[:]
-    result.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, names))
+    result = deepcopy(model)
+    replace_items(result.graph.output, map(make_empty_tensor_value_info, names))
     return result
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.graph import Graph, add_constant, attributes
 
 REPEATING = {
     (b"asymmetric", b"floor"),
@@ -42,14 +42,13 @@ def nearest_upsample_as_expand(graph: Graph, node: onnx.NodeProto) -> list[onnx.
         whole: [1, height * down, width * across, channels],
     }
     for name, shape in shapes.items():
-        constant = numpy_helper.from_array(np.array(shape, np.int64), f"{name}_shape")
-        graph.model.graph.initializer.append(constant)
+        add_constant(graph.model.graph, f"{name}_shape", np.array(shape, np.int64))
     return [
         helper.make_node("Transpose", node.input[:1], [last], last, perm=[0, 2, 3, 1]),
         helper.make_node("Reshape", [last, f"{rows}_shape"], [rows], rows),
         helper.make_node("Expand", [rows, f"{copies}_shape"], [copies], copies),
         helper.make_node("Reshape", [copies, f"{whole}_shape"], [whole], whole),
-        helper.make_node("Transpose", [whole], list(node.output), node.name, perm=[0, 3, 1, 2]),
+        helper.make_node("Transpose", [whole], node.output, node.name, perm=[0, 3, 1, 2]),
     ]
 
 

@@ -8,6 +8,7 @@ convolution, bias and activation into one QLinearConv.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +25,10 @@ from fqbench.backends.onnxruntime.runtime import MODEL
 from fqbench.backends.onnxruntime.shuffles import unify_ranges, without_shuffles
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, drop_unread, replace_items
 from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import Affine, int8_weight, int32_bias, representable_weight_amax
-from fqbench.quantize.pairs import drop_unread, reads_integers
+from fqbench.quantize.pairs import reads_integers
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Rounding, Roundings
 
@@ -121,15 +122,13 @@ class _Writer:
         self._nodes: list[onnx.NodeProto] = []
 
     def write(self) -> onnx.ModelProto:
-        result = onnx.ModelProto()
-        result.CopyFrom(self._graph.model)
+        result = deepcopy(self._graph.model)
         for name in self._graph.inputs:
             if name in self._plan.tensors:
                 self._pair(name, name, f"{name}__dequantized")
         for node in result.graph.node:
             self._node(node)
-        del result.graph.node[:]
-        result.graph.node.extend(self._nodes)
+        replace_items(result.graph.node, self._nodes)
         drop_unread(result.graph)
         result.graph.initializer.extend(self._initializers.values())
         del result.graph.value_info[:]
@@ -149,7 +148,8 @@ class _Writer:
                 if self._reads_own_pair(name):
                     node.input[index] = f"{name}__dequantized"
         if convolution or (integer and is_surrogate_conv(node)):
-            self._quantize_weights(node, self._affines[source].scale)
+            scale, weight = self._affines[source].scale, self._graph.weight(node)
+            node.input[1:] = self._quantized_weights(node, scale, weight, 0)
         self._nodes.append(node)
         for index, name in enumerate(list(node.output)):
             if name not in self._plan.tensors:
@@ -230,10 +230,6 @@ class _Writer:
         self._nodes.append(
             helper.make_node("DequantizeLinear", [code, *parameters], [target], f"{name}__dq")
         )
-
-    def _quantize_weights(self, node: onnx.NodeProto, input_scale: float) -> None:
-        weight = self._graph.weight(node)
-        node.input[1:] = self._quantized_weights(node, input_scale, weight, 0)
 
     def _quantized_weights(
         self, node: onnx.NodeProto, input_scale: float, weight: NDArray[np.float32], axis: int

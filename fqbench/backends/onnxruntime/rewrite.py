@@ -6,6 +6,7 @@ What is written computes the same function. Nodes and weights keep their names.
 from __future__ import annotations
 
 from collections.abc import Container
+from copy import deepcopy
 
 import numpy as np
 import onnx
@@ -15,7 +16,7 @@ from onnx import helper, numpy_helper
 from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
 from fqbench.backends.onnxruntime.moves import shuffled
 from fqbench.backends.onnxruntime.silu import float_silus
-from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
 BLOCK = 2
 """Stride of the convolutions that read blocks of an image."""
@@ -41,23 +42,18 @@ def rewrite(
     Only nodes named in ``integers``, those that run in integers, are rewritten. With
     ``float_silu``, SiLU is one operator in float, see ``silu``.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(float_silus(model, integers) if float_silu else model)
+    result = float_silus(model, integers) if float_silu else deepcopy(model)
     graph = Graph(result)
+    rewritings = {
+        "AveragePool": _pooling_as_convolution,
+        "Conv": _convolution_of_blocks,
+        "Reshape": _shuffle_as_convolution,
+        "Resize": nearest_upsample_as_expand,
+    }
     nodes: list[onnx.NodeProto] = []
     for node in result.graph.node:
-        if node.name not in integers:
-            nodes.append(node)
-        elif node.op_type == "AveragePool":
-            nodes.append(_pooling_as_convolution(graph, node))
-        elif node.op_type == "Conv":
-            nodes.extend(_convolution_of_blocks(graph, node))
-        elif node.op_type == "Resize":
-            nodes.extend(nearest_upsample_as_expand(graph, node))
-        elif node.op_type == "Reshape":
-            nodes.append(_shuffle_as_convolution(graph, node))
-        else:
-            nodes.append(node)
+        rewriting = rewritings.get(node.op_type) if node.name in integers else None
+        nodes += [node] if rewriting is None else rewriting(graph, node)
     moved = {"Reshape", "Transpose"}
     read = set(graph.outputs)
     # The last first: what led to a shuffle that is a convolution now is read by nothing.
@@ -67,12 +63,11 @@ def rewrite(
             continue
         read.update(node.input)
         kept.append(node)
-    del result.graph.node[:]
-    result.graph.node.extend(reversed(kept))
+    replace_items(result.graph.node, reversed(kept))
     return result
 
 
-def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> onnx.NodeProto:
+def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> list[onnx.NodeProto]:
     """A channel shuffle, told by its ``last`` reshape, as a 1 x 1 convolution by a permutation.
 
     Every code comes back as it was. Kernels for integers want the channels of a place side by
@@ -80,18 +75,15 @@ def _shuffle_as_convolution(graph: Graph, last: onnx.NodeProto) -> onnx.NodeProt
     """
     move = shuffled(graph, last)
     if move is None:
-        return last
+        return [last]
     ((source, _), *_) = whole = move.written[last.output[0]]
     order = [channel for _, channel in whole]
-    name = f"{last.name}{SHUFFLE_SUFFIX}"
-    weight = np.eye(len(order), dtype=np.float32)[order][..., None, None]
-    graph.model.graph.initializer.append(numpy_helper.from_array(weight, name))
-    return helper.make_node(
-        "Conv", [source, name], list(last.output), last.name, kernel_shape=[1, 1]
-    )
+    permutation = np.eye(len(order), dtype=np.float32)[order][..., None, None]
+    weight = add_constant(graph.model.graph, f"{last.name}{SHUFFLE_SUFFIX}", permutation)
+    return [helper.make_node("Conv", [source, weight], last.output, last.name, kernel_shape=[1, 1])]
 
 
-def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> onnx.NodeProto:
+def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Average pooling without padding as a depthwise convolution: equal to the last bit of a code.
 
     The pooling kernel for integers takes ten times as long.
@@ -105,19 +97,11 @@ def _pooling_as_convolution(graph: Graph, pool: onnx.NodeProto) -> onnx.NodeProt
         (size - k) % s == 0 for size, k, s in zip(shape[2:], kernel, strides, strict=True)
     )
     if shape is None or padded or not exact or "dilations" in found:
-        return pool
-    name = f"{pool.name}{POOL_SUFFIX}"
-    weight = np.full((shape[1], 1, *kernel), 1.0 / np.prod(kernel), np.float32)
-    graph.model.graph.initializer.append(numpy_helper.from_array(weight, name))
-    return helper.make_node(
-        "Conv",
-        [pool.input[0], name],
-        list(pool.output),
-        pool.name,
-        group=shape[1],
-        kernel_shape=kernel,
-        strides=strides,
-    )
+        return [pool]
+    shares = np.full((shape[1], 1, *kernel), 1.0 / np.prod(kernel), np.float32)
+    weight = add_constant(graph.model.graph, f"{pool.name}{POOL_SUFFIX}", shares)
+    form = {"group": shape[1], "kernel_shape": kernel, "strides": strides}
+    return [helper.make_node("Conv", [pool.input[0], weight], pool.output, pool.name, **form)]
 
 
 def _convolution_of_blocks(graph: Graph, node: onnx.NodeProto) -> list[onnx.NodeProto]:
@@ -155,14 +139,14 @@ def _convolution_of_blocks(graph: Graph, node: onnx.NodeProto) -> list[onnx.Node
     ]
     if min(end) < 0:
         return [node]
-    weight.CopyFrom(numpy_helper.from_array(blocks, weight.name))
+    graph.replace_weight(weight.name, blocks)
     moved = f"{node.input[0]}__blocks"
     new = helper.make_node(
         "Conv",
         [moved, *node.input[1:]],
-        list(node.output),
+        node.output,
         node.name,
-        kernel_shape=list(blocks.shape[2:]),
+        kernel_shape=blocks.shape[2:],
         pads=[*begin, *end],
     )
     mover = helper.make_node(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -24,7 +25,7 @@ from fqbench.backends.onnxruntime.moves import (
     joined_or_parted,
     shuffled,
 )
-from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 from fqbench.quantize.algorithms import Range
 
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu")
@@ -58,13 +59,12 @@ def shuffle_regions(graph: Graph) -> list[ShuffleRegion]:
         for node in graph.model.graph.node
         if (move := shuffles.get(node.name) or joined_or_parted(graph, node)) is not None
     ]
-    found = []
-    for together in _connected(moves):
-        if any(move.nodes[-1] in shuffles for move in together):
-            region = _region(graph, together)
-            if region is not None:
-                found.append(region)
-    return found
+    return [
+        region
+        for together in _connected(moves)
+        if any(move.nodes[-1] in shuffles for move in together)
+        and (region := _region(graph, together)) is not None
+    ]
 
 
 def unify_ranges(graph: Graph, ranges: Mapping[str, Range]) -> Mapping[str, Range]:
@@ -90,14 +90,11 @@ def without_shuffles(
 
     Also the new order of the output channels of each weight, by its name, that has another.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph = Graph(result)
+    graph = Graph(deepcopy(model))
     orders: dict[str, Order] = {}
     removed: set[str] = set()
     instead: dict[str, str] = {}
     added: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-    producers = {name: node.name for name, node in graph.producer.items()}
     for region in shuffle_regions(graph):
         if not region.nodes <= set(integers):
             continue
@@ -105,11 +102,13 @@ def without_shuffles(
         parts = {name: _parted(graph, region, name, orders) for name in region.sources}
         for source, known in parts.items():
             if len(known) > 1:
-                added[producers[source]].append(_split(graph, source, known))
+                added[graph.producer[source].name].append(_split(graph, source, known))
         for tensor, wanted in region.results.items():
             read = [part for known in parts.values() for part in known if tensor in part.readers]
             if len(read) > 1:
-                added[producers[tensor]].append(_joined(tensor, read))
+                names = [part.name for part in read]
+                joined = helper.make_node("Concat", names, [tensor], f"{tensor}__joined", axis=1)
+                added[graph.producer[tensor].name].append(joined)
             else:
                 instead[tensor] = read[0].name
             places = {channel: place for place, channel in enumerate(wanted)}
@@ -117,12 +116,11 @@ def without_shuffles(
             for layer in _takers(graph, tensor) or ():
                 _take(graph, layer, order, orders)
     nodes: list[onnx.NodeProto] = []
-    for node in result.graph.node:
+    for node in graph.model.graph.node:
         node.input[:] = [instead.get(name, name) for name in node.input]
         nodes += [*([] if node.name in removed else [node]), *added[node.name]]
-    del result.graph.node[:]
-    result.graph.node.extend(nodes)
-    return result, orders
+    replace_items(graph.model.graph.node, nodes)
+    return graph.model, orders
 
 
 @dataclass(frozen=True)
@@ -161,21 +159,15 @@ def _parted(
 def _split(graph: Graph, source: str, parts: Iterable[_Part]) -> onnx.NodeProto:
     names = [part.name for part in parts]
     sizes = np.array([len(part.channels) for part in parts], np.int64)
-    graph.model.graph.initializer.append(numpy_helper.from_array(sizes, f"{source}__parts"))
-    inputs = [source, f"{source}__parts"]
-    return helper.make_node("Split", inputs, names, f"{source}__parted", axis=1)
-
-
-def _joined(tensor: str, parts: Iterable[_Part]) -> onnx.NodeProto:
-    names = [part.name for part in parts]
-    return helper.make_node("Concat", names, [tensor], f"{tensor}__joined", axis=1)
+    constant = add_constant(graph.model.graph, f"{source}__parts", sizes)
+    return helper.make_node("Split", [source, constant], names, f"{source}__parted", axis=1)
 
 
 def _write(graph: Graph, layer: onnx.NodeProto, order: Order, orders: dict[str, Order]) -> None:
     """Let ``layer`` write its channels in ``order``."""
     orders[layer.input[1]] = order
     for name in layer.input[1:]:
-        _replace(graph, name, numpy_helper.to_array(graph.weights[name])[order])
+        graph.replace_weight(name, numpy_helper.to_array(graph.weights[name])[order])
 
 
 def _take(graph: Graph, layer: onnx.NodeProto, order: Order, orders: dict[str, Order]) -> None:
@@ -184,12 +176,7 @@ def _take(graph: Graph, layer: onnx.NodeProto, order: Order, orders: dict[str, O
         _write(graph, layer, order, orders)
     else:
         name = layer.input[1]
-        _replace(graph, name, numpy_helper.to_array(graph.weights[name])[:, order])
-
-
-def _replace(graph: Graph, name: str, value: NDArray[np.float32]) -> None:
-    stored = numpy_helper.from_array(np.ascontiguousarray(value), name)
-    graph.weights[name].CopyFrom(stored)
+        graph.replace_weight(name, numpy_helper.to_array(graph.weights[name])[:, order])
 
 
 def _connected(moves: Iterable[Move]) -> list[list[Move]]:
@@ -218,9 +205,7 @@ def _region(graph: Graph, moves: list[Move]) -> ShuffleRegion | None:
     nodes = frozenset(name for move in moves for name in move.nodes)
     for move in moves:
         for name, channels in move.written.items():
-            for read, _ in channels:
-                if read not in origin and read not in sources:
-                    sources[read] = None
+            sources.update((read, None) for read, _ in channels if read not in origin)
             origin[name] = tuple(
                 origin[read][channel] if read in origin else (read, channel)
                 for read, channel in channels

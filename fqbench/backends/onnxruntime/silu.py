@@ -7,11 +7,12 @@ vectorized kernel, and the sigmoid is not rounded in between.
 from __future__ import annotations
 
 from collections.abc import Container
+from copy import deepcopy
 
 import onnx
 from onnx import helper
 
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, replace_items
 
 DOMAIN = "com.microsoft"
 KIND = "QuickGelu"
@@ -26,37 +27,32 @@ def float_silus(model: onnx.ModelProto, integers: Container[str]) -> onnx.ModelP
     It stands between transposes: integer convolutions keep the channels of a place side by side,
     and the optimizer, which moves transposes through no ``QuickGelu``, finds them to cancel.
     """
-    graph = Graph(model)
+    result = deepcopy(model)
+    graph = Graph(result)
     gates = {
         node.name: gate
-        for node in model.graph.node
-        if node.name in integers and (gate := _own_gate(graph, node)) is not None
+        for node in result.graph.node
+        if node.name in integers
+        and (gate := _own_gate(graph, node)) is not None
+        and gate.name in integers
     }
-    gates = {name: gate for name, gate in gates.items() if gate.name in integers}
     dropped = {gate.name for gate in gates.values()}
     instead: dict[str, str] = {}
     nodes: list[onnx.NodeProto] = []
-    for node in model.graph.node:
+    for node in result.graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
         if node.name in gates:
             source, target = gates[node.name].input[0], node.output[0]
             last, first = f"{node.name}__channels_last", f"{node.name}__channels_first"
             nodes += [
-                helper.make_node(
-                    "Transpose", [instead.get(source, source)], [last], last, perm=CHANNELS_LAST
-                ),
+                helper.make_node("Transpose", [source], [last], last, perm=CHANNELS_LAST),
                 helper.make_node(KIND, [last], [target], node.name, domain=DOMAIN, alpha=1.0),
                 helper.make_node("Transpose", [target], [first], first, perm=CHANNELS_FIRST),
             ]
             instead[target] = first
         elif node.name not in dropped:
-            kept = onnx.NodeProto()
-            kept.CopyFrom(node)
-            kept.input[:] = [instead.get(name, name) for name in node.input]
-            nodes.append(kept)
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    del result.graph.node[:]
-    result.graph.node.extend(nodes)
+            nodes.append(node)
+    replace_items(result.graph.node, nodes)
     for value in result.graph.value_info:
         # The old name belongs to a transposed tensor now.
         value.name = instead.get(value.name, value.name)

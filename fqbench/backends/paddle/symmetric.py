@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import onnx
 
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, add_constant
 from fqbench.quantize.adapt import apply_rounded_weights, rounded_weight
-from fqbench.quantize.pairs import QdqPlacement, add_constant, symmetric_codes, with_pairs
+from fqbench.quantize.pairs import QdqPlacement, symmetric_codes, with_pairs
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
 from fqbench.quantize.sharing import rounded_inputs, shared_ranges
@@ -50,9 +50,8 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
     graph = Graph(source)
 
     def weight(target: onnx.GraphProto, node: onnx.NodeProto) -> str:
-        name = f"{node.name}__rounded"
-        add_constant(target, name, rounded_weight(graph, node, quantization))
-        return name
+        value = rounded_weight(graph, node, quantization)
+        return add_constant(target, f"{node.name}__rounded", value)
 
     return with_pairs(source, roundings, quantized, weight)
 

@@ -19,6 +19,7 @@ from fqbench.backends.tensorrt.library import Library
 from fqbench.backends.tensorrt.log import last_errors, listener
 from fqbench.backends.tensorrt.network import layer_names, parse
 from fqbench.errors import StepError
+from fqbench.graph.graph import Graph
 
 ENGINE = "model.engine"
 NAMES = "bindings.json"
@@ -88,15 +89,11 @@ def write_engine(
     content = model.read_bytes()
     built = build(library, content, target=target, timing_cache=timing_cache)
     (folder / ENGINE).write_bytes(built)
-    graph = onnx.load_model_from_string(content).graph
-    weights = {tensor.name for tensor in graph.initializer}
-    names = {
-        "inputs": [value.name for value in graph.input if value.name not in weights],
-        "outputs": [value.name for value in graph.output],
-    }
+    graph = Graph(onnx.load_model_from_string(content))
+    names = {"inputs": graph.inputs, "outputs": graph.outputs}
     (folder / NAMES).write_text(json.dumps(names))
     found = inspect.layers(library, built)
-    inspect.write(folder, inspect.layer_types(found, layer_names(graph)), found)
+    inspect.write(folder, inspect.layer_types(found, layer_names(graph.model.graph)), found)
 
 
 def _aim(module: Any, library: Library, config: Any, target: Capability | None) -> None:

@@ -9,6 +9,7 @@ off at the ends of float16 without a word.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from onnx import helper, numpy_helper, version_converter
 from fqbench.errors import StepError
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed, InstrumentedModel
-from fqbench.graph.graph import WEIGHTED, Graph
+from fqbench.graph.graph import WEIGHTED, Graph, replace_items
 
 FLOAT, HALF = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.FLOAT16)
 
@@ -162,8 +163,7 @@ class _Writer:
         """Of each float tensor its forms: names by type, the one that was computed first."""
 
     def write(self) -> onnx.ModelProto:
-        result = onnx.ModelProto()
-        result.CopyFrom(self._graph.model)
+        result = deepcopy(self._graph.model)
         for node in self._graph.model.graph.node:
             if node.op_type == DEQUANTIZE:
                 self._dequantize(node)
@@ -174,10 +174,8 @@ class _Writer:
         for name in self._graph.outputs:
             if name in self._forms and name not in self._forms[name].values():
                 self._cast(next(iter(self._forms[name].values())), name, FLOAT)
-        del result.graph.node[:]
-        result.graph.node.extend(self._nodes)
-        del result.graph.initializer[:]
-        result.graph.initializer.extend(self._constants.values())
+        replace_items(result.graph.node, self._nodes)
+        replace_items(result.graph.initializer, self._constants.values())
         # Shapes stay true, types do not.
         del result.graph.value_info[:]
         check(result)
@@ -187,8 +185,7 @@ class _Writer:
         return FLOAT if node.output[0] in self._floats else HALF
 
     def _node(self, node: onnx.NodeProto) -> None:
-        kind, written = self._type(node), onnx.NodeProto()
-        written.CopyFrom(node)
+        kind, written = self._type(node), deepcopy(node)
         always = ALWAYS_FLOAT.get(node.op_type, ())
         for place, name in enumerate(node.input):
             written.input[place] = self._read(name, FLOAT if place in always else kind)
@@ -205,13 +202,8 @@ class _Writer:
     def _quantize(self, node: onnx.NodeProto) -> None:
         """A QuantizeLinear takes what was computed as it is."""
         kind, source = next(iter(self._forms[node.input[0]].items()))
-        written = onnx.NodeProto()
-        written.CopyFrom(node)
-        written.input[:] = [
-            source,
-            self._read(node.input[1], kind),
-            *map(self._kept, node.input[2:]),
-        ]
+        written, zero_points = deepcopy(node), map(self._kept, node.input[2:])
+        written.input[:] = [source, self._read(node.input[1], kind), *zero_points]
         self._nodes.append(written)
 
     def _dequantize(self, node: onnx.NodeProto) -> None:
@@ -220,8 +212,7 @@ class _Writer:
         readers = self._graph.consumers[name]
         kinds = {self._type(reader) for reader in readers if reader.op_type != QUANTIZE}
         for kind in sorted(kinds or {HALF}):
-            written = onnx.NodeProto()
-            written.CopyFrom(node)
+            written = deepcopy(node)
             written.name = node.name if kind == HALF or len(kinds) < 2 else f"{node.name}__float"
             zero_points = map(self._kept, node.input[2:])
             scale = self._read(node.input[1], kind)

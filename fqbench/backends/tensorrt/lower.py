@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.tensorrt.half import half, large_tensors
 from fqbench.backends.tensorrt.plan import rounded_tensors
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, add_constant, drop_unread
 from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import INT8_MAX, as_half, int8_weight
-from fqbench.quantize.pairs import drop_unread, reads_integers, with_pairs
+from fqbench.quantize.pairs import reads_integers, with_pairs
 from fqbench.quantize.record import Quantization
 
 FAINT = 2.0**-12
@@ -46,21 +46,14 @@ def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto
     def weight(target: onnx.GraphProto, layer: onnx.NodeProto) -> str:
         amax = quantization.weight_amax[layer.input[1]]
         codes, scales = weight_codes(graph.weight(layer), amax)
-        name, stored = f"{layer.name}__weight", graph.as_stored(layer, codes)
-        parts = {
-            f"{name}__codes": np.ascontiguousarray(stored),
-            f"{name}__scale": scales,
-            f"{name}__zero_point": np.zeros(scales.shape, np.int8),
-        }
-        target.initializer.extend(numpy_helper.from_array(v, k) for k, v in parts.items())
+        name, axis = f"{layer.name}__weight", graph.channel_axis(layer)
+        parts = [
+            add_constant(target, f"{name}__codes", graph.as_stored(layer, codes)),
+            add_constant(target, f"{name}__scale", scales),
+            add_constant(target, f"{name}__zero_point", np.zeros(scales.shape, np.int8)),
+        ]
         target.node.append(
-            helper.make_node(
-                "DequantizeLinear",
-                list(parts),
-                [name],
-                f"{name}__dq",
-                axis=graph.channel_axis(layer),
-            )
+            helper.make_node("DequantizeLinear", parts, [name], f"{name}__dq", axis=axis)
         )
         return name
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from fqbench.backends.record import resolve
 from fqbench.backends.registry import int8_form
@@ -179,13 +179,10 @@ def initial_student(
 
 def _with_weights(model: onnx.ModelProto, weights: Arrays) -> onnx.ModelProto:
     """``model`` with other values of some of its initializers."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    for tensor in result.graph.initializer:
-        if tensor.name in weights:
-            value = weights[tensor.name]
-            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-    return result
+    graph = Graph(deepcopy(model))
+    for name in weights.keys() & graph.weights.keys():
+        graph.replace_weight(name, weights[name])
+    return graph.model
 
 
 def _student_record(record: Quantization, model: onnx.ModelProto) -> Quantization:

@@ -8,6 +8,7 @@ whose scores, by the spec, are the teacher's confidence in that row.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from fqbench.graph.executor import open_session, session_options
-from fqbench.graph.graph import Graph
+from fqbench.graph.graph import Graph, replace_items
 from fqbench.hardware import usable_cores
 from fqbench.tasks.record import DecoderSettings, RowScores
 from fqbench.tasks.registry import decoder_of
@@ -80,13 +81,10 @@ class _Tail:
             if not needed.isdisjoint(node.output) and set(raw).isdisjoint(node.output):
                 needed.update(node.input)
                 nodes.append(node)
-        part = onnx.ModelProto()
-        part.CopyFrom(model)
-        del part.graph.node[:]
-        part.graph.node.extend(reversed(nodes))
+        part = deepcopy(model)
+        replace_items(part.graph.node, reversed(nodes))
         kept = [value for value in model.graph.input if value.name in needed - {*graph.weights}]
-        del part.graph.input[:]
-        part.graph.input.extend(kept)
+        replace_items(part.graph.input, kept)
         for name in raw:
             shape = graph.shape(name)
             value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)

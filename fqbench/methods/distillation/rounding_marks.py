@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 
 import onnx
 from onnx import helper, numpy_helper
 
+from fqbench.graph.graph import Graph, drop_unread, replace_items
 from fqbench.quantize.roundings import Rounding
 
 MARK = "leaky_relu"
@@ -22,8 +24,7 @@ def marked(
     Where the i-th of ``tensors`` is read, a LeakyRelu of the slope -(i + 1) stands for the
     rounding: tensors lose their names on the way to Paddle, and no model has such a slope.
     """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result = deepcopy(model)
     graph = result.graph
     places = {name: i for i, name in enumerate(t.tensor for t in tensors)}
     nodes: list[onnx.NodeProto] = []
@@ -44,9 +45,10 @@ def marked(
             nodes.append(node)
             for name in node.output:
                 mark(name)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    _output(result, outputs)
+    replace_items(graph.node, nodes)
+    floats = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None) for n in outputs]
+    replace_items(graph.output, floats)
+    drop_unread(graph)
     _batch(result, batch)
     return onnx.shape_inference.infer_shapes(result)
 
@@ -70,26 +72,16 @@ def _needed(model: onnx.ModelProto, outputs: Collection[str]) -> set[str]:
     return needed
 
 
-def _output(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
-    del model.graph.output[:]
-    for name in outputs:
-        model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    used = {name for node in model.graph.node for name in node.input}
-    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
-
-
 def _batch(model: onnx.ModelProto, batch: int) -> None:
     """Let a graph of batch 1 take ``batch`` images at once."""
     del model.graph.value_info[:]
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    graph = Graph(model)
     for value in model.graph.input:
-        if value.name not in weights:
+        if value.name in graph.inputs:
             value.type.tensor_type.shape.dim[0].dim_value = batch
     for node in model.graph.node:
-        if node.op_type == "Reshape" and node.input[1] in weights:
-            shape = numpy_helper.to_array(weights[node.input[1]]).copy()
+        if node.op_type == "Reshape" and node.input[1] in graph.weights:
+            shape = numpy_helper.to_array(graph.weights[node.input[1]]).copy()
             if shape.size and shape[0] == 1:
                 shape[0] = batch
-                weights[node.input[1]].CopyFrom(numpy_helper.from_array(shape, node.input[1]))
+                graph.replace_weight(node.input[1], shape)
