@@ -115,7 +115,7 @@ def test_settings_of_data_sets_have_what_all_have() -> None:
 def test_two_data_sets_of_one_kind(installed: dict[str, Task]) -> None:
     for name, kind in (("one", LISTED), ("other", replace(LISTED, read=lambda settings: None))):
         installed[name] = replace(CLASSIFICATION, datasets=(kind,))
-    with pytest.raises(UsageError, match="dataset.kind 'listed' of task other is not that of an"):
+    with pytest.raises(UsageError, match=r"dataset\.kind 'listed' of task other is not that of an"):
         registry.dataset_kinds()
 
 
