@@ -110,8 +110,8 @@ def test_its_results_are_read_without_it(home: Path, spec: Path) -> None:
         ({"guessing": "nothing_there:TASK"}, "cannot be loaded (ModuleNotFoundError"),
         (
             {"guessing": "guessing_task:TASK", "again": "guessing_again:TASK"},
-            "decode.kind 'guesses' is that of a decoder of task again and of another of task"
-            " guessing",
+            "dataset.kind 'named' of task guessing is not that of another task that calls its own"
+            " so",
         ),
     ],
 )
