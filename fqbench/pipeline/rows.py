@@ -312,12 +312,14 @@ class _Rows:
 
 
 def _beside(first: _Measured, version: _Measured) -> _Measured:
-    """The row of a cell with how it compares with the same one in the first version."""
+    """The row of a cell with how it compares with the same one in the first version, if both ran."""
     ratio = drop = None
     if first.times and version.times:
         ratio = stats.ratio(first.times, version.times)
     if first.points is not None and version.points is not None:
         drop = lost(first.points, version.points)
+    if ratio is None and drop is None:
+        return version
     return replace(version, row=replace(version.row, beside=Beside(first.row.cell, ratio, drop)))
 
 

@@ -72,7 +72,9 @@ def _print_section(
     if not shown:
         return
     console.print(f"\n{title}\n", style="bold", highlight=False)
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for line in shown:
         table.add_row(*map(Text, line))
     console.print(table)

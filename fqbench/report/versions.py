@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fqbench.backends import label_of
+from fqbench.backends.registry import VERSION
 from fqbench.measure.stats import Interval
 from fqbench.precisions import label_of as precision_label
 from fqbench.report.table import NOTHING
 from fqbench.results import Row
 
 TITLE = "Versions beside each other"
-COLUMNS = (
-    "Model",
-    "Device",
-    "Precision",
-    "Version",
-    "ms",
-    "Beside",
-    "Times as fast",
-    "Points less",
-)
+COLUMNS = ("Model", "Precision", "Version", "ms", "Beside", "Times as fast", "Points less")
 MEANING = (
     "Versions ran the same files and were timed in turns. In brackets: 95 % confidence intervals;"
     " points less from a paired bootstrap over the same images."
@@ -32,11 +24,10 @@ def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
             row.cell.model,
-            row.cell.device.upper(),
             precision_label(row.cell.precision),
             label_of(row.cell.backend),
             NOTHING if row.latency is None else f"{row.latency.p50.value:.2f}",
-            label_of(row.beside.other.backend),
+            row.beside.other.backend.partition(VERSION)[2] or label_of(row.beside.other.backend),
             _shown(row.beside.ratio),
             _shown(row.beside.drop),
         )
