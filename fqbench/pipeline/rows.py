@@ -312,7 +312,7 @@ class _Rows:
 
 
 def _beside(first: _Measured, version: _Measured) -> _Measured:
-    """The row of a cell with how it compares with the same one in the first version, if both ran."""
+    """The row of a cell with how it compares with that of the first version, if both ran."""
     ratio = drop = None
     if first.times and version.times:
         ratio = stats.ratio(first.times, version.times)

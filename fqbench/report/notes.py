@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from fqbench.backends import backend, backends, unversioned
 from fqbench.report import layers, saturation, timing
 from fqbench.report.table import lines, metric_label
 from fqbench.results import Results, Row
@@ -38,10 +39,17 @@ def notes(results: Results) -> tuple[str, ...]:
         *(
             f"In the environment {name}: {_listed(found)}."
             for name, found in machine.get("environments", {}).items()
+            if name in {_environment(row) for row in results.rows}
         ),
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _environment(row: Row) -> str | None:
+    """Where a row was measured; None where its backend is not installed here."""
+    known = unversioned(row.cell.backend) in backends()
+    return backend(row.cell.backend).environment if known else None
 
 
 def _listed(versions: Mapping[str, str]) -> str:
