@@ -95,6 +95,11 @@ class Subject:
             batch=self.batch,
         )
 
+    def key(self, finished: Finished) -> str:
+        """What has the same times: backend, artifact and precision. Raises as ``loadable``."""
+        precision = self.loadable(finished).precision
+        return f"{self.cell.backend} {precision} {finished.artifact(self.loads).key}"
+
     def process(self, finished: Finished, threads: int, side: str) -> Process:
         """What times it, and calls it ``side``."""
         loadable = self.loadable(finished)
@@ -123,11 +128,11 @@ def _timed(
     finished: Finished,
     report: Report,
 ) -> Timed:
-    """Cells of one backend that load the same artifact have the same times."""
+    """Cells of one backend that run the same artifact in the same precision have the same times."""
     ready = [each for each in subjects if finished.failure(each.loads) is None]
     if not ready:
         finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: f"{each.cell.backend} {finished.artifact(each.loads).key}" for each in ready}
+    keys = {each.cell: each.key(finished) for each in ready}
     processes = {
         keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in ready[::-1]
     }

@@ -15,7 +15,7 @@ from fqbench.errors import UsageError
 from tests.support.outside import install
 
 PACKAGE = Path(fqbench.__file__).parent
-FOLDERS = ("onnxruntime", "paddle", "tensorrt")
+FOLDERS = ("onnxruntime", "openvino", "paddle", "tensorrt")
 
 ALLOWED = {
     "graph/executor.py": (

@@ -69,8 +69,9 @@ def test_own_methods() -> None:
 
 
 def test_own_precisions() -> None:
-    assert [name for name in precisions() if name in ("fp32", "fp16", "int8")] == [
+    assert [name for name in precisions() if name in ("fp32", "bf16", "fp16", "int8")] == [
         "fp32",
+        "bf16",
         "fp16",
         "int8",
     ]
