@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cpuinfo
-
 from fqbench.backends.base import Runner, Tensor, unknown
 from fqbench.backends.openvino.backend import SETTINGS
 from fqbench.backends.openvino.executed import executed
 from fqbench.errors import StepError
+from fqbench.hardware import instruction_sets
 from fqbench.precisions.own import BF16, FP16
 
 MODEL = "model.onnx"
@@ -43,10 +42,8 @@ class OpenVino:
         hint = HINTS.get(precision)
         if hint is None:
             return unknown(precision)
-        flags = cpuinfo.get_cpu_info().get("flags", ())
-        if not any(name in flags for name in INSTRUCTIONS[hint]):
-            return _lacking(hint)
-        return None
+        known = instruction_sets()
+        return None if any(name in known for name in INSTRUCTIONS[hint]) else _lacking(hint)
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
