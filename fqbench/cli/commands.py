@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from rich import box
@@ -22,6 +24,7 @@ from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
+from fqbench.methods import DEFAULT, offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
@@ -58,6 +61,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     add_build_options(parser)
     parser.add_argument(
+        "--methods",
+        nargs="+",
+        action="extend",
+        type=_names,
+        metavar="NAME",
+        help=f"INT8 by several methods beside each other, among {', '.join(offered())}",
+    )
+    parser.add_argument(
         "--batch",
         type=positive,
         default=1,
@@ -77,7 +88,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
-    selection = selection_of(options)
+    methods = tuple(chain.from_iterable(options.methods or ()))
+    if methods and options.method != DEFAULT:
+        raise UsageError("--method and --methods: expected one of them")
+    selection = replace(selection_of(options), methods=methods or None)
     selection.check()
     check_writable(options.out)
     margins = load_margins(default_margins_path())
@@ -92,6 +106,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             allow_code=options.allow_code,
             calibrates=calibrates,
             method=options.method,
+            methods=methods,
         )
         for problem in (*problems, *ready.problems):
             print_error(errors, problem)
@@ -122,6 +137,11 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     if problems or ready.problems:
         return BAD_INPUT
     return CELL_FAILED if any(row.status == "failed" for row in outcome.rows) else DONE
+
+
+def _names(text: str) -> list[str]:
+    """Names with commas between them."""
+    return text.split(",")
 
 
 def _show_plan(planned: Sequence[ModelSteps], executor: LocalExecutor) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
+from fqbench.environments import HERE
 from fqbench.methods import Method
 from fqbench.precisions import Number, Precision
 from fqbench.steps import Job
@@ -87,6 +88,7 @@ NEAREST = Method(
     learns=False,
     images=lambda spec: {},
     backends=None,
+    environment=HERE,
     yields="quantization",
     plan=by_calibration(nearest_codes),
 )
@@ -97,6 +99,7 @@ STATIC = Method(
     learns=False,
     images=lambda spec: {},
     backends=("onnxruntime",),
+    environment=HERE,
     yields="model",
     plan=by_calibration(static_qdq),
 )
@@ -154,6 +157,7 @@ BACKEND = Backend(
     label="Wrapped",
     distributions={"onnxruntime": ("onnxruntime",)},
     loads=(".onnx",),
+    environment=HERE,
     runtime="outside_methods:Wrapped",
     side_by_side=True,
     bare_call=None,

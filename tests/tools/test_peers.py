@@ -12,7 +12,7 @@ from fqbench.backends.base import missing
 from fqbench.measure.stats import Interval
 from tools.peers.__main__ import main
 from tools.peers.forms import NNCF_DEFAULT, OWN, PADDLE
-from tools.peers.making import Made, make, saturates
+from tools.peers.making import Made, make
 from tools.peers.report import ModelReport, Row
 from tools.peers.table import described, table, verdict
 from tools.peers.verdict import Comparison, Measured, ahead_of_fqbench, compare
@@ -152,19 +152,6 @@ def test_a_report_is_json():
 
 
 # Peers' models
-
-
-@pytest.mark.parametrize(
-    ("arch", "isa", "expected"),
-    [
-        ("x86_64", ["avx2", "avx512f"], True),
-        ("x86_64", ["avx2", "avx512_vnni"], False),
-        ("x86_64", ["avx2", "avx_vnni"], False),
-        ("aarch64", ["asimd"], False),
-    ],
-)
-def test_pairs_of_products_saturate_without_vnni(arch, isa, expected):
-    assert saturates(arch, isa) is expected
 
 
 def test_the_size_of_a_model_has_its_weights(tmp_path: Path) -> None:
