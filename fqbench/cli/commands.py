@@ -24,7 +24,8 @@ from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
-from fqbench.methods import DEFAULT, offered
+from fqbench.measure import reference
+from fqbench.methods import DEFAULT, methods, offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
@@ -88,10 +89,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
-    methods = tuple(chain.from_iterable(options.methods or ()))
-    if methods and options.method != DEFAULT:
+    beside = tuple(chain.from_iterable(options.methods or ()))
+    if beside and options.method != DEFAULT:
         raise UsageError("--method and --methods: expected one of them")
-    selection = replace(selection_of(options), methods=methods or None)
+    selection = replace(selection_of(options), methods=beside or None)
     selection.check()
     check_writable(options.out)
     margins = load_margins(default_margins_path())
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             allow_code=options.allow_code,
             calibrates=calibrates,
             method=options.method,
-            methods=methods,
+            methods=beside,
         )
         for problem in (*problems, *ready.problems):
             print_error(errors, problem)
@@ -176,6 +177,7 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
 
 def list_cells(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
+    methods()  # A package's method that cannot be used is told of here, too.
     specs, problems = load_specs(options.spec, _root(options))
     for problem in problems:
         print_error(errors, problem.message)

@@ -448,6 +448,7 @@ class TestRefusals:
         assert files(tmp_path / "out") == ["paddle/notes.txt"]
 
 
+@needs_paddle
 def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, capsys):
     def lowered(self, backend, *, everything=False):
         if backend == "paddle":
