@@ -24,7 +24,6 @@ from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
-from fqbench.measure import reference
 from fqbench.methods import DEFAULT, methods, offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
