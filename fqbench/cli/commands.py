@@ -20,6 +20,7 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
 from fqbench.cli.selection import add_build_options, add_selection, positive, selection_of
+from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
@@ -32,7 +33,7 @@ from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
-from fqbench.results import Results
+from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
@@ -163,6 +164,8 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads, dict.fromkeys(row.cell.backend for row in outcome.rows))
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
+    if toolkits := machine.toolkits(_toolkits(outcome.rows)):
+        described["toolkits"] = toolkits
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = speed.to_json()
@@ -172,6 +175,14 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     results.write(folder)
     markdown.write(results, folder)
     return results
+
+
+def _toolkits(rows: Sequence[Row]) -> Iterator[str]:
+    """Environments of their own that whole models were made in."""
+    made_by = {row.method for row in rows}
+    for name, known in methods().items():
+        if name in made_by and known.yields == "model" and known.environment != HERE:
+            yield known.environment
 
 
 def list_cells(options: argparse.Namespace, errors: Console) -> int:
