@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fqbench.backends.base import missing
 from fqbench.measure.stats import Interval
+from tests.support.toolkits import needs_nncf, needs_ort_quantization
 from tools.peers.__main__ import main
 from tools.peers.forms import NNCF_DEFAULT, OWN, PADDLE
 from tools.peers.making import Made, make
@@ -172,11 +172,9 @@ def test_a_wrong_model_name_is_one_sentence(capsys: pytest.CaptureFixture[str]) 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-MISSING = missing("openvino") or missing("nncf")
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+@needs_nncf
+@needs_ort_quantization
 @pytest.mark.filterwarnings("default")
 def test_a_model_all_the_way(tmp_path: Path) -> None:
     target = tmp_path / "peers.json"

@@ -57,8 +57,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def compared(options: argparse.Namespace) -> int:
     for library in LIBRARIES:
-        if reason := missing(library):
-            raise UsageError(f"{reason}, or fqbench's extra: pip install 'fqbench[toolkits]'")
+        if reason := missing(library, module=library, install="fqbench[toolkits]"):
+            raise UsageError(reason)
     executor = LocalExecutor(Store(default_root()))
     specs, problems = find_specs(options.spec, options.models, options.data_root, executor)
     ready = prepare(specs, executor)
