@@ -12,6 +12,7 @@ MODEL = "digits_mobilenet_v1"
 MODULE = """
 from dataclasses import replace
 
+from fqbench.environments import HERE
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
 
@@ -34,6 +35,7 @@ FLOAT = Backend(
     label="Wrapped in float",
     distributions={"wrapped": ("wrapped-backends",)},
     loads=(".onnx",),
+    environment=HERE,
     runtime="wrapped:Wrapped",
     side_by_side=True,
     bare_call=None,
@@ -47,6 +49,7 @@ INTEGERS = replace(
     FLOAT,
     name="wrapped",
     label="Wrapped",
+    environment=HERE,
     runtime="wrapped:WithInt8",
     saturates="probed",
     int8="onnxruntime",
