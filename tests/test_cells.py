@@ -166,3 +166,31 @@ def test_versions_run_on_the_cpu_only():
         backends=("onnxruntime==1.23.2",), devices=("gpu",), precisions=("fp32",)
     ).cells(["one"])
     assert cell.unsupported is not None
+
+
+def test_methods_stand_beside_each_other():
+    selection = Selection(
+        backends=("onnxruntime",), precisions=("fp32", "int8"), methods=("offline", "nncf", "nncf")
+    )
+    selection.check()
+    assert ids(selection.cells(["one"])) == [
+        "one-onnxruntime-cpu-fp32",
+        "one-onnxruntime-cpu-int8",
+        "one-onnxruntime-cpu-int8@nncf",
+    ]
+
+
+def test_without_the_default_method_every_cell_names_its_own():
+    selection = Selection(backends=("onnxruntime",), precisions=("int8",), methods=("ort_static",))
+    assert ids(selection.cells(["one"])) == ["one-onnxruntime-cpu-int8@ort_static"]
+
+
+def test_a_method_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match="there is no method 'given': the methods are offline"):
+        Selection(methods=("given",)).check()
+
+
+def test_all_are_compared_with_the_same_baseline():
+    fp32 = Cell("one", "onnxruntime", "cpu", "fp32")
+    assert Cell("one", "onnxruntime", "cpu", "int8", "nncf").baseline == fp32
+    assert fp32.baseline == fp32

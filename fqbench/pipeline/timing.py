@@ -68,7 +68,8 @@ class Subject:
     @staticmethod
     def of(graph: ModelGraph, cell: Cell, batch: int = 1) -> Subject:
         """The subject that ``cell`` of ``graph`` is. Raises as ``ModelGraph.artifact``."""
-        return Subject(graph, cell, graph.artifact(cell, batch), batch)
+        of_method = graph.of(cell)
+        return Subject(of_method, cell, of_method.artifact(cell, batch), batch)
 
     @property
     def image(self) -> Path:

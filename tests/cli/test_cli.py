@@ -121,6 +121,24 @@ def test_unknown_name_is_one_sentence(command, option, sentence, capsys, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--methods", "offline,nope"], "there is no method 'nope': the methods are offline, "),
+        (
+            ["--method", "nncf", "--methods", "offline"],
+            "--method and --methods: expected one of them",
+        ),
+    ],
+)
+def test_methods_that_cannot_be_are_one_sentence(options, sentence, capsys, tmp_path):
+    spec = write_spec(tmp_path / "project")
+    assert run("run", "--spec", spec, *options, "--out", tmp_path / "out") == 2
+    (said,) = filter(None, capsys.readouterr().err.splitlines())
+    assert said.startswith(f"fqbench: {sentence}")
+    assert not (tmp_path / "out").exists()
+
+
 def test_data_root_that_is_no_folder(capsys, tmp_path):
     assert run("list", "--data-root", tmp_path / "no") == 2
     assert sentences(capsys.readouterr().err) == [

@@ -240,7 +240,7 @@ def test_methods_are_told_by_what_was_measured():
         replace(PADDLE, size_mb=10.0),
         replace(paddle, size_mb=2.7, quantize_s=20.0, ratio=Interval(4.5, 4, 5)),
     )
-    offline, distillation = methods.methods(measured)
+    offline, distillation, *_ = methods.methods(measured)
     assert offline == (
         "offline quantization",
         "20 s a model (20 to 20)",
@@ -252,7 +252,7 @@ def test_methods_are_told_by_what_was_measured():
 
 
 def test_methods_without_rows_invent_nothing():
-    offline, _ = methods.methods([FP32])
+    offline, *_ = methods.methods([FP32])
     assert offline == ("offline quantization", "not measured", "-", "-", "-")
 
 
