@@ -118,16 +118,28 @@ def merit(figures: Figures, budget: Budget) -> tuple[float, float]:
 def runner_up(candidates: Iterable[Figures], first: Figures, budget: Budget) -> Figures | None:
     """What is nearest to winning instead of ``first``; None where there is no other.
 
-    That is the best of those that would win, were they known to be inside; else the next one that
-    is inside; else the best of the others.
+    That is the best of those that would win, were they known to be inside, of these before others
+    one that is inside as measured; else the next one that is inside; else the best of the others.
     """
     others = sorted((c for c in candidates if c != first), key=lambda each: merit(each, budget))
     better = [each for each in others if merit(each, budget) < merit(first, budget)]
-    for among, wanted in ((better, "not known"), (others, "inside")):
+    measured = [each for each in better if worst_excess(_as_measured(each), budget) <= 0]
+    for among, wanted in (
+        (measured, "not known"),
+        (better, "not known"),
+        (others, "inside"),
+    ):
         found = next((each for each in among if verdict(each, budget) == wanted), None)
         if found is not None:
             return found
     return others[0] if others else None
+
+
+def _as_measured(figures: Figures) -> Figures:
+    """``figures`` as if they were known exactly."""
+    ms, drop = figures.ms.value, figures.drop
+    exact = None if drop is None else Interval(drop.value, drop.value, drop.value)
+    return Figures(figures.name, Interval(ms, ms, ms), figures.size, exact)
 
 
 def nearest(candidates: Iterable[Figures], budget: Budget) -> Figures | None:

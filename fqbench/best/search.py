@@ -168,9 +168,8 @@ class _Search:
         """The whole search."""
         self._make()
         short = self._time(list(self._running), self._effort.short, "shortly", lambda _: True)
-        reference = self._fp32()
-        if reference is not None and self._entries[reference].candidate.graph.spec.labelled:
-            self._evaluate(reference)
+        reference = self._reference()
+        if reference is not None:
             self._evaluate_hopeful(reference)
         finalists = [each.name for each in hopeful(self._figures(), self._budget, DOUBT)]
         opponents = self._opponents(finalists)
@@ -272,9 +271,18 @@ class _Search:
         found = min(known, key=lambda each: each.ms.value, default=None)  # type: ignore[union-attr]
         return found.name if found is not None else None
 
-    def _fp32(self) -> str | None:
-        """The FP32 that drops are counted from: what FP32 answers hardly depends on the runtime."""
-        return self._fastest(lambda each: each.candidate.is_fp32)
+    def _reference(self) -> str | None:
+        """The FP32 that drops are counted from, evaluated; None where none can be.
+
+        It is the fastest: what FP32 answers hardly depends on what runs it.
+        """
+        while (name := self._fastest(lambda each: each.candidate.is_fp32)) is not None:
+            if not self._entries[name].candidate.graph.spec.labelled:
+                return None
+            self._evaluate(name)
+            if name in self._points:
+                return name
+        return None
 
     def _evaluate_hopeful(self, reference: str) -> None:
         """Accuracy of those that may win, the fastest first, until no other may."""
@@ -306,7 +314,7 @@ class _Search:
             self._evaluate(name)
 
     def _opponents(self, finalists: Sequence[str]) -> tuple[str, ...]:
-        """What the winner is compared with: the best float, and FP32 of the fastest one's runtime."""
+        """What the winner is compared with: the best float, and FP32 of its own runtime."""
         found = [self._fastest(lambda each: each.candidate.is_float)]
         if finalists:
             cell = self._entries[finalists[0]].candidate.cell

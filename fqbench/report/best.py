@@ -105,7 +105,7 @@ def sentences(found: Found, images: int | None) -> Iterator[str]:
     winner = found.entry(found.winner)
     yield f"Ship {told(winner)}: {_superlative(found.budget)} inside {asked}."
     if winner.candidate.is_float:
-        yield from _why_float(found)
+        yield from _why_float(found, winner)
     elif winner.to_float is not None and found.best_float is not None:
         best = found.entry(found.best_float).candidate.label
         yield f"It is {_times(winner.to_float)} as fast as the best float here ({best})."
@@ -145,9 +145,14 @@ def _superlative(budget: Budget) -> str:
     return "the fastest" if budget.drop is not None else "the one that loses least"
 
 
-def _why_float(found: Found) -> Iterator[str]:
-    """That float wins, and what is known of why."""
-    yield "Float is the best here."
+def _why_float(found: Found, winner: Entry) -> Iterator[str]:
+    """That no quantized file is faster, where that is so, and what is known of why."""
+    quantized = [each.ms for each in found.entries if not each.candidate.is_float]
+    if winner.ms is None or not quantized:
+        return
+    if any(ms is not None and ms.value < winner.ms.value for ms in quantized):
+        return
+    yield "Float is faster here than INT8."
     for entry in found.entries:
         text = _gains_nothing(entry)
         if text is not None:

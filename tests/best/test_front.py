@@ -109,6 +109,9 @@ class TestWinner:
 
     def test_runner_up_is_what_would_win_were_it_known(self):
         assert runner_up((FLOAT, INT8, UNSURE, BAD), INT8, Budget(drop=0.5)) == UNSURE
+        over = figures("over", 0.9, 5.0, (0.2, 0.7, 0.9))
+        assert runner_up((FLOAT, INT8, over, UNSURE), INT8, Budget(drop=0.5)) == UNSURE
+        assert runner_up((FLOAT, INT8, over), INT8, Budget(drop=0.5)) == over
         assert runner_up((FLOAT, INT8, BAD), INT8, Budget(drop=0.5)) == FLOAT
         assert runner_up((FLOAT, BAD), FLOAT, Budget(drop=0.5)) == BAD
         assert runner_up((FLOAT,), FLOAT, Budget(drop=0.5)) is None
