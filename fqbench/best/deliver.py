@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,7 +17,7 @@ from fqbench.best.candidates import Candidate
 from fqbench.best.search import Entry, Found
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import UsageError
-from fqbench.fileio import write_text
+from fqbench.fileio import write_bytes, write_text
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.rows import loaded_files
@@ -78,11 +77,8 @@ def deliver(
     """
     candidate = entry.candidate
     files = loaded_files(candidate.cell.backend, _artifact(entry))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        copied = [Path(shutil.copyfile(path, folder / path.name)) for path in files]
-    except OSError as error:
-        raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
+    remove_earlier(folder)
+    copied = [write_bytes(folder / path.name, path.read_bytes()) for path in files]
     text = source(candidate, loadable, threads)
     story = provenance(found, entry, copied, threads, command)
     written = json.dumps(story, indent=1, allow_nan=False) + "\n"
@@ -91,6 +87,24 @@ def deliver(
         write_text(folder / SNIPPET, text),
         write_text(folder / PROVENANCE, written),
     )
+
+
+def remove_earlier(folder: Path) -> None:
+    """Remove an earlier winner from ``folder``: beside this one's, its files would mislead.
+
+    Only what its provenance lists is removed. Raises UsageError where that is not possible.
+    """
+    listing = folder / PROVENANCE
+    try:
+        listed = json.loads(listing.read_text())["files"] if listing.is_file() else {}
+        names = [name for name in listed if Path(name).name == name]
+        for name in (*names, SNIPPET, PROVENANCE) if listing.is_file() else ():
+            (folder / name).unlink(missing_ok=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--save-dir: the earlier winner in {folder} cannot be removed"
+            f" ({type(error).__name__}): choose another folder"
+        ) from error
 
 
 def source(candidate: Candidate, loadable: Loadable, threads: int) -> str:

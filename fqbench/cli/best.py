@@ -48,7 +48,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ("size", "10^6 bytes that the file may have"),
     ):
         default = f" (default: the model's margin, else {DROP:g})" if name == "drop" else ""
-        parser.add_argument(f"--{name}", type=_limit, metavar="N", help=f"at most: {unit}{default}")
+        parser.add_argument(
+            f"--{name}",
+            type=_limit if name == "drop" else _positive_limit,
+            metavar="N",
+            help=f"at most: {unit}{default}",
+        )
     add_cells(parser)
     parser.add_argument(
         "--methods",
@@ -172,6 +177,14 @@ def _warn(graph: ModelGraph, budget: Budget, errors: Console) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _positive_limit(text: str) -> float:
+    """A number above 0, as an option's value: nothing takes no time, and no file is empty."""
+    value = _limit(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("nothing is inside 0")
+    return value
 
 
 def _limit(text: str) -> float:

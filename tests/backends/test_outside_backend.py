@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
+from fqbench.environments import HERE
 
 
 class Wrapped(OnnxRuntime):
@@ -34,6 +35,7 @@ FLOAT = Backend(
     label="Wrapped in float",
     distributions={"wrapped": ("wrapped-backends",)},
     loads=(".onnx",),
+    environment=HERE,
     runtime="wrapped:Wrapped",
     side_by_side=True,
     bare_call=None,

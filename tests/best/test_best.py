@@ -17,7 +17,7 @@ from fqbench.backends.record import resolve
 from fqbench.backends.snippet import SnippetRequest
 from fqbench.best import search
 from fqbench.best.candidates import Candidate, candidates, default_methods
-from fqbench.best.deliver import deliver
+from fqbench.best.deliver import deliver, remove_earlier
 from fqbench.best.front import NO_DROP, Budget, Figures
 from fqbench.best.search import Effort, Entry, Found
 from fqbench.cells import Cell, matrix
@@ -133,6 +133,13 @@ class TestCommand:
         assert caught.value.code == 2
         assert f"'{limit}' is not a number of 0 or more" in said(capsys)[1]
 
+    @pytest.mark.parametrize("option", ["--ms", "--size"])
+    def test_a_budget_that_nothing_can_be_inside(self, option, capsys, tmp_path):
+        with pytest.raises(SystemExit) as caught:
+            run("best", write_spec(tmp_path), option, "0")
+        assert caught.value.code == 2
+        assert "nothing is inside 0" in said(capsys)[1]
+
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
@@ -221,6 +228,25 @@ class TestSnippet:
             tree = ast.parse(text)
             assert "load" in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
             assert "fqbench" not in text
+
+
+class TestFolder:
+    def test_an_earlier_winner_goes_and_nothing_else(self, tmp_path):
+        files = {"model.pdmodel": "", "../outside": ""}
+        (tmp_path / "out").mkdir()
+        story = json.dumps({"files": files})
+        for name in ("model.pdmodel", "notes.txt", "load.py", "provenance.json"):
+            (tmp_path / "out" / name).write_text(story)
+        (tmp_path / "outside").write_text("")
+        remove_earlier(tmp_path / "out")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["notes.txt"]
+        assert (tmp_path / "outside").exists()
+
+    def test_a_provenance_that_is_none_is_left(self, tmp_path):
+        (tmp_path / "provenance.json").write_text("[]")
+        with pytest.raises(UsageError, match=r"the earlier winner in .* cannot be removed"):
+            remove_earlier(tmp_path)
+        assert (tmp_path / "provenance.json").exists()
 
 
 def entry(candidate: Candidate, ms: float, **known: object) -> Entry:

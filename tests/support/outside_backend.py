@@ -11,6 +11,7 @@ from time import perf_counter
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.backend import BACKEND as ONNX_RUNTIME
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
+from fqbench.environments import HERE
 
 SLOWDOWN = 0.0
 
@@ -47,6 +48,7 @@ BACKEND = Backend(
     label="Delayed Runtime",
     distributions={"delayed": ("outside",)},
     loads=(".onnx",),
+    environment=HERE,
     runtime="outside_backend:Delayed",
     side_by_side=True,
     bare_call=None,

@@ -12,6 +12,7 @@ import numpy as np
 
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
+from fqbench.environments import HERE
 from fqbench.methods import Method
 from fqbench.precisions import Number, Precision
 from fqbench.steps import Job
@@ -154,6 +155,7 @@ BACKEND = Backend(
     label="Wrapped",
     distributions={"onnxruntime": ("onnxruntime",)},
     loads=(".onnx",),
+    environment=HERE,
     runtime="outside_methods:Wrapped",
     side_by_side=True,
     bare_call=None,
