@@ -91,13 +91,21 @@ def candidates(graphs: Sequence[ModelGraph], cells: Sequence[Cell]) -> Iterator[
 
 
 def not_tried(graphs: Sequence[ModelGraph], cells: Sequence[Cell]) -> dict[str, str]:
-    """The backends without a candidate among ``cells``, each with a reason."""
-    there = {each.cell.backend for each in candidates(graphs, cells)}
+    """The backends and methods without a candidate among ``cells``, each with a reason."""
+    tried = list(candidates(graphs, cells))
+    there = {each.cell.backend for each in tried}
     found: dict[str, str] = {}
     for cell in cells:
         reason = graphs[0].unsupported(cell)
         if cell.backend not in there and reason is not None:
             found.setdefault(cell.backend, reason)
+    methods_tried = {each.method for each in tried}
+    quantized = [cell for cell in cells if precision(cell.precision).method == CHOSEN]
+    for graph in graphs:
+        reasons = (graph.unsupported(cell) for cell in quantized if cell.unsupported is None)
+        reason = next((each for each in reasons if each is not None), None)
+        if graph.method not in methods_tried and reason is not None:
+            found[graph.method] = reason
     return found
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from fqbench.backends import backend, backends
 from fqbench.backends.record import resolve
 from fqbench.backends.snippet import SnippetRequest
 from fqbench.best import search
-from fqbench.best.candidates import Candidate, candidates, default_methods
+from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
 from fqbench.best.deliver import deliver, remove_earlier
 from fqbench.best.front import NO_DROP, Budget, Figures
 from fqbench.best.search import Effort, Entry, Found
@@ -169,6 +170,42 @@ class TestCandidates:
         cells = matrix(["tiny"], ["onnxruntime"])
         names = [each.name for each in candidates([graph], cells)]
         assert names == ["onnxruntime-cpu-fp32", f"onnxruntime-cpu-int8-{graph.method}"]
+
+    def test_one_of_each_method_and_the_file_as_given(self, tmp_path):
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        spec = write_spec(tmp_path, int8={"model": "tiny.onnx"})
+        specs, _ = find_specs([spec], None, None, executor)
+        graphs = [
+            prepare(specs, executor, method=name).models[0].graph
+            for name in ("offline", "distillation")
+        ]
+        cells = matrix(["tiny"], ["onnxruntime"], ["cpu"])
+        found = list(candidates(graphs, cells))
+        assert [each.name for each in found] == [
+            "onnxruntime-cpu-fp32",
+            "onnxruntime-cpu-int8-offline",
+            "onnxruntime-cpu-int8_file",
+            "onnxruntime-cpu-int8-distillation",
+        ]
+        assert [each.label for each in found][2] == "ONNX Runtime INT8 file as given"
+        assert [each.is_float for each in found] == [True, False, False, False]
+
+    def test_what_is_not_tried_says_why(self, tmp_path):
+        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+        cells = matrix(["tiny"], ["onnxruntime", "tensorrt"], ["cpu"])
+        assert not_tried([graph], cells) == {"tensorrt": "TensorRT runs on NVIDIA GPUs only"}
+        unlike = replace(graph.quantizer, name="unlike", label="Unlike", backends=("tensorrt",))
+
+        class Other(ModelGraph):
+            method = "unlike"
+            quantizer = unlike
+
+            def __init__(self):
+                pass
+
+        assert not_tried([graph, Other()], cells)["unlike"] == (
+            "Unlike makes INT8 models for TensorRT only"
+        )
 
     def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch):
         executor = LocalExecutor(Store(tmp_path / "cache"))
