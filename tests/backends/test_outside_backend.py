@@ -12,9 +12,9 @@ MODEL = "digits_mobilenet_v1"
 MODULE = """
 from dataclasses import replace
 
+from fqbench.environments import HERE
 from fqbench.backends import Backend
 from fqbench.backends.onnxruntime.runtime import OnnxRuntime
-from fqbench.environments import HERE
 
 
 class Wrapped(OnnxRuntime):
@@ -50,6 +50,7 @@ INTEGERS = replace(
     FLOAT,
     name="wrapped",
     label="Wrapped",
+    environment=HERE,
     runtime="wrapped:WithInt8",
     saturates="probed",
     int8="onnxruntime",

@@ -88,6 +88,7 @@ NEAREST = Method(
     learns=False,
     images=lambda spec: {},
     backends=None,
+    environment=HERE,
     yields="quantization",
     plan=by_calibration(nearest_codes),
 )
@@ -98,6 +99,7 @@ STATIC = Method(
     learns=False,
     images=lambda spec: {},
     backends=("onnxruntime",),
+    environment=HERE,
     yields="model",
     plan=by_calibration(static_qdq),
 )
