@@ -62,7 +62,8 @@ class Selection:
     def chosen_backends(self) -> tuple[str, ...]:
         """The chosen backends, versions of one next to each other. Raises UsageError."""
         known = tuple(registry.backends())
-        chosen = [registry.backend(name).name for name in dict.fromkeys(self.backends or known)]
+        wanted = known if self.backends is None else self.backends
+        chosen = [registry.backend(name).name for name in dict.fromkeys(wanted)]
         return tuple(sorted(chosen, key=lambda name: known.index(registry.unversioned(name))))
 
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:

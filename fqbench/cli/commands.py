@@ -22,6 +22,7 @@ from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
+from fqbench.methods import methods
 from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
@@ -156,6 +157,7 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
 
 def list_cells(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
+    methods()  # A package's method that cannot be used is told of here, too.
     specs, problems = load_specs(options.spec, data_root(options))
     for problem in problems:
         print_error(errors, problem.message)

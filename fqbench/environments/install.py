@@ -113,7 +113,8 @@ class Installer:
         """The command that installs into it, without what."""
         target = str(python_in(folder))
         if self.uv is not None:
-            return [self.uv, "pip", "install", "--no-progress", "--python", target]
+            options = ["--no-progress", "--compile-bytecode"]  # As pip does, for children's starts.
+            return [self.uv, "pip", "install", *options, "--python", target]
         # Isolated: this process's packages stay out of it.
         if self.pip:
             pip = [sys.executable, "-I", "-m", "pip", "--python", target]

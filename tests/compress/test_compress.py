@@ -29,6 +29,7 @@ from fqbench.compress.make import BuildResult
 from fqbench.compress.method import compression_method
 from fqbench.compress.reading import reading
 from fqbench.compress.report import _notes as notes
+from fqbench.environments import HERE, Missing, here
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.methods.distillation.history import Evaluation, History
@@ -196,7 +197,10 @@ class TestOnnx:
 class TestBackendThatIsNotInstalled:
     @pytest.fixture(autouse=True)
     def _without_paddle(self, monkeypatch):
-        monkeypatch.setattr("fqbench.backends.paddle.runtime.missing", lambda *_, **__: "not here")
+        def find(name):
+            return here() if name == HERE else Missing(name, "not here")
+
+        monkeypatch.setattr("fqbench.cells.find", find)
 
     def test_is_left_out_with_its_reason(self, tmp_path, capsys):
         assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 0
@@ -448,6 +452,7 @@ class TestRefusals:
         assert files(tmp_path / "out") == ["paddle/notes.txt"]
 
 
+@needs_paddle
 def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, capsys):
     def lowered(self, backend, *, everything=False):
         if backend == "paddle":

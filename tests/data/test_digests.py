@@ -122,7 +122,7 @@ def test_what_was_read_before_a_fault_is_kept(
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read image .*none.jpg: No such file"):
         Digests(tmp_path).of([tmp_path / "none.jpg"])
-    with pytest.raises(UsageError, match=r"cannot read image .*: embedded null byte"):
+    with pytest.raises(UsageError, match=r"cannot read image .*: .*embedded null (byte|character)"):
         Digests(tmp_path).of([tmp_path / "a\0.jpg"])
 
 

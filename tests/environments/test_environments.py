@@ -17,8 +17,11 @@ from packaging.specifiers import SpecifierSet
 from fqbench.cli.main import main
 from fqbench.environments import environment, install, make, pythons, recipe
 from fqbench.environments.environment import Environment, Missing, find, here
-from fqbench.environments.install import Source
+from fqbench.environments.install import Installer, Source
 from tests.support.wheels import Place, Said, look_again, write_wheel
+
+LOOK = Installer.here
+"""As it is where no test replaces it."""
 
 
 @pytest.fixture
@@ -373,6 +376,32 @@ class TestRefused:
 
     def test_what_says_nothing(self):
         assert install._cause([], -9, Source()) == "the installer ended with -9"
+
+
+class TestInstaller:
+    """What makes environments where this Python's pip does not."""
+
+    @pytest.mark.parametrize("with_uv", [True, False])
+    def test_it_is_made_all_the_same(self, place, said, capsys, monkeypatch, tmp_path, with_uv):
+        uv = shutil.which("uv") if with_uv else None
+        if with_uv and uv is None:
+            pytest.skip("uv is not on the path")
+        monkeypatch.setattr(Installer, "here", staticmethod(lambda: Installer(uv, False)))
+        monkeypatch.setenv("FQBENCH_ENVIRONMENTS", str(tmp_path / "root"))
+        found = make.make("toolkit", said, Source(place.wheels, offline=True))
+        assert found == find("toolkit")
+        assert make.problems(found) == []
+        assert subprocess.run([tmp_path / "root/toolkit/bin/tiny-toolkit"]).returncode == 0
+        wheels = write_wheel(tmp_path / "wheels", "tiny-toolkit", "2.5", ["tiny-base"]).parent
+        assert fqbench("make", "toolkit==2.5", "--offline", "--find-links", wheels) == 2
+        assert f"there is no tiny-base for this Python and machine in {wheels}: name" in (
+            capsys.readouterr().err
+        )
+
+    def test_pip_is_looked_for(self, monkeypatch):
+        for version, found in (("22.3", True), ("22.2.2", False), ("23.0.1", True)):
+            monkeypatch.setattr(install, "version", lambda name, version=version: version)
+            assert LOOK() == Installer(shutil.which("uv"), found)
 
 
 class TestPython:

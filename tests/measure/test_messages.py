@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fqbench.gate.selftest.slowdown_injection import SlowedCellLaunch
+from fqbench.isolate import Interpreter
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.latency import TimingBudget
 from fqbench.measure.launches import cell_process, kernels
@@ -45,7 +46,7 @@ question = TypeAdapter(Question).validate_python
 
 def test_a_process_has_all_arguments_but_the_cores() -> None:
     cell = Loadable.model_validate(CELL)
-    process = cell_process("net", "base", cell, Path("/image.png"), 2)
+    process = cell_process("net", "base", cell, Path("/image.png"), 2, Interpreter.here())
     assert process.arguments == {
         "cell": cell.model_dump(mode="json"),
         "image": "/image.png",

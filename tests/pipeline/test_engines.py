@@ -71,7 +71,7 @@ def built_with(step: Step) -> dict[str, object]:
 def test_engine_of_tensorrt_is_of_this_gpu(graph, tmp_path):
     step = here(graph(), "tensorrt")
     assert (step.name, step.libraries) == ("engine", ("onnx",))
-    assert (step.needs.alone, step.needs.gpu) == (True, True)
+    assert (step.needs.alone, step.needs.gpu) == ("always", True)
     job = built_with(step)
     cache = Path(job.pop("timing_cache"))
     assert job == {
@@ -97,7 +97,7 @@ def test_engine_built_ahead_needs_no_gpu(graph, machine):
     machine("there is no NVIDIA driver")
     cell = Cell("tiny", "tensorrt_rtx", "gpu", "fp32")
     step = graph().engine(cell, (12, 0))
-    assert (step.needs.alone, step.needs.gpu) == (False, False)
+    assert (step.needs.alone, step.needs.gpu) == ("never", False)
     assert built_with(step) == {
         "model": "/artifacts/k1",
         "backend": "tensorrt_rtx",

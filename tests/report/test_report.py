@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from fqbench.cells import Cell
+from fqbench.environments import here
 from fqbench.measure.stats import Interval, Latency
 from fqbench.report import markdown, methods, support, terminal, timing
 from fqbench.report.table import COLUMNS, lines
@@ -254,7 +255,8 @@ def test_methods_without_rows_invent_nothing():
     assert offline == ("offline quantization", "not measured", "-", "-", "-")
 
 
-def test_support_names_what_runs_or_why_not():
+def test_support_names_what_runs_or_why_not(monkeypatch):
+    monkeypatch.setattr("fqbench.cells.find", lambda name: here())
     cpu, gpu = support.support()
     assert support.columns() == (
         "Hardware",

@@ -185,7 +185,9 @@ def test_a_wrong_model_name_is_one_sentence(capsys: pytest.CaptureFixture[str]) 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-MISSING = missing("openvino") or missing("nncf")
+NEEDED = ("openvino", "nncf")
+_reasons = (missing(name, module=name, install="fqbench[peers]") for name in NEEDED)
+MISSING = next(filter(None, _reasons), None)
 
 
 @pytest.mark.slow

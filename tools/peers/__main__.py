@@ -57,7 +57,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def compared(options: argparse.Namespace) -> int:
     for library in LIBRARIES:
-        if reason := missing(library):
+        if reason := missing(library, module=library, install="fqbench[peers]"):
             raise UsageError(f"{reason}, or fqbench's extra: pip install 'fqbench[peers]'")
     executor = LocalExecutor(Store(default_root()))
     specs, problems = find_specs(options.spec, options.models, options.data_root, executor)

@@ -6,6 +6,10 @@ from fqbench.backends.paddle.backend import INT8_OPERATORS
 from fqbench.backends.snippet import SnippetRequest
 
 _TEXT = """\
+import os
+
+# Paddle 3 would read programs into a representation that its INT8 passes do not know.
+os.environ.setdefault("FLAGS_enable_pir_api", "0")
 import paddle
 import paddle.inference
 

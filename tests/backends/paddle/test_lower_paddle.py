@@ -21,9 +21,11 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.quantize.affine import int8_weight, representable_weight_amax
 from fqbench.quantize.record import Quantization
 from tests.support.onnx_graphs import Net, record
-from tests.support.paddle import require_paddle
+from tests.support.paddle import needs_paddle
 from tests.support.qdq_reference import OPERATORS
 from tests.support.saturating import paddle_saturates
+
+pytestmark = needs_paddle
 
 SIGNED, UNSIGNED = (-128, 127), (0, 255)
 RELU6, SILU, RELU = "clip1", "mul4", "relu6"
@@ -37,7 +39,6 @@ AROUND = ("feed", "quantize", "scale", "fetch")
 @pytest.fixture(autouse=True)
 def _right_kernels():
     """What is held to exact arithmetic has 8-bit codes; others are tested with those that run."""
-    require_paddle()
     if paddle_saturates():
         pytest.skip("8-bit products saturate in Paddle's kernels on this CPU")
 
