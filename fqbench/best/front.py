@@ -42,11 +42,14 @@ class Budget:
 class Figures:
     """What is known of the candidate ``name``.
 
-    ``ms`` of an inference; ``size`` in 10^6 bytes; ``drop`` in points, None where it is not known.
+    ``ms`` of an inference; ``pace``: its time as a part of that of a candidate which all are timed
+    in turns with, so that what slows the machine for a while is not in it; ``size`` in 10^6 bytes;
+    ``drop`` in points, None where it is not known.
     """
 
     name: str
     ms: Interval
+    pace: Interval
     size: float
     drop: Interval | None = None
 
@@ -74,8 +77,8 @@ def verdict(figures: Figures, budget: Budget) -> Standing:
 
 
 def faster(one: Figures, other: Figures, doubt: float = 0.0) -> bool:
-    """Whether ``one`` is certainly faster: their intervals lie apart, by ``doubt`` of the time."""
-    return one.ms.high * (1 + doubt) < other.ms.low
+    """Whether ``one`` is certainly faster: their paces lie apart, by ``doubt`` of the time."""
+    return one.pace.high * (1 + doubt) < other.pace.low
 
 
 def as_accurate(one: Figures, other: Figures) -> bool:
@@ -110,9 +113,9 @@ def winner(candidates: Iterable[Figures], budget: Budget) -> Figures | None:
 def merit(figures: Figures, budget: Budget) -> tuple[float, float]:
     """What candidates are ordered by, the best first."""
     if budget.drop is not None:
-        return 0.0, figures.ms.value
+        return 0.0, figures.pace.value
     lost = math.inf if figures.drop is None else max(0.0, figures.drop.value)
-    return lost, figures.ms.value
+    return lost, figures.pace.value
 
 
 def runner_up(candidates: Iterable[Figures], first: Figures, budget: Budget) -> Figures | None:
@@ -139,7 +142,7 @@ def _as_measured(figures: Figures) -> Figures:
     """``figures`` as if they were known exactly."""
     ms, drop = figures.ms.value, figures.drop
     exact = None if drop is None else Interval(drop.value, drop.value, drop.value)
-    return Figures(figures.name, Interval(ms, ms, ms), figures.size, exact)
+    return Figures(figures.name, Interval(ms, ms, ms), figures.pace, figures.size, exact)
 
 
 def nearest(candidates: Iterable[Figures], budget: Budget) -> Figures | None:

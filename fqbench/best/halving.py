@@ -19,12 +19,14 @@ OTHERWISE = 0.01
 def beats(one: Figures, other: Figures, budget: Budget, doubt: float = 0.0) -> bool:
     """Whether ``other`` cannot win because of ``one``, which is faster beyond ``doubt``.
 
-    ``one`` is certainly inside the limit of the drop or, where there is none, as accurate, and not
-    too large where ``other`` is not.
+    ``one`` is certainly inside the limit of the drop or, where there is none, as accurate, and
+    inside the others' where ``other`` is.
     """
     if not faster(one, other, doubt):
         return False
     if budget.size is not None and other.size <= budget.size < one.size:
+        return False
+    if budget.ms is not None and one.ms.high > budget.ms >= other.ms.high:
         return False
     if budget.drop is None:
         return as_accurate(one, other)
@@ -33,7 +35,7 @@ def beats(one: Figures, other: Figures, budget: Budget, doubt: float = 0.0) -> b
 
 def beaten(candidates: Sequence[Figures], budget: Budget, doubt: float = 0.0) -> dict[str, str]:
     """The candidates that cannot win, each with the fastest of those that beat it."""
-    ordered = sorted(candidates, key=lambda each: each.ms.value)
+    ordered = sorted(candidates, key=lambda each: each.pace.value)
     found = {}
     for each in candidates:
         by = next((one for one in ordered if beats(one, each, budget, doubt)), None)
@@ -50,7 +52,7 @@ def hopeful(
     Where all are outside of a limit these are all that are not beaten: one is the nearest.
     """
     out = beaten(candidates, budget, doubt)
-    left = sorted((c for c in candidates if c.name not in out), key=lambda each: each.ms.value)
+    left = sorted((c for c in candidates if c.name not in out), key=lambda each: each.pace.value)
     slower = Budget(
         budget.drop, None if budget.ms is None else budget.ms * (1 + doubt), budget.size
     )

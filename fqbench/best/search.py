@@ -56,9 +56,9 @@ class Entry:
     """What was found out about a candidate. None: not measured.
 
     ``why``: what ended its part, None where it came to the end: it failed, its file is that of
-    another, or it cannot win. ``accuracy`` in points.
-    ``to_float``: how many times as fast it is as the fastest float of any runtime, ``to_fp32`` as
-    FP32 of its own. ``launches``: how often its process was started for its time; ``choice``: which
+    another, or it cannot win. ``accuracy`` in points. ``pace``: see ``Figures``. ``to_float``: how
+    many times as fast it is as the fastest float of any runtime, ``to_fp32`` as FP32 of its own.
+    ``launches``: how often its process was started for its time; ``choice``: which
     layers are in float, and why, where they were chosen here.
     """
 
@@ -66,6 +66,7 @@ class Entry:
     artifact: Artifact | None = None
     size: float | None = None
     ms: Interval | None = None
+    pace: Interval | None = None
     launches: int = 0
     accuracy: float | None = None
     drop: Interval | None = None
@@ -84,9 +85,9 @@ class Entry:
     @property
     def figures(self) -> Figures | None:
         """What is judged by; None where it was not timed."""
-        if self.ms is None or self.size is None:
+        if self.ms is None or self.pace is None or self.size is None:
             return None
-        return Figures(self.name, self.ms, self.size, self.drop)
+        return Figures(self.name, self.ms, self.pace, self.size, self.drop)
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ class _Search:
         self._budget, self._executor = budget, executor
         self._threads, self._effort = threads, effort
         self._points: dict[str, Points] = {}
+        self._yardstick: str | None = None
 
     def found(self) -> Found:
         """The whole search."""
@@ -260,16 +262,32 @@ class _Search:
             self._set(name, status="failed", why=f"cannot be timed: {why}")
         for name, times in recorded.times.items():
             self._set(name, ms=stats.latency(times).p50, launches=len(times))
+        self._set_paces(recorded.times)
         if not recorded.times:
             reasons = "; ".join(recorded.failures.values())
             raise StepError(f"nothing could be timed: {reasons}")
         return recorded.times
 
+    def _set_paces(self, times: Mapping[str, Launches]) -> None:
+        """Times as parts of that of the float which was fastest at first, or of what was."""
+        if self._yardstick is None:
+            there = [self._entries[name] for name in times]
+            floats = [each for each in there if each.candidate.is_float]
+            known = [(each.ms.value, each.name) for each in floats or there if each.ms is not None]
+            self._yardstick = min(known)[1] if known else None
+        if self._yardstick is None or self._yardstick not in times:
+            return  # It failed since: paces stay as they are.
+        for name, measured in times.items():
+            self._set(name, pace=_pace(times[self._yardstick], measured))
+
     def _fastest(self, fits: Callable[[Entry], bool]) -> str | None:
         """The fastest of those that ``fits``."""
-        known = [each for each in self._running.values() if each.ms is not None and fits(each)]
-        found = min(known, key=lambda each: each.ms.value, default=None)  # type: ignore[union-attr]
-        return found.name if found is not None else None
+        known = [
+            (each.pace.value, each.name)
+            for each in self._running.values()
+            if each.pace is not None and fits(each)
+        ]
+        return min(known)[1] if known else None
 
     def _reference(self) -> str | None:
         """The FP32 that drops are counted from, evaluated; None where none can be.
@@ -315,7 +333,7 @@ class _Search:
 
     def _opponents(self, finalists: Sequence[str]) -> tuple[str, ...]:
         """What the winner is compared with: the best float, and FP32 of its own runtime."""
-        found = [self._fastest(lambda each: each.candidate.is_float)]
+        found = [self._yardstick, self._fastest(lambda each: each.candidate.is_float)]
         if finalists:
             cell = self._entries[finalists[0]].candidate.cell
             found.append(self._own_fp32(cell.backend, cell.device))
@@ -415,6 +433,14 @@ def _ratio(reference: str | None, name: str, *records: Mapping[str, Launches]) -
         if reference in times and name in times:
             return stats.ratio(times[reference], times[name])
     return None
+
+
+def _pace(yardstick: Launches, times: Launches) -> Interval:
+    """``times`` as a part of those of the yardstick, which is of the same launches."""
+    if times is yardstick:
+        return Interval(1.0, 1.0, 1.0)
+    found = stats.ratio(yardstick, times)
+    return Interval(1 / found.value, 1 / found.high, 1 / found.low)
 
 
 def _took_fp32(network: ArtifactNode, finished: Finished) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.best.front import Budget, Limit, excess, standings, verdict
+from fqbench.best.front import Budget, Limit, excess, faster, standings, verdict
 from fqbench.best.search import Entry, Found
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
@@ -64,7 +64,7 @@ def _short(text: str) -> str:
 def ordered(found: Found) -> list[Entry]:
     """Those that were timed, the fastest first."""
     timed = [each for each in found.entries if each.ms is not None]
-    return sorted(timed, key=lambda each: each.ms.value if each.ms is not None else 0.0)
+    return sorted(timed, key=lambda each: each.pace.value if each.pace is not None else 0.0)
 
 
 def line(found: Found, entry: Entry) -> tuple[str, ...]:
@@ -188,10 +188,11 @@ def _lacks(found: Found, winner: Entry, second: Entry, images: int | None) -> st
     if figures is None or verdict(figures, found.budget) != "inside":
         missing = "; ".join(_by_how_much(second, found.budget, images))
         return f"{opening}: {missing}."
-    if winner.ms is None or second.ms is None:
+    first = winner.figures
+    if first is None:
         return f"{opening}."
-    if winner.ms.high < second.ms.low:
-        times = second.ms.value / winner.ms.value
+    if faster(first, figures):
+        times = figures.pace.value / first.pace.value
         text = f"{100 * (times - 1):.0f} % longer" if times < 2 else f"{times:.1f} times as long"
         return f"{opening}: it takes {text}."
     return f"{opening}: its time is not known to differ from the winner's."

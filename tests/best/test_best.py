@@ -287,7 +287,8 @@ class TestFolder:
 
 
 def entry(candidate: Candidate, ms: float, **known: object) -> Entry:
-    return Entry(candidate, None, 2.0, Interval(ms, ms - 0.1, ms + 0.1), **known)
+    time = Interval(ms, ms - 0.1, ms + 0.1)
+    return Entry(candidate, None, 2.0, time, time, **known)
 
 
 class TestSentences:
@@ -352,6 +353,10 @@ class TestSentences:
     def test_figures_are_of_what_was_timed(self, both):
         timed = entry(both[0], 4.0, drop=NO_DROP)
         assert timed.figures == Figures(
-            "onnxruntime-cpu-fp32", Interval(4.0, 3.9, 4.1), 2.0, NO_DROP
+            "onnxruntime-cpu-fp32",
+            Interval(4.0, 3.9, 4.1),
+            Interval(4.0, 3.9, 4.1),
+            2.0,
+            NO_DROP,
         )
         assert Entry(both[0]).figures is None

@@ -26,11 +26,12 @@ from fqbench.measure.stats import Interval
 def figures(name, ms, size=10.0, drop=None, *, spread=0.1):
     """``ms`` plus or minus ``spread``; ``drop``: low, value, high."""
     interval = None if drop is None else Interval(drop[1], drop[0], drop[2])
-    return Figures(name, Interval(ms, ms - spread, ms + spread), size, interval)
+    time = Interval(ms, ms - spread, ms + spread)
+    return Figures(name, time, time, size, interval)
 
 
-FLOAT = Figures("float", Interval(4.0, 3.9, 4.1), 20.0, NO_DROP)
-SLOW_FLOAT = Figures("slow float", Interval(8.0, 7.9, 8.1), 20.0, NO_DROP)
+FLOAT = Figures("float", Interval(4.0, 3.9, 4.1), Interval(4.0, 3.9, 4.1), 20.0, NO_DROP)
+SLOW_FLOAT = Figures("slow float", Interval(8.0, 7.9, 8.1), Interval(8.0, 7.9, 8.1), 20.0, NO_DROP)
 INT8 = figures("int8", 2.0, 5.0, (0.1, 0.3, 0.4))
 UNSURE = figures("unsure", 1.0, 5.0, (-0.2, 0.3, 0.8))
 BAD = figures("bad", 0.5, 5.0, (1.5, 2.0, 2.5))
@@ -87,6 +88,13 @@ class TestComparison:
         assert as_accurate(FLOAT, gains)
         assert as_accurate(gains, FLOAT)
 
+    def test_pace_tells_what_a_noisy_machine_hides(self):
+        noise = Interval(2.0, 1.0, 4.0)
+        one = Figures("one", noise, Interval(0.5, 0.48, 0.52), 5.0)
+        other = Figures("other", noise, Interval(1.0, 1.0, 1.0), 5.0)
+        assert faster(one, other)
+        assert not faster(other, one)
+
     def test_front(self):
         listed = (FLOAT, SLOW_FLOAT, INT8, UNSURE, BAD)
         assert [each.name for each in front(listed)] == ["float", "int8", "unsure", "bad"]
@@ -132,6 +140,13 @@ class TestHalving:
         slow_int8 = figures("slow int8", 6.0, 5.0)
         assert beaten((FLOAT, slow_int8), Budget(drop=0.5, size=6.0)) == {}
 
+    def test_what_may_be_too_slow_does_not_beat_what_is_not(self):
+        unsteady = Figures("u", Interval(2.0, 1.0, 6.0), Interval(0.5, 0.4, 0.6), 5.0, NO_DROP)
+        steady = Figures("s", Interval(4.0, 3.9, 4.1), Interval(1.0, 0.9, 1.1), 5.0, NO_DROP)
+        assert beats(unsteady, steady, Budget(drop=0.5))
+        assert not beats(unsteady, steady, Budget(drop=0.5, ms=5.0))
+        assert beats(unsteady, steady, Budget(drop=0.5, ms=4.0))
+
     def test_accuracy_is_asked_of_the_fastest_first_and_no_more_than_needed(self):
         budget = Budget(drop=0.5)
         one, other = figures("one", 1.0), figures("other", 2.0)
@@ -169,7 +184,13 @@ def _candidates(draw, least=1):
     drops = st.none() | st.just(NO_DROP) | _interval(-2.0, 5.0)
     count = draw(st.integers(least, 6))
     return [
-        Figures(f"c{n}", draw(_interval(0.1, 20.0)), draw(st.floats(1.0, 50.0)), draw(drops))
+        Figures(
+            f"c{n}",
+            draw(_interval(0.1, 20.0)),
+            draw(_interval(0.1, 20.0)),
+            draw(st.floats(1.0, 50.0)),
+            draw(drops),
+        )
         for n in range(count)
     ]
 
@@ -218,6 +239,7 @@ def test_adding_what_is_dominated_leaves_the_winner(candidates, budget):
     worse = Figures(
         "worse",
         Interval(first.ms.high + 2, first.ms.high + 1, first.ms.high + 3),
+        Interval(first.pace.high + 2, first.pace.high + 1, first.pace.high + 3),
         first.size + 1,
         Interval(first.drop.high + 6, first.drop.high + 5, first.drop.high + 7),
     )
