@@ -129,6 +129,8 @@ class Backend:
     ``side_by_side``: whether its runners may be called from any thread, several at a time.
     ``bare_call``: a function ``(runner, feed)`` that returns the runtime's own call as its
     documentation shows it, which fqbench's is held to; None: there is none that is shorter.
+    ``snippet``: the function that writes how a user loads its models without fqbench, see
+    ``fqbench.backends.snippet.WriteSnippet``.
 
     ``conversion``: how FP32 becomes what it loads; None: it loads the canonical ONNX graph.
     ``engine``: what builds, of that, an engine for the GPU at hand; None: it needs none.
@@ -150,6 +152,7 @@ class Backend:
     runtime: Reference
     side_by_side: bool
     bare_call: Reference | None
+    snippet: Reference
     conversion: Conversion | None
     engine: EngineLibrary | None
     float16: Reference | None
@@ -169,7 +172,7 @@ class Backend:
             raise RecordError("int8 is no Int8Form, no name of a backend, and not None")
         if self.int8 is None and self.saturates != "never":
             raise RecordError(f"saturates is {self.saturates!r}, expected never without INT8")
-        _check_references(self, "runtime", "bare_call", "float16")
+        _check_references(self, "runtime", "bare_call", "snippet", "float16")
 
 
 def resolve(reference: Reference) -> Any:

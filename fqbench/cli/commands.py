@@ -26,7 +26,7 @@ from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
 from fqbench.methods import DEFAULT, methods, offered
-from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
+from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run as run_planned
@@ -37,7 +37,7 @@ from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
-from fqbench.steps.step import title
+from fqbench.steps.step import Node, title
 
 DONE = 0
 CELL_FAILED = 1
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     margins = load_margins(default_margins_path())
     with display(errors, quiet=options.quiet) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
-        specs, problems = find_specs(options.spec, options.models, _root(options), executor)
+        specs, problems = find_specs(options.spec, options.models, data_root(options), executor)
         wanted = options.precisions or precisions()
         calibrates = any(precisions()[name].calibrates for name in wanted)
         ready = prepare(
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             for model in ready.models
         ]
         if options.dry_run:
-            _show_plan(planned, executor)
+            show_plan([node for model in planned for node in model.nodes], executor)
             return BAD_INPUT if problems or ready.problems else DONE
 
         def write(found: Outcome) -> None:
@@ -145,9 +145,9 @@ def _names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _show_plan(planned: Sequence[ModelSteps], executor: LocalExecutor) -> None:
-    """Print the steps that a run would still have to do, and about how long each takes."""
-    remaining = executor.look(node for model in planned for node in model.nodes)
+def show_plan(nodes: Sequence[Node], executor: LocalExecutor) -> None:
+    """Print which of ``nodes`` a run would still have to do, and about how long each takes."""
+    remaining = executor.look(nodes)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Step", "Model", "Took before"):
         table.add_column(name)
@@ -188,7 +188,7 @@ def _toolkits(rows: Sequence[Row]) -> Iterator[str]:
 def list_cells(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
     methods()  # A package's method that cannot be used is told of here, too.
-    specs, problems = load_specs(options.spec, _root(options))
+    specs, problems = load_specs(options.spec, data_root(options))
     for problem in problems:
         print_error(errors, problem.message)
     known = (*zoo.embedded_names(), *zoo.published_names())
@@ -219,7 +219,7 @@ def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ..
     )
 
 
-def _root(options: argparse.Namespace) -> Path | None:
+def data_root(options: argparse.Namespace) -> Path | None:
     """The data root, absolute. Raises UsageError where it is no folder."""
     if options.data_root is None:
         return None

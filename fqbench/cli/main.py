@@ -49,6 +49,11 @@ COMMANDS: Mapping[str, Command] = {
     "fetch": Command(
         "official weights and data", "fqbench.cli.fetch:add_options", "fqbench.cli.fetch:run"
     ),
+    "best": Command(
+        "which file to ship on this machine, and the file",
+        "fqbench.cli.best:add_options",
+        "fqbench.cli.best:run",
+    ),
     "compress": Command(
         "make the INT8 models of one model, from a config of FastDeploy's tool",
         "fqbench.cli.compress:add_options",

@@ -50,6 +50,11 @@ def add_selection(parser: Parser) -> None:
         metavar="FILE",
         help="spec files of your own models (docs/spec.md); may be repeated",
     )
+    add_cells(parser)
+
+
+def add_cells(parser: Parser) -> None:
+    """Add which cells of the models are meant, and where their data are."""
     choices: dict[str, Sequence[str]] = {
         "models": (),
         "backends": tuple(backends()),

@@ -122,7 +122,7 @@ class _Rows:
         """The row with its files, and its accuracy."""
         images, dataset = self._graph.images, self._graph.spec.dataset
         artifact = self._finished.artifact(steps.loads)
-        files = _loaded(row.cell.backend, artifact)
+        files = loaded_files(row.cell.backend, artifact)
         if steps.subject is not None:
             self._finished.artifact(steps.subject.loads)  # Raises why it cannot be timed.
         hashes = {
@@ -131,7 +131,7 @@ class _Rows:
             "files": _files_digest(files),
             "images": images.digest,
         }
-        row = replace(row, size_mb=_size_mb(files), hashes=hashes)
+        row = replace(row, size_mb=size_mb(files), hashes=hashes)
         if isinstance(dataset, Folder):
             needs = f"needs {dataset.needs}"
             return _Measured(replace(row, images=len(images.data.samples), needs=needs))
@@ -342,7 +342,7 @@ def _read(artifact: Artifact, name: str) -> Any:
     return json.loads(artifact.file(name).read_text())
 
 
-def _loaded(backend: str, artifact: Artifact) -> list[Path]:
+def loaded_files(backend: str, artifact: Artifact) -> list[Path]:
     """The files of ``artifact`` that the backend loads. Raises StepError where there are none."""
     known = backend_of(backend)
     found = sorted(path for path in artifact.path.iterdir() if path.suffix in known.loads)
@@ -354,7 +354,7 @@ def _loaded(backend: str, artifact: Artifact) -> list[Path]:
     return found
 
 
-def _size_mb(files: Sequence[Path]) -> float:
+def size_mb(files: Sequence[Path]) -> float:
     """Size of what the backend loads, in 10^6 bytes."""
     return round(sum(path.stat().st_size for path in files) / 1e6, 3)
 

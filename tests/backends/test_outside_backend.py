@@ -39,6 +39,7 @@ FLOAT = Backend(
     runtime="wrapped:Wrapped",
     side_by_side=True,
     bare_call=None,
+    snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,
     float16=None,

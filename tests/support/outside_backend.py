@@ -52,6 +52,7 @@ BACKEND = Backend(
     runtime="outside_backend:Delayed",
     side_by_side=True,
     bare_call=None,
+    snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,
     float16=None,

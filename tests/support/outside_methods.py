@@ -164,6 +164,7 @@ BACKEND = Backend(
     runtime="outside_methods:Wrapped",
     side_by_side=True,
     bare_call=None,
+    snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,
     float16=None,

@@ -14,6 +14,7 @@ BACKEND = Backend(
     runtime="fqbench.backends.onnxruntime.runtime:OnnxRuntime",
     side_by_side=True,
     bare_call="fqbench.backends.onnxruntime.runtime:bare_call",
+    snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,
     float16=None,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from fqbench.backends.record import Backend, Conversion, Int8Form
+from fqbench.precisions.own import BF16, FP16
 
 ENVIRONMENT = "openvino"
+
+HINTS = {BF16.runtime_name: "bf16", FP16.runtime_name: "f16"}
+"""What OpenVINO is asked to compute in; float32 for what is not here."""
 
 SETTINGS = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -25,6 +29,7 @@ BACKEND = Backend(
     runtime="fqbench.backends.openvino.runtime:OpenVino",
     side_by_side=True,
     bare_call="fqbench.backends.openvino.runtime:bare_call",
+    snippet="fqbench.backends.openvino.snippet:snippet",
     conversion=Conversion(
         step="openvino_graph",
         write="fqbench.backends.openvino.mend:write",

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fqbench.backends.base import Runner, Tensor, unknown
-from fqbench.backends.openvino.backend import SETTINGS
+from fqbench.backends.openvino.backend import HINTS, SETTINGS
 from fqbench.backends.openvino.executed import executed
 from fqbench.errors import StepError
 from fqbench.hardware import instruction_sets
-from fqbench.precisions.own import BF16, FP16
 
 MODEL = "model.onnx"
-
-HINTS = {BF16.runtime_name: "bf16", FP16.runtime_name: "f16"}
-"""What OpenVINO is asked to compute in; float32 for what is not here."""
 
 CAPABILITIES = {"bf16": "BF16", "f16": "FP16"}
 """What OpenVINO says that a CPU can, by hints."""

@@ -29,6 +29,7 @@ BACKEND = Backend(
     # It must stay in the thread it was loaded in: elsewhere oneDNN "could not execute a primitive".
     side_by_side=False,
     bare_call="fqbench.backends.paddle.runtime:bare_call",
+    snippet="fqbench.backends.paddle.snippet:snippet",
     conversion=Conversion(
         step="paddle_program",
         write="fqbench.convert.paddle_program:onnx_to_paddle",

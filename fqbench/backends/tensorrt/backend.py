@@ -7,7 +7,9 @@ from fqbench.backends.tensorrt.library import TENSORRT, TENSORRT_RTX, Library
 from fqbench.environments import HERE
 
 
-def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> Backend:
+def _record(
+    name: str, library: Library, runtime: str, snippet: str, int8: Int8Form | str
+) -> Backend:
     return Backend(
         name=name,
         label=library.name,
@@ -18,6 +20,7 @@ def _record(name: str, library: Library, runtime: str, int8: Int8Form | str) -> 
         side_by_side=False,
         # No call is shorter than what is measured: copies, launch, waiting.
         bare_call=None,
+        snippet=f"fqbench.backends.tensorrt.snippet:{snippet}",
         conversion=None,
         engine=library,
         float16="fqbench.backends.tensorrt.half:as_float16",
@@ -40,5 +43,5 @@ FORM = Int8Form(
     roundings="fqbench.backends.tensorrt.plan:roundings",
 )
 
-BACKEND = _record("tensorrt", TENSORRT, "TensorRT", FORM)
-FOR_RTX = _record("tensorrt_rtx", TENSORRT_RTX, "TensorRTForRTX", BACKEND.name)
+BACKEND = _record("tensorrt", TENSORRT, "TensorRT", "snippet", FORM)
+FOR_RTX = _record("tensorrt_rtx", TENSORRT_RTX, "TensorRTForRTX", "snippet_for_rtx", BACKEND.name)

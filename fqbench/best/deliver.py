@@ -1,0 +1,192 @@
+"""The winner into the folder of the user's choice: file, snippet, provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from fqbench import machine
+from fqbench.artifacts import file_digest
+from fqbench.backends import backend as backend_of
+from fqbench.backends.record import resolve
+from fqbench.backends.snippet import SnippetRequest, WriteSnippet
+from fqbench.best.candidates import Candidate
+from fqbench.best.search import Entry, Found
+from fqbench.data.calibration import calibration_hash
+from fqbench.errors import UsageError
+from fqbench.fileio import write_bytes, write_text
+from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.stats import Interval
+from fqbench.pipeline.rows import loaded_files
+from fqbench.spec import ModelSpec
+from fqbench.spec.model import SCALE_FACTOR_INPUT
+
+SCHEMA = 1
+SNIPPET = "load.py"
+PROVENANCE = "provenance.json"
+
+_HEAD = '''\
+"""Loads this model with its runtime only, and runs it once.
+
+    python load.py [INPUT.npy ...]
+
+A file for each input, or ones. Inputs, in the model's order:
+{inputs}
+"""
+
+# How an image becomes the input, as fqbench calibrated and evaluated it:
+# (pixel * scale - mean) / std for each channel of the resized image, float32, channels first.
+{preprocessing}
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+'''
+
+_TAIL = """
+
+SHAPES = {shapes}
+
+
+if __name__ == "__main__":
+    given = [np.load(path) for path in sys.argv[1:]]
+    inputs = given or [np.ones(shape, np.float32) for shape in SHAPES]
+    for output in load(Path(__file__).resolve().parent)(inputs):
+        print(output.dtype, output.shape)
+"""
+
+
+def deliver(
+    found: Found,
+    entry: Entry,
+    loadable: Loadable,
+    folder: Path,
+    *,
+    threads: int,
+    command: str,
+) -> tuple[Path, ...]:
+    """Write the model of ``entry``, its snippet and its provenance into ``folder``.
+
+    ``loadable``: as it was timed; ``command``: the line that found it. Returns what was written.
+    Raises UsageError where that is not possible.
+    """
+    candidate = entry.candidate
+    files = loaded_files(candidate.cell.backend, _artifact(entry))
+    remove_earlier(folder)
+    copied = [write_bytes(folder / path.name, path.read_bytes()) for path in files]
+    text = source(candidate, loadable, threads)
+    story = provenance(found, entry, copied, threads, command)
+    written = json.dumps(story, indent=1, allow_nan=False) + "\n"
+    return (
+        *copied,
+        write_text(folder / SNIPPET, text),
+        write_text(folder / PROVENANCE, written),
+    )
+
+
+def remove_earlier(folder: Path) -> None:
+    """Remove an earlier winner from ``folder``: beside this one's, its files would mislead.
+
+    Only what its provenance lists is removed. Raises UsageError where that is not possible.
+    """
+    listing = folder / PROVENANCE
+    try:
+        listed = json.loads(listing.read_text())["files"] if listing.is_file() else {}
+        names = [name for name in listed if Path(name).name == name]
+        for name in (*names, SNIPPET, PROVENANCE) if listing.is_file() else ():
+            (folder / name).unlink(missing_ok=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--save-dir: the earlier winner in {folder} cannot be removed"
+            f" ({type(error).__name__}): choose another folder"
+        ) from error
+
+
+def source(candidate: Candidate, loadable: Loadable, threads: int) -> str:
+    """The text of ``load.py``."""
+    known = backend_of(candidate.cell.backend)
+    write: WriteSnippet = resolve(known.snippet)
+    request = SnippetRequest(loadable.artifact, loadable.device, loadable.precision, threads)
+    spec, names = candidate.graph.spec, loadable.reading.inputs
+    shapes = [shape_of(spec, name) for name in names]
+    listed = "\n".join(
+        f"    {name}: float32 {list(shape)}" for name, shape in zip(names, shapes, strict=True)
+    )
+    settings = spec.preprocess.model_dump(mode="json")
+    told = "\n".join(f"#   {key}: {json.dumps(value)}" for key, value in settings.items())
+    head = _HEAD.format(inputs=listed, preprocessing=told)
+    return head + write(request) + _TAIL.format(shapes=shapes)
+
+
+def shape_of(spec: ModelSpec, name: str) -> tuple[int, ...]:
+    """The shape of the input ``name`` at batch 1."""
+    return (1, 2) if name == SCALE_FACTOR_INPUT else spec.input_shape
+
+
+def provenance(
+    found: Found, entry: Entry, files: Sequence[Path], threads: int, command: str
+) -> Mapping[str, Any]:
+    """Where the model is from, and what was measured of it."""
+    candidate, graph = entry.candidate, entry.candidate.graph
+    spec, images, used = graph.spec, graph.images, backend_of(candidate.cell.backend)
+    calibrated = not candidate.is_fp32
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": command,
+        "model": spec.name,
+        "backend": used.name,
+        "device": candidate.cell.device,
+        "precision": candidate.cell.precision,
+        "method": candidate.method,
+        "files": {path.name: file_digest(path) for path in files},
+        "source": {path.name: file_digest(path) for path in graph.source.paths},
+        "artifact": _artifact(entry).key,
+        "calibration": {
+            "images": images.calibration_name,
+            "sha256": calibration_hash(images.calibration),
+        }
+        if calibrated
+        else None,
+        "evaluation": {
+            "metric": spec.metric,
+            "dataset": spec.dataset.truth.name,
+            "images": len(images.data.samples),
+            "sha256": images.digest,
+            "use": "chose among finished files; nothing was tuned on them",
+        }
+        if spec.labelled
+        else None,
+        "accuracy": entry.accuracy,
+        "drop": _interval(entry.drop),
+        "latency_ms": _interval(entry.ms),
+        "launches": entry.launches,
+        "size_mb": entry.size,
+        "times_as_fast": {
+            "as": found.best_float,
+            "best_float": _interval(entry.to_float),
+            "own_fp32": _interval(entry.to_fp32),
+        },
+        "budget": {
+            "drop": found.budget.drop,
+            "ms": found.budget.ms,
+            "size_mb": found.budget.size,
+        },
+        "machine": machine.describe(threads, (candidate.cell.backend,)),
+        "preprocess": spec.preprocess.model_dump(mode="json"),
+    }
+
+
+def _artifact(entry: Entry) -> Any:
+    if entry.artifact is None:
+        raise ValueError(f"{entry.name} has no file")
+    return entry.artifact
+
+
+def _interval(interval: Interval | None) -> Mapping[str, Any] | None:
+    return None if interval is None else interval.to_json()

@@ -1,0 +1,362 @@
+"""``fqbench best``: from a spec to the winner's files, and what it says where there is none."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fqbench.artifacts import Store, file_digest
+from fqbench.backends import backend, backends
+from fqbench.backends.record import resolve
+from fqbench.backends.snippet import SnippetRequest
+from fqbench.best import search
+from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
+from fqbench.best.deliver import deliver, remove_earlier
+from fqbench.best.front import NO_DROP, Budget, Figures
+from fqbench.best.search import Effort, Entry, Found
+from fqbench.cells import Cell, matrix
+from fqbench.cli.main import main
+from fqbench.environments.interpreter import interpreter
+from fqbench.errors import UsageError
+from fqbench.measure.stats import Interval
+from fqbench.methods import methods
+from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.prepare import find_specs, prepare
+from fqbench.report.best import line, sentences
+from fqbench.steps.executor import LocalExecutor
+from tests.support.quick_fqbench import BUDGET
+from tests.support.tiny_spec import write_spec
+
+ROOT = Path(__file__).parents[2]
+
+QUICK = ("--backends", "onnxruntime", "--devices", "cpu")
+
+BLOCKED = """\
+import pathlib, sys
+sys.modules["fqbench"] = None
+sys.path.insert(0, {folder!r})
+import numpy, load
+assert not any(name.startswith("fqbench.") for name in sys.modules)
+inputs = [numpy.load({given!r})]
+numpy.savez({out!r}, *load.load(pathlib.Path({folder!r}))(inputs))
+"""
+
+OWN = """\
+import pathlib, sys
+sys.path.insert(0, {root!r})
+import numpy
+from fqbench.backends import runtime
+runner = runtime({backend!r}).prepare(
+    pathlib.Path({folder!r}), device="cpu", precision={precision!r}, threads=1
+)
+numpy.savez({out!r}, *runner.run([numpy.load({given!r})]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch, tmp_path):
+    """A cache of its own, hardly any timing, and lines as long as they are."""
+    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FQBENCH_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.setattr(search, "EFFORT", Effort(BUDGET, BUDGET))
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def said(capsys) -> tuple[str, str]:
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def graph_of(folder: Path, executor: LocalExecutor) -> ModelGraph:
+    specs, _ = find_specs([write_spec(folder)], None, None, executor)
+    return prepare(specs, executor).models[0].graph
+
+
+class TestCommand:
+    def test_winner_is_named_and_written(self, capsys, tmp_path):
+        out = tmp_path / "out"
+        spec = write_spec(tmp_path)
+        assert run("best", spec, *QUICK, "--drop", "100", "--save-dir", out, "--quiet") == 0
+        shown, told = said(capsys)
+        assert "Ship ONNX Runtime " in shown
+        assert "inside the budget of a drop of 100 points" in shown
+        assert f"Written: {out / 'load.py'}" in told
+        story = json.loads((out / "provenance.json").read_text())
+        assert story["files"] == {"model.onnx": file_digest(out / "model.onnx")}
+        assert story["source"] == {"tiny.onnx": file_digest(tmp_path / "tiny.onnx")}
+        assert story["budget"] == {"drop": 100.0, "ms": None, "size_mb": None}
+        assert story["evaluation"]["images"] == 12
+        assert story["machine"]["cpu"]["model"]
+        assert story["latency_ms"]["value"] > 0
+        assert (story["precision"] == "int8") == (story["calibration"] is not None)
+        done = subprocess.run(
+            [sys.executable, out / "load.py"], check=True, capture_output=True, text=True
+        )
+        assert done.stdout == "float32 (1, 4)\n"
+
+    def test_nothing_inside_is_said_with_what_comes_nearest(self, capsys, tmp_path):
+        out = tmp_path / "out"
+        spec = write_spec(tmp_path)
+        assert run("best", spec, *QUICK, "--ms", "1e-9", "--save-dir", out, "--quiet") == 1
+        shown, _ = said(capsys)
+        assert "Nothing is known to be inside the budget of 1e-09 ms. Nearest comes ONNX" in shown
+        assert not out.exists()
+
+    def test_what_the_images_cannot_tell_is_said_before_anything_runs(self, capsys, tmp_path):
+        spec = write_spec(tmp_path)
+        assert run("best", spec, *QUICK, "--drop", "0.5", "--dry-run") == 0
+        shown, told = said(capsys)
+        assert told.startswith("tiny: 12 images hardly tell a drop of 0.5 points: ")
+        assert "At most " in shown
+        assert not (tmp_path / "cache" / "canonical").exists()
+
+    def test_default_is_the_margin_of_the_model(self, capsys, tmp_path):
+        margins = [{"drop": 90.0, "source": "a test", "reason": "to be seen"}]
+        assert run("best", write_spec(tmp_path, margins=margins), *QUICK, "--quiet") == 0
+        assert "a drop of 90 points" in said(capsys)[0]
+
+    @pytest.mark.parametrize("limit", ["-1", "nan", "inf", "much"])
+    @pytest.mark.parametrize("option", ["--drop", "--ms", "--size"])
+    def test_a_budget_that_is_none(self, option, limit, capsys, tmp_path):
+        with pytest.raises(SystemExit) as caught:
+            run("best", write_spec(tmp_path), f"{option}={limit}")
+        assert caught.value.code == 2
+        assert f"'{limit}' is not a number of 0 or more" in said(capsys)[1]
+
+    @pytest.mark.parametrize("option", ["--ms", "--size"])
+    def test_a_budget_that_nothing_can_be_inside(self, option, capsys, tmp_path):
+        with pytest.raises(SystemExit) as caught:
+            run("best", write_spec(tmp_path), option, "0")
+        assert caught.value.code == 2
+        assert "nothing is inside 0" in said(capsys)[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            ((), "no model is named: give a spec file, or --models with a name of the zoo"),
+            (
+                ("--models", "digits_mobilenet_v1", "digits_yolov5"),
+                "2 models are named: fqbench best takes one at a time",
+            ),
+            (
+                ("--models", "digits_mobilenet_v1", "--backends", "tensorrt", "--devices", "cpu"),
+                "none of what was chosen runs here: tensorrt: TensorRT runs on NVIDIA GPUs only",
+            ),
+        ],
+    )
+    def test_bad_input(self, arguments, sentence, capsys):
+        assert run("best", *arguments, "--quiet") == 2
+        assert sentence in said(capsys)[1]
+
+
+class TestCandidates:
+    def test_those_that_train_are_asked_for(self):
+        assert default_methods()
+        assert not any(methods()[name].learns for name in default_methods())
+
+    def test_every_precision_and_method(self, tmp_path):
+        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+        cells = matrix(["tiny"], ["onnxruntime"])
+        names = [each.name for each in candidates([graph], cells)]
+        assert names == ["onnxruntime-cpu-fp32", f"onnxruntime-cpu-int8-{graph.method}"]
+
+    def test_one_of_each_method_and_the_file_as_given(self, tmp_path):
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        spec = write_spec(tmp_path, int8={"model": "tiny.onnx"})
+        specs, _ = find_specs([spec], None, None, executor)
+        graphs = [
+            prepare(specs, executor, method=name).models[0].graph
+            for name in ("offline", "distillation")
+        ]
+        cells = matrix(["tiny"], ["onnxruntime"], ["cpu"])
+        found = list(candidates(graphs, cells))
+        assert [each.name for each in found] == [
+            "onnxruntime-cpu-fp32",
+            "onnxruntime-cpu-int8-offline",
+            "onnxruntime-cpu-int8_file",
+            "onnxruntime-cpu-int8-distillation",
+        ]
+        assert [each.label for each in found][2] == "ONNX Runtime INT8 file as given"
+        assert [each.is_float for each in found] == [True, False, False, False]
+
+    def test_what_is_not_tried_says_why(self, tmp_path):
+        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+        cells = matrix(["tiny"], ["onnxruntime", "tensorrt"], ["cpu"])
+        assert not_tried([graph], cells) == {"tensorrt": "TensorRT runs on NVIDIA GPUs only"}
+        unlike = replace(graph.quantizer, name="unlike", label="Unlike", backends=("tensorrt",))
+
+        class Other(ModelGraph):
+            method = "unlike"
+            quantizer = unlike
+
+            def __init__(self):
+                pass
+
+        assert not_tried([graph, Other()], cells)["unlike"] == (
+            "Unlike makes INT8 models for TensorRT only"
+        )
+
+    def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch):
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        graph = graph_of(tmp_path, executor)
+        tried = list(candidates([graph], matrix(["tiny"], ["onnxruntime"])))
+
+        artifact = ModelGraph.artifact
+
+        def broken(self, cell, batch=1):
+            if cell.precision == "int8":
+                raise UsageError("broken")
+            return artifact(self, cell, batch)
+
+        monkeypatch.setattr(ModelGraph, "artifact", broken)
+        found = search.find(tried, Budget(ms=1000.0), executor)
+        assert found.winner == "onnxruntime-cpu-fp32"
+        (failed,) = (each for each in found.entries if not each.candidate.is_fp32)
+        assert failed.why == "cannot be made: broken"
+
+
+class TestSnippet:
+    @pytest.mark.parametrize("precision", ["fp32", "int8"])
+    @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "paddle"])
+    def test_same_bytes_as_fqbench_with_the_runtime_alone(self, name, precision, tmp_path):
+        cell = Cell("tiny", name, "cpu", precision)
+        if cell.unsupported is not None:
+            pytest.skip(cell.unsupported)
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        candidate = Candidate(graph_of(tmp_path, executor), cell)
+        finished = executor.run(candidate.making)
+        loadable = candidate.subject.loadable(finished)
+        out, given = tmp_path / "out", tmp_path / "given.npy"
+        entry = Entry(candidate, finished.artifact(candidate.loads), 1.0, drop=NO_DROP)
+        found = Found(Budget(drop=0.5), (entry,))
+        deliver(found, entry, loadable, out, threads=1, command="fqbench best")
+        np.save(given, np.random.default_rng(3).normal(size=(1, 3, 32, 32)).astype(np.float32))
+        said = {
+            "root": str(ROOT),
+            "backend": name,
+            "precision": loadable.precision,
+            "given": str(given),
+        }
+        program = interpreter(backend(name).environment).executable
+        for code, folder, target in ((BLOCKED, out, "a"), (OWN, loadable.artifact, "b")):
+            text = code.format(**said, folder=str(folder), out=str(tmp_path / f"{target}.npz"))
+            subprocess.run([program, "-c", text], check=True, capture_output=True, timeout=120)
+        alone, own = (np.load(tmp_path / f"{target}.npz") for target in "ab")
+        assert alone.files == own.files
+        for key in own.files:
+            assert alone[key].tobytes() == own[key].tobytes()
+
+    @pytest.mark.parametrize("name", list(backends()))
+    def test_every_text_is_python_without_fqbench(self, name, tmp_path):
+        (tmp_path / "bindings.json").write_text('{"inputs": ["x"], "outputs": ["y"]}')
+        for device in ("cpu", "gpu"):
+            text = resolve(backend(name).snippet)(SnippetRequest(tmp_path, device, "fp32", 2))
+            tree = ast.parse(text)
+            assert "load" in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+            assert "fqbench" not in text
+
+
+class TestFolder:
+    def test_an_earlier_winner_goes_and_nothing_else(self, tmp_path):
+        files = {"model.pdmodel": "", "../outside": ""}
+        (tmp_path / "out").mkdir()
+        story = json.dumps({"files": files})
+        for name in ("model.pdmodel", "notes.txt", "load.py", "provenance.json"):
+            (tmp_path / "out" / name).write_text(story)
+        (tmp_path / "outside").write_text("")
+        remove_earlier(tmp_path / "out")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["notes.txt"]
+        assert (tmp_path / "outside").exists()
+
+    def test_a_provenance_that_is_none_is_left(self, tmp_path):
+        (tmp_path / "provenance.json").write_text("[]")
+        with pytest.raises(UsageError, match=r"the earlier winner in .* cannot be removed"):
+            remove_earlier(tmp_path)
+        assert (tmp_path / "provenance.json").exists()
+
+
+def entry(candidate: Candidate, ms: float, **known: object) -> Entry:
+    time = Interval(ms, ms - 0.1, ms + 0.1)
+    return Entry(candidate, None, 2.0, time, time, **known)
+
+
+class TestSentences:
+    @pytest.fixture
+    def both(self, tmp_path):
+        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+        fp32, int8 = candidates([graph], matrix(["tiny"], ["onnxruntime"]))
+        return fp32, int8
+
+    def test_winner_with_its_intervals_and_what_the_second_lacks(self, both):
+        fp32 = entry(both[0], 4.0, drop=NO_DROP, accuracy=90.0)
+        int8 = entry(
+            both[1],
+            2.0,
+            drop=Interval(0.4, 0.1, 0.7),
+            accuracy=89.6,
+            to_float=Interval(2.0, 1.9, 2.1),
+        )
+        found = Found(
+            Budget(drop=0.5),
+            (fp32, int8),
+            best_float=fp32.name,
+            winner=fp32.name,
+            second=int8.name,
+        )
+        assert list(sentences(found, 500)) == [
+            "Ship ONNX Runtime FP32 (4.00 (3.90 to 4.10) ms, drop 0 by definition, accuracy 90.00,"
+            " 2.00 MB): the fastest inside the budget of a drop of 0.5 points.",
+            "Runner-up: ONNX Runtime INT8 by offline (2.00 (1.90 to 2.10) ms, drop 0.40 (0.10 to"
+            " 0.70) points, accuracy 89.60, 2.00 MB): whether its drop is at most 0.5 points is not"
+            " known: the interval ends 0.20 points beyond; about 4500 images instead of 500 would"
+            " tell, were the drop the same.",
+        ]
+        assert line(found, int8)[-1] == "not known: drop"
+        assert line(found, fp32)[-1] == "winner"
+
+    def test_int8_beside_the_best_float(self, both):
+        fp32 = entry(both[0], 4.0, drop=NO_DROP)
+        int8 = entry(both[1], 2.0, drop=Interval(0.1, 0.0, 0.2), to_float=Interval(2.0, 1.9, 2.1))
+        found = Found(
+            Budget(drop=0.5),
+            (fp32, int8),
+            best_float=fp32.name,
+            winner=int8.name,
+            second=fp32.name,
+        )
+        _, beside, second = sentences(found, 500)
+        assert beside == (
+            "It is 2.00 times (1.90 to 2.10) as fast as the best float here (ONNX Runtime FP32)."
+        )
+        assert second.endswith("it takes 2.0 times as long.")
+
+    def test_nothing_inside(self, both):
+        fp32 = entry(both[0], 4.0, drop=NO_DROP)
+        found = Found(Budget(ms=3.0), (fp32,), best_float=fp32.name, nearest=fp32.name)
+        assert list(sentences(found, None)) == [
+            "Nothing is known to be inside the budget of 3 ms. Nearest comes ONNX Runtime FP32"
+            " (4.00 (3.90 to 4.10) ms, drop 0 by definition, 2.00 MB): it takes 1.00 ms more than"
+            " 3."
+        ]
+
+    def test_figures_are_of_what_was_timed(self, both):
+        timed = entry(both[0], 4.0, drop=NO_DROP)
+        assert timed.figures == Figures(
+            "onnxruntime-cpu-fp32",
+            Interval(4.0, 3.9, 4.1),
+            Interval(4.0, 3.9, 4.1),
+            2.0,
+            NO_DROP,
+        )
+        assert Entry(both[0]).figures is None
