@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from fqbench.backends import registry
 from fqbench.environments import HERE, Missing, find
 from fqbench.errors import UsageError
+from fqbench.methods import DEFAULT, check_offered
+from fqbench.precisions import CHOSEN, baseline
 from fqbench.precisions import precisions as known_precisions
 
 Device = Literal["cpu", "gpu"]
@@ -18,17 +20,28 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the matrix."""
+    """One point of the matrix.
+
+    ``method``: what makes its model, where cells of several methods stand beside each other; None:
+    the method that the run asks for.
+    """
 
     model: str
     backend: str
     device: Device
     precision: str
+    method: str | None = None
 
     @property
     def id(self) -> str:
-        """Readable name, such as ``yolov5s-onnxruntime-cpu-int8``."""
-        return f"{self.model}-{self.backend}-{self.device}-{self.precision}"
+        """Readable name, such as ``yolov5s-onnxruntime-cpu-int8``, with the method behind ``@``."""
+        made = "" if self.method is None else f"@{self.method}"
+        return f"{self.model}-{self.backend}-{self.device}-{self.precision}{made}"
+
+    @property
+    def baseline(self) -> Cell:
+        """The cell that it is compared with."""
+        return replace(self, precision=baseline().name, method=None)
 
     @property
     def unsupported(self) -> str | None:
@@ -45,18 +58,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which part of the matrix is meant; None in a dimension means all of it that can run."""
+    """Which part of the matrix is meant; None in a dimension means all of it that can run.
+
+    ``methods``: those whose INT8 models stand beside each other; None: that of the run alone.
+    """
 
     models: tuple[str, ...] | None = None
     backends: tuple[str, ...] | None = None
     devices: tuple[str, ...] | None = None
     precisions: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
 
     def check(self) -> None:
-        """Raise UsageError for a backend, device or precision that does not exist."""
+        """Raise UsageError for a backend, device, precision or method that does not exist."""
         _ = self.chosen_backends
         _chosen("device", self.devices, DEVICES)
         _chosen("precision", self.precisions, tuple(known_precisions()))
+        for name in self.methods or ():
+            check_offered(name)
 
     @property
     def chosen_backends(self) -> tuple[str, ...]:
@@ -67,7 +86,7 @@ class Selection:
         return tuple(sorted(chosen, key=lambda name: known.index(registry.unversioned(name))))
 
     def cells(self, models: Sequence[str]) -> tuple[Cell, ...]:
-        """The chosen cells, in the order model, backend, device, precision.
+        """The chosen cells, in the order model, backend, device, precision, method.
 
         Cells that cannot run are part of it only where a backend, device or precision was named
         of which no cell can run: whoever named it is told why. Raises UsageError for unknown names.
@@ -83,13 +102,21 @@ class Selection:
         idle_devices = set(self.devices or ()) - {cell.device for cell in runnable}
         idle_precisions = set(self.precisions or ()) - {cell.precision for cell in runnable}
         return tuple(
-            cell
+            each
             for cell in chosen
+            for each in self._by_methods(cell)
             if cell in runnable
             or cell.backend in idle_backends
             or cell.device in idle_devices
             or cell.precision in idle_precisions
         )
+
+    def _by_methods(self, cell: Cell) -> tuple[Cell, ...]:
+        """``cell`` for each of the methods; without a name in that of the default one."""
+        if self.methods is None or known_precisions()[cell.precision].method != CHOSEN:
+            return (cell,)
+        names = dict.fromkeys(None if name == DEFAULT else name for name in self.methods)
+        return tuple(replace(cell, method=name) for name in names)
 
 
 def matrix(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import cpuinfo
 import psutil
@@ -51,14 +52,25 @@ class KernelFacts(TypedDict):
 
 
 @cache
+def _info() -> Mapping[str, Any]:
+    """What the CPU tells of itself: to ask takes a second."""
+    info: Mapping[str, Any] = cpuinfo.get_cpu_info()
+    return info
+
+
+def instruction_sets() -> frozenset[str]:
+    """All of the CPU's, as Linux calls them."""
+    return frozenset(_info().get("flags", ()))
+
+
+@cache
 def cpu() -> CpuFacts:
     """Model, instruction set flags and cores of the CPU."""
-    info = cpuinfo.get_cpu_info()
-    flags = set(info.get("flags", ()))
+    there = instruction_sets()
     return {
-        "model": str(info.get("brand_raw", platform.processor() or "unknown")),
+        "model": str(_info().get("brand_raw", platform.processor() or "unknown")),
         "arch": platform.machine(),
-        "isa": [flag for flag in ISA_FLAGS if flag in flags],
+        "isa": [flag for flag in ISA_FLAGS if flag in there],
         "cores": psutil.cpu_count(logical=False) or 1,
         "usable_cores": usable_cores(),
     }

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from fqbench import __version__
 from fqbench.backends import backend, backends, nvidia
 from fqbench.environments import HERE, Environment, find
+from fqbench.environments.recipe import target
 from fqbench.graph.executor import LIBRARY
 from fqbench.hardware import CpuFacts, cpu, kernels_of, memory_mb
 
@@ -52,6 +53,21 @@ def versions(environment: str = HERE) -> dict[str, str]:
     return found
 
 
+def version_of(library: str, environment: str = HERE) -> str | None:
+    """Version in an environment of a library, or of any distribution; None where it is missing."""
+    there, known = find(environment), versions(environment)
+    if library in known or not isinstance(there, Environment):
+        return known.get(library)
+    return there.versions.get(canonicalize_name(library))
+
+
+def toolkits(made_in: Iterable[str]) -> dict[str, str]:
+    """Versions of what the environments of methods are for, of those that are there."""
+    for_them = [(name, target(name).recipe.distribution) for name in dict.fromkeys(made_in)]
+    found = {library: version_of(library, name) for name, library in for_them}
+    return {library: version for library, version in found.items() if version is not None}
+
+
 def environments(further: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     """Versions in each environment, other than this one, that a backend runs in and that is there.
 
@@ -88,7 +104,8 @@ class MachineFacts(TypedDict, total=False):
     ``hidden``: environment variables that hide instruction sets from runtimes. ``environments``:
     see the function of that name. ``threads``: number used for latency. ``pinned``: whether every
     process was bound to a core. ``reference``: what the machine did meanwhile. ``saturates``: by
-    backend, whether 8-bit products saturate here.
+    backend, whether 8-bit products saturate here. ``toolkits``: versions of others
+    that made models.
     """
 
     cpu: CpuFacts
@@ -102,6 +119,7 @@ class MachineFacts(TypedDict, total=False):
     pinned: bool
     reference: SpeedFacts
     saturates: dict[str, bool]
+    toolkits: dict[str, str]
 
 
 def describe(threads: int, further: Iterable[str] = ()) -> MachineFacts:

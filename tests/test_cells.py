@@ -10,8 +10,11 @@ MODELS = ("one", "two")
 
 
 @pytest.fixture(autouse=True)
-def _paddle_is_there(monkeypatch):
-    monkeypatch.setattr("fqbench.cells.find", lambda name: here())
+def _paddle_is_there_and_openvino_is_not(monkeypatch):
+    def found(name):
+        return Missing(name, "it is not here") if name == "openvino" else here()
+
+    monkeypatch.setattr("fqbench.cells.find", found)
 
 
 def ids(cells) -> list[str]:
@@ -25,19 +28,19 @@ def test_id_names_every_dimension():
 def test_matrix_is_in_the_order_model_backend_device_precision():
     assert ids(matrix(["one"])) == [
         f"one-{backend}-{device}-{precision}"
-        for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
+        for backend in ("onnxruntime", "openvino", "paddle", "tensorrt", "tensorrt_rtx")
         for device in ("cpu", "gpu")
-        for precision in ("fp32", "fp16", "int8")
+        for precision in ("fp32", "bf16", "fp16", "int8")
     ]
 
 
 def test_matrix_takes_one_model_after_the_other():
-    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 24 + ["two"] * 24
+    assert [cell.model for cell in matrix(MODELS)] == ["one"] * 40 + ["two"] * 40
     assert matrix([]) == ()
 
 
 def test_ids_are_unique():
-    assert len(set(ids(matrix(MODELS)))) == 48
+    assert len(set(ids(matrix(MODELS)))) == 80
 
 
 def test_default_is_all_that_runs_and_nothing_else():
@@ -58,9 +61,11 @@ def test_default_is_all_that_runs_and_nothing_else():
             Selection(backends=("tensorrt",)),
             [
                 "one-tensorrt-cpu-fp32",
+                "one-tensorrt-cpu-bf16",
                 "one-tensorrt-cpu-fp16",
                 "one-tensorrt-cpu-int8",
                 "one-tensorrt-gpu-fp32",
+                "one-tensorrt-gpu-bf16",
                 "one-tensorrt-gpu-fp16",
                 "one-tensorrt-gpu-int8",
             ],
@@ -71,7 +76,7 @@ def test_default_is_all_that_runs_and_nothing_else():
         ),
         (
             Selection(backends=("paddle",), devices=("gpu",)),
-            ["one-paddle-gpu-fp32", "one-paddle-gpu-fp16", "one-paddle-gpu-int8"],
+            [f"one-paddle-gpu-{name}" for name in ("fp32", "bf16", "fp16", "int8")],
         ),
         (
             Selection(backends=("paddle",), devices=("cpu", "gpu"), precisions=("fp32",)),
@@ -123,14 +128,14 @@ def test_order_and_repetition_of_names_do_not_matter():
     [
         (Selection(models=("three",)), "there is no model 'three': the models are one, two"),
         (
-            Selection(backends=("paddle", "openvino")),
-            "there is no backend 'openvino': the backends are onnxruntime, paddle, tensorrt, "
+            Selection(backends=("paddle", "tvm")),
+            "there is no backend 'tvm': the backends are onnxruntime, openvino, paddle, tensorrt, "
             "tensorrt_rtx",
         ),
         (Selection(devices=("tpu",)), "there is no device 'tpu': the devices are cpu, gpu"),
         (
             Selection(precisions=("int4",)),
-            "there is no precision 'int4': the precisions are fp32, fp16, int8",
+            "there is no precision 'int4': the precisions are fp32, bf16, fp16, int8",
         ),
     ],
 )
@@ -161,3 +166,31 @@ def test_versions_run_on_the_cpu_only():
         backends=("onnxruntime==1.23.2",), devices=("gpu",), precisions=("fp32",)
     ).cells(["one"])
     assert cell.unsupported is not None
+
+
+def test_methods_stand_beside_each_other():
+    selection = Selection(
+        backends=("onnxruntime",), precisions=("fp32", "int8"), methods=("offline", "nncf", "nncf")
+    )
+    selection.check()
+    assert ids(selection.cells(["one"])) == [
+        "one-onnxruntime-cpu-fp32",
+        "one-onnxruntime-cpu-int8",
+        "one-onnxruntime-cpu-int8@nncf",
+    ]
+
+
+def test_without_the_default_method_every_cell_names_its_own():
+    selection = Selection(backends=("onnxruntime",), precisions=("int8",), methods=("ort_static",))
+    assert ids(selection.cells(["one"])) == ["one-onnxruntime-cpu-int8@ort_static"]
+
+
+def test_a_method_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match="there is no method 'given': the methods are offline"):
+        Selection(methods=("given",)).check()
+
+
+def test_all_are_compared_with_the_same_baseline():
+    fp32 = Cell("one", "onnxruntime", "cpu", "fp32")
+    assert Cell("one", "onnxruntime", "cpu", "int8", "nncf").baseline == fp32
+    assert fp32.baseline == fp32

@@ -207,7 +207,7 @@ class TestCompress:
         assert (found.returncode, found.stderr) == (
             2,
             "fqbench: there is no method 'static_qdq': the methods are PTQ, QAT, offline,"
-            " distillation, nearest, static\n",
+            " distillation, nncf, nncf_mixed, ort_advised, ort_static, nearest, static\n",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from fqbench.precisions.own import RUNTIME_NAMES
+from fqbench.precisions.own import BF16, RUNTIME_NAMES
 
 Tensor = NDArray[Any]
 
@@ -60,11 +60,14 @@ class Runtime(Protocol):
         ...
 
 
-NO_FP16 = "FP16 is measured with TensorRT only"
+NO_FP16 = "fqbench does not run this backend in FP16"
+NO_BF16 = "fqbench does not run this backend in BF16"
 
 
 def unknown(precision: str) -> str | None:
-    """Reason to give for a precision that fqbench's own backends do not know, else None."""
+    """Reason to give for a precision that a backend of fqbench's own does not know, else None."""
+    if precision == BF16.runtime_name:
+        return NO_BF16
     if precision in RUNTIME_NAMES:
         return None
     return f"fqbench's own backends do not know the precision {precision}"

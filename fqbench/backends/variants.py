@@ -52,6 +52,14 @@ class Variants(ABC):
 
     @property
     @abstractmethod
+    def zero_points(self) -> Sequence[frozenset[str]]:
+        """Sets of layers that may read codes with a zero point, the fastest first, or none.
+
+        Each holds the ones before it; empty where there is but one kind of codes.
+        """
+
+    @property
+    @abstractmethod
     def unsuited(self) -> Mapping[str, str]:
         """Layers that are no faster in INT8, each with why; they stay in float."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from rich import box
@@ -18,11 +20,12 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
 from fqbench.cli.selection import add_build_options, add_selection, positive, selection_of
+from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
-from fqbench.methods import methods
+from fqbench.methods import DEFAULT, methods, offered
 from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
@@ -30,7 +33,7 @@ from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import chosen_names, zoo_names
 from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
-from fqbench.results import Results
+from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
@@ -59,6 +62,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     add_build_options(parser)
     parser.add_argument(
+        "--methods",
+        nargs="+",
+        action="extend",
+        type=_names,
+        metavar="NAME",
+        help=f"INT8 by several methods beside each other, among {', '.join(offered())}",
+    )
+    parser.add_argument(
         "--batch",
         type=positive,
         default=1,
@@ -78,7 +89,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench run``: results of the chosen cells, in the terminal and in files."""
-    selection = selection_of(options)
+    beside = tuple(chain.from_iterable(options.methods or ()))
+    if beside and options.method != DEFAULT:
+        raise UsageError("--method and --methods: expected one of them")
+    selection = replace(selection_of(options), methods=beside or None)
     selection.check()
     check_writable(options.out)
     margins = load_margins(default_margins_path())
@@ -93,6 +107,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             allow_code=options.allow_code,
             calibrates=calibrates,
             method=options.method,
+            methods=beside,
         )
         for problem in (*problems, *ready.problems):
             print_error(errors, problem)
@@ -125,6 +140,11 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     return CELL_FAILED if any(row.status == "failed" for row in outcome.rows) else DONE
 
 
+def _names(text: str) -> list[str]:
+    """Names with commas between them."""
+    return text.split(",")
+
+
 def show_plan(nodes: Sequence[Node], executor: LocalExecutor) -> None:
     """Print which of ``nodes`` a run would still have to do, and about how long each takes."""
     remaining = executor.look(nodes)
@@ -144,6 +164,8 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     described = machine.describe(threads, dict.fromkeys(row.cell.backend for row in outcome.rows))
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
+    if toolkits := machine.toolkits(_toolkits(outcome.rows)):
+        described["toolkits"] = toolkits
     speed = reference.speed([group.reference for group in outcome.samples.groups])
     if speed is not None:
         described["reference"] = speed.to_json()
@@ -153,6 +175,14 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     results.write(folder)
     markdown.write(results, folder)
     return results
+
+
+def _toolkits(rows: Sequence[Row]) -> Iterator[str]:
+    """Environments of their own that whole models were made in."""
+    made_by = {row.method for row in rows}
+    for name, known in methods().items():
+        if name in made_by and known.yields == "model" and known.environment != HERE:
+            yield known.environment
 
 
 def list_cells(options: argparse.Namespace, errors: Console) -> int:

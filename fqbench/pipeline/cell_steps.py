@@ -129,13 +129,14 @@ def plan(graph: ModelGraph, request: Request) -> ModelSteps:
 
 
 def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """``cells``, and after each INT8 cell that of the spec's own INT8 file."""
+    """``cells``, and after the INT8 cells of a backend and device that of the spec's own file."""
+    last = {(cell.backend, cell.device): cell for cell in cells if cell.precision == INT8.name}
     return tuple(
         each
         for cell in cells
         for each in (
-            [cell, replace(cell, precision=INT8_FILE.name)]
-            if cell.precision == INT8.name
+            [cell, replace(cell, precision=INT8_FILE.name, method=None)]
+            if cell in last.values()
             else [cell]
         )
     )
@@ -165,6 +166,7 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
 
 def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:
     """``compares``: whether FP32 is there to be compared with."""
+    graph = graph.of(cell)
     labelled, known, made = graph.spec.labelled, precision(cell.precision), graph.made_by(cell)
     lowered = made is not None and made.yields == "quantization"
     whole = made is not None and made.yields == "model"

@@ -11,6 +11,7 @@ the one that is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -85,12 +86,23 @@ class ModelGraph(NodeFactory):
         super().__init__(spec.name)
         self.spec, self.images, self._caches = spec, images, caches
         self._data_files, self._int8_data_files = data_files, int8_data_files
-        # Random weights answer nothing that is worth learning, and take as long untaught.
-        learns = method_of(method).learns
-        self.method = DEFAULT if learns and spec.weights == "synthetic" else method
+        self.method = _taught_by(method, spec)
         self.reading = Reading(preprocess=spec.preprocess, inputs=inputs)
         self.int8_reading = Reading(preprocess=spec.preprocess, inputs=int8_inputs or inputs)
         self._margins, self._allow_code = margins, allow_code
+
+    def of(self, cell: Cell) -> ModelGraph:
+        """The graph with INT8 models by the method of ``cell``: this one if it names none."""
+        return self if cell.method is None else self.by(cell.method)
+
+    def by(self, method: str) -> ModelGraph:
+        """The same graph with INT8 models by ``method``.
+
+        Both have the nodes in common that do not depend on it.
+        """
+        other = copy(self)
+        other.method = _taught_by(method, self.spec)
+        return other
 
     # From the model's file to what backends load.
 
@@ -215,7 +227,7 @@ class ModelGraph(NodeFactory):
             tuple(versions(environment)) if form.timed else (*RUNNING, *form.libraries),
             len(images),
             needs=Needs(environment, alone="in phases" if form.timed else "never"),
-            of=(backend, quantization),
+            of=(backend, quantization, limit),
         )
 
     def lowered(self, backend: str, *, everything: bool = False) -> Step:
@@ -234,7 +246,7 @@ class ModelGraph(NodeFactory):
             form.libraries,
             function=steps.lower,
             needs=Needs(environment=backend_of(backend).environment, cores=1),
-            of=everything,
+            of=(self.method, everything),
         )
 
     def network(self, cell: Cell) -> ArtifactNode:
@@ -287,7 +299,7 @@ class ModelGraph(NodeFactory):
 
     def unsupported(self, cell: Cell) -> str | None:
         """Why ``cell`` cannot run here, or has no model; None where it can."""
-        return unsupported(cell, self.quantizer)
+        return unsupported(cell, self.of(cell).quantizer)
 
     def artifact(self, cell: Cell, batch: int = 1) -> ArtifactNode:
         """What ``cell``'s backend loads to run ``batch`` images at once.
@@ -387,7 +399,7 @@ class ModelGraph(NodeFactory):
 
     def agreement(self, cell: Cell) -> ArtifactNode:
         """How alike the outputs of ``cell`` and of FP32 are, for a data set that tells no truth."""
-        fp32 = self.artifact(Cell(cell.model, cell.backend, cell.device, baseline().name))
+        fp32 = self.artifact(cell.baseline)
         if self._may_be_fp32(cell):
             int8 = self._agreement(cell, fp32, self.lowered(cell.backend), INT8.runtime_name)
             same = self._agreement(cell, fp32, fp32, baseline().runtime_name)
@@ -548,6 +560,11 @@ class ModelGraph(NodeFactory):
         """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""
         described = (reading or self.reading).model_dump(mode="json")
         return {"images": Files(images), "reading": described}
+
+
+def _taught_by(method: str, spec: ModelSpec) -> str:
+    """``method``, or the default one where random weights answer nothing that is worth learning."""
+    return DEFAULT if method_of(method).learns and spec.weights == "synthetic" else method
 
 
 def unsupported(cell: Cell, chosen: Method) -> str | None:

@@ -113,8 +113,11 @@ class Model:
         whole from its method."""
         return self.graph.quantizer.yields == "quantization"
 
-    def check(self, *, calibrates: bool) -> None:
-        """Raise UsageError where images are missing or broken, before any work starts."""
+    def check(self, *, calibrates: bool, methods: Sequence[str] = ()) -> None:
+        """Raise UsageError where images are missing or broken, before any work starts.
+
+        ``methods``: those that make INT8 models; without any, its own does.
+        """
         decode, size = self.spec.decode, self.spec.preprocess.resize.output
         if decoder_of(decode).function is not None:
             decoder(decode, size, allow_code=self._allow_code)
@@ -122,8 +125,13 @@ class Model:
             self.images.check_classes(self._facts.classes)
         read_image(self.images.data.samples[0].path)
         if calibrates:
-            needed = self.graph.quantizer.images(self.spec).items()
-            further = [path for key, chosen in needed for path in self.images.unseen(chosen, key)]
+            quantizers = [self.graph.by(name).quantizer for name in methods or [self.method]]
+            further = [
+                path
+                for quantizer in quantizers
+                for key, chosen in quantizer.images(self.spec).items()
+                for path in self.images.unseen(chosen, key)
+            ]
             for path in {*self.images.calibration, *further}:
                 read_image(path)
 

@@ -31,14 +31,18 @@ def prepare(
     allow_code: bool = False,
     calibrates: bool = True,
     method: str = DEFAULT,
+    methods: Sequence[str] = (),
 ) -> Prepared:
-    """Check each spec against its model's file and its images, before any work starts."""
+    """Check each spec against its model's file and its images, before any work starts.
+
+    ``methods``: those whose INT8 models stand beside each other; else ``method`` makes them.
+    """
     models, problems = [], []
     for spec in specs:
         try:
             facts = check_model(spec)
             model = Model(spec, facts, executor, allow_code=allow_code, method=method)
-            model.check(calibrates=calibrates)
+            model.check(calibrates=calibrates, methods=methods)
             models.append(model)
         except FqbenchError as error:
             problems.append(str(error))

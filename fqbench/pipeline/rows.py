@@ -25,7 +25,7 @@ from fqbench.methods import Method
 from fqbench.pipeline import decisions
 from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
 from fqbench.pipeline.timing import Timed
-from fqbench.precisions import baseline, precision
+from fqbench.precisions import precision
 from fqbench.results import Beside, Row
 from fqbench.samples import Group as TimedGroup
 from fqbench.samples import Samples
@@ -85,7 +85,7 @@ class _Rows:
             measured.update(self._agreed(measured, steps))
         for steps in group.planned:
             cell = steps.cell
-            fp32 = measured.get(replace(cell, precision=baseline().name))
+            fp32 = measured.get(cell.baseline)
             if fp32 is not None and fp32.row.cell != cell:
                 measured[cell] = self._compared(fp32, measured[cell], steps)
             first = measured.get(replace(cell, backend=group.backend))
@@ -107,7 +107,7 @@ class _Rows:
         try:
             if isinstance(steps, FqbenchError):
                 raise steps
-            made = self._graph.made_by(cell)
+            made = self._graph.of(cell).made_by(cell)
             if made is None:
                 row = replace(row, method=precision(cell.precision).method)
             elif made.yields == "quantization":
@@ -152,7 +152,7 @@ class _Rows:
         return _Measured(row, points)
 
     def _with_quantization(self, row: Row, steps: CellSteps) -> Row:
-        graph = self._graph
+        graph = self._graph.of(row.cell)
         *_, quantized, chosen, lowered = (self._finished.artifact(s) for s in steps.quantizing)
         choice, plan = decisions.choice_of(chosen), _read(lowered, "plan.json")
         runs_int8 = not self._took_fp32(steps.loads)
@@ -266,7 +266,7 @@ class _Rows:
         if steps.agreement is None:
             return {}
         other = steps.cell
-        first = replace(other, precision=baseline().name)
+        first = other.baseline
         fp32, int8 = (measured[each].row for each in (first, other))
         if not fp32.status == int8.status == "ok":
             return {}

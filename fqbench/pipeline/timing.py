@@ -68,7 +68,8 @@ class Subject:
     @staticmethod
     def of(graph: ModelGraph, cell: Cell, batch: int = 1) -> Subject:
         """The subject that ``cell`` of ``graph`` is. Raises as ``ModelGraph.artifact``."""
-        return Subject(graph, cell, graph.artifact(cell, batch), batch)
+        of_method = graph.of(cell)
+        return Subject(of_method, cell, of_method.artifact(cell, batch), batch)
 
     @property
     def image(self) -> Path:
@@ -94,6 +95,11 @@ class Subject:
             reading=self.graph.reading_of(self.cell),
             batch=self.batch,
         )
+
+    def key(self, finished: Finished) -> str:
+        """What has the same times: backend, artifact and precision. Raises as ``loadable``."""
+        precision = self.loadable(finished).precision
+        return f"{self.cell.backend} {precision} {finished.artifact(self.loads).key}"
 
     def process(self, finished: Finished, threads: int, side: str) -> Process:
         """What times it, and calls it ``side``."""
@@ -123,11 +129,11 @@ def _timed(
     finished: Finished,
     report: Report,
 ) -> Timed:
-    """Cells of one backend that load the same artifact have the same times."""
+    """Cells of one backend that run the same artifact in the same precision have the same times."""
     ready = [each for each in subjects if finished.failure(each.loads) is None]
     if not ready:
         finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: f"{each.cell.backend} {finished.artifact(each.loads).key}" for each in ready}
+    keys = {each.cell: each.key(finished) for each in ready}
     processes = {
         keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in ready[::-1]
     }

@@ -27,11 +27,22 @@ FP16 = Precision(
     baseline=False,
     # Some of these images tell what does not fit float16.
     calibrates=True,
-    kernel="int8",
+    kernel=None,
     network=lambda graph, cell: graph.half(cell.backend),
     runtime_name="fp16",
     method="half",
     method_label="FP16, nothing quantized",
+)
+BF16 = replace(
+    FP16,
+    name="bf16",
+    label="BF16",
+    # It ends where float32 does.
+    calibrates=False,
+    network=lambda graph, cell: graph.fp32(cell.backend),
+    runtime_name="bf16",
+    method="bfloat16",
+    method_label="BF16, nothing quantized",
 )
 INT8 = Precision(
     name="int8",
@@ -70,4 +81,4 @@ EXACT = "int8_file_exact"
 RUNTIME_NAMES = frozenset(
     {EXACT, *(each.runtime_name for each in (FP32, FP16, INT8, *VARIANTS)), INT8_ALL.name}
 )
-"""All that fqbench's own backends may be asked for."""
+"""All that fqbench's own backends may be asked for, beside precisions of some of them alone."""

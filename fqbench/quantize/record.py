@@ -37,6 +37,7 @@ class Quantization:
     code, see ``rounding``. ``wide``: other ranges, in which less is cut off; which of the two
     serves a backend better is found out on images. ``safe``: as ``rounded``, by the
     grid of codes. ``weights``, ``reads``: the weight and the activation that each layer reads.
+    ``zero_points``: layers that read codes with a zero point where a backend has other ones, too.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Quantization:
     safe: Mapping[GridName, Mapping[str, RoundedWeight]] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
+    zero_points: tuple[str, ...] = ()
 
     def widened(self, tensors: Collection[str]) -> Quantization:
         """With the wide ranges of ``tensors``."""
@@ -97,6 +99,7 @@ class Quantization:
         for key in ("ranges", "wide"):
             data[key] = {name: Range(**ends) for name, ends in data[key].items()}
         data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
+        data["zero_points"] = tuple(data.get("zero_points", ()))
         data["rounded"] = _read_codes(data["rounded"])
         data["safe"] = {grid: _read_codes(layers) for grid, layers in data["safe"].items()}
         return Quantization(**data)

@@ -14,7 +14,8 @@ class Setting:
 
     ``safe`` layers have weights that saturate on no CPU: of another grid of codes, or, where
     ``unsigned``, of eight bits as uint8. ``float_silu``: whether SiLU is computed in float between
-    integers. Layers and tensors by their names.
+    integers. ``zero_points``: layers that read codes with a zero point where a backend can do
+    without, as safe ones do. Layers and tensors by their names.
     """
 
     float_layers: frozenset[str] = frozenset()
@@ -22,6 +23,7 @@ class Setting:
     safe: frozenset[str] = frozenset()
     unsigned: bool = False
     float_silu: bool = False
+    zero_points: frozenset[str] = frozenset()
 
     @property
     def unsigned_layers(self) -> frozenset[str]:
@@ -33,4 +35,6 @@ class Setting:
         kept = {**dict.fromkeys(sorted(self.float_layers), ""), **record.float_layers}
         integers = sorted(self.safe - kept.keys())
         safe = {} if self.unsigned else {name: forms[name] for name in integers}
-        return replace(record.widened(self.wide).with_codes(safe), float_layers=kept)
+        chosen = record.widened(self.wide).with_codes(safe)
+        zero_points = tuple(sorted(self.zero_points | self.safe))
+        return replace(chosen, float_layers=kept, zero_points=zero_points)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.fileio import write_text
-from fqbench.report import comparison, gpu, layers, methods, support, versions
+from fqbench.report import by_method, comparison, gpu, layers, methods, support, versions
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results
@@ -24,10 +24,11 @@ def markdown(results: Results) -> str:
             table(comparison.COLUMNS, [line.texts for line in compared]),
             _escaped(comparison.HARDWARE),
         ]
-    beside = versions.lines(results.rows)
-    if beside:
-        title, meaning = f"## {versions.TITLE}", _escaped(versions.MEANING)
-        parts += [title, table(versions.COLUMNS, beside), meaning]
+    for section in (by_method, versions):
+        beside = section.lines(results.rows)
+        if beside:
+            title, meaning = f"## {section.TITLE}", _escaped(section.MEANING)
+            parts += [title, table(section.COLUMNS, beside), meaning]
     parts += _on_gpu(results)
     costly = [row for row in results.rows if row.layers]
     if costly:

@@ -41,6 +41,7 @@ def notes(results: Results) -> tuple[str, ...]:
             for name, found in machine.get("environments", {}).items()
             if name in {_environment(row) for row in results.rows}
         ),
+        *([f"Other toolkits: {_listed(made_by)}."] if (made_by := machine.get("toolkits")) else []),
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )

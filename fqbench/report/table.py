@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from fqbench.backends import label_of
+from fqbench.cells import Cell
 from fqbench.measure.margin import Standing, sentence
 from fqbench.measure.stats import Interval
 from fqbench.methods import methods
@@ -45,14 +46,14 @@ class Line:
     not known of a margin.
 
     ``needs``: what accuracy needs that is not there; the accuracy's texts say the same.
-    ``given``: whether INT8 is a file of the user's own.
+    ``maker``: who made INT8, where it stands beside another one of the same cell.
     """
 
     texts: tuple[str, ...]
     against_margin: Standing | None
     notes: tuple[str, ...]
     needs: str | None = None
-    given: bool = False
+    maker: str | None = None
 
 
 def metric_label(name: str | None) -> str:
@@ -123,8 +124,14 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
     notes = tuple(chain.from_iterable(map(_notes, rows)))
     needs = next((row.needs for row in rows if row.needs), None)
     held = int8.against_margin if int8 else None
-    given = int8 is not None and int8.cell.precision == INT8_FILE.name
-    return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs, given)
+    maker = _maker(int8.cell) if int8 else None
+    return Line(tuple(texts[column] for column in COLUMNS), held, notes, needs, maker)
+
+
+def _maker(cell: Cell) -> str | None:
+    if cell.precision == INT8_FILE.name:
+        return "the file as given"
+    return None if cell.method is None else f"by {method_label(cell.method)}"
 
 
 def _notes(row: Row) -> Iterator[str]:

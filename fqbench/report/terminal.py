@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.measure.margin import Standing
-from fqbench.report import comparison, gpu, versions
+from fqbench.report import by_method, comparison, gpu, versions
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, NOTHING, Line, lines
 from fqbench.results import Results
@@ -50,8 +50,9 @@ def show(results: Results, console: Console) -> None:
     _print_lines(lines(results.rows), console)
     for note in notes(results):
         console.print(Text(note, style="dim"))
-    beside = versions.lines(results.rows)
-    _print_section(versions.TITLE, versions.COLUMNS, beside, (versions.MEANING,), console)
+    for section in (by_method, versions):
+        beside = section.lines(results.rows)
+        _print_section(section.TITLE, section.COLUMNS, beside, (section.MEANING,), console)
     on_gpu = gpu.lines(results.rows)
     _print_section(gpu.TITLE, gpu.COLUMNS, on_gpu, gpu.notes(results.rows), console)
     compared = comparison.comparison(results.rows)
@@ -176,8 +177,8 @@ def _without_needs(line: Line, form: _Form) -> dict[str, str]:
     if form.whole:
         return texts
     model, mark, _ = texts["Model"].partition(" (synthetic)")
-    # There is no room for the method, which distinguishes a file as given from fqbench's own.
-    texts["Model"] = "  the file as given" if line.given else f"{model}{'*' if mark else ''}"
+    # There is no room for the method, which distinguishes rows of the same cell.
+    texts["Model"] = f"  {line.maker}" if line.maker else f"{model}{'*' if mark else ''}"
     return texts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fqbench.artifacts import Artifact
 from fqbench.hardware import kernels_of
 from fqbench.jsonvalue import Json
-from fqbench.machine import versions
+from fqbench.machine import version_of
 from fqbench.steps.step import Files, Maybe, Node, Select, Step, Unkeyed
 
 STEPS_VERSION = 26
@@ -24,10 +24,13 @@ Digests = Callable[[Sequence[Path]], Sequence[str]]
 
 def key_inputs(step: Step, resolve: Resolve, digests: Digests) -> dict[str, Any]:
     """All that the artifact of ``step`` depends on. Raises UsageError for a file not readable."""
-    installed = versions(step.needs.environment)
+    environment = step.needs.environment
+    found = {library: version_of(library, environment) for library in step.libraries}
     described: dict[str, Any] = {
         "version": STEPS_VERSION,
-        "libraries": {lib: installed[lib] for lib in step.libraries if lib in installed},
+        "libraries": {
+            library: version for library, version in found.items() if version is not None
+        },
         "inputs": {
             name: _keyed(value, resolve, digests)
             for name, value in step.inputs.items()

@@ -42,6 +42,7 @@ class Choice:
     ``safe``: layers that saturate on no CPU where they run in INT8, and by what; ``unsigned``:
     those that do by uint8 weights. ``weights``: the error with each form of weights that
     was tried. ``slowdown``: the time of an inference as a part of FP32's, None if it was not timed.
+    ``zero_points``: layers that read codes with a zero point, beside those that are safe.
     """
 
     float_layers: Mapping[str, str]
@@ -55,6 +56,7 @@ class Choice:
     unsigned: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
+    zero_points: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -64,7 +66,8 @@ class Choice:
         """The record as this backend lowers it."""
         safe = {n: form for n, form in self.safe.items() if n not in self.float_layers}
         chosen = quantization.widened(self.wide).with_codes(safe)
-        return replace(chosen, float_layers=self.float_layers)
+        zero_points = tuple(sorted({*self.zero_points, *self.safe}))
+        return replace(chosen, float_layers=self.float_layers, zero_points=zero_points)
 
     def in_integers(self, layers: Iterable[str]) -> int:
         """How many of ``layers`` run in INT8."""
@@ -75,6 +78,6 @@ class Choice:
         """Read what ``write`` wrote."""
         data = json.loads(path.read_text())
         data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
-        for key in ("wide", "unsigned"):
-            data[key] = tuple(data[key])
+        for key in ("wide", "unsigned", "zero_points"):
+            data[key] = tuple(data.get(key, ()))
         return Choice(**data)

@@ -1,6 +1,7 @@
 """How one backend runs a quantized model: what it costs in accuracy, what it saves in time.
 
-1. Weights that saturate on the CPUs it is made for get another form.
+1. Weights that saturate on the CPUs it is made for get another form. Zero points that cost time are
+   left out, as far as the margin allows.
 2. Where rounding costs more than the margin, the layers that cost most stay in float.
 3. Ranges that clip less are tried, in parts of the graph.
 4. Whole forms of the graph are timed beside FP32; the fastest stays.
@@ -158,6 +159,7 @@ class _Search:
         """The outcome of all phases."""
         self._choose_silu()
         self._choose_weights()
+        self._choose_zero_points()
         before, costly = self._choose_layers()
         self._choose_ranges()
         kept = {**self.fixed, **dict.fromkeys(costly, ACCURACY)}
@@ -182,6 +184,7 @@ class _Search:
             unsigned=tuple(safe) if self.setting.unsigned else (),
             weights=self.weights,
             slowdown=self.slowdown,
+            zero_points=tuple(sorted(self.setting.zero_points)),
         )
 
     def _choose_silu(self) -> None:
@@ -229,6 +232,20 @@ class _Search:
             self.weights[UNSIGNED] = self.errors.of(unsigned)
             if self.weights[UNSIGNED] <= limit and self._beats_fp32(unsigned):
                 self.setting = unsigned
+
+    def _choose_zero_points(self) -> None:
+        """The fastest codes that keep to the limit; if none do, those of the least error."""
+        limit, sets = self.target.limit, self.errors.variants.zero_points
+        if limit is None or not sets:
+            return
+        chosen = self.setting
+        for layers in sets:
+            if self.errors.of(chosen) <= limit:
+                break
+            other = replace(self.setting, zero_points=layers)
+            if self.errors.of(other) < MAX_ERROR_RATIO * self.errors.of(chosen):
+                chosen = other
+        self.setting = chosen
 
     def _make_rest_safe(self) -> None:
         """Make layers safe that became unsafe: which channels are adjacent depends on which layers

@@ -81,7 +81,15 @@ def test_listed_with_what_they_run_and_why_not(package, tmp_path):
     assert lines[f"{MODEL}-wrapped-cpu-int8"] == "runs here"
     assert lines[f"{MODEL}-wrapped-gpu-fp32"] == "cannot run: Wrapped runs on CPUs only"
     order = list(dict.fromkeys(cell.removeprefix(f"{MODEL}-").split("-")[0] for cell in lines))
-    assert order == ["onnxruntime", "paddle", "tensorrt", "tensorrt_rtx", "a_float", "wrapped"]
+    assert order == [
+        "onnxruntime",
+        "openvino",
+        "paddle",
+        "tensorrt",
+        "tensorrt_rtx",
+        "a_float",
+        "wrapped",
+    ]
 
 
 def cells(text):

@@ -236,7 +236,7 @@ class TestCandidates:
 
 class TestSnippet:
     @pytest.mark.parametrize("precision", ["fp32", "int8"])
-    @pytest.mark.parametrize("name", ["onnxruntime", "paddle"])
+    @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "paddle"])
     def test_same_bytes_as_fqbench_with_the_runtime_alone(self, name, precision, tmp_path):
         cell = Cell("tiny", name, "cpu", precision)
         if cell.unsupported is not None:

@@ -50,9 +50,9 @@ class TestList:
         expected = [
             f"{model}-{backend}-{device}-{precision}"
             for model in zoo.embedded_names()
-            for backend in ("onnxruntime", "paddle", "tensorrt", "tensorrt_rtx")
+            for backend in ("onnxruntime", "openvino", "paddle", "tensorrt", "tensorrt_rtx")
             for device in ("cpu", "gpu")
-            for precision in ("fp32", "fp16", "int8")
+            for precision in ("fp32", "bf16", "fp16", "int8")
         ]
         assert [cell for cell in listed if cell in expected] == expected
 
@@ -61,7 +61,7 @@ class TestList:
         lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
         states = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if "run" in line}
         name = zoo.embedded_names()[0]
-        assert len(states) == 24
+        assert len(states) == 40
         assert states[f"{name}-onnxruntime-cpu-int8"] == "runs here"
         assert states[f"{name}-tensorrt-cpu-int8"] == (
             "cannot run: TensorRT runs on NVIDIA GPUs only"
@@ -73,7 +73,7 @@ class TestList:
         assert run("list", "--backends", "tensorrt", "--devices", "gpu") == 0
         out = capsys.readouterr().out
         known = (*zoo.embedded_names(), *zoo.published_names())
-        assert out.count("-tensorrt-gpu-") == 3 * len(known)
+        assert out.count("-tensorrt-gpu-") == 4 * len(known)
         assert "onnxruntime" not in out
 
     def test_group_stands_for_the_published_models(self, capsys, monkeypatch):
@@ -89,13 +89,13 @@ class TestList:
     def test_models_of_specs_take_the_place_of_the_embedded(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path)) == 0
         out = capsys.readouterr().out
-        assert out.count("tiny-") == 24
+        assert out.count("tiny-") == 40
         assert zoo.embedded_names()[0] not in out
 
     def test_unusable_spec_beside_a_good_one(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
         captured = capsys.readouterr()
-        assert captured.out.count("tiny-") == 24
+        assert captured.out.count("tiny-") == 40
         assert sentences(captured.err) == [
             f"fqbench: cannot read spec file {tmp_path / 'no.yaml'}: No such file or directory"
         ]
@@ -106,9 +106,9 @@ class TestList:
     ("option", "sentence"),
     [
         ("models", "there is no model 'nope': the models are "),
-        ("backends", "there is no backend 'nope': the backends are onnxruntime, paddle, tensorrt"),
+        ("backends", "there is no backend 'nope': the backends are onnxruntime, openvino, paddle"),
         ("devices", "there is no device 'nope': the devices are cpu, gpu"),
-        ("precisions", "there is no precision 'nope': the precisions are fp32, fp16, int8"),
+        ("precisions", "there is no precision 'nope': the precisions are fp32, bf16, fp16, int8"),
     ],
 )
 def test_unknown_name_is_one_sentence(command, option, sentence, capsys, tmp_path):
@@ -117,6 +117,24 @@ def test_unknown_name_is_one_sentence(command, option, sentence, capsys, tmp_pat
     assert run(command, "--spec", spec, f"--{option}", "nope", *out) == 2
     captured = capsys.readouterr()
     (said,) = filter(None, captured.err.splitlines())
+    assert said.startswith(f"fqbench: {sentence}")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--methods", "offline,nope"], "there is no method 'nope': the methods are offline, "),
+        (
+            ["--method", "nncf", "--methods", "offline"],
+            "--method and --methods: expected one of them",
+        ),
+    ],
+)
+def test_methods_that_cannot_be_are_one_sentence(options, sentence, capsys, tmp_path):
+    spec = write_spec(tmp_path / "project")
+    assert run("run", "--spec", spec, *options, "--out", tmp_path / "out") == 2
+    (said,) = filter(None, capsys.readouterr().err.splitlines())
     assert said.startswith(f"fqbench: {sentence}")
     assert not (tmp_path / "out").exists()
 
@@ -209,7 +227,7 @@ def test_backend_that_cannot_run_is_a_row_with_its_reason(tmp_path):
     spec, out = write_spec(tmp_path / "project"), tmp_path / "out"
     assert run("run", "--spec", spec, "--out", out, "--backends", "tensorrt") == 0
     found = rows(out)
-    assert len(found) == 6
+    assert len(found) == 8
     assert {row["status"] for row in found.values()} == {"unsupported"}
     assert found["tiny-tensorrt-cpu-int8"]["reason"] == "TensorRT runs on NVIDIA GPUs only"
 

@@ -29,7 +29,7 @@ from fqbench.compress.make import BuildResult
 from fqbench.compress.method import compression_method
 from fqbench.compress.reading import reading
 from fqbench.compress.report import _notes as notes
-from fqbench.environments import HERE, Missing, here
+from fqbench.environments import HERE, Environment, Missing, find, here
 from fqbench.errors import StepError, UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.methods.distillation.history import Evaluation, History
@@ -54,7 +54,12 @@ def store(tmp_path_factory) -> Path:
 
 
 def surround(patch: pytest.MonkeyPatch, store: Path) -> None:
-    """Hardly any timing, nothing that depends on it, and lines as long as they are."""
+    """Hardly any timing, nothing that depends on it or on OpenVINO, lines as long as they are."""
+
+    def found(name: str) -> Environment | Missing:
+        return Missing(name, "not here") if name == "openvino" else find(name)
+
+    patch.setattr("fqbench.cells.find", found)
     patch.setenv("FQBENCH_CACHE", str(store))
     patch.delenv("FQBENCH_DATA", raising=False)
     patch.setenv("COLUMNS", "1000")
@@ -154,7 +159,7 @@ class TestOnnx:
         found = report(made / "out")
         assert (found["model"], found["method"], found["may_lose"]) == ("tiny", "PTQ", 1.0)
         assert found["calibration_images"] == CALIBRATING
-        for backend in found["backends"]:
+        for backend in (each for each in found["backends"] if each["files"]):
             assert (backend["layers"], backend["int8_layers"]) == (3, 2)
             assert list(backend["float_layers"].values()) == [
                 "QuantAware.quantize_op_types does not name mul"
@@ -162,7 +167,8 @@ class TestOnnx:
             assert 0 < backend["points"] < 1
             assert backend["ratio"] > 0
             assert backend["fp32_mb"] > 0 < backend["int8_mb"]
-        assert [each["files"] for each in found["backends"]] == [[MODELS[0]], list(MODELS[1:])]
+        made = {each["backend"]: each["files"] for each in found["backends"] if each["files"]}
+        assert made == {"onnxruntime": [MODELS[0]], "paddle": list(MODELS[1:])}
 
     def test_report_tells_how_paddle_runs_it(self, made):
         operators = sorted(INT8_OPERATORS["int8"])
@@ -213,7 +219,8 @@ class TestBackendThatIsNotInstalled:
         monkeypatch.setattr("fqbench.backends.onnxruntime.runtime.missing", lambda *_, **__: "gone")
         assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 2
         assert capsys.readouterr().err == (
-            "fqbench: no model for the cpu can be made here: onnxruntime: gone; paddle: not here\n"
+            "fqbench: no model for the cpu can be made here: onnxruntime: gone; openvino: not here;"
+            " paddle: not here\n"
         )
 
 
@@ -468,7 +475,8 @@ def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, ca
     assert "fqbench: paddle: x2paddle cannot convert the model to Paddle: Foo\n" in (
         capsys.readouterr().err
     )
-    assert report(out)["backends"][1]["reason"].endswith("to Paddle: Foo")
+    reasons = {each["backend"]: each["reason"] for each in report(out)["backends"]}
+    assert reasons["paddle"].endswith("to Paddle: Foo")
 
 
 def test_interruption(made, tmp_path, monkeypatch, capsys):

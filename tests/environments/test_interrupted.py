@@ -15,6 +15,7 @@ import pytest
 from fqbench.environments import environment, make
 from fqbench.environments.environment import Environment, Missing, find
 from tests.support.outside import ROOT
+from tests.support.signals import heed_interrupts
 from tests.support.wheels import Place, Said
 
 KILLS = 10
@@ -33,6 +34,7 @@ def start(place: Place) -> subprocess.Popen[str]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
 
 

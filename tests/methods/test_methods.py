@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from fqbench import plugins
+from fqbench.cells import Cell
 from fqbench.data.digests import Digests
 from fqbench.errors import StepError, UsageError
-from fqbench.margins import Margins
+from fqbench.margins import Margins, ModelMargin
 from fqbench.methods import DEFAULT, Method, method, methods, offered
 from fqbench.methods.distillation import METHOD as DISTILLATION
 from fqbench.methods.offline import METHOD as OFFLINE
@@ -69,8 +70,9 @@ def test_own_methods() -> None:
 
 
 def test_own_precisions() -> None:
-    assert [name for name in precisions() if name in ("fp32", "fp16", "int8")] == [
+    assert [name for name in precisions() if name in ("fp32", "bf16", "fp16", "int8")] == [
         "fp32",
+        "bf16",
         "fp16",
         "int8",
     ]
@@ -152,6 +154,48 @@ def test_a_whole_model_has_no_quantization(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StepError, match="whole makes whole INT8 models, so no layers are chosen"):
         model.lowered("onnxruntime")
     assert model.quantizing("onnxruntime") == (model.canonical,)
+
+
+class TestSeveralMethods:
+    """One graph, and views of it in which other methods make INT8 models."""
+
+    def test_what_does_not_depend_on_the_method_is_shared(self, tmp_path: Path) -> None:
+        model = graph(tmp_path)
+        other = model.of(Cell(model.spec.name, "paddle", "cpu", "int8", DISTILLATION.name))
+        assert (model.method, other.method) == (DEFAULT, DISTILLATION.name)
+        assert other.canonical is model.canonical
+        assert other.ranges is model.ranges
+        assert other.fp32("paddle") is model.fp32("paddle")
+
+    def test_what_does_is_made_by_each(self, tmp_path: Path) -> None:
+        model = graph(tmp_path)
+        other = model.by(DISTILLATION.name)
+        assert other.lowered("paddle") is not model.lowered("paddle")
+        assert other.lowered("paddle") is model.by(DISTILLATION.name).lowered("paddle")
+        names = [step.name for step in other.quantizing("paddle")]
+        assert names == ["calibrate", "choose", "distill", "choose", "lower_paddle"]
+
+    def test_a_cell_without_a_method_has_that_of_the_run(self, tmp_path: Path) -> None:
+        model = graph(tmp_path, DISTILLATION.name)
+        assert model.of(Cell(model.spec.name, "paddle", "cpu", "int8")) is model
+
+    def test_margins_of_methods_differ(self, tmp_path: Path) -> None:
+        """What is chosen of the same ranges depends on the margin."""
+        spec = load_spec(write_spec(tmp_path), None)
+        entry = {"model": spec.name, "source": "a test", "reason": "a test"}
+        loose = ModelMargin(**entry, drop=5.0)
+        strict = ModelMargin(**entry, drop=0.5, method=DISTILLATION.name)
+        images = Images(spec, Digests(tmp_path))
+        margins = Margins((loose, strict))
+        model = ModelGraph(spec, ("x",), images, margins, caches=tmp_path)
+        other = model.by(DISTILLATION.name)
+        ours = model.choice_for("paddle", model.ranges)
+        theirs = other.choice_for("paddle", other.ranges)
+        assert ours.inputs["limit"] != theirs.inputs["limit"]
+
+    def test_random_weights_learn_nothing_there_either(self, tmp_path: Path) -> None:
+        random = graph(tmp_path, weights="synthetic")
+        assert random.by(DISTILLATION.name).method == DEFAULT
 
 
 def test_a_name_is_one_function(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from fqbench.cells import Cell
 from fqbench.environments import here
 from fqbench.measure.stats import Interval, Latency
+from fqbench.precisions import label_of
 from fqbench.report import markdown, methods, support, terminal, timing
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results, Row
@@ -239,7 +240,7 @@ def test_methods_are_told_by_what_was_measured():
         replace(PADDLE, size_mb=10.0),
         replace(paddle, size_mb=2.7, quantize_s=20.0, ratio=Interval(4.5, 4, 5)),
     )
-    offline, distillation = methods.methods(measured)
+    offline, distillation, *_ = methods.methods(measured)
     assert offline == (
         "offline quantization",
         "20 s a model (20 to 20)",
@@ -251,7 +252,7 @@ def test_methods_are_told_by_what_was_measured():
 
 
 def test_methods_without_rows_invent_nothing():
-    offline, _ = methods.methods([FP32])
+    offline, *_ = methods.methods([FP32])
     assert offline == ("offline quantization", "not measured", "-", "-", "-")
 
 
@@ -261,21 +262,29 @@ def test_support_names_what_runs_or_why_not(monkeypatch):
     assert support.columns() == (
         "Hardware",
         "ONNX Runtime",
+        "OpenVINO",
         "Paddle Inference",
         "TensorRT",
         "TensorRT for RTX",
     )
+    halves = [
+        label_of(name)
+        for name in ("bf16", "fp16")
+        if Cell("any", "openvino", "cpu", name).unsupported is None
+    ]
     assert cpu == (
         "CPU",
         "FP32, INT8",
+        ", ".join(["FP32", *halves, "INT8"]),
         "FP32, INT8",
         "no: TensorRT runs on NVIDIA GPUs only",
         "no: TensorRT for RTX runs on NVIDIA GPUs only",
     )
     reason = Cell("any", "onnxruntime", "gpu", "fp32").unsupported
-    assert gpu[:3] == (
+    assert gpu[:4] == (
         "GPU",
         "FP32" if reason is None else f"no: {reason}",
+        f"no: {Cell('any', 'openvino', 'gpu', 'fp32').unsupported}",
         "no: fqbench runs Paddle Inference on the CPU only",
     )
 

@@ -23,6 +23,7 @@ from fqbench.steps import executor as module
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Silent
 from tests.support import step_functions as functions
+from tests.support.signals import heed_interrupts
 
 ROOT = Path(__file__).parents[2]
 
@@ -365,7 +366,9 @@ class TestInterruption:
     def start(self, tmp_path):
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", DRIVER, tmp_path / "log", tmp_path / "store"]
-        return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command, env=environment, stderr=subprocess.DEVNULL, preexec_fn=heed_interrupts
+        )
 
     def until(self, tmp_path, name):
         limit = time.monotonic() + 30

@@ -111,8 +111,8 @@ class Weights(Job):
     canonical: Path
 
 
-def bfloat16_weights(job: Weights, report):
-    """The graph with its weights cut to the bits that bfloat16 has."""
+def tensorfloat32_weights(job: Weights, report):
+    """The graph with its weights cut to the bits that tensorfloat32 has."""
     from onnx import TensorProto, numpy_helper
 
     model = load_graph(job.canonical)
@@ -123,20 +123,23 @@ def bfloat16_weights(job: Weights, report):
     save_graph(model, job.folder)
 
 
-BF16 = Precision(
-    name="bf16",
-    label="BF16",
+TF32 = Precision(
+    name="tf32",
+    label="TF32",
     weights=Number(16, "float"),
     activations=Number(32, "float"),
     baseline=False,
     calibrates=False,
     kernel="float32",
     network=lambda graph, cell: graph.step(
-        "bfloat16_weights", {"canonical": graph.canonical}, ("onnx",), function=bfloat16_weights
+        "tensorfloat32_weights",
+        {"canonical": graph.canonical},
+        ("onnx",),
+        function=tensorfloat32_weights,
     ),
-    runtime_name="bf16",
-    method="bfloat16",
-    method_label="BF16, nothing quantized",
+    runtime_name="tf32",
+    method="tensorfloat32",
+    method_label="TF32, nothing quantized",
 )
 
 
@@ -144,8 +147,8 @@ class Wrapped(OnnxRuntime):
     """ONNX Runtime, which runs such files as any other in float32."""
 
     def supports(self, device, precision):
-        if device != "cpu" or precision not in ("fp32", "bf16"):
-            return "Wrapped runs FP32 and BF16 on the CPU"
+        if device != "cpu" or precision not in ("fp32", "tf32"):
+            return "Wrapped runs FP32 and TF32 on the CPU"
         return None
 
     def prepare(self, folder, *, device, precision, threads):

@@ -143,6 +143,7 @@ OPERATORS = {
     "Sigmoid": lambda i, a: 1.0 / (1.0 + np.exp(-_real(i[0]))),
     "Mul": lambda i, a: _real(i[0]) * _real(i[1]),
     "Add": lambda i, a: _real(i[0]) + _real(i[1]),
+    "Sub": lambda i, a: _real(i[0]) - _real(i[1]),
     "Concat": lambda i, a: np.concatenate(i, axis=a["axis"]),
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,

@@ -148,3 +148,26 @@ def choose_weights(arguments: dict[str, Any], report: Any) -> dict[str, Any]:
         "left_unsafe": sorted(left),
         **errors,
     }
+
+
+def openvino_errors(arguments: dict[str, Any], report: Any) -> dict[str, float]:
+    """Errors of a small detector as OpenVINO runs it, by the form of its codes."""
+    from fqbench.backends.variants import variants
+    from fqbench.graph.executor import execute
+    from fqbench.graph.graph import Graph
+    from fqbench.quantize.calibrate import calibrate
+    from fqbench.quantize.setting import Setting
+    from fqbench.tune.error import relative_error
+    from tests.backends.openvino.test_openvino_lower import detector
+
+    net, model = detector()
+    feed = [net.image()]
+    record, names = calibrate(model, [feed], "abs_max"), Graph(model).outputs
+    wanted = execute(model, names, fuse_pairs=False).run(feed)
+    with tempfile.TemporaryDirectory() as folder:
+        made = variants("openvino", model, record, Path(folder))
+        forms = {"plain": Setting(), "safe": Setting(safe=made.unsafe(Setting(), ())[0])}
+        return {
+            name: relative_error([wanted], [made.executable(setting, names).run(feed)])
+            for name, setting in forms.items()
+        }

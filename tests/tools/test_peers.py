@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fqbench.backends.base import missing
 from fqbench.measure.stats import Interval
+from tests.support.toolkits import needs_nncf, needs_ort_quantization
 from tools.peers.__main__ import main
 from tools.peers.forms import NNCF_DEFAULT, OWN, PADDLE
-from tools.peers.making import Made, make, saturates
+from tools.peers.making import Made, make
 from tools.peers.report import ModelReport, Row
 from tools.peers.table import described, table, verdict
 from tools.peers.verdict import Comparison, Measured, ahead_of_fqbench, compare
@@ -154,19 +154,6 @@ def test_a_report_is_json():
 # Peers' models
 
 
-@pytest.mark.parametrize(
-    ("arch", "isa", "expected"),
-    [
-        ("x86_64", ["avx2", "avx512f"], True),
-        ("x86_64", ["avx2", "avx512_vnni"], False),
-        ("x86_64", ["avx2", "avx_vnni"], False),
-        ("aarch64", ["asimd"], False),
-    ],
-)
-def test_pairs_of_products_saturate_without_vnni(arch, isa, expected):
-    assert saturates(arch, isa) is expected
-
-
 def test_the_size_of_a_model_has_its_weights(tmp_path: Path) -> None:
     made = Made(NNCF_DEFAULT, tmp_path / "a.xml", None)
     made.path.write_bytes(b"x" * 1000)
@@ -185,13 +172,9 @@ def test_a_wrong_model_name_is_one_sentence(capsys: pytest.CaptureFixture[str]) 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-NEEDED = ("openvino", "nncf")
-_reasons = (missing(name, module=name, install="fqbench[peers]") for name in NEEDED)
-MISSING = next(filter(None, _reasons), None)
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+@needs_nncf
+@needs_ort_quantization
 @pytest.mark.filterwarnings("default")
 def test_a_model_all_the_way(tmp_path: Path) -> None:
     target = tmp_path / "peers.json"

@@ -2,7 +2,7 @@
 
     python -m tools.peers [--spec FILE ...] [--models NAME ...] [--data-root DIR] [--json FILE]
 
-Run it in the repository's root; it needs the extra ``peers``. Peers are OpenVINO with NNCF
+Run it in the repository's root; it needs the extra ``toolkits``. Peers are OpenVINO with NNCF
 (its default and its mixed preset) and onnxruntime.quantization (its defaults, and what its guide
 advises for x86), calibrated on the spec's calibration images. All are timed in turns on one core
 and evaluated on the same images, with the same preprocessing and decoder. Ends with 1 where a peer
@@ -57,8 +57,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def compared(options: argparse.Namespace) -> int:
     for library in LIBRARIES:
-        if reason := missing(library, module=library, install="fqbench[peers]"):
-            raise UsageError(f"{reason}, or fqbench's extra: pip install 'fqbench[peers]'")
+        if reason := missing(library, module=library, install="fqbench[toolkits]"):
+            raise UsageError(reason)
     executor = LocalExecutor(Store(default_root()))
     specs, problems = find_specs(options.spec, options.models, options.data_root, executor)
     ready = prepare(specs, executor)

@@ -9,18 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import onnx
 
 from fqbench.backends.base import Tensor
-from fqbench.hardware import cpu
+from fqbench.methods.nncf.quantize import quantize_openvino
+from fqbench.methods.onnxruntime_quantization.quantize import quantize_graph
 from tools.peers.forms import (
     FP32,
     NNCF_DEFAULT,
@@ -70,63 +67,10 @@ def make(fp32: Path, feeds: Feeds, folder: Path) -> tuple[tuple[Made, ...], Mapp
     return tuple(made), failures
 
 
-def _by_onnxruntime_default(fp32: Path, feeds: Feeds, target: Path) -> float:
-    """``quantize_static`` with nothing but its defaults."""
-    from onnxruntime.quantization import quantize_static
-
+def _by_onnxruntime(advised: bool, fp32: Path, feeds: Feeds, target: Path) -> float:
     start = time.perf_counter()
-    quantize_static(str(fp32), str(target), _reader(fp32, feeds))
+    quantize_graph(fp32, target, feeds, advised=advised)
     return time.perf_counter() - start
-
-
-def _by_onnxruntime_advised(fp32: Path, feeds: Feeds, target: Path) -> float:
-    """As ONNX Runtime's guide "Quantize ONNX Models" advises for x86.
-
-    The graph is prepared; activations are unsigned and weights signed (U8S8), per channel, and of
-    7 bits where the CPU adds pairs of products in 16 bits, which then saturate: without VNNI.
-    """
-    from onnxruntime.quantization import QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = str(Path(folder) / "prepared.onnx")
-        # Every shape is known: there are no symbols to infer.
-        quant_pre_process(str(fp32), prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            str(target),
-            _reader(fp32, feeds),
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=saturates(cpu()["arch"], cpu()["isa"]),
-        )
-    return time.perf_counter() - start
-
-
-def saturates(arch: object, isa: object) -> bool:
-    """Whether a CPU has no instruction that multiplies U8S8 without 16-bit sums: VNNI or later."""
-    exact = {"avx512_vnni", "avx_vnni", "amx_int8"}
-    return arch in ("x86_64", "AMD64") and isinstance(isa, list) and not exact & set(isa)
-
-
-def _reader(model: Path, feeds: Feeds) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
-
-    graph = onnx.load(str(model)).graph
-    weights = {tensor.name for tensor in graph.initializer}
-    names = [value.name for value in graph.input if value.name not in weights]
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._feeds = iter(feeds)
-
-        def get_next(self) -> dict[str, Any] | None:
-            feed = next(self._feeds, None)
-            return None if feed is None else dict(zip(names, feed, strict=True))
-
-    return Reader()
 
 
 def _openvino_fp32(fp32: Path, feeds: Feeds, target: Path) -> None:
@@ -136,19 +80,9 @@ def _openvino_fp32(fp32: Path, feeds: Feeds, target: Path) -> None:
 
 
 def _by_nncf(preset: str | None, fp32: Path, feeds: Feeds, target: Path) -> float:
-    """``nncf.quantize`` with all images; ``mixed`` rounds activations with a zero point."""
-    import nncf
-    import openvino
-
-    nncf.set_log_level("ERROR")
-    model = openvino.Core().read_model(str(fp32))
-    data = nncf.Dataset(feeds, lambda feed: feed)
-    chosen = None if preset is None else nncf.QuantizationPreset(preset)
     start = time.perf_counter()
-    quantized = nncf.quantize(model, data, subset_size=len(feeds), preset=chosen)
-    seconds = time.perf_counter() - start
-    openvino.save_model(quantized, target, compress_to_fp16=False)
-    return seconds
+    quantize_openvino(fp32, target, feeds, len(feeds), preset)
+    return time.perf_counter() - start
 
 
 @contextlib.contextmanager
@@ -163,8 +97,8 @@ def _quiet() -> Iterator[None]:
 
 
 MAKERS: Mapping[Form, Maker] = {
-    ORT_DEFAULT: _by_onnxruntime_default,
-    ORT_ADVISED: _by_onnxruntime_advised,
+    ORT_DEFAULT: partial(_by_onnxruntime, False),
+    ORT_ADVISED: partial(_by_onnxruntime, True),
     FP32[OPENVINO]: _openvino_fp32,
     NNCF_DEFAULT: partial(_by_nncf, None),
     NNCF_MIXED: partial(_by_nncf, "mixed"),

@@ -22,7 +22,7 @@ from fqbench.backends.onnxruntime.plan import Plan, make_plan
 from fqbench.backends.onnxruntime.ranges import activation_affines
 from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX, is_surrogate_conv, rewrite
 from fqbench.backends.onnxruntime.runtime import MODEL
-from fqbench.backends.onnxruntime.shuffles import unify_ranges, without_shuffles
+from fqbench.backends.shuffles import unify_ranges, without_shuffles
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, drop_unread, replace_items

@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from fqbench.backends.moves import shuffled
 from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
-from fqbench.backends.onnxruntime.moves import shuffled
 from fqbench.backends.onnxruntime.silu import float_silus
 from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 

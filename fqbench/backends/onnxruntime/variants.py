@@ -33,6 +33,7 @@ class OnnxRuntimeVariants(TimedVariants):
     float_silu = True
     unsigned_weights = True
     writes_integers = True
+    zero_points = ()
     runs_emulation = True
 
     @property

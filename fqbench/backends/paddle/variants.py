@@ -46,6 +46,7 @@ class PaddleVariants(TimedVariants):
     float_silu = False
     unsigned_weights = False
     writes_integers = False
+    zero_points = ()
     runs_emulation = False
 
     @property

@@ -30,6 +30,7 @@ class TensorRTVariants(Variants):
     float_silu = False
     unsigned_weights = False
     writes_integers = False
+    zero_points = ()
     runs_emulation = False
 
     @property

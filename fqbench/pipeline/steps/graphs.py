@@ -118,7 +118,7 @@ def given_int8(job: GivenInt8, report: Report) -> None:
     from fqbench.graph.external_data import load
 
     model, used = job.source[0], backend(job.backend)
-    if used.conversion is None:
+    if ".onnx" in used.loads:
         if model.suffix == ".onnx" and len(job.source) > 1:
             save_graph(load(model), job.folder)
         elif model.suffix == ".onnx":

@@ -9,7 +9,7 @@ from onnx import helper
 
 import fqbench.backends.onnxruntime.lower as lowering
 from fqbench.backends.onnxruntime.lower import layer_counts, lower
-from fqbench.backends.onnxruntime.shuffles import shuffle_regions, unify_ranges, without_shuffles
+from fqbench.backends.shuffles import shuffle_regions, unify_ranges, without_shuffles
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
 from tests.support.onnx_graphs import Net, record

@@ -18,7 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.backends.onnxruntime.moves import (
+from fqbench.backends.moves import (
     Channel,
     Move,
     channels_of,

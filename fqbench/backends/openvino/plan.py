@@ -1,0 +1,283 @@
+"""Which layers OpenVINO runs in INT8, and which tensors are rounded for which readers.
+
+Its low-precision passes keep integers from a pair on, through operators that only move values, up
+to the next layer; and a layer's kernel computes all that follows in float, activation and sum
+included, before it writes the codes of the next pair. So one pair stands where values become codes:
+behind activations and sums, none between a layer and these, none behind what only moves codes.
+
+Values that may be negative take half of the codes of int8 where negative ones are few, as behind a
+SiLU. A zero point takes all codes, but costs dense kernels time: they subtract it place by place,
+since it is also what padding consists of. Depthwise kernels hardly lose any. And where no reader
+pads, nothing is subtracted at all: the codes stand for values *shifted* to be positive, and what
+that adds to a layer's result is a constant of each channel, taken off its bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx
+
+from fqbench.graph.graph import Graph, attributes
+from fqbench.quantize.affine import Affine
+from fqbench.quantize.algorithms import Range
+from fqbench.quantize.pairs import QuantParams, affine_codes, symmetric_codes
+from fqbench.quantize.record import Quantization
+from fqbench.quantize.roundings import SIGNED_ZERO, Rounding, Roundings
+from fqbench.quantize.sharing import keeps_scale, rounded_inputs, shared_scale_groups
+
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "HardSwish", "Sigmoid", "Tanh", "Elu", "PRelu")
+"""What a kernel computes of its result before it writes it, beside a SiLU."""
+
+AVERAGES = ("GlobalAveragePool", "AveragePool")
+
+STOPPING = ("SpaceToDepth",)
+"""Operators that only move values, through which no integers get."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """How a tensor is rounded: ``params``; ``shifted``: whether its codes are read without the
+    zero point, as values that are larger by ``shift``."""
+
+    params: QuantParams
+    shifted: bool = False
+
+    @property
+    def shift(self) -> np.float32:
+        """By how much the values are larger that the codes stand for."""
+        zero = np.float32(self.params.zero_point if self.shifted else 0)
+        return np.float32(self.params.scale * zero)
+
+    @property
+    def affine(self) -> Affine:
+        """The codes as unsigned ones."""
+        zero = self.params.zero_point
+        signed = SIGNED_ZERO if zero.dtype == np.int8 else 0
+        return Affine(float(self.params.scale), int(zero) + signed)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a tensor is rounded, and the names of the nodes that read it so."""
+
+    codes: Codes
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``layers``: those that run in INT8, by name, each with how its input is rounded.
+
+    ``tensors``: those that become codes. ``shifted``: the tensors that hold shifted values, as
+    these do and what is moved from them, each with its shift.
+    """
+
+    layers: Mapping[str, Codes]
+    tensors: Mapping[str, Placement]
+    shifted: Mapping[str, np.float32]
+
+
+def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
+    """Choose what runs in INT8. Pure: depends on the arguments only.
+
+    What is moved from layer to layer has one scale, and is rounded where it comes from.
+    """
+    graph = Graph(model)
+    layers = rounded_inputs(graph, graph.layers(), quantization)
+    results = {written(graph, node.output[0]) for node in graph.layers() if node.name in layers}
+    added = sums(graph, results, quantization.ranges)
+    results.update(written(graph, n.output[0]) for n in model.graph.node if n.name in added)
+    averaged = averages(graph, results, quantization.ranges)
+    wanted = {*layers.values(), *added.values(), *averaged}
+    groups = shared_scale_groups(graph, wanted, moved)
+    known: dict[frozenset[str], Codes] = {}
+
+    def codes(name: str) -> Codes:
+        group = frozenset(groups[name])
+        if group not in known:
+            ends = _union(quantization.ranges[tied] for tied in group & wanted)
+            readers = [n for n in graph.layers() if layers.get(n.name) in group]
+            finer = any(node.name in quantization.zero_points for node in readers)
+            plain = Codes(symmetric_codes(ends))
+            known[group] = _codes(graph, ends, group, readers) if finer else plain
+        return known[group]
+
+    tensors = _and_where_from(graph, wanted)
+    found, shifted = {}, {}
+    for name in _origins(graph, tensors):
+        readers = {
+            node.name
+            for node in graph.consumers[name]
+            if name in results
+            or name in (layers.get(node.name), added.get(node.name))
+            or _leads_on(graph, node, tensors)
+        }
+        found[name] = Placement(codes(name), frozenset(readers))
+        if found[name].codes.shifted:
+            shifted[name] = found[name].codes.shift
+    for node in model.graph.node:
+        carried = [shifted[name] for name in node.input if name in shifted]
+        if carried and _leads_on(graph, node, tensors):
+            shifted.update(dict.fromkeys(node.output, carried[0]))
+    return Plan({layer: codes(name) for layer, name in layers.items()}, found, shifted)
+
+
+def _codes(
+    graph: Graph, ends: Range, group: Collection[str], readers: Collection[onnx.NodeProto]
+) -> Codes:
+    """The codes with a zero point of the tensors of ``group``, read by the layers ``readers``."""
+    if ends.low >= 0.0:
+        return Codes(symmetric_codes(ends))
+    fixed = any(map(_pads, readers)) or _is_fixed(graph, group)
+    return Codes(affine_codes(ends), shifted=not fixed)
+
+
+def _pads(layer: onnx.NodeProto) -> bool:
+    """Whether ``layer`` may read padding, which is zero and not shifted."""
+    found = attributes(layer)
+    automatic = found.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+    return automatic or any(found.get("pads", ()))
+
+
+def zero_points(model: onnx.ModelProto, quantization: Quantization) -> list[frozenset[str]]:
+    """The sets of layers that may read codes with a zero point, see ``Variants.zero_points``.
+
+    First those that depthwise kernels read, then those that nothing is subtracted of, then all.
+    """
+    graph = Graph(model)
+    every = {
+        node.name: node for node in graph.layers() if node.name not in quantization.float_layers
+    }
+    plan = make_plan(model, replace(quantization, zero_points=tuple(every)))
+    having = {name: codes for name, codes in plan.layers.items() if codes.params.zero_point > 0}
+    depthwise = frozenset(name for name in having if graph.is_depthwise(every[name]))
+    shifted = frozenset(name for name, codes in having.items() if codes.shifted)
+    sets = [depthwise, depthwise | shifted, frozenset(having)]
+    return [layers for layers in dict.fromkeys(sets) if layers]
+
+
+def _is_fixed(graph: Graph, group: Collection[str]) -> bool:
+    """Whether some of ``group`` cannot hold shifted values: outputs, and what joins constants."""
+    joined = (
+        node
+        for name in group
+        if (node := graph.producer.get(name)) is not None and node.op_type == "Concat"
+    )
+    constant = any(name in graph.weights for node in joined for name in node.input)
+    return constant or not set(graph.outputs).isdisjoint(group)
+
+
+def codes_of(ends: Range) -> QuantParams:
+    """How a tensor of these values is rounded, whoever reads it."""
+    return affine_codes(ends) if ends.low < 0.0 else symmetric_codes(ends)
+
+
+def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
+    """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``."""
+    plan = make_plan(model, quantization)
+    found = [
+        Rounding(name, placement.codes.affine, placement.readers)
+        for name, placement in sorted(plan.tensors.items())
+    ]
+    return Roundings(tuple(found), frozenset(plan.layers))
+
+
+def moved(graph: Graph, node: onnx.NodeProto) -> list[str]:
+    """The tensors, read and written, whose values ``node`` only moves or chooses; else none."""
+    if node.op_type == "Concat":
+        return [name for name in (*node.input, *node.output) if name not in graph.weights]
+    moves = keeps_scale(node) and node.op_type not in STOPPING
+    if moves and node.input[0] not in graph.weights:
+        return [node.input[0], *node.output]
+    return []
+
+
+def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[str, str]:
+    """Of each Add (by name) that is computed with a layer's result, what that adds to it.
+
+    ``results``: what kernels in integers write. Where both sides are such, the deeper one stays
+    float: the other is the short branch of a residual block, and read as codes.
+    """
+    depth = _depths(graph)
+    found = {}
+    for node in graph.model.graph.node:
+        if node.op_type != "Add" or len(set(node.input)) < 2:
+            continue
+        shapes = {graph.shape(name) for name in node.input}
+        own = [
+            name
+            for name in node.input
+            if name in results and len(graph.consumers[name]) == 1 and name not in graph.outputs
+        ]
+        if not own or len(shapes) > 1 or any(name in graph.weights for name in node.input):
+            continue
+        main = max(own, key=lambda name: depth[name])
+        other = next(name for name in node.input if name != main)
+        if other in ranges:
+            found[node.name] = other
+    return found
+
+
+def averages(graph: Graph, results: Iterable[str], ranges: Container[str]) -> list[str]:
+    """Those of ``results`` that are only averaged: codes are written and read in less time."""
+    return [
+        name
+        for name in results
+        if name in ranges
+        and name not in graph.outputs
+        and (readers := graph.consumers[name])
+        and all(node.op_type in AVERAGES for node in readers)
+    ]
+
+
+def written(graph: Graph, name: str) -> str:
+    """What a kernel writes that computes ``name``: behind the activation, if one follows."""
+    readers = graph.consumers[name]
+    if name in graph.outputs:
+        return name
+    if len(readers) == 1 and readers[0].op_type in ACTIVATIONS:
+        return str(readers[0].output[0])
+    for reader in readers:
+        if graph.is_silu(reader) and len(readers) == 2:
+            return str(reader.output[0])
+    return name
+
+
+def _leads_on(graph: Graph, node: onnx.NodeProto, tensors: Collection[str]) -> bool:
+    """Whether ``node`` moves what it reads to one of ``tensors``."""
+    return bool(moved(graph, node)) and any(name in tensors for name in node.output)
+
+
+def _origins(graph: Graph, tensors: Collection[str]) -> Iterator[str]:
+    """Those of ``tensors`` that no operator only moved there, in the graph's order."""
+    yield from (name for name in graph.inputs if name in tensors)
+    for name, node in graph.producer.items():
+        if name in tensors and not moved(graph, node):
+            yield name
+
+
+def _and_where_from(graph: Graph, wanted: Collection[str]) -> set[str]:
+    """``wanted``, and what they are moved from."""
+    found = set(wanted)
+    for node in reversed(graph.model.graph.node):
+        if not found.isdisjoint(node.output):
+            found.update(name for name in moved(graph, node) if name not in node.output)
+    return found
+
+
+def _union(ranges: Iterable[Range]) -> Range:
+    """The least range that holds all of ``ranges``."""
+    lows, highs, largest = zip(*((ends.low, ends.high, ends.amax) for ends in ranges), strict=True)
+    return Range(min(lows), max(highs), max(largest))
+
+
+def _depths(graph: Graph) -> Mapping[str, int]:
+    """Layers on the longest way from an input to each tensor."""
+    found: dict[str, int] = {}
+    for node in graph.model.graph.node:
+        depth = max((found.get(name, 0) for name in node.input), default=0)
+        found.update(dict.fromkeys(node.output, depth + (node.op_type in ("Conv", "Gemm"))))
+    return found

@@ -1,0 +1,54 @@
+"""ONNX Runtime's own quantizer, ``onnxruntime.quantization``."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fqbench.environments import HERE
+from fqbench.methods.record import Method, ModelPlan
+from fqbench.steps import Needs, Step
+
+LIBRARIES = ("onnx", "onnxruntime", "numpy", "ml-dtypes", "sympy")
+"""What its files depend on."""
+
+
+def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
+    """The same file for every backend: the quantizer knows of one only."""
+    from fqbench.methods.onnxruntime_quantization.step import quantize
+
+    images = model.images.calibration
+    return model.step(
+        "onnxruntime_quantization",
+        {"canonical": model.canonical, **model.read(images), "advised": advised},
+        LIBRARIES,
+        len(images),
+        function=quantize,
+        needs=Needs(),
+        of=advised,
+    )
+
+
+def _method(name: str, label: str, *, advised: bool) -> Method:
+    return Method(
+        name=name,
+        label=label,
+        offered=True,
+        learns=False,
+        images=lambda spec: {},
+        backends=("onnxruntime", "openvino"),
+        environment=HERE,
+        yields="model",
+        plan=partial(_plan, advised=advised),
+    )
+
+
+STATIC = _method("ort_static", "onnxruntime.quantization", advised=False)
+"""``quantize_static`` with nothing but its defaults, as widely used exports call it: S8S8, one
+scale for a tensor."""
+
+ADVISED = _method("ort_advised", "onnxruntime.quantization as advised", advised=True)
+"""As ONNX Runtime's guide "Quantize ONNX Models" advises for x86.
+
+The graph is prepared; activations are unsigned and weights signed (U8S8), per channel, and of 7
+bits where the CPU adds pairs of products in 16 bits, which then saturate: without VNNI.
+"""

@@ -1,0 +1,90 @@
+"""Last operators that read channels last: the same values, and no turning in memory."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from fqbench.backends.openvino.mend import mended
+from fqbench.graph.executor import open_session, session_options
+from tests.support.onnx_graphs import Net, anchors
+
+SIDE = 8
+
+
+def outputs(model, image):
+    session = open_session(model.SerializeToString(), session_options(threads=1))
+    return session.run(None, {"x": image})
+
+
+def same(net, model):
+    image = net.image()
+    found = mended(model)
+    onnx.checker.check_model(found, full_check=True)
+    for one, other in zip(outputs(model, image), outputs(found, image), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    return found
+
+
+def perms(model):
+    nodes = (node for node in model.graph.node if node.op_type == "Transpose")
+    return [helper.get_attribute_value(node.attribute[0]) for node in nodes]
+
+
+def rows(net, source, turns=True):
+    """Rows [1, places, channels] of an image, or [1, channels, places] where it is not turned."""
+    shape = net.constant(f"{source}_rows", np.array([1, net.channels[source], SIDE * SIDE]))
+    made = net.node("Reshape", source, shape)
+    return net.node("Transpose", made, perm=[0, 2, 1]) if turns else made
+
+
+def test_anchors_are_turned_once_at_first():
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    found = same(net, net.model(anchors(net, net.conv("x", 12), 3, SIDE)))
+    assert perms(found) == [[0, 2, 3, 1], [0, 3, 1, 2, 4]]
+
+
+def test_rows_are_read_as_they_lie():
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    found = same(net, net.model(rows(net, net.conv("x", 7))))
+    assert perms(found) == [[0, 2, 3, 1]]
+
+
+def test_joined_rows_are_turned_before_they_are_joined():
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    parts = [rows(net, net.conv("x", 7), turns=False) for _ in range(2)]
+    joined = net.node("Concat", *parts, axis=2)
+    found = same(net, net.model(net.node("Transpose", joined, perm=[0, 2, 1])))
+    assert perms(found) == [[0, 2, 3, 1]] * 2
+
+
+@pytest.mark.parametrize("shared", ["reshaped", "joined"])
+def test_what_others_read_stays_as_it_is(shared):
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    part = rows(net, net.conv("x", 7), turns=False)
+    joined = net.node("Concat", part, rows(net, net.conv("x", 7), turns=False), axis=2)
+    last = net.node("Transpose", joined, perm=[0, 2, 1])
+    other = net.node("Relu", part if shared == "reshaped" else joined)
+    model = net.model(last, other)
+    assert mended(model) == model
+
+
+def test_a_graph_without_such_operators_stays_as_it_is():
+    net = Net()
+    model = net.model(net.node("Relu", net.conv("x", 8)))
+    assert mended(model) == model
+    assert numpy_helper.to_array(model.graph.initializer[0]).size
+
+
+def test_a_silu_is_computed_by_its_tangent():
+    net = Net()
+    found = same(net, net.model(net.silu(net.conv("x", 8))))
+    assert [node.op_type for node in found.graph.node] == ["Conv", "Mul", "Tanh", "Mul", "Add"]
+
+
+def test_a_gate_that_others_read_stays():
+    net = Net()
+    source = net.conv("x", 8)
+    gate = net.node("Sigmoid", source)
+    model = net.model(net.node("Mul", source, gate), net.node("Relu", gate))
+    assert mended(model) == model
