@@ -137,6 +137,9 @@ def _graphs(
         raise UsageError("; ".join(problems))
     if len(specs) != 1:
         raise UsageError(f"{len(specs)} models are named: fqbench best takes one at a time")
+    if options.size is not None:
+        # What is faster in float is larger in it.
+        specs = tuple(spec.model_copy(update={"speed": "assumed"}) for spec in specs)
     found: dict[str, ModelGraph] = {}
     for method in methods:
         ready = prepare(specs, executor, allow_code=options.allow_code, method=method)

@@ -23,6 +23,9 @@ NUMBERS = frozenset(COLUMNS[1:-1])
 
 UNITS: dict[Limit, str] = {"drop": "points", "ms": "ms", "size": "MB"}
 
+TELLING = 0.5
+"""The part of the time in layers that gain nothing from which on that is why nothing is gained."""
+
 MEANING = (
     "Drop: points lost against FP32 on the same images; FP32 loses nothing, by definition. In"
     " brackets: 95 % confidence intervals. x float: how many times as fast as the fastest"
@@ -177,6 +180,8 @@ def _gains_nothing(entry: Entry) -> str | None:
         and each.int8_ms < (each.fp32_ms or 0.0)
     ]
     share = 1 - sum(each.fp32_ms or 0.0 for each in gained) / total
+    if share < TELLING:
+        return None
     also = f"; {len(kept)} layers stay in float for accuracy" if kept else ""
     return f"{100 * share:.0f} % of FP32's time is in layers that INT8 does not make faster{also}"
 
@@ -191,6 +196,10 @@ def _lacks(found: Found, winner: Entry, second: Entry, images: int | None) -> st
     first = winner.figures
     if first is None:
         return f"{opening}."
+    if found.budget.drop is None and first.drop is not None and figures.drop is not None:
+        more = max(figures.drop.value, 0.0) - max(first.drop.value, 0.0)
+        if more > 0:
+            return f"{opening}: as measured, it loses {more:.2f} points more."
     if faster(first, figures):
         times = figures.pace.value / first.pace.value
         text = f"{100 * (times - 1):.0f} % longer" if times < 2 else f"{times:.1f} times as long"

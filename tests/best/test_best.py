@@ -113,6 +113,14 @@ class TestCommand:
         assert "Nothing is known to be inside the budget of 1e-09 ms. Nearest comes ONNX" in shown
         assert not out.exists()
 
+    def test_a_small_file_is_asked_for_whatever_is_faster(self, capsys, tmp_path):
+        # This one is faster in float.
+        spec = write_spec(tmp_path, speed="measured")
+        assert run("best", spec, *QUICK, "--size", "0.01", "--quiet") in (0, 1)
+        shown, _ = said(capsys)
+        assert "float is faster" not in shown
+        assert "ONNX Runtime INT8 by offline" in shown
+
     def test_what_the_images_cannot_tell_is_said_before_anything_runs(self, capsys, tmp_path):
         spec = write_spec(tmp_path)
         assert run("best", spec, *QUICK, "--drop", "0.5", "--dry-run") == 0
@@ -340,6 +348,12 @@ class TestSentences:
             "It is 2.00 times (1.90 to 2.10) as fast as the best float here (ONNX Runtime FP32)."
         )
         assert second.endswith("it takes 2.0 times as long.")
+
+    def test_the_second_of_those_that_lose_least(self, both):
+        fp32 = entry(both[0], 4.0, drop=NO_DROP)
+        int8 = entry(both[1], 2.0, drop=Interval(0.4, 0.1, 0.7))
+        found = Found(Budget(ms=9.0), (fp32, int8), winner=fp32.name, second=int8.name)
+        assert list(sentences(found, 500))[-1].endswith("it loses 0.40 points more.")
 
     def test_nothing_inside(self, both):
         fp32 = entry(both[0], 4.0, drop=NO_DROP)
