@@ -423,7 +423,7 @@ class TestRefusals:
         assert compress(write_config(tmp_path / "project"), tmp_path / "out", method=method) == 2
         assert capsys.readouterr().err == (
             f"fqbench: there is no method {method!r}: the methods are PTQ, QAT, offline,"
-            " distillation\n"
+            " distillation, nncf, nncf_mixed, ort_advised, ort_static\n"
         )
 
     def test_images_that_cannot_be_read_are_named(self, tmp_path, capsys):
