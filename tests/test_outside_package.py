@@ -20,8 +20,8 @@ from tests.support.repository import git
 from tests.support.tiny_config import MISSING, write_config
 from tests.support.tiny_spec import write_spec
 
-FP32, BF16, INT8 = CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "bf16", "int8")]
-PRECISIONS = ("fp32", "bf16", "int8")
+FP32, TF32, INT8 = CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "tf32", "int8")]
+PRECISIONS = ("fp32", "tf32", "int8")
 ASKED = ("--backends", "delayed", "--devices", "cpu", "--method", "nearest")
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}
 NOT_WORSE = {"same", "faster", "unclear"}
@@ -61,7 +61,7 @@ def test_list(home: Path, spec: Path) -> None:
     assert (found.returncode, found.stderr) == (0, "")
     states = dict(line.split(maxsplit=1) for line in found.stdout.splitlines() if "tiny-" in line)
     assert {cell: states[cell].strip() for cell in CELLS} == dict.fromkeys(CELLS, "runs here")
-    assert states["tiny-paddle-cpu-bf16"].startswith("cannot run: fqbench's own backends do not")
+    assert states["tiny-paddle-cpu-tf32"].startswith("cannot run: fqbench's own backends do not")
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +82,14 @@ def test_run(home: Path, ran: subprocess.CompletedProcess[str]) -> None:
     assert list(rows) == CELLS
     assert {(row["status"], row["metric"]) for row in rows.values()} == {("ok", "guessed")}
     assert {(row["dataset"], row["images"]) for row in rows.values()} == {("classes.json", 12)}
-    assert [rows[cell]["method"] for cell in CELLS] == [None, "bfloat16", "nearest"]
+    assert [rows[cell]["method"] for cell in CELLS] == [None, "tensorfloat32", "nearest"]
     assert rows[INT8]["int8_convolutions"] == rows[INT8]["int8_planned"] > 0
     assert results["machine"]["versions"]["delayed"] == "1.0"
 
 
 def test_both_reports(home: Path, ran: subprocess.CompletedProcess[str]) -> None:
     for report in (ran.stdout, (home / "out/report.md").read_text()):
-        for label in ("Delayed Runtime", "best of two", "nearest codes", "BF16"):
+        for label in ("Delayed Runtime", "best of two", "nearest codes", "TF32"):
             assert label in report
 
 

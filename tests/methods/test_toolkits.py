@@ -36,6 +36,7 @@ from fqbench.steps import Needs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.job import Function
 from tests.support import failing_methods
+from tests.support.openvino import needs_openvino
 from tests.support.toolkits import needs_nncf, needs_ort_quantization
 
 MODEL = "digits_mobilenet_v1"
@@ -65,10 +66,15 @@ def model(store: Store) -> Model:
     return Model(spec, check_model(spec), LocalExecutor(store))
 
 
-def outcome(model: Model, *names: str, budget: MeasurementBudget | None = None) -> Outcome:
-    """The rows of FP32 and of these methods on ONNX Runtime."""
+def outcome(
+    model: Model,
+    *names: str,
+    budget: MeasurementBudget | None = None,
+    backend: str = "onnxruntime",
+) -> Outcome:
+    """The rows of FP32 and of these methods on a backend."""
     chosen = Selection(
-        backends=("onnxruntime",), devices=("cpu",), precisions=("fp32", "int8"), methods=names
+        backends=(backend,), devices=("cpu",), precisions=("fp32", "int8"), methods=names
     )
     cells = chosen.cells([model.spec.name])
     planned = plan(model.graph, Request(cells, Margins(), budget=budget))
@@ -110,6 +116,21 @@ def test_rows_stand_beside_each_other(model: Model) -> None:
     lines = by_method.lines(found.rows)
     labels = ["FP32", *(methods()[name].label for name in names)]
     assert [line[3] for line in lines] == labels
+
+
+@needs_nncf
+@needs_ort_quantization
+@needs_openvino
+@pytest.mark.slow
+def test_openvino_runs_what_they_write(model: Model) -> None:
+    names = ("nncf", "nncf_mixed", "ort_static", "ort_advised")
+    found = outcome(model, *names, backend="openvino")
+    assert [(row.status, row.reason) for row in found.rows] == [("ok", None)] * 5
+    for row in found.rows[1:]:
+        assert row.accuracy is not None
+        assert row.accuracy > 50
+        assert row.int8_convolutions is not None
+        assert row.int8_convolutions > 10
 
 
 @needs_ort_quantization

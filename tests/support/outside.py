@@ -25,7 +25,7 @@ PACKAGE: Points = MappingProxyType(
             "nearest": "outside_methods:NEAREST",
             "static": "outside_methods:STATIC",
         },
-        "fqbench.precisions": {"bf16": "outside_methods:BF16"},
+        "fqbench.precisions": {"tf32": "outside_methods:TF32"},
     }
 )
 """Those of a package that offers records of all kinds."""

@@ -23,8 +23,9 @@ BACKEND = Backend(
     name="openvino",
     label="OpenVINO",
     distributions={"openvino": ("openvino",)},
-    # Its own format is read no faster: compiling takes ten times as long.
-    loads=(".onnx",),
+    # fqbench writes ONNX graphs, and other toolkits OpenVINO's own format, which is read no faster:
+    # compiling takes ten times as long.
+    loads=(".onnx", ".xml", ".bin"),
     environment=ENVIRONMENT,
     runtime="fqbench.backends.openvino.runtime:OpenVino",
     side_by_side=True,

@@ -13,6 +13,8 @@ from fqbench.errors import StepError
 from fqbench.hardware import instruction_sets
 
 MODEL = "model.onnx"
+IR_MODEL = "model.xml"
+"""In OpenVINO's own format, as other toolkits write it."""
 
 CAPABILITIES = {"bf16": "BF16", "f16": "FP16"}
 """What OpenVINO says that a CPU can, by hints."""
@@ -29,7 +31,7 @@ LAST = 200
 
 
 class OpenVino:
-    """Runs ``model.onnx`` of an artifact."""
+    """Runs ``model.onnx`` of an artifact, or ``model.xml`` with its weights in ``model.bin``."""
 
     def supports(self, device: str, precision: str) -> str | None:
         """See ``Runtime.supports``."""
@@ -44,7 +46,12 @@ class OpenVino:
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         hint = HINTS.get(precision, "f32")
-        return runner(compiled(folder / MODEL, threads, hint))
+        return runner(compiled(_model_in(folder), threads, hint))
+
+
+def _model_in(folder: Path) -> Path:
+    own = folder / IR_MODEL
+    return own if own.is_file() else folder / MODEL
 
 
 def compiled(

@@ -175,7 +175,7 @@ class TestRuntime:
 
 def test_record_says_what_the_runtime_needs():
     known = backend("openvino")
-    assert known.loads == (".onnx",)
+    assert known.loads == (".onnx", ".xml", ".bin")
     assert known.saturates == "probed"
     assert known.int8.setting is not None
     assert "'INFERENCE_PRECISION_HINT': 'f32'" in known.int8.setting
