@@ -210,7 +210,7 @@ class _Search:
         return [each for each in found if each is not None]
 
     def _make(self) -> None:
-        """All files, and what is known of them. What runs alike on one backend is one candidate."""
+        """All files, and what is known of them. Equal ones that run alike are one candidate."""
         wanted: list[Node] = []
         for name, entry in self._entries.items():
             try:
@@ -218,13 +218,16 @@ class _Search:
             except FqbenchError as error:
                 self._set(name, status="failed", why=f"cannot be made: {error}")
         finished = self._executor.run(wanted)
-        known: dict[tuple[str, str], Entry] = {}
+        known: dict[tuple[str, str, str, str], Entry] = {}
         for name in list(self._running):
             self._know(name, finished)
             entry = self._entries[name]
             if entry.artifact is None:
                 continue
-            identity = (entry.candidate.cell.device, entry.candidate.subject.key(finished))
+            cell = entry.candidate.cell
+            # A runtime may run one file in several precisions.
+            asked = entry.candidate.subject.loadable(finished).precision
+            identity = (cell.backend, cell.device, asked, entry.artifact.key)
             same = known.setdefault(identity, entry)
             if same is not entry:
                 self._set(name, status="same", why=_why_same(entry, same))

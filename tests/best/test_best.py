@@ -215,6 +215,15 @@ class TestCandidates:
             "Unlike makes INT8 models for TensorRT only"
         )
 
+    def test_one_file_in_two_precisions_is_two(self, tmp_path):
+        cells = [Cell("tiny", "openvino", "cpu", each) for each in ("fp32", "bf16")]
+        if any(cell.unsupported is not None for cell in cells):
+            pytest.skip("OpenVINO runs no BF16 here")
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        tried = [Candidate(graph_of(tmp_path, executor), cell) for cell in cells]
+        found = search.find(tried, Budget(drop=1.0), executor)
+        assert [each.status for each in found.entries] == ["runs", "runs"]
+
     def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch):
         executor = LocalExecutor(Store(tmp_path / "cache"))
         graph = graph_of(tmp_path, executor)
