@@ -126,7 +126,7 @@ def test_empty_list_has_no_margins(tmp_path):
         (GOOD + "- {drop: 0.5, source: a paper, reason: measured there}", "1.model"),
         ("- {model: net, drop: -1, source: a paper, reason: measured there}", "0.drop"),
         ("- {model: net, drop: .nan, source: a paper, reason: measured there}", "0.drop"),
-        (GOOD.replace("drop:", "backend: openvino, drop:"), "0.backend"),
+        (GOOD.replace("drop:", "backend: tvm, drop:"), "0.backend"),
         (GOOD.replace("drop:", "metod: offline, drop:"), "0.metod"),
         ("model: net", "expected a list"),
         ("", "expected a list"),
