@@ -53,6 +53,7 @@ class Project:
             "run",
             "--spec",
             str(self.spec),
+            *("--backends", "onnxruntime", "paddle"),
         ]
         return subprocess.Popen(
             [*command, "--out", str(self.folder / out), *options],

@@ -88,7 +88,9 @@ def test_code_of_other_packages(site: Path) -> None:
     (site / "whole/__pycache__").mkdir(parents=True)
     for name in ("whole/__init__.py", "whole/kernels.so", "whole/__pycache__/x.pyc", "beside.py"):
         (site / name).write_text("")
-    install(site, "mine", one="single:RECORD", two="whole.part:RECORD", three="found_nowhere:RECORD")
+    install(
+        site, "mine", one="single:RECORD", two="whole.part:RECORD", three="found_nowhere:RECORD"
+    )
     (site / "mine-1.0.dist-info/RECORD").write_text("beside.py,,\nmine-1.0.dist-info/METADATA,,\n")
     assert plugins.code()["mine"] == {
         name: site / name

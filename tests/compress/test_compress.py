@@ -263,7 +263,7 @@ class TestPaddle:
         }
         found = report(paddle_made / "out")
         assert found["model"] == "net"
-        for backend in found["backends"]:
+        for backend in (each for each in found["backends"] if each["files"]):
             assert sorted(backend["float_layers"].values()) == [
                 "PTQ.skip_tensor_list names conv2d_0.w_0",
                 "QuantAware.quantize_op_types does not name mul",
@@ -318,7 +318,7 @@ class TestTraining:
         assert_close(paddle_answers(tmp_path / "out" / "paddle", values, tmp_path), reference)
         found = report(tmp_path / "out")
         assert found["method"] == "QAT"
-        for backend in found["backends"]:
+        for backend in (each for each in found["backends"] if each["files"]):
             evaluated = [each["iteration"] for each in backend["training"]["evaluations"]]
             assert evaluated == [0, 4, 8]
         told = {each["key"]: each["meaning"] for each in found["settings"]}

@@ -17,15 +17,15 @@ SLOWDOWN = 0.0
 
 
 class Delayed(OnnxRuntime):
-    """It takes BF16 models for what their files are: float32."""
+    """It takes TF32 models for what their files are: float32."""
 
     def supports(self, device, precision):
-        if device != "cpu" or precision == "fp16":
-            return "Delayed Runtime runs no FP16, and on CPUs only"
+        if device != "cpu" or precision in ("bf16", "fp16"):
+            return "Delayed Runtime runs no FP16 or BF16, and on CPUs only"
         return None
 
     def prepare(self, folder, *, device, precision, threads):
-        known = "fp32" if precision == "bf16" else precision
+        known = "fp32" if precision == "tf32" else precision
         return Waiting(super().prepare(folder, device=device, precision=known, threads=threads))
 
 
