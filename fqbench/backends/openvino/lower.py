@@ -18,7 +18,8 @@ from onnx import helper, numpy_helper
 
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.openvino.mend import channels_last, with_tangents
-from fqbench.backends.openvino.plan import Plan, make_plan, moved
+from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
+from fqbench.backends.pair_placement import moved
 from fqbench.backends.shuffles import unify_ranges, without_shuffles
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
@@ -99,7 +100,7 @@ class _Writer:
             return name
         read = name if placement is None else self._pair(name)
         shift = self._plan.shifted.get(name)
-        carries = bool(moved(self._graph, node)) and node.output[0] in self._plan.shifted
+        carries = bool(moved(self._graph, node, STOPPING)) and node.output[0] in self._plan.shifted
         if shift is None or carries or node.name in self._plan.layers:
             return read
         return self._unshifted(name, read, shift)

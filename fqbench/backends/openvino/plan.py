@@ -20,13 +20,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
+from fqbench.backends.pair_placement import moved, sums, with_sources
 from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.affine import Affine
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, affine_codes, symmetric_codes
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import SIGNED_ZERO, Rounding, Roundings
-from fqbench.quantize.sharing import keeps_scale, rounded_inputs, shared_scale_groups
+from fqbench.quantize.sharing import rounded_inputs, shared_scale_groups
 
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "HardSwish", "Sigmoid", "Tanh", "Elu", "PRelu")
 """What a kernel computes of its result before it writes it, beside a SiLU."""
@@ -105,7 +106,7 @@ def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
             known[group] = _codes(graph, ends, group, readers) if finer else plain
         return known[group]
 
-    tensors = _and_where_from(graph, wanted)
+    tensors = with_sources(graph, wanted, STOPPING)
     found, shifted = {}, {}
     for name in _origins(graph, tensors):
         readers = {
@@ -185,42 +186,6 @@ def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu:
     return Roundings(tuple(found), frozenset(plan.layers))
 
 
-def moved(graph: Graph, node: onnx.NodeProto) -> list[str]:
-    """The tensors, read and written, whose values ``node`` only moves or chooses; else none."""
-    if node.op_type == "Concat":
-        return [name for name in (*node.input, *node.output) if name not in graph.weights]
-    moves = keeps_scale(node) and node.op_type not in STOPPING
-    if moves and node.input[0] not in graph.weights:
-        return [node.input[0], *node.output]
-    return []
-
-
-def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[str, str]:
-    """Of each Add (by name) that is computed with a layer's result, what that adds to it.
-
-    ``results``: what kernels in integers write. Where both sides are such, the deeper one stays
-    float: the other is the short branch of a residual block, and read as codes.
-    """
-    depth = _depths(graph)
-    found = {}
-    for node in graph.model.graph.node:
-        if node.op_type != "Add" or len(set(node.input)) < 2:
-            continue
-        shapes = {graph.shape(name) for name in node.input}
-        own = [
-            name
-            for name in node.input
-            if name in results and len(graph.consumers[name]) == 1 and name not in graph.outputs
-        ]
-        if not own or len(shapes) > 1 or any(name in graph.weights for name in node.input):
-            continue
-        main = max(own, key=lambda name: depth[name])
-        other = next(name for name in node.input if name != main)
-        if other in ranges:
-            found[node.name] = other
-    return found
-
-
 def averages(graph: Graph, results: Iterable[str], ranges: Container[str]) -> list[str]:
     """Those of ``results`` that are only averaged: codes are written and read in less time."""
     return [
@@ -248,36 +213,18 @@ def written(graph: Graph, name: str) -> str:
 
 def _leads_on(graph: Graph, node: onnx.NodeProto, tensors: Collection[str]) -> bool:
     """Whether ``node`` moves what it reads to one of ``tensors``."""
-    return bool(moved(graph, node)) and any(name in tensors for name in node.output)
+    return bool(moved(graph, node, STOPPING)) and any(name in tensors for name in node.output)
 
 
 def _origins(graph: Graph, tensors: Collection[str]) -> Iterator[str]:
     """Those of ``tensors`` that no operator only moved there, in the graph's order."""
     yield from (name for name in graph.inputs if name in tensors)
     for name, node in graph.producer.items():
-        if name in tensors and not moved(graph, node):
+        if name in tensors and not moved(graph, node, STOPPING):
             yield name
-
-
-def _and_where_from(graph: Graph, wanted: Collection[str]) -> set[str]:
-    """``wanted``, and what they are moved from."""
-    found = set(wanted)
-    for node in reversed(graph.model.graph.node):
-        if not found.isdisjoint(node.output):
-            found.update(name for name in moved(graph, node) if name not in node.output)
-    return found
 
 
 def _union(ranges: Iterable[Range]) -> Range:
     """The least range that holds all of ``ranges``."""
     lows, highs, largest = zip(*((ends.low, ends.high, ends.amax) for ends in ranges), strict=True)
     return Range(min(lows), max(highs), max(largest))
-
-
-def _depths(graph: Graph) -> Mapping[str, int]:
-    """Layers on the longest way from an input to each tensor."""
-    found: dict[str, int] = {}
-    for node in graph.model.graph.node:
-        depth = max((found.get(name, 0) for name in node.input), default=0)
-        found.update(dict.fromkeys(node.output, depth + (node.op_type in ("Conv", "Gemm"))))
-    return found

@@ -10,7 +10,7 @@ from fqbench.backends.base import Runner, Tensor, unknown
 from fqbench.backends.openvino.backend import HINTS, SETTINGS
 from fqbench.backends.openvino.executed import executed
 from fqbench.errors import StepError
-from fqbench.hardware import instruction_sets
+from fqbench.hardware import instruction_sets, kernels_of
 
 MODEL = "model.onnx"
 IR_MODEL = "model.xml"
@@ -40,6 +40,11 @@ class OpenVino:
         hint = HINTS.get(precision)
         if hint is None:
             return unknown(precision)
+        if hiding := kernels_of()["hidden"]:
+            return (
+                f"whether OpenVINO computes in {CAPABILITIES[hint]} is not known where"
+                f" {', '.join(hiding)} hides instruction sets"
+            )
         known = instruction_sets()
         return None if any(name in known for name in INSTRUCTIONS[hint]) else _lacking(hint)
 

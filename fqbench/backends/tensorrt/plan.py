@@ -8,15 +8,14 @@ that NVIDIA's own quantizer of ONNX files (Model Optimizer) leaves out stay in f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping
-
 import onnx
 
+from fqbench.backends.pair_placement import moved, sums, with_sources
 from fqbench.graph.graph import Graph, attributes
 from fqbench.quantize.pairs import QdqPlacement, int8_codes
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
-from fqbench.quantize.sharing import keeps_scale, rounded_inputs, shared_scale_groups
+from fqbench.quantize.sharing import rounded_inputs, shared_scale_groups
 
 ONE_ROW = "it multiplies a single row, which integer kernels make no faster"
 FEW_CHANNELS = "TensorRT has no integer kernel for so few channels"
@@ -91,7 +90,7 @@ def rounded_tensors(
     results.update(_written(graph, n.output[0]) for n in model.graph.node if n.name in added)
     wanted = {*layers.values(), *added.values()}
     groups = shared_scale_groups(graph, wanted, moved)
-    tensors = _and_where_from(graph, wanted)
+    tensors = with_sources(graph, wanted)
     found = {}
     for name in tensors:
         producer = graph.producer.get(name)
@@ -113,60 +112,6 @@ def rounded_tensors(
 def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
     """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``."""
     return without_zero_points(*rounded_tensors(model, quantization))
-
-
-def moved(graph: Graph, node: onnx.NodeProto) -> list[str]:
-    """The tensors, read and written, whose values ``node`` only moves or chooses; else none."""
-    if node.op_type == "Concat":
-        return [name for name in (*node.input, *node.output) if name not in graph.weights]
-    if keeps_scale(node) and node.input[0] not in graph.weights:
-        return [node.input[0], *node.output]
-    return []
-
-
-def _and_where_from(graph: Graph, wanted: Collection[str]) -> set[str]:
-    """``wanted``, and what they are moved from: the pairs are then where integers begin."""
-    found = set(wanted)
-    for node in reversed(graph.model.graph.node):
-        if not found.isdisjoint(node.output):
-            found.update(name for name in moved(graph, node) if name not in node.output)
-    return found
-
-
-def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[str, str]:
-    """Of each Add (by name) that a kernel computes, what that adds to its own result.
-
-    ``results``: what kernels in integers write. The other side is read through a pair, as such a
-    kernel takes it. Where both sides are results, the deeper one computes the sum: the other is
-    the short branch of a residual block.
-    """
-    depth = _depths(graph)
-    found = {}
-    for node in graph.model.graph.node:
-        if node.op_type != "Add" or len(set(node.input)) < 2:
-            continue
-        shapes = {graph.shape(name) for name in node.input}
-        own = [
-            name
-            for name in node.input
-            if name in results and len(graph.consumers[name]) == 1 and name not in graph.outputs
-        ]
-        if not own or len(shapes) > 1 or any(name in graph.weights for name in node.input):
-            continue
-        main = max(own, key=lambda name: depth[name])
-        other = next(name for name in node.input if name != main)
-        if other in ranges:
-            found[node.name] = other
-    return found
-
-
-def _depths(graph: Graph) -> Mapping[str, int]:
-    """Layers on the longest way from an input to each tensor."""
-    found: dict[str, int] = {}
-    for node in graph.model.graph.node:
-        depth = max((found.get(name, 0) for name in node.input), default=0)
-        found.update(dict.fromkeys(node.output, depth + (node.op_type in ("Conv", "Gemm"))))
-    return found
 
 
 def _written(graph: Graph, name: str) -> str:

@@ -13,6 +13,7 @@ from fqbench.backends.openvino.runtime import bare_call
 from fqbench.errors import StepError
 from fqbench.graph.executor import execute
 from fqbench.graph.graph import Graph
+from fqbench.hardware import HIDING
 from tests.support.onnx_graphs import Net, anchors
 from tests.support.openvino import needs_openvino
 
@@ -23,6 +24,9 @@ def supports(device, precision):
 
 @pytest.fixture
 def flags(monkeypatch):
+    for name in HIDING:
+        monkeypatch.delenv(name, raising=False)
+
     def given(*names):
         monkeypatch.setattr(openvino_runtime, "instruction_sets", lambda: frozenset(names))
 
@@ -33,6 +37,16 @@ def flags(monkeypatch):
 def test_float32_and_int8_run_on_every_cpu(precision, flags):
     flags()
     assert supports("cpu", precision) is None
+
+
+def test_sixteen_bits_are_not_run_where_instruction_sets_are_hidden(flags, monkeypatch):
+    """OpenVINO asks the CPU, which then hides them; Linux lists them all the same."""
+    flags("avx512_bf16")
+    monkeypatch.setenv("CPU_MASK", "avx2")
+    assert supports("cpu", "bf16") == (
+        "whether OpenVINO computes in BF16 is not known where CPU_MASK hides instruction sets"
+    )
+    assert supports("cpu", "int8") is None
 
 
 @pytest.mark.parametrize(
