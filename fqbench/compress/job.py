@@ -145,15 +145,7 @@ def prepare(
     images = Unevaluated(spec, Digests(store.root))
 
     def graph(spec: ModelSpec) -> ModelGraph:
-        return ModelGraph(
-            spec,
-            facts.inputs,
-            images,
-            Margins(),
-            quantizer.name,
-            caches=store.root,
-            data_files=facts.data_files,
-        )
+        return ModelGraph(spec, facts, images, Margins(), quantizer.name, caches=store.root)
 
     skipped = config.ptq.skip_tensor_list if method.section == "PTQ" else ()
     compared = config.distillation.node if method.section == "QAT" else ()

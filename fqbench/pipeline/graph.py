@@ -38,6 +38,7 @@ from fqbench.precisions import CHOSEN, baseline
 from fqbench.precisions import precision as precision_of
 from fqbench.precisions.own import EXACT, INT8, INT8_ALL, INT8_FILE
 from fqbench.spec import ModelSpec
+from fqbench.spec.check import ModelFacts
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
 from fqbench.steps.step import Input, needed
 from fqbench.tasks.decoding import source_of
@@ -61,34 +62,31 @@ HALF_IMAGES = 4
 class ModelGraph(NodeFactory):
     """The steps of one model. Each method returns the same node when it is asked again.
 
-    ``inputs`` are the names of the model's inputs, in its order, ``int8_inputs`` those of the
-    spec's INT8 file, where they differ; ``method`` is how INT8 models are made; ``allow_code``:
+    ``facts``: what the model's file says; ``method``: how INT8 models are made; ``allow_code``:
     whether a decoder of the user's own may run; ``caches``: a folder for what builders of engines
-    use again; ``data_files`` and ``int8_data_files`` hold weights beside the ONNX files. Raises
-    UsageError where images do not fit, NoGpu where an engine is to be built for one that is not
-    there.
+    use again. Raises UsageError where images do not fit, NoGpu where an engine is to be built for
+    one that is not there.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        inputs: tuple[str, ...],
+        facts: ModelFacts,
         images: Images,
         margins: Margins,
         method: str = DEFAULT,
-        int8_inputs: tuple[str, ...] | None = None,
         *,
         allow_code: bool = False,
         caches: Path,
-        data_files: tuple[Path, ...] = (),
-        int8_data_files: tuple[Path, ...] = (),
     ) -> None:
         super().__init__(spec.name)
         self.spec, self.images, self._caches = spec, images, caches
-        self._data_files, self._int8_data_files = data_files, int8_data_files
+        self._facts = facts
         self.method = _taught_by(method, spec)
-        self.reading = Reading(preprocess=spec.preprocess, inputs=inputs)
-        self.int8_reading = Reading(preprocess=spec.preprocess, inputs=int8_inputs or inputs)
+        self.reading = Reading(preprocess=spec.preprocess, inputs=facts.inputs)
+        self.int8_reading = Reading(
+            preprocess=spec.preprocess, inputs=facts.int8_inputs or facts.inputs
+        )
         self._margins, self._allow_code = margins, allow_code
 
     def of(self, cell: Cell) -> ModelGraph:
@@ -109,7 +107,7 @@ class ModelGraph(NodeFactory):
     @property
     def source(self) -> Files:
         """All files of the model."""
-        return _source(self.spec, self._data_files)
+        return _source(self.spec, self._facts.data_files)
 
     @cached_property
     def canonical(self) -> Step:
@@ -270,7 +268,7 @@ class ModelGraph(NodeFactory):
         return self.step(
             "given_int8",
             {
-                "source": _source(spec, self._int8_data_files),
+                "source": _source(spec, self._facts.int8_data_files),
                 "backend": used.name,
                 **self.read(self.images.checking(CHECKED), self.int8_reading),
             },

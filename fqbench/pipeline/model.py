@@ -91,15 +91,12 @@ class Model:
         self._allow_code = allow_code
         self.graph = ModelGraph(
             spec,
-            facts.inputs,
+            facts,
             self.images,
             load_margins(default_margins_path()) if margins is None else margins,
             method,
-            facts.int8_inputs,
             allow_code=allow_code,
             caches=executor.store.root,
-            data_files=facts.data_files,
-            int8_data_files=facts.int8_data_files,
         )
 
     @property

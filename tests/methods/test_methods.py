@@ -22,6 +22,7 @@ from fqbench.pipeline.images import Images
 from fqbench.precisions import Number, Precision, baseline, label_of, precision, precisions
 from fqbench.precisions import registry as precisions_registry
 from fqbench.precisions.own import FP32, INT8
+from fqbench.spec.check import ModelFacts
 from fqbench.spec.load import load_spec
 from tests.support.tiny_spec import write_spec
 
@@ -115,7 +116,7 @@ def test_a_form_of_int8_is_ours(installed: dict[str, Any]) -> None:
 def graph(folder: Path, name: str = DEFAULT, **changes: Any) -> ModelGraph:
     spec = load_spec(write_spec(folder), None).model_copy(update=changes)
     images = Images(spec, Digests(folder))
-    return ModelGraph(spec, ("x",), images, Margins(), name, caches=folder)
+    return ModelGraph(spec, ModelFacts(("x",), "x"), images, Margins(), name, caches=folder)
 
 
 class TestQuantizing:
@@ -187,7 +188,7 @@ class TestSeveralMethods:
         strict = ModelMargin(**entry, drop=0.5, method=DISTILLATION.name)
         images = Images(spec, Digests(tmp_path))
         margins = Margins((loose, strict))
-        model = ModelGraph(spec, ("x",), images, margins, caches=tmp_path)
+        model = ModelGraph(spec, ModelFacts(("x",), "x"), images, margins, caches=tmp_path)
         other = model.by(DISTILLATION.name)
         ours = model.choice_for("paddle", model.ranges)
         theirs = other.choice_for("paddle", other.ranges)

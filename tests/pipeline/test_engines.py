@@ -17,6 +17,7 @@ from fqbench.errors import StepError
 from fqbench.margins import Margins
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
+from fqbench.spec.check import ModelFacts
 from fqbench.spec.load import load_spec
 from fqbench.steps import Step
 from fqbench.steps.key import job_inputs, key_inputs
@@ -50,7 +51,7 @@ def graph(tmp_path, machine):
     spec = load_spec(write_spec(tmp_path), None)
     digests = SimpleNamespace(of=lambda paths: ["0"] * len(paths))
     return lambda: ModelGraph(
-        spec, ("x",), Images(spec, digests), Margins(), caches=tmp_path / "caches"
+        spec, ModelFacts(("x",), "x"), Images(spec, digests), Margins(), caches=tmp_path / "caches"
     )
 
 
