@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fqbench.backends import backend as backend_of
 from fqbench.backends import int8_form
 from fqbench.errors import UsageError
 
@@ -55,7 +56,7 @@ def check_folder(folder: Path, backends: Sequence[str]) -> None:
         for backend in backends:
             place = folder / backend
             strange = (
-                [p.name for p in place.iterdir() if p.name not in int8_form(backend).files]
+                [path.name for path in place.iterdir() if not _is_of_model(path, backend)]
                 if (place.exists())
                 else []
             )
@@ -68,6 +69,25 @@ def check_folder(folder: Path, backends: Sequence[str]) -> None:
         raise _unwritable(folder, error) from error
 
 
+def files_of(model: Path, backend: str) -> tuple[Path, ...]:
+    """The files of a model in the folder ``model``, be they called as fqbench's INT8 or not.
+
+    None where it holds nothing that ``backend`` loads.
+    """
+    own = [model / name for name in int8_form(backend).files]
+    if all(path.is_file() for path in own):
+        return tuple(own)
+    return tuple(sorted(path for path in model.iterdir() if path.suffix in _endings(backend)))
+
+
+def _is_of_model(path: Path, backend: str) -> bool:
+    return path.name in int8_form(backend).files or path.suffix in _endings(backend)
+
+
+def _endings(backend: str) -> tuple[str, ...]:
+    return backend_of(backend).loads
+
+
 def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
     """Copy the model in ``source`` to ``folder``, in place of an earlier one; return its files.
 
@@ -76,14 +96,14 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
     The copy is made beside its place, and put there by renaming: a run that is killed leaves the
     earlier model, or none, or this one. Raises UsageError where it cannot be written.
     """
-    place = folder / backend
+    place, files = folder / backend, files_of(source, backend)
     try:
         staging = Path(tempfile.mkdtemp(dir=folder, prefix=_STAGING))
         try:
             made = staging / backend
             made.mkdir()
-            for name in int8_form(backend).files:
-                _copy(source / name, made / name)
+            for path in files:
+                _copy(path, made / path.name)
             if place.exists():
                 os.rename(place, staging / "earlier")
             os.rename(made, place)
@@ -91,7 +111,7 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"cannot write {place}: {error.strerror}") from error
-    return tuple(place / name for name in int8_form(backend).files)
+    return tuple(place / path.name for path in files)
 
 
 def remove_outputs(backend: str, folder: Path) -> None:

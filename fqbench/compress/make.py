@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fqbench.artifacts import Artifact
 from fqbench.backends import backend as backend_of
-from fqbench.backends import int8_form, label_of
-from fqbench.compress.deliver import deliver, remove_outputs
+from fqbench.backends import label_of
+from fqbench.compress.deliver import deliver, files_of, remove_outputs
 from fqbench.compress.job import CompressionJob, why_not_made
 from fqbench.errors import StepError
 from fqbench.methods.distillation import METHOD as DISTILLATION
@@ -77,20 +77,19 @@ def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
 
 def _whole(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
     """The model as its method makes it, without its files; and where it is. Raises StepError."""
-    graph, form = job.graphs[0], int8_form(backend)
+    graph = job.graphs[0]
     made = [job.made(step) for step in graph.quantizing(backend)]
     model = made[-1]
-    missing = [name for name in form.files if not (model.path / name).is_file()]
-    if missing:
+    if not files_of(model.path, backend):
         raise StepError(
-            f"{job.method.quantizer.label} wrote no {missing[0]}, which is what"
-            f" {label_of(backend)} loads"
+            f"{job.method.quantizer.label} wrote nothing that {label_of(backend)} loads"
+            f" ({', '.join(backend_of(backend).loads)})"
         )
     result = BuildResult(
         backend,
         layers=None,
         int8_layers=None,
-        fp32_mb=_fp32_megabytes(job.made(graph.fp32(backend)), backend),
+        fp32_mb=_megabytes(files_of(job.made(graph.fp32(backend)).path, backend)),
         seconds=seconds_of(made),
     )
     return result, model.path
@@ -118,7 +117,7 @@ def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
         },
         error=choice.error,
         points=metrics()[job.spec.metric].points_lost(choice.error),
-        fp32_mb=_fp32_megabytes(fp32, backend),
+        fp32_mb=_megabytes(files_of(fp32.path, backend)),
         ratio=1 / choice.slowdown if choice.slowdown is not None else None,
         safe_layers=choice.in_integers(choice.safe),
         unsigned_layers=choice.in_integers(choice.unsigned),
@@ -148,15 +147,6 @@ def _plan(lowered: Artifact) -> dict[str, int]:
 
 def _history(folder: Path) -> History:
     return History.of(json.loads((folder / "history.json").read_text()))
-
-
-def _fp32_megabytes(fp32: Artifact, backend: str) -> float:
-    """Of the files that are called as INT8's, or else of those that the backend loads."""
-    files = [fp32.path / name for name in int8_form(backend).files]
-    if not all(path.is_file() for path in files):
-        endings = backend_of(backend).loads
-        files = [path for path in fp32.path.iterdir() if path.name.endswith(endings)]
-    return _megabytes(files)
 
 
 def _megabytes(files: Sequence[Path]) -> float:
