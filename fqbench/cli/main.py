@@ -69,6 +69,11 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.baseline:add_options",
         "fqbench.cli.baseline:run",
     ),
+    "doctor": Command(
+        "what can run here, and whether this machine is quiet enough to time on",
+        "fqbench.cli.doctor:add_options",
+        "fqbench.cli.doctor:run",
+    ),
     "env": Command(
         "environments of runtimes and toolkits",
         "fqbench.cli.env:add_options",

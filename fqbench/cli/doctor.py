@@ -1,0 +1,133 @@
+"""``fqbench doctor``: what can run here, what is missing, whether this machine can be timed on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fqbench.backends import backend
+from fqbench.cli.commands import CELL_FAILED, DONE, progress
+from fqbench.doctor.checkup import Checkup, examine
+from fqbench.doctor.noise import SECONDS, Noise
+from fqbench.gate.evidence import Tolerances
+from fqbench.measure.launches import NARROW
+from fqbench.precisions import precisions
+
+MEANING = {
+    "quiet": "quiet enough: the gate tells a change of {tolerance:.0%} in its own time",
+    "noisy": "noisy: give the gate --seconds {seconds:.0f}, or its verdicts will often be unclear",
+    "too noisy": "too noisy for the gate: stop what else runs here, or take another machine",
+}
+"""What a machine's noise means for who uses it, by verdict."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "What can run here, what is missing and how to get it, what 8-bit products of this CPU"
+        " give, and whether it is quiet enough to time on. 0: something runs; 1: nothing does, or"
+        " what was tried failed."
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=SECONDS,
+        metavar="N",
+        help=f"how long to listen to the machine, 0: not at all (default: {SECONDS:g})",
+    )
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench doctor``: a table, and a sentence each for the rest."""
+    with progress(errors) as report:
+        found = examine(report, options.seconds)
+    if options.json:
+        print(json.dumps(found.to_json(), indent=2))
+    else:
+        console = Console()
+        console.print(_table(found))
+        for sentence in sentences(found):
+            console.print(sentence, markup=False, highlight=False)
+    return DONE if found.runs else CELL_FAILED
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds from 0 to an hour, as an option's value."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
+    return found
+
+
+def _table(found: Checkup) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Backend", "Device", "Runs"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Why not")
+    for each in found.supports:
+        runs = ", ".join(precisions()[name].label for name in each.precisions)
+        # Why a precision is missing where others run, ``fqbench list`` says.
+        why = "" if runs else each.reason
+        table.add_row(*map(Text, (each.label, each.device.upper(), runs or "nothing", why)))
+    return table
+
+
+def sentences(found: Checkup) -> Iterator[str]:
+    """What is below the table."""
+    cpu = found.cpu
+    hidden = f", some hidden from runtimes by {', '.join(found.hidden)}" if found.hidden else ""
+    yield (
+        f"CPU: {cpu['model']} ({', '.join(cpu['isa']) or 'no instruction set that is known'})"
+        f"{hidden}, {cpu['usable_cores']} cores, {found.memory_mb / 1024:.1f} GiB of memory;"
+        f" {found.load:.1f} processes wanted a core in the last minute."
+    )
+    yield f"Models are kept in {found.store}, where {found.free_mb / 1024:.1f} GiB are free."
+    for name, saturates in found.saturates:
+        yield _products(backend(name).label, saturates)
+    if found.noise is not None:
+        yield from _noise(found.noise)
+
+
+def _products(label: str, saturates: bool | str) -> str:
+    if isinstance(saturates, str):
+        return f"{label}: what 8-bit products give could not be found out: {saturates}"
+    if saturates:
+        return (
+            f"{label}: sums of 8-bit products saturate on this CPU, so layers that could get"
+            " weights of 7 bits."
+        )
+    return f"{label}: 8-bit products are summed exactly."
+
+
+def _noise(found: Noise | str) -> Iterator[str]:
+    if isinstance(found, str):
+        yield f"It could not be timed on: {found}"
+        return
+    speed = found.speed
+    yield (
+        f"One core multiplies and adds {speed.float32:.0f}·10⁹ times a second in float32,"
+        f" {speed.int8:.0f}·10⁹ in int8: INT8 is at most {speed.int8 / speed.float32:.1f} times as"
+        f" fast. It copies {speed.copy:.1f} GB a second."
+    )
+    yield (
+        f"Noise: a ratio was known to {found.width:.1%} after {found.seconds:.0f} seconds;"
+        f" to {NARROW:.0%} it takes about {found.seconds_for_gate:.0f} (slow moments were"
+        f" {speed.spread:.0%} longer than fast ones). This is"
+        f" {MEANING[found.verdict].format(tolerance=Tolerances().slowdown, seconds=_asked(found))}."
+    )
+
+
+def _asked(found: Noise) -> float:
+    """Seconds per cell to ask the gate for: half of them are for the second measurement."""
+    return 2 * found.seconds_for_gate
