@@ -126,9 +126,13 @@ class Backend:
     ``environment``: the name of the environment (``fqbench.environments``) that holds it and what
     its conversion and its INT8 form need.
     ``runtime``: the class that supports, prepares and runs, see ``fqbench.backends.base.Runtime``.
+    ``import_runtime``: a function without arguments that imports the runtime, as loading a model
+    does at first: what that takes in time and memory is no model's.
     ``side_by_side``: whether its runners may be called from any thread, several at a time.
     ``bare_call``: a function ``(runner, feed)`` that returns the runtime's own call as its
     documentation shows it, which fqbench's is held to; None: there is none that is shorter.
+    ``throughput``: how it runs as many inferences a second as it can, see
+    ``fqbench.backends.throughput.FindWays``; None: that is not measured.
     ``snippet``: the function that writes how a user loads its models without fqbench, see
     ``fqbench.backends.snippet.WriteSnippet``.
 
@@ -150,8 +154,10 @@ class Backend:
     loads: tuple[str, ...]
     environment: str
     runtime: Reference
+    import_runtime: Reference
     side_by_side: bool
     bare_call: Reference | None
+    throughput: Reference | None
     snippet: Reference
     conversion: Conversion | None
     engine: EngineLibrary | None
@@ -172,7 +178,9 @@ class Backend:
             raise RecordError("int8 is no Int8Form, no name of a backend, and not None")
         if self.int8 is None and self.saturates != "never":
             raise RecordError(f"saturates is {self.saturates!r}, expected never without INT8")
-        _check_references(self, "runtime", "bare_call", "snippet", "float16")
+        _check_references(
+            self, "runtime", "import_runtime", "bare_call", "throughput", "snippet", "float16"
+        )
 
 
 def resolve(reference: Reference) -> Any:

@@ -22,10 +22,16 @@ def as_written(model: Path, params: Path, threads: int) -> Run:
     return Predictor(config).run
 
 
-def basic_config(model: Path, params: Path, threads: int) -> Any:
-    """Settings that every model has in common."""
+def import_paddle() -> None:
+    """Import Paddle, so that it reads programs as they are written."""
     # Paddle 3 would read programs into a representation that its INT8 passes do not know.
     os.environ.setdefault("FLAGS_enable_pir_api", "0")
+    import paddle.inference  # noqa: F401
+
+
+def basic_config(model: Path, params: Path, threads: int) -> Any:
+    """Settings that every model has in common."""
+    import_paddle()
     import paddle.inference
 
     # Its handler allocates memory: where the heap is damaged, a process that crashes would hang.

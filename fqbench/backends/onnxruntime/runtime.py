@@ -67,6 +67,11 @@ class OnnxRuntime:
         )
 
 
+def import_runtime() -> None:
+    """Import ONNX Runtime."""
+    import onnxruntime  # noqa: F401
+
+
 def _no_cuda_provider(here: Gpu) -> str | None:
     """What to install for FP32 on this GPU; None where it is there."""
     try:

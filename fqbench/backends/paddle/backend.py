@@ -26,9 +26,11 @@ BACKEND = Backend(
     loads=(".pdmodel", ".pdiparams"),
     environment=PROGRAMS,
     runtime="fqbench.backends.paddle.runtime:PaddleInference",
+    import_runtime="fqbench.backends.paddle.runtime:import_runtime",
     # It must stay in the thread it was loaded in: elsewhere oneDNN "could not execute a primitive".
     side_by_side=False,
     bare_call="fqbench.backends.paddle.runtime:bare_call",
+    throughput="fqbench.backends.paddle.throughput:ways",
     snippet="fqbench.backends.paddle.snippet:snippet",
     conversion=Conversion(
         step="paddle_program",

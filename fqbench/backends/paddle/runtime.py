@@ -9,7 +9,7 @@ from typing import Any
 
 from fqbench.backends.base import NO_FP16, Runner, Tensor, unknown
 from fqbench.backends.paddle.backend import INT8_OPERATORS
-from fqbench.convert.paddle_executor import Predictor, basic_config
+from fqbench.convert.paddle_executor import Predictor, basic_config, import_paddle
 from fqbench.convert.program import STEM
 
 SHAPES_CACHED = 10
@@ -27,6 +27,11 @@ class PaddleInference:
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
         return _Measured(folder, precision, threads)
+
+
+def import_runtime() -> None:
+    """Import Paddle, as its models are loaded."""
+    import_paddle()
 
 
 class _Measured(Predictor):

@@ -8,8 +8,9 @@ from fqbench.environments import HERE
 
 
 def _record(
-    name: str, library: Library, runtime: str, snippet: str, int8: Int8Form | str
+    name: str, library: Library, runtime: str, suffix: str, int8: Int8Form | str
 ) -> Backend:
+    """``suffix``: of the names of functions that are the library's own."""
     return Backend(
         name=name,
         label=library.name,
@@ -17,10 +18,12 @@ def _record(
         loads=(".engine",),
         environment=HERE,
         runtime=f"fqbench.backends.tensorrt.runtime:{runtime}",
+        import_runtime=f"fqbench.backends.tensorrt.runtime:import_runtime{suffix}",
         side_by_side=False,
         # No call is shorter than what is measured: copies, launch, waiting.
         bare_call=None,
-        snippet=f"fqbench.backends.tensorrt.snippet:{snippet}",
+        throughput=f"fqbench.backends.tensorrt.throughput:ways{suffix}",
+        snippet=f"fqbench.backends.tensorrt.snippet:snippet{suffix}",
         conversion=None,
         engine=library,
         float16="fqbench.backends.tensorrt.half:as_float16",
@@ -43,5 +46,5 @@ FORM = Int8Form(
     roundings="fqbench.backends.tensorrt.plan:roundings",
 )
 
-BACKEND = _record("tensorrt", TENSORRT, "TensorRT", "snippet", FORM)
-FOR_RTX = _record("tensorrt_rtx", TENSORRT_RTX, "TensorRTForRTX", "snippet_for_rtx", BACKEND.name)
+BACKEND = _record("tensorrt", TENSORRT, "TensorRT", "", FORM)
+FOR_RTX = _record("tensorrt_rtx", TENSORRT_RTX, "TensorRTForRTX", "_for_rtx", BACKEND.name)

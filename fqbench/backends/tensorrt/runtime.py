@@ -23,6 +23,16 @@ OLDEST_CUDA = 12
 """Major version of CUDA that the oldest package of either library is for."""
 
 
+def import_runtime() -> None:
+    """Import TensorRT."""
+    TENSORRT.load()
+
+
+def import_runtime_for_rtx() -> None:
+    """Import TensorRT for RTX."""
+    TENSORRT_RTX.load()
+
+
 class _Runtime(ABC):
     """What both have in common. See ``Runtime``."""
 
