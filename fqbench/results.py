@@ -15,6 +15,7 @@ from fqbench.jsonvalue import Json
 from fqbench.measure.gpu_breakdown import GpuBreakdown
 from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
+from fqbench.measure.measures import Figures, figures_json
 from fqbench.measure.stats import Interval, Latency
 from fqbench.spec.model import Cpu
 from fqbench.tune.choice import LayerCost
@@ -56,6 +57,7 @@ class Row:
     error with each form of weights. Of a given INT8 file ``saturating_layers`` of
     ``integer_layers`` saturate, and without that it would score ``accuracy_exact``.
     ``beside``: the same cell in another version of its backend.
+    ``measures``: what was measured beside latency, where it was asked for.
     ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
@@ -100,6 +102,7 @@ class Row:
     integer_layers: int | None = None
     accuracy_exact: float | None = None
     beside: Beside | None = None
+    measures: Figures = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -180,6 +183,7 @@ class Row:
             "integer_layers": self.integer_layers,
             "accuracy_exact": self.accuracy_exact,
             "beside": _beside(self.beside),
+            "measures": figures_json(self.measures),
             "hashes": self.hashes,
         }
 

@@ -32,13 +32,27 @@ class Group:
 
 @dataclass(frozen=True)
 class Samples:
-    """All of a run. ``accuracies``: by cell, points on all images, then on resamples of them."""
+    """All of a run. ``accuracies``: by cell, points on all images, then on resamples of them.
+
+    ``measures``: what was measured beside latency, by its name and by cell, in launches as times
+    are: seconds by inference at full load, MB, seconds to the first answer, seconds from file to
+    answer.
+    """
 
     groups: tuple[Group, ...] = ()
     accuracies: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    measures: Mapping[str, Mapping[str, Launches]] = field(default_factory=dict)
 
     def __add__(self, other: Samples) -> Samples:
-        return Samples((*self.groups, *other.groups), {**self.accuracies, **other.accuracies})
+        names = dict.fromkeys((*self.measures, *other.measures))
+        return Samples(
+            (*self.groups, *other.groups),
+            {**self.accuracies, **other.accuracies},
+            {
+                name: {**self.measures.get(name, {}), **other.measures.get(name, {})}
+                for name in names
+            },
+        )
 
     def to_json(self, created: str) -> dict[str, Json]:
         """The whole as a JSON object; ``created`` tells which results it belongs to."""

@@ -19,12 +19,21 @@ from fqbench import machine, zoo
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
-from fqbench.cli.selection import add_build_options, add_selection, positive, selection_of
+from fqbench.cli.selection import (
+    add_build_options,
+    add_measure,
+    add_selection,
+    measures_of,
+    positive,
+    selection_of,
+    separated,
+)
 from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
+from fqbench.measure.measures import failures
 from fqbench.methods import DEFAULT, methods, offered
 from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
@@ -65,7 +74,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--methods",
         nargs="+",
         action="extend",
-        type=_names,
+        type=separated,
         metavar="NAME",
         help=f"INT8 by several methods beside each other, among {', '.join(offered())}",
     )
@@ -76,6 +85,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images of one inference that is timed on a GPU (default: 1)",
     )
+    add_measure(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
     )
@@ -94,6 +104,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         raise UsageError("--method and --methods: expected one of them")
     selection = replace(selection_of(options), methods=beside or None)
     selection.check()
+    measures = measures_of(options)
     check_writable(options.out)
     margins = load_margins(default_margins_path())
     with display(errors, quiet=options.quiet) as observer:
@@ -119,6 +130,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
                     margins,
                     threads=options.threads,
                     batch=options.batch,
+                    measures=measures,
                 ),
             )
             for model in ready.models
@@ -137,12 +149,12 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         errors.print(written, markup=False, highlight=False, soft_wrap=True)
     if problems or ready.problems:
         return BAD_INPUT
-    return CELL_FAILED if any(row.status == "failed" for row in outcome.rows) else DONE
+    return CELL_FAILED if any(map(_failed, outcome.rows)) else DONE
 
 
-def _names(text: str) -> list[str]:
-    """Names with commas between them."""
-    return text.split(",")
+def _failed(row: Row) -> bool:
+    """Whether a cell failed, or something that was to be measured of it."""
+    return row.status == "failed" or bool(failures(row.measures))
 
 
 def show_plan(nodes: Sequence[Node], executor: LocalExecutor) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from fqbench.backends import backends
 from fqbench.cells import DEVICES, Selection
+from fqbench.errors import UsageError
 from fqbench.gate.side import Matrix
+from fqbench.measure.measures import MEASURES, Measure
 from fqbench.methods import DEFAULT, offered
 from fqbench.precisions import precisions
 
@@ -98,6 +101,32 @@ def matrix_of(options: argparse.Namespace) -> Matrix:
         options.method,
         options.allow_code,
     )
+
+
+def add_measure(parser: Parser) -> None:
+    """Add what is measured beside latency."""
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        action="extend",
+        type=separated,
+        metavar="NAME",
+        help=f"also measure these, among {', '.join(MEASURES)} (docs/measures.md)",
+    )
+
+
+def measures_of(options: argparse.Namespace) -> tuple[Measure, ...]:
+    """What is measured beside latency. Raises UsageError for a name that is none of it."""
+    wanted = tuple(chain.from_iterable(options.measure or ()))
+    for name in wanted:
+        if name not in MEASURES:
+            raise UsageError(f"--measure {name!r}: expected {', '.join(MEASURES)}")
+    return tuple(name for name in MEASURES if name in wanted)
+
+
+def separated(text: str) -> list[str]:
+    """Names with commas between them, as an option's value."""
+    return text.split(",")
 
 
 def positive(text: str) -> int:

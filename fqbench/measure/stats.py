@@ -83,21 +83,22 @@ def latency(launches: Launches) -> Latency:
     more than their times do, three of them cover 75 %, five 94 %, from six on 95 %. What drifts
     over several launches is not in it. A single round gives its smallest and largest time.
     """
-    _check(launches)
-    samples = [
-        np.fromiter(chain.from_iterable(blocks), np.float64) for blocks in _independent(launches)
-    ]
-    times = np.concatenate(samples) * 1e3
-    p50, p90, p99 = np.percentile(times, (50, 90, 99))
-    low, high = np.quantile(times, _median_ranks([sample * 1e3 for sample in samples], p50))
+    samples = [sample * 1e3 for sample in _samples(launches)]
+    times = np.concatenate(samples)
+    p90, p99 = np.percentile(times, (90, 99))
     return Latency(
-        Interval(float(p50), float(low), float(high)),
+        _median(samples),
         float(p90),
         float(p99),
         float(times.mean()),
         float(times.min()),
         int(times.size),
     )
+
+
+def median(launches: Launches) -> Interval:
+    """The median of values of any unit, with its interval. Raises and is as in ``latency``."""
+    return _median(_samples(launches))
 
 
 def ratio(reference: Launches, measured: Launches, confidence: float = CONFIDENCE) -> Interval:
@@ -188,6 +189,21 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
     count, mean = len(values), statistics.fmean(values)
     variance = math.fsum((v - mean) ** 2 for v in values) / (count - 1)
     return mean, STOPPING * math.sqrt(variance / count)
+
+
+def _samples(launches: Launches) -> list[NDArray[np.float64]]:
+    """The values of what counts as independent."""
+    _check(launches)
+    return [
+        np.fromiter(chain.from_iterable(blocks), np.float64) for blocks in _independent(launches)
+    ]
+
+
+def _median(samples: Sequence[NDArray[np.float64]]) -> Interval:
+    values = np.concatenate(samples)
+    middle = float(np.percentile(values, 50))
+    low, high = np.quantile(values, _median_ranks(samples, middle))
+    return Interval(middle, float(low), float(high))
 
 
 def _median_ranks(samples: Sequence[NDArray[np.float64]], median: float) -> tuple[float, float]:

@@ -10,7 +10,9 @@ from fqbench.cells import Cell
 from fqbench.errors import FqbenchError
 from fqbench.margins import Margins
 from fqbench.measure.launches import MeasurementBudget
+from fqbench.measure.measures import Measure
 from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.measurements import Effort, measurement
 from fqbench.pipeline.timing import Subject, on_gpu, timing
 from fqbench.precisions import CHOSEN, baseline, precision
 from fqbench.precisions.own import INT8, INT8_FILE
@@ -22,7 +24,8 @@ class Request:
     """What to measure and how hard.
 
     ``threads``: of the runtime, for latency. ``batch``: images of one inference that is timed on a
-    GPU; on a CPU it is one. ``budget``: None where nothing is to be timed.
+    GPU; on a CPU it is one. ``budget``: None where nothing is to be timed. ``measures``: what is
+    measured beside latency, with how much ``effort``.
     """
 
     cells: tuple[Cell, ...]
@@ -30,6 +33,8 @@ class Request:
     threads: int = 1
     batch: int = 1
     budget: MeasurementBudget | None = field(default_factory=MeasurementBudget)
+    measures: tuple[Measure, ...] = ()
+    effort: Effort = field(default_factory=Effort)
 
     def batch_of(self, cell: Cell) -> int:
         """Images of one inference of ``cell`` that is timed."""
@@ -81,6 +86,7 @@ class Group:
 
     cells: Mapping[Cell, CellSteps | FqbenchError | str]
     timing: Measurement | None = None
+    measures: Mapping[Measure, Measurement] = field(default_factory=dict)
 
     @property
     def backend(self) -> str:
@@ -99,6 +105,7 @@ class Group:
             yield from steps.nodes
         if self.timing is not None:
             yield self.timing
+        yield from self.measures.values()
 
 
 @dataclass(frozen=True)
@@ -159,9 +166,16 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
             planned[cell] = error
     there = [steps for steps in planned.values() if isinstance(steps, CellSteps)]
     subjects = [steps.subject for steps in there if steps.subject is not None]
-    if not subjects or request.budget is None:
+    if not subjects:
         return Group(planned)
-    return Group(planned, timing(subjects, request.threads, request.budget))
+    timed = None
+    if request.budget is not None:
+        timed = timing(subjects, request.threads, request.budget)
+    measures = {
+        name: measurement(name, subjects, request.threads, request.effort)
+        for name in request.measures
+    }
+    return Group(planned, timed, measures)
 
 
 def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:
@@ -171,7 +185,7 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
     lowered = made is not None and made.yields == "quantization"
     whole = made is not None and made.yields == "model"
     subject = None
-    if request.budget is not None:
+    if request.budget is not None or request.measures:
         subject = Subject.of(graph, cell, request.batch_of(cell))
     probed = made is not None and graph.is_probed(cell.backend)
     probe = graph.probe(cell.backend) if probed else None
@@ -192,7 +206,7 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
         without_saturation=graph.without_saturation(cell) if counts and labelled else None,
         gpu=(
             on_gpu(subject, request.threads)
-            if subject is not None and cell.device == "gpu"
+            if request.budget is not None and subject is not None and cell.device == "gpu"
             else None
         ),
     )

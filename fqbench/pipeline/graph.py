@@ -87,7 +87,7 @@ class ModelGraph(NodeFactory):
         self.int8_reading = Reading(
             preprocess=spec.preprocess, inputs=facts.int8_inputs or facts.inputs
         )
-        self._margins, self._allow_code = margins, allow_code
+        self._margins, self.allow_code = margins, allow_code
 
     def of(self, cell: Cell) -> ModelGraph:
         """The graph with INT8 models by the method of ``cell``: this one if it names none."""
@@ -478,7 +478,7 @@ class ModelGraph(NodeFactory):
                 "reading": self.reading_of(cell).model_dump(mode="json"),
                 "decode": self.decode,
                 "code": Files((source,) if source is not None and source.is_file() else ()),
-                "allow_code": Unkeyed(self._allow_code),
+                "allow_code": Unkeyed(self.allow_code),
                 "images": Files(tuple(sample.path for sample in samples)),
                 "ids": [sample.image_id for sample in samples],
             },

@@ -20,10 +20,12 @@ from fqbench.data.calibration import calibration_hash
 from fqbench.errors import FqbenchError, StepError
 from fqbench.measure import reference, stats
 from fqbench.measure.accuracy import lost
+from fqbench.measure.measures import Figure, Measure, NotMeasured
 from fqbench.measure.stats import Launches
 from fqbench.methods import Method
 from fqbench.pipeline import decisions
 from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
+from fqbench.pipeline.measurements.sides import Measured
 from fqbench.pipeline.timing import Timed
 from fqbench.precisions import precision
 from fqbench.results import Beside, Row
@@ -91,10 +93,13 @@ class _Rows:
             first = measured.get(replace(cell, backend=group.backend))
             if first is not None and first.row.cell != cell:
                 measured[cell] = _beside(first, measured[cell])
+        for steps in ready:
+            measured[steps.cell] = self._with_measures(measured[steps.cell], group)
         accuracies = {
             m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
         }
-        return Outcome(tuple(m.row for m in measured.values()), Samples(groups, accuracies))
+        rows = tuple(m.row for m in measured.values())
+        return Outcome(rows, Samples(groups, accuracies, self._values(group)))
 
     def _evaluated(self, cell: Cell, steps: CellSteps | FqbenchError | str) -> _Measured:
         """Everything about a cell but its times."""
@@ -258,6 +263,29 @@ class _Rows:
             except FqbenchError as error:
                 row = replace(row, status="failed", reason=str(error))
         return replace(measured, row=row)
+
+    def _with_measures(self, measured: _Measured, group: Group) -> _Measured:
+        """The row with what was measured beside latency."""
+        cell, figures = measured.row.cell, dict[Measure, Figure]()
+        for name, node in group.measures.items():
+            try:
+                found: Measured = self._finished.value(node)
+                figures[name] = found.figures[cell]
+            except FqbenchError as error:
+                figures[name] = NotMeasured(str(error), failed=True)
+        return replace(measured, row=replace(measured.row, measures=figures))
+
+    def _values(self, group: Group) -> dict[str, dict[str, Launches]]:
+        """What was measured beside latency, by its name and the id of its cell."""
+        taken: dict[str, Measured] = {
+            name: self._finished.value(node)
+            for name, node in group.measures.items()
+            if self._finished.failure(node) is None
+        }
+        return {
+            name: {cell.id: values for cell, values in each.values.items()}
+            for name, each in taken.items()
+        }
 
     def _agreed(
         self, measured: Mapping[Cell, _Measured], steps: CellSteps

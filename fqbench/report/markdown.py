@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.fileio import write_text
-from fqbench.report import by_method, comparison, gpu, layers, methods, support, versions
+from fqbench.report import by_method, comparison, gpu, layers, measures, methods, support, versions
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results
@@ -29,6 +29,9 @@ def markdown(results: Results) -> str:
         if beside:
             title, meaning = f"## {section.TITLE}", _escaped(section.MEANING)
             parts += [title, table(section.COLUMNS, beside), meaning]
+    for found in measures.sections(results.rows, whole=True):
+        listed = "\n".join(f"- {_escaped(note)}" for note in found.notes)
+        parts += [f"## {found.title}", table(found.columns, found.lines), listed]
     parts += _on_gpu(results)
     costly = [row for row in results.rows if row.layers]
     if costly:

@@ -73,6 +73,14 @@ def method_label(name: str | None) -> str:
     return labels.get(name) or name
 
 
+def made_label(cell: Cell) -> str:
+    """A cell's precision, and who made its model where another one stands beside it."""
+    label = label_of_precision(cell.precision)
+    if cell.precision == INT8_FILE.name:
+        return f"{label} as given"
+    return label if cell.method is None else f"{label}, {method_label(cell.method)}"
+
+
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
     """FP32 and INT8 of one model, backend and device side by side.
 

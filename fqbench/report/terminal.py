@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.measure.margin import Standing
-from fqbench.report import by_method, comparison, gpu, versions
+from fqbench.report import by_method, comparison, gpu, measures, versions
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, NOTHING, Line, lines
 from fqbench.results import Results
@@ -53,6 +53,7 @@ def show(results: Results, console: Console) -> None:
     for section in (by_method, versions):
         beside = section.lines(results.rows)
         _print_section(section.TITLE, section.COLUMNS, beside, (section.MEANING,), console)
+    _print_measures(results, console)
     on_gpu = gpu.lines(results.rows)
     _print_section(gpu.TITLE, gpu.COLUMNS, on_gpu, gpu.notes(results.rows), console)
     compared = comparison.comparison(results.rows)
@@ -73,14 +74,48 @@ def _print_section(
     if not shown:
         return
     console.print(f"\n{title}\n", style="bold", highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), show_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for line in shown:
-        table.add_row(*map(Text, line))
-    console.print(table)
+    console.print(_simple(columns, shown))
     for note in notes:
         console.print(Text(note, style="dim"))
+
+
+def _simple(
+    columns: Sequence[str],
+    shown: Sequence[Sequence[str]],
+    numbers: frozenset[str] = frozenset(),
+    padding: int = 0,
+) -> Table:
+    """A table of texts; those of ``numbers`` are never cut."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, padding), show_edge=False)
+    for name in columns:
+        number = name in numbers
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for line in shown:
+        table.add_row(*map(Text, line))
+    return table
+
+
+def _print_measures(results: Results, console: Console) -> None:
+    """What was measured beside latency: with intervals where all of them have room."""
+    pairs = zip(
+        measures.sections(results.rows, whole=True),
+        measures.sections(results.rows, whole=False),
+        strict=True,
+    )
+    for roomy, short in pairs:
+        console.print(f"\n{roomy.title}\n", style="bold", highlight=False)
+        table = _simple(roomy.columns, roomy.lines, roomy.numbers, padding=1)
+        if not _fits(table, console):
+            lines = [tuple(map(_short_name, line)) for line in short.lines]
+            table = _simple(short.columns, lines, short.numbers)
+        console.print(table)
+        for note in short.notes:
+            console.print(Text(note, style="dim"))
+
+
+def _short_name(text: str) -> str:
+    """A runtime by its first word."""
+    return text.removesuffix(" Inference").removesuffix(" Runtime")
 
 
 def _print_lines(shown: Sequence[Line], console: Console) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from fqbench.backends import label_of
 from fqbench.backends.registry import VERSION
-from fqbench.cells import Cell
 from fqbench.measure.stats import Interval
-from fqbench.precisions import label_of as precision_label
-from fqbench.report.table import NOTHING, method_label
+from fqbench.report.table import NOTHING, made_label
 from fqbench.results import Row
 
 TITLE = "Versions beside each other"
@@ -25,7 +23,7 @@ def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
             row.cell.model,
-            _precision(row.cell),
+            made_label(row.cell),
             label_of(row.cell.backend),
             NOTHING if row.latency is None else f"{row.latency.p50.value:.2f}",
             row.beside.other.backend.partition(VERSION)[2] or label_of(row.beside.other.backend),
@@ -35,11 +33,6 @@ def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
         for row in rows
         if row.beside is not None
     )
-
-
-def _precision(cell: Cell) -> str:
-    made = "" if cell.method is None else f", {method_label(cell.method)}"
-    return f"{precision_label(cell.precision)}{made}"
 
 
 def _shown(found: Interval | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from fqbench.jsonvalue import Json
 from fqbench.measure import stopwatch
-from fqbench.measure.latency import Call
+from fqbench.measure.latency import Call, Stopwatch
 from fqbench.measure.messages import CellLaunch
 
 
@@ -21,7 +21,7 @@ def time_cell(arguments: Mapping[str, Json], questions: Iterator[Json]) -> Itera
     """As ``stopwatch.time_cell``, but each inference takes longer, see ``SlowedCellLaunch``."""
     launch = SlowedCellLaunch.model_validate(arguments)
     slower = slowed(launch.call(), launch.slowdown)
-    yield from stopwatch.answers({launch.side: slower}, launch.cores, questions)
+    yield from stopwatch.answers({launch.side: Stopwatch(slower)}, launch.cores, questions)
 
 
 def slowed(call: Call, slowdown: float) -> Call:
