@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from fqbench.cli.selection import Parser, add_build_options, add_selection, positive
+from fqbench.cli.selection import Parser, add_build_options, add_measure, add_selection, positive
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.live.comparison import ComparisonSettings
@@ -119,6 +119,7 @@ def _add_versions(group: Parser) -> None:
             metavar="FILE",
             help=f"the Python of an environment that is there, for {side.upper()}",
         )
+    add_measure(group)
 
 
 def _add_selftest(group: Parser) -> None:

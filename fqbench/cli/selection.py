@@ -100,6 +100,7 @@ def matrix_of(options: argparse.Namespace) -> Matrix:
         options.data_root,
         options.method,
         options.allow_code,
+        measures_of(options),
     )
 
 

@@ -20,9 +20,16 @@ from fqbench.gate.verdict import (
     describe_unclear,
 )
 from fqbench.measure import stats
+from fqbench.measure.measures import Measure
 from fqbench.measure.stats import Launches
 
 State = Literal["present", "absent", "failed"]
+
+MEMORY: Measure = "memory"
+SLOWER: Status = "slower"
+FASTER: Status = "faster"
+MORE_MEMORY: Status = "more memory"
+LESS_MEMORY: Status = "less memory"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class CellEvidence:
     ``reason`` says in one sentence what failed. ``unchanged`` cells run the same files with the
     same code on both sides, so they were not timed. ``again`` is the second measurement of a
     suspect's speed. ``left_margin``: whether HEAD is outside of the margin that BASE kept.
+    ``measure``: what is compared in place of latency, as if it were a cell of its own.
     """
 
     cell: str
@@ -43,6 +51,7 @@ class CellEvidence:
     again: SpeedEvidence | None = None
     accuracy: AccuracyEvidence | None = None
     left_margin: bool = False
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,10 @@ def _less_accurate(cells: Sequence[CellEvidence], tolerances: Tolerances) -> set
 
 
 def _verdict(cell: CellEvidence, rejected: _Rejections, tolerances: Tolerances) -> Verdict:
+    return replace(_judged(cell, rejected, tolerances), measure=cell.measure)
+
+
+def _judged(cell: CellEvidence, rejected: _Rejections, tolerances: Tolerances) -> Verdict:
     if (cell.base, cell.head) == ("present", "present"):
         return _with_accuracy(cell, _speed_verdict(cell, rejected, tolerances), rejected)
     if cell.head == "failed":
@@ -185,33 +198,36 @@ def _speed_verdict(cell: CellEvidence, rejected: _Rejections, tolerances: Tolera
         return Verdict(cell.cell, "unclear", problem or "")
     slowdown, tolerance = evidence.slowdown(last), evidence.tolerated(last, tolerances)
     status, reason = _status(cell, slowdown, tolerance, rejected)
-    return Verdict(
+    verdict = Verdict(
         cell.cell,
         status,
         reason,
-        status == "slower",
-        base_ms=stats.latency(last.base).p50.value,
-        head_ms=stats.latency(last.head).p50.value,
+        status in (SLOWER, MORE_MEMORY),
         slowdown=slowdown,
         launches=len(last.base),
         again=cell.again is not None,
     )
+    base, head = (stats.median(side).value for side in (last.base, last.head))
+    if cell.measure == MEMORY:
+        return replace(verdict, base_mb=base, head_mb=head)
+    return replace(verdict, base_ms=1e3 * base, head_ms=1e3 * head)
 
 
 def _status(
     cell: CellEvidence, slowdown: stats.Interval, tolerance: float, rejected: _Rejections
 ) -> tuple[Status, str]:
-    changed = describe_slowdown(slowdown)
+    changed = describe_slowdown(slowdown, cell.measure)
+    more, less = (MORE_MEMORY, LESS_MEMORY) if cell.measure == MEMORY else (SLOWER, FASTER)
     if cell.cell in rejected.slower:
-        return "slower", f"{changed}, more than {100 * tolerance:.1f} %; measured twice"
+        return more, f"{changed}, more than {100 * tolerance:.1f} %; measured twice"
     if cell.again is None and slowdown.low > 1 + tolerance:
         return "unclear", f"{changed}, but was not measured again"
     if cell.again is None and cell.cell in rejected.faster:
-        return "faster", changed
+        return less, changed
     if slowdown.high <= 1 + tolerance:
         seen = "; not clear at first, measured again" if cell.again else ""
         return "same", f"{changed}, within {100 * tolerance:.1f} %{seen}"
-    return "unclear", describe_unclear(slowdown, tolerance)
+    return "unclear", describe_unclear(slowdown, tolerance, cell.measure)
 
 
 def _with_accuracy(cell: CellEvidence, verdict: Verdict, rejected: _Rejections) -> Verdict:

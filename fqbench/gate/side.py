@@ -25,9 +25,11 @@ from fqbench.isolate import Interpreter, Report
 from fqbench.jsonvalue import Json
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure.launches import Process
+from fqbench.measure.measures import MEASURES, Measure
 from fqbench.message import Message
 from fqbench.methods import DEFAULT, check_offered
 from fqbench.pipeline.cell_steps import ModelSteps, Request, plan
+from fqbench.pipeline.measurements import process as measuring_process
 from fqbench.pipeline.model import Model
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
@@ -50,7 +52,8 @@ class BuildRequest(Message):
     """What ``build`` is called with: see ``Matrix``, ``selection`` by its dimensions.
 
     ``root``: the data root; ``side``: what the processes that time cells are to call them;
-    ``cache``: where artifacts are kept. A key that a later version adds is ignored.
+    ``cache``: where artifacts are kept; ``measures``: what is measured beside latency, of which
+    names that this version does not have are left out. A key that a later version adds is ignored.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -66,19 +69,22 @@ class BuildRequest(Message):
     allow_code: bool
     threads: int
     cache: Path
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Built:
     """What ``build`` answers; ``processes``: what times each cell that ran, by its id.
 
-    ``left_out``: names that this version does not have, by dimension.
+    ``left_out``: names that this version does not have, by dimension. ``measures``: what takes each
+    of the measures that were asked for, by the cell's id.
     """
 
     results: Results
     samples: Samples
     processes: Mapping[str, Process]
     left_out: Mapping[str, Sequence[str]]
+    measures: Mapping[Measure, Mapping[str, Process]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """As the fqbench that compares reads it."""
@@ -89,6 +95,10 @@ class Built:
             **self.results.to_json(),
             "samples": self.samples.to_json(self.results.created),
             "processes": {cell: _described(each) for cell, each in self.processes.items()},
+            "measures": {
+                name: {cell: _described(each) for cell, each in processes.items()}
+                for name, processes in self.measures.items()
+            },
         }
 
 
@@ -102,7 +112,8 @@ def _described(process: Process) -> dict[str, Json]:
 class Matrix:
     """Which cells of a version are meant, and how their INT8 is made.
 
-    ``allow_code``: specs may name a decoder of their own.
+    ``allow_code``: specs may name a decoder of their own; ``measures``: what is measured beside
+    latency.
     """
 
     specs: tuple[Path, ...] = ()
@@ -110,6 +121,7 @@ class Matrix:
     data_root: Path | None = None
     method: str = DEFAULT
     allow_code: bool = False
+    measures: tuple[Measure, ...] = ()
 
     def arguments(
         self,
@@ -132,6 +144,7 @@ class Matrix:
             allow_code=self.allow_code,
             threads=threads,
             cache=cache,
+            measures=self.measures,
         ).to_json()
 
 
@@ -168,10 +181,17 @@ def build(arguments: Mapping[str, Json], report: Report) -> dict[str, object]:
         else:
             unusable += Outcome(tuple(Row(cell, "failed", ready) for cell in cells))
     outcome = run(planned, executor) + unusable
-    processes = _processes(planned, outcome, executor.finished, request.side, threads)
+    subjects = _subjects(planned, outcome)
+    finished, side = executor.finished, request.side
+    processes = {each.cell.id: each.process(finished, threads, side) for each in subjects}
+    measures = {
+        name: _measuring(name, subjects, finished, side, threads)
+        for name in MEASURES
+        if name in request.measures
+    }
     further = dict.fromkeys(row.cell.backend for row in outcome.rows)
     results = Results.now(machine.describe(threads, further), outcome.rows)
-    return Built(results, outcome.samples, processes, left_out).to_json()
+    return Built(results, outcome.samples, processes, left_out, measures).to_json()
 
 
 def _known(asked: Selection) -> tuple[Selection, dict[str, list[str]]]:
@@ -213,15 +233,22 @@ def _prepared(
     return ready.models[0] if ready.models else "; ".join(ready.problems)
 
 
-def _processes(
-    planned: Sequence[ModelSteps], outcome: Outcome, finished: Finished, side: str, threads: int
-) -> dict[str, Process]:
-    """What times each cell that ran, by its id."""
+def _subjects(planned: Sequence[ModelSteps], outcome: Outcome) -> list[Subject]:
+    """The cells that ran."""
     graphs = {model.graph.spec.name: model.graph for model in planned}
-    subjects = [
+    return [
         Subject.of(graphs[row.cell.model], row.cell) for row in outcome.rows if row.status == "ok"
     ]
-    return {each.cell.id: each.process(finished, threads, side) for each in subjects}
+
+
+def _measuring(
+    measure: Measure, subjects: Sequence[Subject], finished: Finished, side: str, threads: int
+) -> dict[str, Process]:
+    """What takes one of the measures of each cell, by its id."""
+    found = {
+        each.cell.id: measuring_process(measure, each, threads, finished, side) for each in subjects
+    }
+    return {cell: process for cell, process in found.items() if process is not None}
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Literal
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.records import Machine, StoredResults
 from fqbench.jsonvalue import Json
+from fqbench.measure.measures import Measure
 from fqbench.measure.stats import Interval
 
 SCHEMA = 1
@@ -16,7 +17,9 @@ SCHEMA = 1
 Status = Literal[
     "same",
     "slower",
+    "more memory",
     "faster",
+    "less memory",
     "less accurate",
     "unclear",
     "new",
@@ -25,7 +28,24 @@ Status = Literal[
     "unchanged",
 ]
 
-COMPARED: tuple[Status, ...] = ("same", "slower", "faster", "less accurate", "unchanged")
+COMPARED: tuple[Status, ...] = (
+    "same",
+    "slower",
+    "more memory",
+    "faster",
+    "less memory",
+    "less accurate",
+    "unchanged",
+)
+
+COMPARED_BY: Mapping[Measure | None, str] = {
+    None: "time",
+    "throughput": "time of an image at full load",
+    "memory": "memory",
+    "startup": "time to the first answer",
+    "end_to_end": "time from file to answer",
+}
+"""What a verdict is about; None: latency."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,8 @@ class Verdict:
     ``base_ms`` and ``head_ms`` are medians, ``slowdown`` how many times as long HEAD takes and
     ``loss`` how many points of accuracy it lost, each None where it was not measured. They are of
     the last measurement, of ``launches`` launches; ``again``: whether there was an earlier one.
+    ``measure``: what was measured in place of latency; of memory ``base_mb`` and ``head_mb`` are
+    the medians, and ``slowdown`` how many times as much HEAD takes.
     """
 
     cell: str
@@ -47,6 +69,9 @@ class Verdict:
     loss: Interval | None = None
     launches: int = 0
     again: bool = False
+    measure: Measure | None = None
+    base_mb: float | None = None
+    head_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,13 +133,13 @@ class GateReport:
         }
 
 
-def describe_slowdown(slowdown: Interval) -> str:
-    """How much more time HEAD takes: ``time changed by +5.1 % (+4.2 to +6.0)``."""
+def describe_slowdown(slowdown: Interval, measure: Measure | None = None) -> str:
+    """How much more HEAD takes: ``time changed by +5.1 % (+4.2 to +6.0)``."""
     # Adding zero takes the sign from what is rounded to it.
     value, low, high = (
         round(100 * (x - 1), 1) + 0.0 for x in (slowdown.value, slowdown.low, slowdown.high)
     )
-    return f"time changed by {value:+.1f} % ({low:+.1f} to {high:+.1f})"
+    return f"{COMPARED_BY[measure]} changed by {value:+.1f} % ({low:+.1f} to {high:+.1f})"
 
 
 def describe_loss(loss: Interval) -> str:
@@ -122,14 +147,14 @@ def describe_loss(loss: Interval) -> str:
     return f"{loss.value:.2f} points ({loss.low:.2f} to {loss.high:.2f})"
 
 
-def describe_unclear(slowdown: Interval, tolerance: float) -> str:
+def describe_unclear(slowdown: Interval, tolerance: float, measure: Measure | None = None) -> str:
     """Why an interval does not show whether HEAD is within the tolerance."""
     if slowdown.low > 1:
         why = f"neither surely within nor surely beyond {100 * tolerance:.1f} %"
     else:
         width = 100 * (slowdown.high - slowdown.low)
         why = f"{width:.1f} % wide, too wide to tell {100 * tolerance:.1f} % from none"
-    return f"{describe_slowdown(slowdown)}, {why}"
+    return f"{describe_slowdown(slowdown, measure)}, {why}"
 
 
 def describe_tolerances(tolerances: Tolerances) -> str:

@@ -17,8 +17,8 @@ RATIO_COLUMNS = ("Cell", "Base", "Head", "Change")
 NUMBERS = frozenset({"Base ms", "Head ms", "Change", "Accuracy", "Base", "Head"})
 
 MEANING = (
-    "Change is of time, Accuracy in points (HEAD minus BASE); in brackets: 95 % confidence"
-    " intervals of a cell by itself."
+    "Change is of time, or of what is named after a cell; Accuracy in points (HEAD minus BASE); in"
+    " brackets: 95 % confidence intervals of a cell by itself."
 )
 RATIOS = "FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it."
 
@@ -38,10 +38,12 @@ _ORDER: tuple[Status, ...] = (
     "failed",
     "less accurate",
     "slower",
+    "more memory",
     "missing",
     "unclear",
     "new",
     "faster",
+    "less memory",
     "same",
     "unchanged",
 )
@@ -110,7 +112,7 @@ def explained(shown: Iterable[Verdict]) -> dict[str, list[str]]:
     """Reasons that say more than a row does, each with its cells."""
     found: dict[str, list[str]] = {}
     for verdict in shown:
-        if verdict.reason and verdict.status != "faster":
+        if verdict.reason and verdict.status not in ("faster", "less memory"):
             found.setdefault(verdict.reason, []).append(verdict.cell)
     return found
 
@@ -128,8 +130,8 @@ def texts(verdict: Verdict) -> tuple[str, ...]:
     again = ", measured again" if verdict.again else ""
     return (
         verdict.cell,
-        milliseconds(verdict.base_ms),
-        milliseconds(verdict.head_ms),
+        _figure(verdict.base_ms, verdict.base_mb),
+        _figure(verdict.head_ms, verdict.head_mb),
         change(verdict.slowdown),
         points(verdict.loss),
         f"{verdict.status}{again}",
@@ -141,6 +143,10 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def _figure(ms: float | None, mb: float | None) -> str:
+    return milliseconds(ms) if mb is None else f"{mb:.0f} MB"
 
 
 def change(factor: Interval | None) -> str:

@@ -67,4 +67,4 @@ def _table(shown: Sequence[Verdict], *, whole: bool) -> Table:
 
 
 def _better(verdict: Verdict) -> bool:
-    return verdict.status == "faster"
+    return verdict.status in ("faster", "less memory")

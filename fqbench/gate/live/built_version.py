@@ -41,13 +41,15 @@ class _Answer(Record):
     samples: Samples
     processes: dict[Name, _Process]
     left_out: Mapping[Name, tuple[Text, ...]] = {}
+    measures: Mapping[Name, Mapping[Name, _Process]] = {}
 
 
 @dataclass(frozen=True)
 class BuiltVersion:
     """One version: its rows and accuracies, its code's digest, and what times each cell.
 
-    ``left_out``: names that were asked for and that it does not have, by dimension.
+    ``left_out``: names that were asked for and that it does not have, by dimension. ``measures``:
+    what takes each of the measures that it has, by cell.
     """
 
     label: str
@@ -55,6 +57,7 @@ class BuiltVersion:
     code: str
     processes: dict[str, Process]
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measures: Mapping[str, Mapping[str, Process]] = field(default_factory=dict)
 
 
 def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVersion:
@@ -68,13 +71,19 @@ def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVer
         ) from error
     run = Run(created=found.created, rows=found.rows, samples=found.samples)
     results = StoredResults(Path(label), "results", found.machine, (run,))
-    processes = {
+    processes = _processes(found.processes, interpreter)
+    measures = {name: _processes(each, interpreter) for name, each in found.measures.items()}
+    return BuiltVersion(label, results, found.code, processes, found.left_out, measures)
+
+
+def _processes(found: Mapping[Name, _Process], interpreter: Interpreter) -> dict[str, Process]:
+    """By cell; ``interpreter``: of those that name none."""
+    return {
         cell: Process(
             **process.model_dump(exclude={"interpreter"}),
             interpreter=interpreter
             if process.interpreter is None
             else Interpreter(**process.interpreter.model_dump()),
         )
-        for cell, process in found.processes.items()
+        for cell, process in found.items()
     }
-    return BuiltVersion(label, results, found.code, processes, found.left_out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from fqbench.gate.decision import CellEvidence, State, decide, suspects
 from fqbench.gate.evidence import (
@@ -37,6 +38,8 @@ from fqbench.measure.launches import (
     narrow,
     record,
 )
+from fqbench.measure.measures import MEASURES, ONCE, Measure, costs
+from fqbench.measure.stats import Launches
 from fqbench.precisions.own import INT8
 from fqbench.steps.observer import Progress
 
@@ -44,6 +47,13 @@ BASE, HEAD = "base", "head"
 
 Pair = tuple[Process, Process]
 """The processes that time a cell of BASE, and of HEAD."""
+
+LAUNCHES: Mapping[Measure | None, TimingBudget] = {
+    "throughput": TimingBudget(warm_up=0.2, rounds=6, fewest=2, longest=1.6),
+    "memory": ONCE,
+    "startup": ONCE,
+}
+"""Of a measure's launches, where they are not as those of latency."""
 
 TIMING_BUDGET = TimingBudget(warm_up=0.1, block=0.02, rounds=20, fewest=2, longest=0.8)
 """Of one launch: starting a process takes longer than timing it, so longer ones would not help."""
@@ -63,9 +73,14 @@ class ComparisonSettings:
     @property
     def budget(self) -> MeasurementBudget:
         """Of one measurement: half of the time, so that the second one can be as good."""
-        return MeasurementBudget(
-            fewest=6, most=40, longest=self.seconds / 2, per_launch=TIMING_BUDGET
-        )
+        return self.budget_of(None)
+
+    def budget_of(self, measure: Measure | None) -> MeasurementBudget:
+        """The same of a measure that is taken in place of latency."""
+        per_launch = LAUNCHES.get(measure, TIMING_BUDGET)
+        # Of what each process finds out once, the first one does not count.
+        fewest = 7 if per_launch.rounds == 1 else 6
+        return MeasurementBudget(fewest, most=40, longest=self.seconds / 2, per_launch=per_launch)
 
 
 @dataclass(frozen=True)
@@ -92,8 +107,15 @@ def compare_live(
         if facts.base == facts.head == "present" and not facts.unchanged
     }
     timed = time_pairs(pairs, settings, random.Random(), progress)
+    beside, compared = _measures(base, head, cells)
+    measures = {each.cell: each.measure for each in beside}
+    taken = time_pairs(compared, settings, random.Random(), progress, measures)
+    found = {**timed, **taken}
     decision = decide(
-        [with_times(each, timed[each.cell]) if each.cell in timed else each for each in cells],
+        [
+            with_times(each, found[each.cell]) if each.cell in found else each
+            for each in (*cells, *beside)
+        ],
         settings.tolerances,
     )
     return GateReport(
@@ -111,17 +133,22 @@ def time_pairs(
     settings: ComparisonSettings,
     order: random.Random,
     progress: Progress = lambda text, done, total: None,
+    measures: Mapping[str, Measure | None] = MappingProxyType({}),
 ) -> dict[str, CellTimes]:
-    """Time both sides of each cell interleaved, again what does not prove to be the same."""
+    """Time both sides of each cell interleaved, again what does not prove to be the same.
+
+    ``measures``: what is taken of a pair in place of latency.
+    """
     found = {}
     for number, (cell, pair) in enumerate(pairs.items()):
         progress(f"time {cell}", number, len(pairs))
-        found[cell] = CellTimes(_recorded(pair, settings, order))
+        found[cell] = CellTimes(_recorded(pair, settings, order, measures.get(cell)))
     speeds = [speed for cell, each in found.items() if (speed := _speed(cell, each.first))]
     doubted = suspects(speeds, settings.tolerances)
     for number, cell in enumerate(doubted):
         progress(f"time {cell} again", number, len(doubted))
-        found[cell] = replace(found[cell], again=_recorded(pairs[cell], settings, order))
+        again = _recorded(pairs[cell], settings, order, measures.get(cell))
+        found[cell] = replace(found[cell], again=again)
     return found
 
 
@@ -139,7 +166,13 @@ def with_times(facts: CellEvidence, timed: CellTimes) -> CellEvidence:
     )
 
 
-def _recorded(pair: Pair, settings: ComparisonSettings, order: random.Random) -> LaunchRecording:
+def _recorded(
+    pair: Pair,
+    settings: ComparisonSettings,
+    order: random.Random,
+    measure: Measure | None = None,
+) -> LaunchRecording:
+    """Times of both sides and of the reference kernels, or what ``measure`` compares of both."""
     sides = [
         replace(
             process,
@@ -149,12 +182,46 @@ def _recorded(pair: Pair, settings: ComparisonSettings, order: random.Random) ->
         )
         for side, process in zip((BASE, HEAD), pair, strict=True)
     ]
-    return record(
-        [*sides, kernels(settings.threads)],
-        settings.budget,
-        lambda times: narrow([times[side] for side in (BASE, HEAD) if side in times]),
+
+    def found(times: Mapping[str, Launches], side: str) -> Launches:
+        return times[side] if measure is None else costs(measure, times[side])
+
+    recorded = record(
+        [*sides, kernels(settings.threads)] if measure is None else sides,
+        settings.budget_of(measure),
+        lambda times: narrow([found(times, side) for side in (BASE, HEAD) if side in times]),
         order=order,
     )
+    if measure is None:
+        return recorded
+    return replace(recorded, times={side: found(recorded.times, side) for side in recorded.times})
+
+
+def _measures(
+    base: BuiltVersion, head: BuiltVersion, cells: Sequence[CellEvidence]
+) -> tuple[list[CellEvidence], dict[str, Pair]]:
+    """What was asked for beside latency, each as a cell of its own, and what takes it.
+
+    Of cells that are there on both sides: of the others their own verdict says enough.
+    """
+    found, pairs = [], {}
+    for measure in (name for name in MEASURES if name in {**base.measures, **head.measures}):
+        before, after = (side.measures.get(measure, {}) for side in (base, head))
+        for facts in cells:
+            cell, name = facts.cell, f"{facts.cell}: {measure}"
+            if not facts.base == facts.head == "present" or cell not in {**before, **after}:
+                continue
+            ours, theirs = (_presence(cell in side) for side in (before, after))
+            found.append(
+                CellEvidence(name, ours, theirs, unchanged=facts.unchanged, measure=measure)
+            )
+            if cell in before and cell in after and not facts.unchanged:
+                pairs[name] = before[cell], after[cell]
+    return found, pairs
+
+
+def _presence(there: bool) -> State:
+    return "present" if there else "absent"
 
 
 def _speed(cell: str, recorded: LaunchRecording) -> SpeedEvidence | None:

@@ -101,4 +101,5 @@ def _of_backend(built: BuiltVersion, version: str) -> BuiltVersion:
         built,
         results=replace(built.results, runs=(run,)),
         processes=named(built.processes),
+        measures={measure: named(found) for measure, found in built.measures.items()},
     )

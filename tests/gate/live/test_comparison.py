@@ -50,6 +50,8 @@ class _Conversation:
         side = question["side"]
         key = (self.arguments.get("cell", {}).get("id"), side)
         typical = self.machine.seconds.get(key, 0.01)
+        if (measure := self.arguments.get("measure")) is not None:
+            return self.machine.measured[measure](side)
         return [typical * self.machine.noise.gauss(1, 0.001) for _ in range(question["runs"])]
 
 
@@ -60,6 +62,16 @@ def process(cell, side):
         "function": "fqbench.measure.stopwatch:time_cell",
         "arguments": {"cell": {"id": cell}, "side": side},
         "threads": 1,
+    }
+
+
+def measuring(cell, side, measure):
+    """What takes a measure, as another version describes it."""
+    found = process(cell, side)
+    return {
+        **found,
+        "name": f"{measure} of {cell}",
+        "arguments": {**found["arguments"], "measure": measure},
     }
 
 
@@ -74,7 +86,7 @@ def row(cell, *, files="a", status="ok", **values):
     }
 
 
-def version(label, rows, *, code="c", accuracies=None):
+def version(label, rows, *, code="c", accuracies=None, measures=()):
     side = label.lower()
     ok = [each["cell"] for each in rows if each["status"] == "ok"]
     answer = {
@@ -85,6 +97,7 @@ def version(label, rows, *, code="c", accuracies=None):
         "rows": rows,
         "samples": {"groups": [], "accuracies": accuracies or {}},
         "processes": {cell: process(cell, side) for cell in ok},
+        "measures": {name: {cell: measuring(cell, side, name) for cell in ok} for name in measures},
     }
     return read_built(label, answer, Interpreter.here())
 
@@ -228,3 +241,102 @@ def test_the_same_process_is_told_its_side(monkeypatch):
     timed = time_pairs({INT8: (one, one)}, ComparisonSettings(), random.Random(0))[INT8]
     assert timed.again is not None
     assert set(timed.first.times) == {"base", "head", "float32", "int8", "copy"}
+
+
+class TestMeasures:
+    """What is compared beside latency, as if it were a cell of its own."""
+
+    def compared(self, monkeypatch, measure, answer, **sides):
+        machine = Machine(monkeypatch, {})
+        machine.measured = {measure: answer}
+        base = version("BASE", [row(FP32)], measures=sides.get("base", (measure,)))
+        head = version("HEAD", [row(FP32)], code="other", measures=sides.get("head", (measure,)))
+        report, found = verdicts(base, head)
+        assert found.pop(FP32).status == "same"
+        (verdict,) = found.values()
+        assert verdict.cell == f"{FP32}: {measure}"
+        assert verdict.measure == measure
+        return report, verdict, machine
+
+    def test_more_memory_is_worse(self, monkeypatch):
+        noise = random.Random(1)
+
+        def answer(side):
+            peak = {"base": 200e6, "head": 230e6}[side] * noise.gauss(1, 0.001)
+            return [60e6, 80e6, peak]
+
+        report, verdict, _ = self.compared(monkeypatch, "memory", answer)
+        assert (verdict.status, verdict.regressed) == ("more memory", True)
+        assert verdict.base_mb == pytest.approx(200, rel=0.01)
+        assert verdict.head_mb == pytest.approx(230, rel=0.01)
+        assert verdict.base_ms is verdict.head_ms is None
+        assert verdict.slowdown.value == pytest.approx(1.15, abs=0.005)
+        assert "memory changed by +15" in verdict.reason
+        # Of seven launches the first does not count.
+        assert verdict.launches == 6
+        assert report.decision.exit_code == 1
+
+    def test_less_memory_is_not(self, monkeypatch):
+        noise = random.Random(1)
+
+        def answer(side):
+            return [60e6, 80e6, {"base": 200e6, "head": 150e6}[side] * noise.gauss(1, 0.001)]
+
+        report, verdict, _ = self.compared(monkeypatch, "memory", answer)
+        assert verdict.status == "less memory"
+        assert report.decision.exit_code == 0
+
+    def test_the_same_memory_is_the_same(self, monkeypatch):
+        _, verdict, _ = self.compared(monkeypatch, "memory", lambda side: [60e6, 80e6, 200e6])
+        assert verdict.status == "same"
+
+    def test_a_slower_start_is_worse(self, monkeypatch):
+        noise = random.Random(1)
+
+        def answer(side):
+            load = {"base": 0.1, "head": 0.2}[side] * noise.gauss(1, 0.01)
+            return [0.2 * noise.gauss(1, 0.01), load, 0.05]
+
+        report, verdict, _ = self.compared(monkeypatch, "startup", answer)
+        assert (verdict.status, verdict.again) == ("slower", True)
+        assert verdict.base_ms == pytest.approx(350, rel=0.02)
+        assert verdict.head_ms == pytest.approx(450, rel=0.02)
+        assert "time to the first answer changed by" in verdict.reason
+        assert report.decision.exit_code == 1
+
+    def test_fewer_images_a_second_are_slower(self, monkeypatch):
+        noise = random.Random(1)
+
+        def answer(side):
+            return [{"base": 0.004, "head": 0.005}[side] * noise.gauss(1, 0.005)]
+
+        _, verdict, machine = self.compared(monkeypatch, "throughput", answer)
+        assert verdict.status == "slower"
+        assert verdict.base_ms == pytest.approx(4, rel=0.02)
+        # The kernels stand for latencies only.
+        kernels = [name for name in machine.asked if "kernels" in name]
+        assert len(kernels) == 6
+
+    def test_end_to_end_is_of_the_whole(self, monkeypatch):
+        noise = random.Random(1)
+
+        def answer(side):
+            part = {"base": 0.010, "head": 0.020}[side] * noise.gauss(1, 0.005)
+            return [0.02, 0.01, part, 0.01] * 4
+
+        _, verdict, _ = self.compared(monkeypatch, "end_to_end", answer)
+        assert verdict.status == "slower"
+        assert verdict.base_ms == pytest.approx(50, rel=0.02)
+        assert verdict.head_ms == pytest.approx(60, rel=0.02)
+
+    def test_what_an_older_version_does_not_have_is_new(self, monkeypatch):
+        report, verdict, _ = self.compared(monkeypatch, "memory", None, base=())
+        assert verdict.status == "new"
+        assert report.decision.exit_code == 0
+
+    def test_what_is_unchanged_is_not_taken(self, monkeypatch):
+        machine = Machine(monkeypatch, {})
+        sides = [version(label, [row(FP32)], measures=("memory",)) for label in ("BASE", "HEAD")]
+        _, found = verdicts(*sides)
+        assert {verdict.status for verdict in found.values()} == {"unchanged"}
+        assert machine.asked == []

@@ -21,7 +21,9 @@ def test_versions_call_each_other_by_the_same_name():
 
 
 def test_what_is_asked_of_another_version():
-    assert Matrix().arguments("base", Path("/cache"), 1) == REQUEST
+    asked = Matrix().arguments("base", Path("/cache"), 1)
+    # A later version added what an earlier one ignores, and need not be asked.
+    assert asked == {**REQUEST, "measures": []}
 
 
 def test_another_version_asks_this_one(tmp_path):
@@ -32,6 +34,7 @@ def test_another_version_asks_this_one(tmp_path):
         "backends": ["onnxruntime"],
         "precisions": ["fp32"],
         "cache": str(tmp_path / "cache"),
+        "measures": ["memory", "of a later version"],
     }
     answer = isolate.call("fqbench.gate.side:build", request, timeout_s=300, name="building")
     assert answer.keys() >= ANSWER.keys()
@@ -39,6 +42,9 @@ def test_another_version_asks_this_one(tmp_path):
     (process,) = answer["processes"].values()
     assert process.keys() == PROCESS.keys()
     assert process["function"] == PROCESS["function"]
+    (measures,) = answer["measures"].values()
+    (measuring,) = measures.values()
+    assert measuring == {**process, "function": "fqbench.measure.memory:watch_memory"}
     assert read_built("this", json.loads(json.dumps(answer)), Interpreter.here()).processes
 
 
