@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from fqbench.backends import label_of
+from fqbench.backends import int8_form, label_of
 from fqbench.cells import Cell
 from fqbench.methods import methods, offered
 from fqbench.pipeline.graph import ModelGraph
@@ -19,10 +19,14 @@ from fqbench.steps import ArtifactNode, Node
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A cell of the model of ``graph``, whose method makes it where it is quantized here."""
+    """A cell of the model of ``graph``, whose method makes it where it is quantized here.
+
+    ``kept``: of a point between INT8 and FP32, how many layers are in float for their accuracy.
+    """
 
     graph: ModelGraph
     cell: Cell
+    kept: int | None = None
 
     @property
     def method(self) -> str | None:
@@ -32,8 +36,9 @@ class Candidate:
     @property
     def name(self) -> str:
         """What tells it from the others: ``onnxruntime-cpu-fp32``."""
-        cell = self.cell
-        parts = (cell.backend, cell.device, cell.precision, self.method)
+        cell, kept = self.cell, self.kept
+        traded = None if kept is None else f"{kept}_in_float"
+        parts = (cell.backend, cell.device, cell.precision, self.method, traded)
         return "-".join(part for part in parts if part is not None)
 
     @property
@@ -44,7 +49,22 @@ class Candidate:
         kind = label_of_precision(self.cell.precision)
         if self.cell.precision == INT8_FILE.name:
             kind = "INT8 file as given"
-        return f"{label_of(self.cell.backend)} {kind}{made}{device}"
+        return f"{label_of(self.cell.backend)} {kind}{made}{device}{self._traded}"
+
+    @property
+    def _traded(self) -> str:
+        """What a point is called by: its layers in float."""
+        if self.kept is None:
+            return ""
+        return f", {self.kept or 'no'} {'layer' if self.kept == 1 else 'layers'} kept in float"
+
+    @property
+    def trades(self) -> bool:
+        """Whether its layers can be traded: they were chosen here, and its runtime is timed."""
+        graph = self.graph
+        if self.method is None or graph.quantizer.yields != "quantization":
+            return False
+        return graph.point is None and int8_form(self.cell.backend).timed
 
     @property
     def is_float(self) -> bool:

@@ -14,7 +14,7 @@ from fqbench.backends import backend as backend_of
 from fqbench.backends.record import resolve
 from fqbench.backends.snippet import SnippetRequest, WriteSnippet
 from fqbench.best.candidates import Candidate
-from fqbench.best.search import Entry, Found
+from fqbench.best.entry import Entry, Found
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import UsageError
 from fqbench.fileio import write_bytes, write_text
@@ -23,6 +23,7 @@ from fqbench.measure.stats import Interval
 from fqbench.pipeline.rows import loaded_files
 from fqbench.spec import ModelSpec
 from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.tasks.registry import metrics
 
 SCHEMA = 1
 SNIPPET = "load.py"
@@ -176,10 +177,30 @@ def provenance(
             "drop": found.budget.drop,
             "ms": found.budget.ms,
             "size_mb": found.budget.size,
+            "judge": found.budget.judge,
         },
+        "float_layers": {} if entry.choice is None else dict(entry.choice.float_layers),
+        "layers": _layers(found, entry),
         "machine": machine.describe(threads, (candidate.cell.backend,)),
         "preprocess": spec.preprocess.model_dump(mode="json"),
     }
+
+
+def _layers(found: Found, entry: Entry) -> list[Mapping[str, Any]]:
+    """What INT8 costs and saves in each layer, where layers were traded for speed."""
+    trade = found.trade_of(entry)
+    if trade is None or trade.tradeoff is None:
+        return []
+    lost = metrics()[entry.candidate.graph.spec.metric].points_lost
+    return [
+        {
+            "layer": each.name,
+            "points": lost(each.error),
+            "measured": each.measured,
+            "us": None if each.saved_ms is None else 1000 * each.saved_ms,
+        }
+        for each in trade.tradeoff.layers
+    ]
 
 
 def _artifact(entry: Entry) -> Any:

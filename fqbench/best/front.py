@@ -1,20 +1,26 @@
 """Candidates by their figures: budgets, the front, the winner. Pure functions.
 
-Nothing is decided by a value alone that its interval does not bear out: a candidate is inside a
-budget, outside of it, or that is not known.
+A candidate is inside a budget, outside of it, or that is not known: its whole interval decides.
+Only the drop of accuracy may be judged as it was measured, see ``Budget.judge``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from fqbench.measure.margin import Standing, standing
 from fqbench.measure.stats import Interval
 
 Limit = Literal["drop", "ms", "size"]
+
+Judge = Literal["estimate", "interval"]
+"""Whether a drop is inside a limit as it was measured, or with all of its interval."""
+
+JUDGES: tuple[Judge, ...] = get_args(Judge)
+JUDGE: Judge = "estimate"
 
 NO_DROP = Interval(0.0, 0.0, 0.0)
 """Of the FP32 model, whatever runs it: drops are counted from it."""
@@ -24,13 +30,14 @@ NO_DROP = Interval(0.0, 0.0, 0.0)
 class Budget:
     """What a file may cost; None: as much as it likes.
 
-    ``drop``: points that it may lose against FP32. ``ms``: milliseconds of an inference. ``size``:
-    10^6 bytes.
+    ``drop``: points that it may lose against FP32; ``judge``: what of a drop has to be inside.
+    ``ms``: milliseconds of an inference. ``size``: 10^6 bytes.
     """
 
     drop: float | None = None
     ms: float | None = None
     size: float | None = None
+    judge: Judge = JUDGE
 
     def limits(self) -> Mapping[Limit, float]:
         """What is limited, and by how much."""
@@ -63,9 +70,26 @@ class Figures:
 def standings(figures: Figures, budget: Budget) -> dict[Limit, Standing]:
     """How a candidate stands to each limit of ``budget``."""
     return {
-        name: "not known" if (found := figures.of(name)) is None else standing(found, limit)
+        name: "not known"
+        if (found := judged(figures, name, budget)) is None
+        else standing(found, limit)
         for name, limit in budget.limits().items()
     }
+
+
+def judged(figures: Figures, limit: Limit, budget: Budget) -> Interval | None:
+    """What of a figure has to be inside ``limit``: its interval, or a drop as it was measured."""
+    found = figures.of(limit)
+    if found is None or limit != "drop" or budget.judge == "interval":
+        return found
+    return Interval(found.value, found.value, found.value)
+
+
+def proven(figures: Figures, budget: Budget) -> bool:
+    """Whether the drop is inside with all of its interval, or is not limited."""
+    return "drop" not in budget.limits() or (
+        standings(figures, replace(budget, judge="interval"))["drop"] == "inside"
+    )
 
 
 def verdict(figures: Figures, budget: Budget) -> Standing:
@@ -163,9 +187,12 @@ def excess(figures: Figures, budget: Budget) -> dict[Limit, float]:
 
 
 def _excesses(figures: Figures, budget: Budget) -> list[tuple[float, float]]:
-    """What lies between a limit and the end of the figure's interval that would have to be within
-    it (below 0: room that is left), and the limit; infinite where the figure is not known."""
+    """What lies between a limit and what of the figure would have to be within it (below 0: room
+    that is left), and the limit; infinite where the figure is not known."""
     return [
-        (math.inf if (found := figures.of(name)) is None else found.high - limit, limit)
+        (
+            math.inf if (found := judged(figures, name, budget)) is None else found.high - limit,
+            limit,
+        )
         for name, limit in budget.limits().items()
     ]

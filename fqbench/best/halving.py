@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 
 from fqbench.best.front import Budget, Figures, as_accurate, faster, standings
-from fqbench.measure.margin import images_needed
-from fqbench.measure.stats import Interval
 
 DOUBT = 0.05
 """What two starts of a process may differ by, beside what an interval of few launches tells."""
-
-OTHERWISE = 0.01
-"""The part of the images that an INT8 model typically answers otherwise, to plan with."""
 
 
 def beats(one: Figures, other: Figures, budget: Budget, doubt: float = 0.0) -> bool:
@@ -30,7 +24,7 @@ def beats(one: Figures, other: Figures, budget: Budget, doubt: float = 0.0) -> b
         return False
     if budget.drop is None:
         return as_accurate(one, other)
-    return standings(one, Budget(drop=budget.drop))["drop"] == "inside"
+    return standings(one, Budget(drop=budget.drop, judge=budget.judge))["drop"] == "inside"
 
 
 def beaten(candidates: Sequence[Figures], budget: Budget, doubt: float = 0.0) -> dict[str, str]:
@@ -54,7 +48,10 @@ def hopeful(
     out = beaten(candidates, budget, doubt)
     left = sorted((c for c in candidates if c.name not in out), key=lambda each: each.pace.value)
     slower = Budget(
-        budget.drop, None if budget.ms is None else budget.ms * (1 + doubt), budget.size
+        budget.drop,
+        None if budget.ms is None else budget.ms * (1 + doubt),
+        budget.size,
+        budget.judge,
     )
     inside = [each for each in left if "outside" not in standings(each, slower).values()]
     return tuple(inside or left)
@@ -66,22 +63,3 @@ def next_to_evaluate(
     """The fastest of those that may win and whose drop is not known; None where there is none."""
     among = hopeful([each for each in candidates if each.name not in failed], budget, DOUBT)
     return next((each for each in among if each.drop is None), None)
-
-
-def too_few_images(budget: Budget, images: int) -> str | None:
-    """Why ``images`` evaluated images cannot tell the drop of ``budget``; None where they can.
-
-    As if a file answered ``OTHERWISE`` of them otherwise than FP32, right as often as wrong.
-    """
-    if budget.drop is None:
-        return None
-    reach = 1.96 * 100 * math.sqrt(OTHERWISE / images)
-    if reach <= budget.drop:
-        return None
-    needed = images_needed(Interval(0.0, -reach, reach), budget.drop, images)
-    more = "no number of images would" if needed is None else f"about {needed} would"
-    return (
-        f"{images} images hardly tell a drop of {budget.drop:g} points: where 1 % of them are"
-        f" answered otherwise, a drop is known to {reach:.2f} points only; {more} tell. What is not"
-        " known to be inside does not win"
-    )

@@ -13,8 +13,8 @@ from rich.console import Console
 from fqbench.artifacts import Store, default_root
 from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
 from fqbench.best.deliver import deliver
-from fqbench.best.front import Budget
-from fqbench.best.halving import too_few_images
+from fqbench.best.doubts import doubts
+from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
 from fqbench.cli.commands import CELL_FAILED, DONE, data_root, show_plan
 from fqbench.cli.display import display
@@ -25,6 +25,7 @@ from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.methods import offered
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.prepare import find_specs, prepare
+from fqbench.pipeline.rows import size_mb
 from fqbench.report.best import show
 from fqbench.steps.executor import LocalExecutor
 
@@ -54,6 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             help=f"at most: {unit}{default}",
         )
+    parser.add_argument(
+        "--judge",
+        choices=JUDGES,
+        default=JUDGE,
+        help="what of a drop has to be inside: the drop as measured, or its whole 95 %% interval"
+        f" (default: {JUDGE})",
+    )
     add_cells(parser)
     parser.add_argument(
         "--methods",
@@ -160,22 +168,22 @@ def _budget(options: argparse.Namespace, tried: tuple[Candidate, ...], margins: 
             if each.method is not None
         ]
         drop = min((each.drop for each in known if each is not None), default=DROP)
-    return Budget(drop, options.ms, options.size)
+    return Budget(drop, options.ms, options.size, options.judge)
 
 
 def _warn(graph: ModelGraph, budget: Budget, errors: Console) -> None:
-    """Say before anything runs what the images cannot tell."""
-    if not graph.spec.labelled:
+    """Say before anything runs what is doubtful about the budget."""
+    name, labelled = graph.spec.name, graph.spec.labelled
+    if not labelled:
         needs = getattr(graph.spec.dataset, "needs", "images with labels")
         _say(
             errors,
-            f"{graph.spec.name} has no accuracy here (it needs {needs}): only FP32 is known to be"
-            " inside a drop.",
+            f"{name} has no accuracy here (it needs {needs}): only FP32 is known to be inside a"
+            " drop.",
         )
-        return
-    why = too_few_images(budget, len(graph.images.data.samples))
-    if why is not None:
-        _say(errors, f"{graph.spec.name}: {why}.")
+    images = len(graph.images.data.samples) if labelled else None
+    for doubt in doubts(budget, images, size_mb(graph.source.paths)):
+        _say(errors, f"{name}: {doubt}.")
 
 
 def _say(console: Console, text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fqbench.artifacts import Artifact
 from fqbench.tune.choice import ACCURACY, Choice
+from fqbench.tune.tradeoff import Tradeoff
 
 Decision = Callable[[Artifact], str]
 """The name of an option, by an artifact."""
@@ -46,6 +47,11 @@ def saturates(counted: Artifact) -> str:
 def choice_of(chosen: Artifact) -> Choice:
     """What the step ``choose`` wrote."""
     return Choice.read(chosen.file("choice.json"))
+
+
+def tradeoff_of(traded: Artifact) -> Tradeoff:
+    """What the step ``tradeoff`` wrote."""
+    return Tradeoff.read(traded.file("tradeoff.json"))
 
 
 def saturated_sums(counted: Artifact) -> dict[str, int]:

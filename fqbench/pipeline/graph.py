@@ -88,6 +88,7 @@ class ModelGraph(NodeFactory):
             preprocess=spec.preprocess, inputs=facts.int8_inputs or facts.inputs
         )
         self._margins, self.allow_code = margins, allow_code
+        self.point: int | None = None
 
     def of(self, cell: Cell) -> ModelGraph:
         """The graph with INT8 models by the method of ``cell``: this one if it names none."""
@@ -191,16 +192,43 @@ class ModelGraph(NodeFactory):
             )
         return self.quantizer.plan(self, lowering_target(backend))
 
+    def at_point(self, number: int) -> ModelGraph:
+        """The same graph whose INT8 models are a point of ``tradeoff``: they run as they are,
+        whether or not FP32 is faster."""
+        other = copy(self)
+        other.point = number
+        return other
+
+    def tradeoff(self, backend: str) -> Step:
+        """What each layer costs and saves in INT8 on ``backend``, and points between that and FP32.
+
+        Raises StepError as ``quantization``.
+        """
+        backend = lowering_target(backend)
+        quantization = self.quantization(backend)
+        judging = self._judging(backend, quantization)
+        environment = backend_of(backend).environment
+        return self.step(
+            "tradeoff",
+            {**judging, "choice": self.choice_for(backend, quantization), "threads": THREADS},
+            tuple(versions(environment)),
+            self._judged,
+            needs=Needs(environment, alone="in phases"),
+            of=quantization,
+        )
+
     def choice(self, backend: str) -> Step:
         """Which layers are in float on ``backend``, and why."""
+        if self.point is not None:
+            traded = self.tradeoff(backend)
+            inputs: dict[str, Input] = {"tradeoff": traded, "number": self.point}
+            of = (traded, self.point)
+            return self.step("tradeoff_point", inputs, (), of=of, depends_on_cpu=False)
         return self.choice_for(backend, self.quantization(backend))
 
     def choice_for(self, backend: str, quantization: Step) -> Step:
         """Which layers of ``quantization`` are in float, by some of the calibration images."""
         backend = lowering_target(backend)
-        height, width = self.spec.preprocess.resize.output
-        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
-        images = evenly_spaced(self.images.calibration, count)
         margin = self._margins.for_cell(self.spec, backend, self.method)
         limit = None
         if margin is not None and self.spec.weights == "trained":
@@ -209,21 +237,15 @@ class ModelGraph(NodeFactory):
         return self.step(
             "choose",
             {
-                "quantization": quantization,
-                "canonical": self.canonical,
+                **self._judging(backend, quantization),
                 "program": self.fp32(backend),
-                **self.read(images),
-                "decode": self.decode,
-                "backend": backend,
                 "limit": limit,
                 "threads": THREADS if form.timed else None,
                 "fastest": self.spec.speed == "measured",
-                "cpu": self.spec.cpu,
-                "probes": self._probes(backend),
             },
             # What is timed may depend on all of them.
             tuple(versions(environment)) if form.timed else (*RUNNING, *form.libraries),
-            len(images),
+            self._judged,
             needs=Needs(environment, alone="in phases" if form.timed else "never"),
             of=(backend, quantization, limit),
         )
@@ -244,7 +266,7 @@ class ModelGraph(NodeFactory):
             form.libraries,
             function=steps.lower,
             needs=Needs(environment=backend_of(backend).environment, cores=1),
-            of=(self.method, everything),
+            of=(self.choice(backend), everything),
         )
 
     def network(self, cell: Cell) -> ArtifactNode:
@@ -454,7 +476,7 @@ class ModelGraph(NodeFactory):
         Where forms are not timed (on GPUs) it never does: FP16 beside it is what INT8 has to be
         faster than.
         """
-        if cell.precision != INT8.name or self.spec.speed != "measured":
+        if cell.precision != INT8.name or self.spec.speed != "measured" or self.point is not None:
             return False
         return self.quantizer.yields == "quantization" and int8_form(cell.backend).timed
 
@@ -523,6 +545,25 @@ class ModelGraph(NodeFactory):
         )
 
     # What steps read.
+
+    @property
+    def _judged(self) -> int:
+        """How many calibration images judge a quantized model."""
+        height, width = self.spec.preprocess.resize.output
+        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
+        return min(count, len(self.images.calibration))
+
+    def _judging(self, backend: str, quantization: Step) -> dict[str, Input]:
+        """Inputs of a step that judges ``quantization`` as ``backend`` runs it."""
+        return {
+            "quantization": quantization,
+            "canonical": self.canonical,
+            **self.read(evenly_spaced(self.images.calibration, self._judged)),
+            "decode": self.decode,
+            "backend": backend,
+            "cpu": self.spec.cpu,
+            "probes": self._probes(backend),
+        }
 
     def _probes(self, *backends: str) -> tuple[Maybe, ...] | None:
         """What kernels do here, where it matters to the CPUs that the model is made for.

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.best.front import Budget, Limit, excess, faster, standings, verdict
-from fqbench.best.search import Entry, Found
+from fqbench.best.entry import Entry, Found
+from fqbench.best.front import Budget, Limit, excess, faster, proven, standings, verdict
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
+from fqbench.report.tradeoff import show_tradeoff
 from fqbench.tune.choice import ACCURACY, SPEED
 
 NOTHING = "-"
@@ -46,7 +47,13 @@ def show(found: Found, images: int | None, console: Console) -> None:
     console.print()
     for sentence in sentences(found, images):
         console.print(Text(sentence))
-    for note in (*notes(found), *MEANING):
+    for note in notes(found):
+        console.print(Text(note, style="dim"))
+    for trade in found.trades:
+        show_tradeoff(found, trade, console)
+    if found.seconds is not None:
+        console.print(Text(f"Found in {found.seconds:.0f} s.", style="dim"))
+    for note in MEANING:
         console.print(Text(note, style="dim"))
 
 
@@ -107,6 +114,7 @@ def sentences(found: Found, images: int | None) -> Iterator[str]:
         return
     winner = found.entry(found.winner)
     yield f"Ship {told(winner)}: {_superlative(found.budget)} inside {asked}."
+    yield from _unproven(found.budget, winner, images)
     if winner.candidate.is_float:
         yield from _why_float(found, winner)
     elif winner.to_float is not None and found.best_float is not None:
@@ -114,6 +122,21 @@ def sentences(found: Found, images: int | None) -> Iterator[str]:
         yield f"It is {_times(winner.to_float)} as fast as the best float here ({best})."
     if found.second is not None:
         yield _lacks(found, winner, found.entry(found.second), images)
+
+
+def _unproven(budget: Budget, winner: Entry, images: int | None) -> Iterator[str]:
+    """That the winner's drop is inside as measured only, where that is so."""
+    figures = winner.figures
+    if figures is None or figures.drop is None or budget.drop is None or proven(figures, budget):
+        return
+    text = (
+        f"Its drop is inside as measured; the interval ends {figures.drop.high - budget.drop:.2f}"
+        " points beyond"
+    )
+    needed = images_needed(figures.drop, budget.drop, images) if images else None
+    if needed is not None:
+        text += f": about {needed} images instead of {images} would tell, were the drop the same"
+    yield f"{text}. --judge interval ships only what is known to be inside."
 
 
 def notes(found: Found) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fqbench.quantize.record import Quantization, SafeForm
 
@@ -76,7 +77,12 @@ class Choice:
     @staticmethod
     def read(path: Path) -> Choice:
         """Read what ``write`` wrote."""
-        data = json.loads(path.read_text())
+        return Choice.from_json(json.loads(path.read_text()))
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Choice:
+        """What ``asdict`` made of one, once it was JSON."""
+        data = dict(found)
         data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
         for key in ("wide", "unsigned", "zero_points"):
             data[key] = tuple(data.get(key, ()))

@@ -19,8 +19,8 @@ from typing import Any
 
 import onnx
 
-from fqbench.backends.variants import FP32, TimedVariants, Times, Variants, variants
-from fqbench.graph.executor import Executable, Feed, execute
+from fqbench.backends.variants import FP32, TimedVariants, Times, variants
+from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
 from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
@@ -45,6 +45,7 @@ from fqbench.tune.search import (
     select_wide_ranges,
     sensitivities,
 )
+from fqbench.tune.setting_errors import SettingErrors
 from fqbench.tune.speed import Rounds, is_faster, time_rounds
 
 LOCAL_IMAGES = 2
@@ -104,31 +105,9 @@ def choose(
     by = estimator or OutputErrorEstimator.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(backend, model, quantization, Path(scratch))
-        errors = _Errors(made, by)
+        errors = SettingErrors(made, by)
         search = _Search(model, quantization, feeds, target, on_step, errors, alone)
         return search.choice()
-
-
-class _Errors:
-    """Estimated errors of settings, each computed once."""
-
-    def __init__(self, made: Variants, estimator: ErrorEstimator) -> None:
-        self.variants, self._estimator = made, estimator
-        self.real = made.runs(estimator.names)
-        self._known: dict[tuple[Setting, int | None], float] = {}
-
-    def of(self, setting: Setting, images: int | None = None) -> float:
-        """Of the model in ``setting`` on the first ``images``, as the runtime runs it."""
-        if (setting, images) not in self._known:
-            executable = self.variants.executable(setting, self._estimator.names)
-            self._known[setting, images] = self._estimator.error(executable, images)
-        return self._known[setting, images]
-
-    def emulated(self, setting: Setting) -> float:
-        """Of the model in ``setting``, on a CPU whose kernels do not saturate."""
-        graph = self.variants.emulated(setting)
-        executable: Executable = execute(graph, self._estimator.names, fuse_pairs=False)
-        return self._estimator.error(executable)
 
 
 @dataclass
@@ -140,7 +119,7 @@ class _Search:
     feeds: Sequence[Feed]
     target: TuningTarget
     on_step: OnStep
-    errors: _Errors
+    errors: SettingErrors
     alone: Alone = lambda: nullcontext(())
     forms: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from fqbench.artifacts import Store, file_digest
 from fqbench.backends import backend, backends
@@ -19,18 +20,24 @@ from fqbench.backends.snippet import SnippetRequest
 from fqbench.best import search
 from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
 from fqbench.best.deliver import deliver, remove_earlier
+from fqbench.best.entry import Entry, Found, Trade
 from fqbench.best.front import NO_DROP, Budget, Figures
-from fqbench.best.search import Effort, Entry, Found
+from fqbench.best.timing import Effort
 from fqbench.cells import Cell, matrix
 from fqbench.cli.main import main
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
 from fqbench.measure.stats import Interval
 from fqbench.methods import methods
+from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.report.best import line, sentences
+from fqbench.report.tradeoff import show_tradeoff
 from fqbench.steps.executor import LocalExecutor
+from fqbench.tasks.registry import metrics
+from fqbench.tune.choice import ACCURACY, Choice
+from fqbench.tune.tradeoff import LayerTrade, Pair, Tradeoff
 from tests.support.quick_fqbench import BUDGET
 from tests.support.tiny_spec import write_spec
 
@@ -95,7 +102,12 @@ class TestCommand:
         story = json.loads((out / "provenance.json").read_text())
         assert story["files"] == {"model.onnx": file_digest(out / "model.onnx")}
         assert story["source"] == {"tiny.onnx": file_digest(tmp_path / "tiny.onnx")}
-        assert story["budget"] == {"drop": 100.0, "ms": None, "size_mb": None}
+        assert story["budget"] == {
+            "drop": 100.0,
+            "ms": None,
+            "size_mb": None,
+            "judge": "estimate",
+        }
         assert story["evaluation"]["images"] == 12
         assert story["machine"]["cpu"]["model"]
         assert story["latency_ms"]["value"] > 0
@@ -243,6 +255,65 @@ class TestCandidates:
         assert failed.why == "cannot be made: broken"
 
 
+class TestTrading:
+    """Points between INT8 and FP32, on a model whose INT8 is not inside the budget."""
+
+    @pytest.fixture
+    def base(self, tmp_path):
+        executor = LocalExecutor(Store(tmp_path / "cache"))
+        graph = graph_of(tmp_path, executor)
+        return executor, Candidate(graph, Cell("tiny", "onnxruntime", "cpu", "int8"))
+
+    def test_a_point_is_a_file_of_its_own_made_by_ordinary_steps(self, base):
+        executor, int8 = base
+        graph = int8.graph
+        node = graph.tradeoff("onnxruntime")
+        assert graph.tradeoff("onnxruntime") is node
+        found = decisions.tradeoff_of(executor.run([node]).artifact(node))
+        assert {each.name for each in found.layers} == {"n_conv0", "n_conv2", "n_gemm6"}
+        chosen = decisions.choice_of(executor.finished.artifact(graph.choice("onnxruntime")))
+        kept = replace(chosen, float_layers={"n_conv2": ACCURACY})
+        replace(found, points=(kept,)).write(tmp_path_of(executor, node) / "tradeoff.json")
+        traded = replace(int8, graph=graph.at_point(0), kept=1)
+        assert traded.name == "onnxruntime-cpu-int8-offline-1_in_float"
+        assert traded.label == "ONNX Runtime INT8 by offline, 1 layer kept in float"
+        assert not traded.trades
+        assert int8.trades
+        made = executor.run([*traded.making, *int8.making, traded.graph.score(traded.cell)])
+        plan = json.loads(made.artifact(traded.loads).file("plan.json").read_text())
+        whole = json.loads(made.artifact(int8.loads).file("plan.json").read_text())
+        assert (whole["quantized"] - plan["quantized"], plan["convolutions"]) == (1, 2)
+
+    def test_search_trades_where_int8_is_outside(self, base, monkeypatch):
+        executor, int8 = base
+        fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
+        # As if float were much slower, and INT8 lost much.
+        monkeypatch.setattr(search, "why_not_traded", lambda *_: None)
+        monkeypatch.setattr(search, "worth_making", lambda points, *_: list(range(len(points))))
+        found = search.find([fp32, int8], Budget(drop=100.0), executor)
+        (trade,) = found.trades
+        assert trade.base == int8.name
+        assert trade.tradeoff is not None
+        assert all(found.entry(name).choice is not None for name in trade.tried)
+        assert found.winner is not None
+        assert found.seconds > 0
+
+    def test_what_cannot_win_is_not_made(self, base, monkeypatch):
+        executor, int8 = base
+        fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
+        monkeypatch.setattr(search, "beyond", lambda own, *_: own)
+        found = search.find([fp32, int8], Budget(drop=100.0), executor)
+        left = found.entry(int8.name)
+        assert left.status == "left"
+        assert left.why.startswith("not made: FP32 of its runtime takes 1.0 times as long as ONNX")
+        assert int8.loads not in executor.finished
+
+
+def tmp_path_of(executor, node):
+    """Where the artifact of ``node`` is."""
+    return executor.finished.artifact(node).path
+
+
 class TestSnippet:
     @pytest.mark.parametrize("precision", ["fp32", "int8"])
     @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "paddle"])
@@ -325,7 +396,7 @@ class TestSentences:
             to_float=Interval(2.0, 1.9, 2.1),
         )
         found = Found(
-            Budget(drop=0.5),
+            Budget(drop=0.5, judge="interval"),
             (fp32, int8),
             best_float=fp32.name,
             winner=fp32.name,
@@ -341,6 +412,38 @@ class TestSentences:
         ]
         assert line(found, int8)[-1] == "not known: drop"
         assert line(found, fp32)[-1] == "winner"
+
+    def test_a_winner_by_its_drop_as_measured(self, both):
+        fp32 = entry(both[0], 4.0, drop=NO_DROP)
+        int8 = entry(both[1], 2.0, drop=Interval(0.4, 0.1, 0.7))
+        found = Found(Budget(drop=0.5), (fp32, int8), winner=int8.name)
+        assert list(sentences(found, 500))[1] == (
+            "Its drop is inside as measured; the interval ends 0.20 points beyond: about 4500"
+            " images instead of 500 would tell, were the drop the same. --judge interval ships only"
+            " what is known to be inside."
+        )
+        assert line(found, int8)[-1] == "winner"
+
+    def test_layers_with_points_and_microseconds(self, both, capsys):
+        layers = (LayerTrade("n_conv0", 0.01, measured=True, saved_ms=0.25),)
+        layers += (LayerTrade("n_conv2", 0.001, measured=False, saved_ms=None),)
+        chosen = Choice({"n_conv0": ACCURACY}, False, (), 0.0, 0.001, (), {}, slowdown=0.6)
+        pair = Pair("n_conv0", "n_conv2", 0.02, 0.011, None, None)
+        tradeoff = Tradeoff(layers, (pair,), (chosen,), 0.5)
+        found = Found(Budget(drop=0.5), (entry(both[1], 2.0),))
+        show_tradeoff(found, Trade(both[1].name, tradeoff), Console(width=200))
+        shown = capsys.readouterr().out
+        loses = metrics()["top1"].points_lost
+        assert [text.split() for text in shown.splitlines() if text.startswith(" n_conv")] == [
+            ["n_conv0", f"{loses(0.01):.3f}", "250", "1", "of", "1"],
+            ["n_conv2", "about", f"{loses(0.001):.3f}", "-", "0", "of", "1"],
+        ]
+        assert f"1 in float: {loses(0.001):.2f} points, 0.60 of the time of FP32." in shown
+        assert "they go to float together" in shown
+        show_tradeoff(found, Trade(both[1].name, None, why="so"), Console(width=200))
+        assert "ONNX Runtime INT8 by offline: no layers traded for speed: so" in (
+            capsys.readouterr().out
+        )
 
     def test_int8_beside_the_best_float(self, both):
         fp32 = entry(both[0], 4.0, drop=NO_DROP)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fqbench.best.doubts import doubts, too_few_images
 from fqbench.best.front import (
+    JUDGES,
     NO_DROP,
     Budget,
     Figures,
@@ -14,12 +16,14 @@ from fqbench.best.front import (
     faster,
     front,
     nearest,
+    proven,
     runner_up,
     standings,
     verdict,
     winner,
 )
-from fqbench.best.halving import DOUBT, beaten, beats, hopeful, next_to_evaluate, too_few_images
+from fqbench.best.halving import DOUBT, beaten, beats, hopeful, next_to_evaluate
+from fqbench.best.roof import beyond, int8_gain
 from fqbench.measure.stats import Interval
 
 
@@ -37,6 +41,11 @@ UNSURE = figures("unsure", 1.0, 5.0, (-0.2, 0.3, 0.8))
 BAD = figures("bad", 0.5, 5.0, (1.5, 2.0, 2.5))
 
 
+def within(**limits):
+    """A budget that only what is known is inside of."""
+    return Budget(**limits, judge="interval")
+
+
 class TestVerdict:
     @pytest.mark.parametrize(
         ("one", "held"),
@@ -49,21 +58,33 @@ class TestVerdict:
         ],
     )
     def test_drop_by_its_whole_interval(self, one, held):
-        assert verdict(one, Budget(drop=0.5)) == held
+        assert verdict(one, within(drop=0.5)) == held
 
     def test_each_limit_stands_for_itself(self):
-        budget = Budget(drop=0.2, ms=2.05, size=5.0)
+        budget = within(drop=0.2, ms=2.05, size=5.0)
         found = {"drop": "not known", "ms": "not known", "size": "inside"}
         assert standings(INT8, budget) == found
         assert standings(FLOAT, budget) == {"drop": "inside", "ms": "outside", "size": "outside"}
         assert verdict(FLOAT, budget) == "outside"
 
+    def test_drop_as_measured(self):
+        budget = Budget(drop=0.5)
+        assert budget.judge == "estimate"
+        assert verdict(UNSURE, budget) == "inside"
+        assert verdict(figures("over", 1.0, drop=(-0.2, 0.6, 1.4)), budget) == "outside"
+        assert verdict(figures("unevaluated", 1.0), budget) == "not known"
+        # Time is judged by its interval all the same.
+        assert verdict(UNSURE, Budget(drop=0.5, ms=1.05)) == "not known"
+        assert not proven(UNSURE, budget)
+        assert proven(INT8, budget)
+        assert proven(UNSURE, Budget(ms=1.0))
+
     def test_nothing_asked_is_inside(self):
-        assert verdict(BAD, Budget()) == "inside"
+        assert verdict(BAD, within()) == "inside"
 
     def test_what_is_missing_is_to_the_end_of_the_interval(self):
-        assert excess(UNSURE, Budget(drop=0.5, ms=3.0)) == {"drop": pytest.approx(0.3)}
-        assert excess(FLOAT, Budget(ms=3.0, size=5.0)) == {
+        assert excess(UNSURE, within(drop=0.5, ms=3.0)) == {"drop": pytest.approx(0.3)}
+        assert excess(FLOAT, within(ms=3.0, size=5.0)) == {
             "ms": pytest.approx(1.1),
             "size": pytest.approx(15.0),
         }
@@ -104,51 +125,58 @@ class TestComparison:
 class TestWinner:
     def test_fastest_inside(self):
         listed = (FLOAT, SLOW_FLOAT, INT8, UNSURE, BAD)
-        assert winner(listed, Budget(drop=0.5)) == INT8
-        assert winner(listed, Budget(drop=0.0)) == FLOAT
-        assert winner(listed, Budget(drop=3.0)) == BAD
-        assert winner(listed, Budget(drop=0.5, ms=1.0)) is None
+        assert winner(listed, within(drop=0.5)) == INT8
+        assert winner(listed, within(drop=0.0)) == FLOAT
+        assert winner(listed, within(drop=3.0)) == BAD
+        assert winner(listed, within(drop=0.5, ms=1.0)) is None
 
     def test_without_a_drop_the_one_that_loses_least(self):
         listed = (FLOAT, SLOW_FLOAT, INT8, UNSURE, BAD)
-        assert winner(listed, Budget(ms=10.0)) == FLOAT
-        assert winner(listed, Budget(ms=3.0)) == UNSURE
-        assert winner(listed, Budget(size=5.0)) == UNSURE
+        assert winner(listed, within(ms=10.0)) == FLOAT
+        assert winner(listed, within(ms=3.0)) == UNSURE
+        assert winner(listed, within(size=5.0)) == UNSURE
+
+    def test_fastest_as_measured(self):
+        assert winner((FLOAT, INT8, UNSURE, BAD), Budget(drop=0.5)) == UNSURE
+        assert winner((FLOAT, INT8, UNSURE, BAD), Budget(drop=0.2)) == FLOAT
+        assert excess(figures("over", 1.0, drop=(-0.2, 0.6, 1.4)), Budget(drop=0.5)) == {
+            "drop": pytest.approx(0.1)
+        }
 
     def test_runner_up_is_what_would_win_were_it_known(self):
-        assert runner_up((FLOAT, INT8, UNSURE, BAD), INT8, Budget(drop=0.5)) == UNSURE
+        assert runner_up((FLOAT, INT8, UNSURE, BAD), INT8, within(drop=0.5)) == UNSURE
         over = figures("over", 0.9, 5.0, (0.2, 0.7, 0.9))
-        assert runner_up((FLOAT, INT8, over, UNSURE), INT8, Budget(drop=0.5)) == UNSURE
-        assert runner_up((FLOAT, INT8, over), INT8, Budget(drop=0.5)) == over
-        assert runner_up((FLOAT, INT8, BAD), INT8, Budget(drop=0.5)) == FLOAT
-        assert runner_up((FLOAT, BAD), FLOAT, Budget(drop=0.5)) == BAD
-        assert runner_up((FLOAT,), FLOAT, Budget(drop=0.5)) is None
+        assert runner_up((FLOAT, INT8, over, UNSURE), INT8, within(drop=0.5)) == UNSURE
+        assert runner_up((FLOAT, INT8, over), INT8, within(drop=0.5)) == over
+        assert runner_up((FLOAT, INT8, BAD), INT8, within(drop=0.5)) == FLOAT
+        assert runner_up((FLOAT, BAD), FLOAT, within(drop=0.5)) == BAD
+        assert runner_up((FLOAT,), FLOAT, within(drop=0.5)) is None
 
     def test_nearest(self):
-        assert nearest((FLOAT, SLOW_FLOAT), Budget(ms=1.0)) == FLOAT
-        assert nearest((INT8, BAD), Budget(drop=0.1)) == INT8
-        assert nearest((), Budget(ms=1.0)) is None
+        assert nearest((FLOAT, SLOW_FLOAT), within(ms=1.0)) == FLOAT
+        assert nearest((INT8, BAD), within(drop=0.1)) == INT8
+        assert nearest((), within(ms=1.0)) is None
 
 
 class TestHalving:
     def test_what_is_slower_than_float_cannot_win(self):
         slow_int8 = figures("slow int8", 6.0, 5.0)
         listed = (FLOAT, SLOW_FLOAT, figures("int8", 2.0, 5.0), slow_int8)
-        assert beaten(listed, Budget(drop=0.5)) == {"slow float": "float", "slow int8": "float"}
+        assert beaten(listed, within(drop=0.5)) == {"slow float": "float", "slow int8": "float"}
 
     def test_what_is_small_enough_may_win_all_the_same(self):
         slow_int8 = figures("slow int8", 6.0, 5.0)
-        assert beaten((FLOAT, slow_int8), Budget(drop=0.5, size=6.0)) == {}
+        assert beaten((FLOAT, slow_int8), within(drop=0.5, size=6.0)) == {}
 
     def test_what_may_be_too_slow_does_not_beat_what_is_not(self):
         unsteady = Figures("u", Interval(2.0, 1.0, 6.0), Interval(0.5, 0.4, 0.6), 5.0, NO_DROP)
         steady = Figures("s", Interval(4.0, 3.9, 4.1), Interval(1.0, 0.9, 1.1), 5.0, NO_DROP)
-        assert beats(unsteady, steady, Budget(drop=0.5))
-        assert not beats(unsteady, steady, Budget(drop=0.5, ms=5.0))
-        assert beats(unsteady, steady, Budget(drop=0.5, ms=4.0))
+        assert beats(unsteady, steady, within(drop=0.5))
+        assert not beats(unsteady, steady, within(drop=0.5, ms=5.0))
+        assert beats(unsteady, steady, within(drop=0.5, ms=4.0))
 
     def test_accuracy_is_asked_of_the_fastest_first_and_no_more_than_needed(self):
-        budget = Budget(drop=0.5)
+        budget = within(drop=0.5)
         one, other = figures("one", 1.0), figures("other", 2.0)
         assert next_to_evaluate((FLOAT, other, one), budget) == one
         inside = figures("one", 1.0, drop=(0.1, 0.2, 0.3))
@@ -158,19 +186,58 @@ class TestHalving:
         assert next_to_evaluate((FLOAT, other, outside), budget, {"other"}) is None
 
     def test_hopeful_leaves_out_what_is_outside_unless_all_are(self):
-        names = [each.name for each in hopeful((FLOAT, INT8, BAD), Budget(drop=0.5))]
+        names = [each.name for each in hopeful((FLOAT, INT8, BAD), within(drop=0.5))]
         assert names == ["int8"]
-        assert [each.name for each in hopeful((FLOAT, BAD), Budget(ms=0.1))] == ["bad", "float"]
+        assert [each.name for each in hopeful((FLOAT, BAD), within(ms=0.1))] == ["bad", "float"]
 
+
+class TestDoubts:
     def test_too_few_images(self):
-        assert too_few_images(Budget(drop=0.5), 2000) is None
-        assert too_few_images(Budget(ms=1.0), 2) is None
-        few = too_few_images(Budget(drop=0.5), 500)
+        assert too_few_images(within(drop=0.5), 2000) is None
+        assert too_few_images(within(ms=1.0), 2) is None
+        few = too_few_images(within(drop=0.5), 500)
         assert few is not None
-        assert "known to 0.88 points only; about 1600 would tell" in few
-        none = too_few_images(Budget(drop=0.0), 500)
+        assert "known to 0.88 points only; about 1600 would tell. What is not" in few
+        measured = too_few_images(Budget(drop=0.5), 500)
+        assert measured is not None
+        assert measured.endswith(
+            "wins by its drop as measured; --judge interval asks for certainty"
+        )
+        none = too_few_images(within(drop=0.0), 500)
         assert none is not None
         assert "no number of images would tell" in none
+
+    def test_a_file_that_is_too_small_to_be(self):
+        assert list(doubts(within(size=10.0), 2000, 28.0)) == []
+        assert list(doubts(within(size=6.0), 2000, 28.0)) == [
+            "nothing is expected to be inside 6 MB: the model has 28.00 MB, in INT8 at least"
+            " 6.72 MB"
+        ]
+
+    def test_a_drop_of_everything(self):
+        assert list(doubts(within(drop=100.0), None, 1.0)) == [
+            "a drop of 100 points limits nothing: accuracy has 100"
+        ]
+
+
+def blocks(ms):
+    return [[[ms / 1e3] * 2 for _ in range(10)] for _ in range(5)]
+
+
+class TestRoof:
+    def test_gain_is_that_of_products_or_of_bytes(self):
+        assert int8_gain({"float32": blocks(8.0), "int8": blocks(1.0)}) == pytest.approx(8.0)
+        assert int8_gain({"float32": blocks(1.9), "int8": blocks(1.0)}) == 4.0
+        assert int8_gain({"float32": blocks(1.0)}) is None
+
+    def test_what_is_beyond_it_cannot_win(self):
+        # INT8 of 9 ms in FP32 takes 2.25 ms at its best, of 8 ms 2 ms.
+        slower = figures("slower", 9.0, 20.0, (0.0, 0.0, 0.0))
+        assert beyond(slower, 4.0, (FLOAT, INT8), within(drop=0.5)) == INT8
+        assert beyond(SLOW_FLOAT, 4.0, (FLOAT, INT8), within(drop=0.5)) is None
+        assert beyond(slower, 4.0, (FLOAT, INT8), within(drop=0.1)) is None
+        # A file that is small enough may win however slow it is.
+        assert beyond(slower, 4.0, (FLOAT,), within(drop=0.5, size=6.0)) is None
 
 
 @st.composite
@@ -196,7 +263,7 @@ def _candidates(draw, least=1):
 
 
 _LIMIT = st.none() | st.floats(0.0, 20.0)
-BUDGETS = st.builds(Budget, drop=_LIMIT, ms=_LIMIT, size=_LIMIT)
+BUDGETS = st.builds(Budget, drop=_LIMIT, ms=_LIMIT, size=_LIMIT, judge=st.sampled_from(JUDGES))
 
 
 @given(_candidates(), BUDGETS)

@@ -19,7 +19,8 @@ from fqbench.results import Results
 from fqbench.saturation.counting import saturated_sums
 from fqbench.saturation.layers import integer_layers
 from fqbench.saturation.pairs import accumulate, count_saturated, may_saturate
-from fqbench.tune.choose import TuningTarget, _Errors, _Search
+from fqbench.tune.choose import TuningTarget, _Search
+from fqbench.tune.setting_errors import SettingErrors
 from tests.support.onnx_graphs import bright
 from tests.support.paddle import PADDLE
 from tests.support.saturating import ask
@@ -207,7 +208,7 @@ def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted
     model, record, feeds = case
     table = Table(*errors)
     target = TuningTarget(limit=0.02, threads=None, saturates=True)
-    search = _Search(model, record, feeds, target, lambda *_: None, _Errors(table, table))
+    search = _Search(model, record, feeds, target, lambda *_: None, SettingErrors(table, table))
     search._choose_weights()
     assert (bool(search.setting.safe), search.setting.unsigned) == wanted
     assert search.weights["8-bit codes"] == errors[0]

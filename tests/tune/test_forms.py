@@ -11,11 +11,11 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.tune import choose as module
 from fqbench.tune.choose import (
     TuningTarget,
-    _Errors,
     _Search,
     candidate_forms,
     fastest_form,
 )
+from fqbench.tune.setting_errors import SettingErrors
 from tests.support.onnx_graphs import Net, record
 from tests.support.paddle import needs_paddle
 
@@ -111,7 +111,7 @@ def test_only_what_is_timed_is_alone_on_the_machine(monkeypatch):
     timed, target = Timed(trace), TuningTarget(limit=None, threads=1)
     quantization = record(model, net.image())
     search = _Search(
-        model, quantization, [None], target, lambda *_: None, _Errors(timed, timed), alone
+        model, quantization, [None], target, lambda *_: None, SettingErrors(timed, timed), alone
     )
     assert search._choose_timed_form() == frozenset()
     assert search.slowdown == 1.0

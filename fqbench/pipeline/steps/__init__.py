@@ -14,7 +14,14 @@ from fqbench.pipeline.steps.graphs import (
     zoo_model,
 )
 from fqbench.pipeline.steps.lowering import engine, half, lower
-from fqbench.pipeline.steps.quantizing import calibrate, choose, probe, saturation
+from fqbench.pipeline.steps.quantizing import (
+    calibrate,
+    choose,
+    probe,
+    saturation,
+    tradeoff,
+    tradeoff_point,
+)
 
 __all__ = [
     "agree",
@@ -32,5 +39,7 @@ __all__ = [
     "probe",
     "saturation",
     "score",
+    "tradeoff",
+    "tradeoff_point",
     "zoo_model",
 ]

@@ -6,12 +6,19 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fqbench.isolate import Report, alone
 from fqbench.spec import Decode
 from fqbench.spec.model import Cpu, Offline
 from fqbench.steps import Job
 from fqbench.steps.reading import ReadingJob, load_graph, save_graph, write_json
+
+if TYPE_CHECKING:
+    from fqbench.graph.executor import Feed
+    from fqbench.tune.estimators import ErrorEstimator
+
+CHOICE, TRADEOFF = "choice.json", "tradeoff.json"
 
 
 class Calibrate(ReadingJob):
@@ -44,31 +51,44 @@ def calibrate(job: Calibrate, report: Report) -> None:
     save_graph(model, job.folder)
 
 
-class Choose(ReadingJob):
+class Judging(ReadingJob):
     """``quantization``: the folder of a graph and its record; ``canonical``: that of FP32.
 
-    ``program``: the folder of the FP32 model that the backend runs: what is refused in FP32 has no
-    INT8 form either. ``limit``, ``threads``, ``fastest``: see ``TuningTarget``; ``cpu``
-    and ``probes``: see ``Calibrate``.
+    ``images``: what a quantized model is judged on; ``cpu`` and ``probes``: see ``Calibrate``.
     """
 
     quantization: Path
     canonical: Path
-    program: Path
     backend: str
     decode: Decode
+    cpu: Cpu
+    probes: tuple[Path | None, ...] | None
+
+    def judged(self) -> tuple[list[Feed], ErrorEstimator]:
+        """The images as the model takes them, and what estimates errors by them."""
+        from fqbench.tune.estimators import error_estimator
+
+        images = [self.reading.placed(path) for path in self.images]
+        size = self.reading.preprocess.resize.output
+        estimator = error_estimator(self.decode, size, load_graph(self.canonical), images)
+        return [feed for feed, _ in images], estimator
+
+
+class Choose(Judging):
+    """``program``: the folder of the FP32 model that the backend runs: what is refused in FP32 has
+    no INT8 form either. ``limit``, ``threads``, ``fastest``: see ``TuningTarget``.
+    """
+
+    program: Path
     limit: float | None
     threads: int | None
     fastest: bool
-    cpu: Cpu
-    probes: tuple[Path | None, ...] | None
 
 
 def choose(job: Choose, report: Report) -> None:
     """Decide which layers the backend runs in float; write ``choice.json``."""
     from fqbench.quantize.record import Quantization
     from fqbench.tune.choose import TuningTarget, choose
-    from fqbench.tune.estimators import error_estimator
 
     target = TuningTarget(
         job.limit,
@@ -77,19 +97,60 @@ def choose(job: Choose, report: Report) -> None:
         saturates=saturates(job.cpu, job.probes),
         here=job.cpu == "here",
     )
-    images = [job.reading.placed(path) for path in job.images]
-    size = job.reading.preprocess.resize.output
+    feeds, estimator = job.judged()
     choice = choose(
         job.backend,
         load_graph(job.quantization),
         Quantization.read(job.quantization / "quantization.json"),
-        [feed for feed, _ in images],
+        feeds,
         target,
         report,
-        error_estimator(job.decode, size, load_graph(job.canonical), images),
+        estimator,
         partial(alone, report),
     )
-    choice.write(job.folder / "choice.json")
+    choice.write(job.folder / CHOICE)
+
+
+class Trade(Judging):
+    """``choice``: the folder of the choice whose layers are traded; ``threads``: of the runtime
+    when it is timed.
+    """
+
+    choice: Path
+    threads: int
+
+
+def tradeoff(job: Trade, report: Report) -> None:
+    """Find out what each layer costs and saves; write ``tradeoff.json``."""
+    from fqbench.quantize.record import Quantization
+    from fqbench.tune.choice import Choice
+    from fqbench.tune.trade import Quantized, trade
+
+    quantized = Quantized(
+        job.backend,
+        load_graph(job.quantization),
+        Quantization.read(job.quantization / "quantization.json"),
+        Choice.read(job.choice / CHOICE),
+        anywhere=job.cpu == "any" and saturates(job.cpu, job.probes),
+        threads=job.threads,
+    )
+    feeds, estimator = job.judged()
+    found = trade(quantized, feeds, report, estimator, partial(alone, report))
+    found.write(job.folder / TRADEOFF)
+
+
+class Point(Job):
+    """``tradeoff``: the folder of one; ``number``: which of its points."""
+
+    tradeoff: Path
+    number: int
+
+
+def tradeoff_point(job: Point, report: Report) -> None:
+    """Write the choice that a point of a tradeoff is, ``choice.json``."""
+    from fqbench.tune.tradeoff import Tradeoff
+
+    Tradeoff.read(job.tradeoff / TRADEOFF).points[job.number].write(job.folder / CHOICE)
 
 
 class Probe(Job):
