@@ -22,7 +22,7 @@ from fqbench.best.halving import DOUBT, beaten, hopeful
 from fqbench.best.ledger import Ledger
 from fqbench.best.making import make
 from fqbench.best.paces import Paces
-from fqbench.best.roof import beyond
+from fqbench.best.roof import beyond, most_gain
 from fqbench.best.scoring import Scores
 from fqbench.best.timing import Effort
 from fqbench.best.trading import kept_layers, most_lost, why_not_traded, worth_making
@@ -127,19 +127,33 @@ class _Search:
         cell = self._ledger[names[0]].candidate.cell
         own = self._ledger.own_fp32(cell.backend, cell.device)
         fp32 = None if own is None else self._ledger[own].figures
-        if fp32 is None or self._paces.gain is None:
+        gain = most_gain(self._paces.gain, self._gains())
+        if fp32 is None or gain is None or cell.device != "cpu":
             return names
-        first = beyond(fp32, self._paces.gain, self._ledger.figures(), self._budget)
+        first = beyond(fp32, gain, self._ledger.figures(), self._budget)
         if first is None:
             return names
         why = (
             f"not made: FP32 of its runtime takes {fp32.pace.value / first.pace.value:.1f} times as"
-            f" long as {self._ledger[first.name].candidate.label}, and INT8 makes it at most"
-            f" {self._paces.gain:.1f} times as fast on this CPU"
+            f" long as {self._ledger[first.name].candidate.label}, and INT8 is not expected to make"
+            f" it more than {gain:.1f} times as fast on this CPU"
         )
         for name in names:
             self._ledger.set(name, status="left", why=why)
         return ()
+
+    def _gains(self) -> list[float]:
+        """How many times as fast as FP32 of its runtime each INT8 on the CPU is by now."""
+        found = []
+        for entry in self._ledger.running:
+            cell = entry.candidate.cell
+            own = self._ledger.own_fp32(cell.backend, cell.device)
+            fp32 = None if own is None else self._ledger[own].pace
+            if entry.candidate.is_float or cell.device != "cpu":
+                continue
+            if fp32 is not None and entry.pace is not None:
+                found.append(fp32.value / entry.pace.value)
+        return found
 
     def _bases(self) -> list[Entry]:
         """Those whose layers can be traded, the fastest first."""

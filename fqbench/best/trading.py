@@ -12,6 +12,9 @@ from fqbench.tune.choice import ACCURACY, Choice
 LEAST_PART = 0.1
 """What INT8 is estimated to lose below this part of the budget is not worth trading."""
 
+ROOM = 1.5
+"""How many times as fast a form is at most without the layers that are in float for accuracy."""
+
 
 def kept_layers(choice: Choice) -> int:
     """How many layers are in float for their accuracy."""
@@ -33,14 +36,16 @@ def why_not_traded(
         if best is None or beaten_by is None or merit(beaten_by, budget)[0] > 0:
             return None
         return f"{best.candidate.label} is inside the budget and loses nothing"
-    if kept_layers(base.choice) > 0:
+    room = 1.0 if kept_layers(base.choice) == 0 else ROOM
+    limit = float("inf") if beaten_by is None else room * (1 + DOUBT) * beaten_by.pace.high
+    if best is not None and figures.pace.low > limit:
+        return f"even with all layers in INT8 it is slower than {best.candidate.label}"
+    if room > 1.0:
         return None
     if base.took_fp32:
         return "float is faster than INT8 in all layers"
     if verdict(figures, budget) == "inside":
         return "all layers that gain by it are in INT8 already, inside the budget"
-    if best is not None and beaten_by is not None and _slower(figures, beaten_by):
-        return f"with all layers in INT8 it is slower than {best.candidate.label}"
     if lost < LEAST_PART * budget.drop:
         return f"INT8 is estimated to lose {lost:.2f} points only, by calibration images"
     return None
@@ -77,7 +82,3 @@ def most_lost(figures: Figures, budget: Budget) -> float:
     if budget.drop is None:
         return float("inf")
     return budget.drop + (0.0 if figures.drop is None else figures.drop.high - figures.drop.low) / 2
-
-
-def _slower(one: Figures, other: Figures) -> bool:
-    return one.pace.low > other.pace.high * (1 + DOUBT)

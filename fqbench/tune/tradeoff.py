@@ -120,7 +120,7 @@ def following(graph: Graph) -> list[tuple[str, str]]:
     for node in graph.layers():
         pending, seen = [*node.output], set[str]()
         while pending:
-            name = pending.pop(0)
+            name = pending.pop()
             if name in seen:
                 continue
             seen.add(name)
@@ -176,13 +176,13 @@ def prefixes(
     def layers(keys: Collection[str]) -> tuple[str, ...]:
         return tuple(chain.from_iterable(by_key[key].layers for key in keys))
 
-    whole = error(())
-    found = [()] + [
-        layers(
-            minimal_float_prefix(lambda keys: error(layers(keys)), list(by_key), part * whole)[0]
-        )
-        for part in FRACTIONS
-    ]
+    def error_of(keys: Collection[str]) -> float:
+        return error(layers(keys))
+
+    found: list[tuple[str, ...]] = [()]
+    for part in FRACTIONS:
+        keys, _ = minimal_float_prefix(error_of, list(by_key), part * error(()))
+        found.append(layers(keys))
     total = len(layers(list(by_key)))
     return [kept for kept in dict.fromkeys(found) if len(kept) < total]
 

@@ -23,7 +23,7 @@ from fqbench.best.front import (
     winner,
 )
 from fqbench.best.halving import DOUBT, beaten, beats, hopeful, next_to_evaluate
-from fqbench.best.roof import beyond, int8_gain
+from fqbench.best.roof import beyond, int8_gain, most_gain
 from fqbench.measure.stats import Interval
 
 
@@ -229,6 +229,13 @@ class TestRoof:
         assert int8_gain({"float32": blocks(8.0), "int8": blocks(1.0)}) == pytest.approx(8.0)
         assert int8_gain({"float32": blocks(1.9), "int8": blocks(1.0)}) == 4.0
         assert int8_gain({"float32": blocks(1.0)}) is None
+
+    def test_what_it_gained_elsewhere_bounds_it_too(self):
+        assert most_gain(4.0, [2.0, 1.2]) == 3.0
+        assert most_gain(4.0, [3.0]) == 4.0
+        assert most_gain(4.0, []) == 4.0
+        assert most_gain(None, [2.0]) == 3.0
+        assert most_gain(None, []) is None
 
     def test_what_is_beyond_it_cannot_win(self):
         # INT8 of 9 ms in FP32 takes 2.25 ms at its best, of 8 ms 2 ms.

@@ -65,7 +65,13 @@ class TestWhetherToTrade:
     def test_more_layers_in_float_make_nothing_faster(self):
         best = entry("other", 0.2, (0.0, 0.1, 0.2))
         found = why(entry("int8", 0.4, (1.0, 2.0, 3.0), ALL_INT8), best, HALF)
-        assert found == "with all layers in INT8 it is slower than other"
+        assert found == "even with all layers in INT8 it is slower than other"
+
+    def test_fewer_layers_in_float_make_it_faster_up_to_a_point(self):
+        far, near = entry("far", 0.2, (0.0, 0.1, 0.2)), entry("near", 0.3, (0.0, 0.1, 0.2))
+        base = entry("int8", 0.4, (0.1, 0.2, 0.3), SOME_FLOAT)
+        assert why(base, far, HALF) == "even with all layers in INT8 it is slower than far"
+        assert why(base, near, HALF) is None
 
     def test_where_float_is_faster(self):
         base = entry("int8", 1.0, (0.0, 0.0, 0.0), ALL_INT8, took_fp32=True)
