@@ -9,8 +9,9 @@ from fqbench.best.front import Budget, Figures, merit, verdict
 from fqbench.best.halving import DOUBT
 from fqbench.tune.choice import ACCURACY, Choice
 
-LEAST_PART = 0.1
-"""What INT8 is estimated to lose below this part of the budget is not worth trading."""
+LEAST_PART, LEAST = 0.1, 0.05
+"""What INT8 is estimated to lose below this part of the budget, or this many points, is not worth
+trading: whatever it lost on the evaluated images, layers in float would not regain it."""
 
 ROOM = 1.5
 """How many times as fast a form is at most without the layers that are in float for accuracy."""
@@ -46,7 +47,7 @@ def why_not_traded(
         return "float is faster than INT8 in all layers"
     if verdict(figures, budget) == "inside":
         return "all layers that gain by it are in INT8 already, inside the budget"
-    if lost < LEAST_PART * budget.drop:
+    if lost < max(LEAST_PART * budget.drop, LEAST):
         return f"INT8 is estimated to lose {lost:.2f} points only, by calibration images"
     return None
 

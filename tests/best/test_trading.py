@@ -83,6 +83,8 @@ class TestWhetherToTrade:
             "INT8 is estimated to lose 0.04 points only, by calibration images"
         )
         assert why(base, FLOAT, HALF, 0.06) is None
+        assert why(base, FLOAT, Budget(drop=0.0), 0.06) is None
+        assert why(base, FLOAT, Budget(drop=0.0), 0.04) is not None
 
     def test_without_a_limit_of_the_drop(self):
         base = entry("int8", 0.4, (0.5, 1.0, 1.5), ALL_INT8)
