@@ -40,6 +40,7 @@ from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.run import run
 from fqbench.precisions import precision
 from fqbench.results import Row
+from fqbench.spec import ModelSpec
 from fqbench.steps.executor import LocalExecutor
 
 DROPS = (0.5, 0.0)
@@ -55,20 +56,22 @@ COLUMNS = ("Model", "Drop", "Winner", "Fastest cell inside", "Time ratio", "95 %
 class Checked:
     """What became of one model and drop: None where there is no winner, or nothing inside.
 
-    ``ratio``: time of the winner over that of the fastest cell.
+    ``ratio``: time of the winner over that of the fastest cell. ``failure``: why the model failed,
+    None where it did not.
     """
 
     model: str
-    drop: float
+    drop: float | None
     seconds: float
-    winner: str | None
-    fastest: str | None
-    ratio: Interval | None
+    winner: str | None = None
+    fastest: str | None = None
+    ratio: Interval | None = None
+    failure: str | None = None
 
     @property
     def missed(self) -> list[str]:
         """The goals that are missed."""
-        found = []
+        found = [] if self.failure is None else [f"failed: {self.failure}"]
         if (self.winner is None) != (self.fastest is None):
             found.append("one of them finds nothing")
         if self.ratio is not None and self.ratio.value > SLOWEST:
@@ -82,7 +85,7 @@ class Checked:
         ratio = self.ratio
         return (
             self.model,
-            f"{self.drop:g}",
+            "" if self.drop is None else f"{self.drop:g}",
             self.winner or "nothing",
             self.fastest or "nothing",
             "" if ratio is None else f"{ratio.value:.3f}",
@@ -121,27 +124,36 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def checked(options: argparse.Namespace, effort: Effort) -> Iterator[Checked]:
-    """All models and drops. A model that fails is said, and left out."""
+    """All models and drops. Raises UsageError."""
     if not options.spec and not options.models:
         raise UsageError("no model is named: give spec files, or --models with names of the zoo")
     errors = Console(stderr=True)
-    with tempfile.TemporaryDirectory() as folder:
-        executor = LocalExecutor(Store(Path(folder)))
-        specs, problems = find_specs(options.spec, options.models, options.data_root, executor)
-        if problems:
-            raise UsageError("; ".join(problems))
-    for spec in specs:
+    files: list[tuple[list[Path], list[str] | None]] = [([path], None) for path in options.spec]
+    for paths, names in (*files, *(([], [name]) for name in options.models or ())):
+        # Models of the zoo are in the store, too.
         with tempfile.TemporaryDirectory() as folder, display(errors, quiet=False) as observer:
             executor = LocalExecutor(Store(Path(folder)), observer)
-            try:
-                models = [prepare([spec], executor, method=method) for method in options.methods]
-                why = [problem for ready in models for problem in ready.problems]
-                if why:
-                    raise UsageError("; ".join(why))
-                graphs = {m.graph.method: m.graph for ready in models for m in ready.models}
-                yield from of_model(list(graphs.values()), options, executor, effort)
-            except FqbenchError as error:
-                errors.print(f"{spec.name}: {error}", markup=False)
+            specs, problems = find_specs(paths, names, options.data_root, executor)
+            if problems:
+                raise UsageError("; ".join(problems))
+            for spec in specs:
+                graphs = graphs_of(spec, options.methods, executor)
+                try:
+                    yield from of_model(graphs, options, executor, effort)
+                except FqbenchError as error:
+                    yield Checked(spec.name, None, 0.0, failure=str(error))
+
+
+def graphs_of(spec: ModelSpec, methods: Sequence[str], executor: LocalExecutor) -> list[ModelGraph]:
+    """The steps of a model by each method. Raises UsageError where one is not usable."""
+    found: dict[str, ModelGraph] = {}
+    for method in methods:
+        ready = prepare([spec], executor, method=method)
+        if ready.problems:
+            raise UsageError("; ".join(ready.problems))
+        graph = ready.models[0].graph
+        found.setdefault(graph.method, graph)
+    return list(found.values())
 
 
 def of_model(

@@ -26,6 +26,7 @@ REACHED = Checked("m", 0.5, 100.0, "a", "b", Interval(1.01, 1.0, 1.02))
         (replace(REACHED, ratio=Interval(0.5, 0.4, 0.6)), []),
         (replace(REACHED, seconds=601.0), ["too long"]),
         (replace(REACHED, winner=None, ratio=None), ["one of them finds nothing"]),
+        (Checked("m", None, 0.0, failure="it crashed"), ["failed: it crashed"]),
         (replace(REACHED, winner=None, fastest=None, ratio=None), []),
     ],
 )
