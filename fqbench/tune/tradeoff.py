@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
-from fqbench.graph.graph import Graph
 from fqbench.tune.choice import Choice
 from fqbench.tune.search import minimal_float_prefix
+
+if TYPE_CHECKING:
+    from fqbench.graph.graph import Graph
 
 FRACTIONS = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 """Parts of the error of all INT8 that points are looked for."""
