@@ -8,7 +8,7 @@ from fqbench.backends import label_of
 from fqbench.cells import Cell
 from fqbench.measure.stats import Interval
 from fqbench.precisions import label_of as precision_label
-from fqbench.report.table import NOTHING, method_label
+from fqbench.report.table import NOTHING, is_shown, method_label
 from fqbench.results import Row
 
 TITLE = "Methods beside each other"
@@ -34,8 +34,9 @@ MEANING = (
 
 def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
     """FP32, and one line per method, of each cell that several methods made."""
-    places = {_place(row.cell) for row in rows if row.cell.method is not None}
-    return tuple(_line(row) for row in rows if _place(row.cell) in places)
+    shown = tuple(filter(is_shown, rows))
+    places = {_place(row.cell) for row in shown if row.cell.method is not None}
+    return tuple(_line(row) for row in shown if _place(row.cell) in places)
 
 
 def _place(cell: Cell) -> tuple[str, str, str]:

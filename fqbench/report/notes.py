@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from fqbench.backends import backend, backends, unversioned
+from fqbench.backends import backend, backends, label_of, unversioned
 from fqbench.report import layers, saturation, timing
-from fqbench.report.table import lines, metric_label
+from fqbench.report.table import is_shown, lines, method_label, metric_label
 from fqbench.results import Results, Row
 from fqbench.tasks.registry import metrics
 
@@ -42,9 +42,21 @@ def notes(results: Results) -> tuple[str, ...]:
             if name in {_environment(row) for row in results.rows}
         ),
         *([f"Other toolkits: {_listed(made_by)}."] if (made_by := machine.get("toolkits")) else []),
+        *_not_made(results.rows),
         # FP32 stands in the line of each other precision.
         *dict.fromkeys(note for line in lines(results.rows) for note in line.notes),
     )
+
+
+def _not_made(rows: Iterable[Row]) -> Iterator[str]:
+    """Why a method of several makes no model for a backend, once for all models."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if not is_shown(row):
+            why = method_label(row.cell.method), row.reason or row.status
+            found.setdefault(why, []).append(label_of(row.cell.backend))
+    for (made_by, reason), names in found.items():
+        yield f"{made_by} on {', '.join(dict.fromkeys(names))}: {reason}."
 
 
 def _environment(row: Row) -> str | None:

@@ -109,12 +109,18 @@ def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
 
 def _lines(rows: Sequence[Row]) -> tuple[Line, ...]:
     fp32, others = split(rows)
-    return tuple(_line(fp32, int8) for int8 in others) or (_line(fp32, None),)
+    alone = () if fp32 is None else (_line(fp32, None),)
+    return tuple(_line(fp32, int8) for int8 in others) or alone
+
+
+def is_shown(row: Row) -> bool:
+    """Whether a row has a line: not where one of several methods makes no model for its backend."""
+    return row.cell.method is None or row.status != "unsupported"
 
 
 def split(rows: Iterable[Row]) -> tuple[Row | None, tuple[Row, ...]]:
-    """Of rows of one model, backend and device, that of FP32, and the others."""
-    first, listed = baseline().name, tuple(rows)
+    """Of rows of one model, backend and device, that of FP32, and the others that are shown."""
+    first, listed = baseline().name, tuple(filter(is_shown, rows))
     fp32 = next((row for row in listed if row.cell.precision == first), None)
     return fp32, tuple(row for row in listed if row.cell.precision != first)
 

@@ -97,3 +97,15 @@ def test_toolkits_have_their_versions() -> None:
     machine = {**MACHINE, "toolkits": {"nncf": "3.4.0"}}
     shown = markdown.markdown(Results(machine, ROWS, "2026-01-01T00:00:00+00:00"))
     assert "Other toolkits: nncf 3.4.0." in shown
+
+
+def test_what_no_method_makes_has_one_sentence_for_all_models() -> None:
+    nowhere = [
+        replace(FAILED, cell=replace(FAILED.cell, model=model), status="unsupported", reason="why")
+        for model in ("net", "elsewhere")
+    ]
+    shown = markdown.markdown(results(*ROWS, *nowhere))
+    assert by_method.lines((*ROWS, *nowhere)) == by_method.lines(ROWS)
+    assert shown.count("unsupported") == 0
+    assert shown.count("- onnxruntime.quantization on ONNX Runtime: why.") == 1
+    assert "elsewhere" not in shown
