@@ -28,7 +28,7 @@ from fqbench.cli.selection import (
     selection_of,
     separated,
 )
-from fqbench.environments import HERE
+from fqbench.environments import HERE, Missing, find
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
@@ -39,7 +39,7 @@ from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run as run_planned
-from fqbench.pipeline.zoo_models import chosen_names, zoo_names
+from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
 from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
 from fqbench.results import Results, Row
@@ -198,8 +198,8 @@ def _toolkits(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def list_cells(options: argparse.Namespace, errors: Console) -> int:
-    """``fqbench list``: every cell of the matrix, and why it cannot run where it cannot."""
-    methods()  # A package's method that cannot be used is told of here, too.
+    """``fqbench list``: every cell and every method, and why it cannot run where it cannot."""
+    shown_methods = _methods_table()  # Before any work: a package's may not be usable.
     specs, problems = load_specs(options.spec, data_root(options))
     for problem in problems:
         print_error(errors, problem.message)
@@ -213,16 +213,32 @@ def list_cells(options: argparse.Namespace, errors: Console) -> int:
         reason = cell.unsupported
         state = "runs here" if reason is None else f"cannot run: {reason}"
         table.add_row(cell.id, Text(state))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(shown_methods)
     return BAD_INPUT if problems else DONE
+
+
+def _methods_table() -> Table:
+    """The methods that can be asked for, and what each needs that is not here."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Method", "Made by", "For", "State"):
+        table.add_column(name)
+    for name in offered():
+        known = methods()[name]
+        there = find(known.environment)
+        made_for = "every backend" if known.backends is None else ", ".join(known.backends)
+        state = f"cannot run: {there.reason}" if isinstance(there, Missing) else "ready"
+        table.add_row(*map(Text, (name, known.label, made_for, state)))
+    return table
 
 
 def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
     """All chosen cells, those that cannot run included."""
     selection = selection_of(options)
     selection.check()
-    wanted = chosen_names(options.models, names, names) if options.spec else names
-    chosen = matrix((name for name in names if name in wanted), selection.chosen_backends)
+    wanted = chain(*beside_zoo(options.models, names)) if options.spec else names
+    chosen = matrix(wanted, selection.chosen_backends)
     return tuple(
         cell
         for cell in chosen

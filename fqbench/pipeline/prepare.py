@@ -9,7 +9,7 @@ from pathlib import Path
 from fqbench.errors import FqbenchError, StepError
 from fqbench.methods import DEFAULT
 from fqbench.pipeline.model import Model
-from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
+from fqbench.pipeline.zoo_models import beside_zoo, from_zoo, zoo_names
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
@@ -55,20 +55,30 @@ def find_specs(
     root: Path | None,
     executor: Executor,
 ) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
-    """The specs of ``files``, or those of the zoo where no file is given; and problems.
+    """The specs of ``files`` and those of the zoo that ``models`` names; and problems.
 
-    ``models`` chooses among them by name; of the zoo, the embedded ones are chosen where it is
-    None, and ``published`` means all of the published table. Raises UsageError for a name that
-    is not there.
+    ``models`` chooses among those of the files, too (``beside_zoo``). Without any file, the
+    embedded ones are meant where it is None, and ``published`` means all of the published table.
+    Raises UsageError for a name that is not there.
     """
     specs, problems = load_specs(files, root)
-    if files:
-        known = [spec.name for spec in specs]
-        chosen = chosen_names(models, known, known) if not problems else set(models or known)
-        found = [spec for spec in specs if spec.name in chosen]
-        return tuple(found), tuple(problem.message for problem in problems)
+    if not files:
+        return _of_zoo(zoo_names(models), root, executor)
+    # With a file that is not usable it is not known what its model is called.
+    if problems:
+        chosen, further = tuple(models or [spec.name for spec in specs]), ()
+    else:
+        chosen, further = beside_zoo(models, [spec.name for spec in specs])
+    made, failed = _of_zoo(further, root, executor)
+    found = (spec for spec in specs if spec.name in chosen)
+    return (*found, *made), (*(problem.message for problem in problems), *failed)
+
+
+def _of_zoo(
+    names: Sequence[str], root: Path | None, executor: Executor
+) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
     made, failed = [], []
-    for name in zoo_names(models):
+    for name in names:
         try:
             made.append(from_zoo(name, root, executor))
         except StepError as error:

@@ -28,6 +28,22 @@ def zoo_names(models: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name for name in known if name in chosen)
 
 
+def beside_zoo(
+    models: Sequence[str] | None, own: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the models of spec files, ``own``, and of the zoo, those that ``models`` means.
+
+    Names of the zoo come beside those of ``own``; where none of these is named, all are meant. A
+    name that both have is that of the file. Raises UsageError for a name that neither has.
+    """
+    known = (*own, *zoo.embedded_names(), *zoo.published_names(), zoo.GROUP)
+    named = chosen_names(models, known, own)
+    further = [name for name in models or () if name not in own]
+    of_zoo = zoo_names(further) if further else ()
+    mine = tuple(name for name in own if name in named)
+    return mine or tuple(own), tuple(name for name in of_zoo if name not in own)
+
+
 def chosen_names(
     models: Sequence[str] | None, known: Sequence[str], default: Sequence[str]
 ) -> set[str]:

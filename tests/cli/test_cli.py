@@ -11,7 +11,7 @@ import pytest
 from fqbench import __version__, zoo
 from fqbench.cli import commands
 from fqbench.cli.main import COMMANDS, main
-from fqbench.environments import here
+from fqbench.environments import Missing, here
 from fqbench.errors import StepError, UsageError
 from fqbench.pipeline.cell_steps import Request
 from tests.support.quick_fqbench import BUDGET
@@ -91,6 +91,31 @@ class TestList:
         out = capsys.readouterr().out
         assert out.count("tiny-") == 40
         assert zoo.embedded_names()[0] not in out
+
+    def test_methods_with_what_they_need(self, capsys, monkeypatch):
+        missing = Missing("nncf", "the environment nncf is not here")
+        monkeypatch.setattr(
+            "fqbench.cli.commands.find", lambda name: missing if name == "nncf" else here()
+        )
+        monkeypatch.setenv("COLUMNS", "200")
+        assert run("list", "--models", zoo.embedded_names()[0]) == 0
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        assert "offline offline quantization every backend ready" in lines
+        assert (
+            "nncf NNCF onnxruntime, openvino cannot run: the environment nncf is not here" in lines
+        )
+        assert not any(line.startswith("given ") for line in lines)
+
+    def test_models_of_the_zoo_beside_those_of_specs(self, capsys, tmp_path):
+        spec, name = write_spec(tmp_path), zoo.embedded_names()[0]
+        assert run("list", "--spec", spec, "--models", name, "published") == 0
+        out = capsys.readouterr().out
+        assert out.count("tiny-") == 40
+        assert all(f" {each}-" in out for each in (name, *zoo.published_names()))
+        assert run("list", "--spec", spec, "--models", "tiny", name) == 0
+        out = capsys.readouterr().out
+        assert out.count("tiny-") == 40
+        assert zoo.published_names()[0] not in out
 
     def test_unusable_spec_beside_a_good_one(self, capsys, tmp_path):
         assert run("list", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
