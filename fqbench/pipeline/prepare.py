@@ -64,11 +64,11 @@ def find_specs(
     specs, problems = load_specs(files, root)
     if not files:
         return _of_zoo(zoo_names(models), root, executor)
-    # With a file that is not usable it is not known what its model is called.
-    if problems:
-        chosen, further = tuple(models or [spec.name for spec in specs]), ()
-    else:
-        chosen, further = beside_zoo(models, [spec.name for spec in specs])
+    own = [spec.name for spec in specs]
+    chosen: tuple[str, ...] = tuple(models or own)
+    further: tuple[str, ...] = ()
+    if not problems:  # Else it is not known what the model of a file is called.
+        chosen, further = beside_zoo(models, own)
     made, failed = _of_zoo(further, root, executor)
     found = (spec for spec in specs if spec.name in chosen)
     return (*found, *made), (*(problem.message for problem in problems), *failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fqbench.backends import backends, label_of
+from fqbench.backends import backends, label_of, unversioned
 from fqbench.methods import DEFAULT
 from fqbench.methods import methods as known_methods
 from fqbench.precisions import label_of as precision_label
@@ -30,7 +30,9 @@ Column = tuple[str, str]
 
 def table(rows: Sequence[Row]) -> str:
     """The table in Markdown."""
-    shown = [row for row in rows if row.device == DEVICE and "==" not in row.backend]
+    shown = [
+        row for row in rows if row.device == DEVICE and row.backend == unversioned(row.backend)
+    ]
     columns = columns_of(shown)
     heads = ("Model", "Best float", *map(_head, columns))
     lines = [heads, ("---",) * len(heads)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fqbench.backends import unversioned
 from tools.front_page.runs import Row
 
 
@@ -39,13 +40,16 @@ def is_sure(rows: Sequence[Row], row: Row) -> bool:
 def best_float(rows: Sequence[Row]) -> Row | None:
     """The fastest of any runtime and float precision that keeps the margin.
 
-    Where accuracy is not known, the fastest.
+    Where accuracy is not known, the fastest. Versions of a runtime beside itself do not count.
     """
     judged = any(row.drop is not None and row.needs is None for row in rows)
     floats = [
         row
         for row in rows
-        if row.is_float and row.latency_ms is not None and (not judged or keeps(rows, row))
+        if row.is_float
+        and row.latency_ms is not None
+        and row.backend == unversioned(row.backend)
+        and (not judged or keeps(rows, row))
     ]
     return min(floats, key=_ms, default=None)
 
