@@ -93,8 +93,8 @@ class Candidate:
 
 
 def default_methods() -> tuple[str, ...]:
-    """The methods that are tried where none is named: those that do not train for minutes."""
-    return tuple(name for name in offered() if not methods()[name].learns)
+    """The methods that are tried where none is named: those that are quick."""
+    return tuple(name for name in offered() if methods()[name].quick)
 
 
 def candidates(graphs: Sequence[ModelGraph], cells: Sequence[Cell]) -> Iterator[Candidate]:

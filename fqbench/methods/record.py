@@ -66,6 +66,13 @@ class ModelPlan(Protocol):
     def decode(self) -> Input:
         """The spec's ``decode``, as a step's input."""
 
+    @property
+    def judging(self) -> tuple[Path, ...]:
+        """Some of the images that calibrate, which tell what quantizing costs."""
+
+    def allowed_drop(self, backend: str) -> float | None:
+        """Points that its INT8 model may lose on ``backend`` by its margin; None without one."""
+
     def fp32(self, backend: str) -> Step:
         """The FP32 model in the form that ``backend`` loads."""
 
@@ -105,7 +112,8 @@ class Method:
     ``name``: what options, specs and rows call it. ``label``: what reports call it. ``offered``:
     whether it can be asked for; else a precision of its own has its models. ``learns``: whether it
     learns from the model's answers, so that it does nothing for random weights: models with
-    synthetic ones get the default method instead. ``images``: from a spec, those that it needs
+    synthetic ones get the default method instead. ``quick``: whether it takes seconds or a few
+    minutes, so that ``fqbench best`` tries it unasked. ``images``: from a spec, those that it needs
     beside what calibrates, by the key that chooses them: they are looked for before any work.
 
     ``backends``: whose INT8 models it makes, by name, those included that run their form; None:
@@ -121,6 +129,7 @@ class Method:
     label: str
     offered: bool
     learns: bool
+    quick: bool
     images: Callable[[ModelSpec], Mapping[str, Calibration]]
     backends: tuple[str, ...] | None
     environment: str

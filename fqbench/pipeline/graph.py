@@ -176,6 +176,18 @@ class ModelGraph(NodeFactory):
         )
 
     @property
+    def judging(self) -> tuple[Path, ...]:
+        """The calibration images that tell what rounding costs."""
+        height, width = self.spec.preprocess.resize.output
+        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
+        return evenly_spaced(self.images.calibration, count)
+
+    def allowed_drop(self, backend: str) -> float | None:
+        """Points that INT8 by its method may lose on ``backend``; None where it has no margin."""
+        margin = self._margins.for_cell(self.spec, backend, self.method)
+        return None if margin is None else margin.drop
+
+    @property
     def quantizer(self) -> Method:
         """The method that makes its INT8 models."""
         return method_of(self.method)
@@ -212,7 +224,7 @@ class ModelGraph(NodeFactory):
             "tradeoff",
             {**judging, "choice": self.choice_for(backend, quantization), "threads": THREADS},
             tuple(versions(environment)),
-            self._judged,
+            len(self.judging),
             needs=Needs(environment, alone="in phases"),
             of=quantization,
         )
@@ -229,10 +241,10 @@ class ModelGraph(NodeFactory):
     def choice_for(self, backend: str, quantization: Step) -> Step:
         """Which layers of ``quantization`` are in float, by some of the calibration images."""
         backend = lowering_target(backend)
-        margin = self._margins.for_cell(self.spec, backend, self.method)
+        drop = self.allowed_drop(backend)
         limit = None
-        if margin is not None and self.spec.weights == "trained":
-            limit = metrics()[self.spec.metric].error_within(margin.drop)
+        if drop is not None and self.spec.weights == "trained":
+            limit = metrics()[self.spec.metric].error_within(drop)
         form, environment = int8_form(backend), backend_of(backend).environment
         return self.step(
             "choose",
@@ -245,7 +257,7 @@ class ModelGraph(NodeFactory):
             },
             # What is timed may depend on all of them.
             tuple(versions(environment)) if form.timed else (*RUNNING, *form.libraries),
-            self._judged,
+            len(self.judging),
             needs=Needs(environment, alone="in phases" if form.timed else "never"),
             of=(backend, quantization, limit),
         )
@@ -319,6 +331,9 @@ class ModelGraph(NodeFactory):
 
     def unsupported(self, cell: Cell) -> str | None:
         """Why ``cell`` cannot run here, or has no model; None where it can."""
+        asked = None if cell.method is None else method_of(cell.method)
+        if asked is not None and asked.learns and self.spec.weights == "synthetic":
+            return f"{asked.label} learns from a model's answers, and random weights have none"
         return unsupported(cell, self.of(cell).quantizer)
 
     def artifact(self, cell: Cell, batch: int = 1) -> ArtifactNode:
@@ -546,19 +561,12 @@ class ModelGraph(NodeFactory):
 
     # What steps read.
 
-    @property
-    def _judged(self) -> int:
-        """How many calibration images judge a quantized model."""
-        height, width = self.spec.preprocess.resize.output
-        count = min(max(JUDGED_PIXELS // (height * width), FEWEST_JUDGING), MOST_JUDGING)
-        return min(count, len(self.images.calibration))
-
     def _judging(self, backend: str, quantization: Step) -> dict[str, Input]:
         """Inputs of a step that judges ``quantization`` as ``backend`` runs it."""
         return {
             "quantization": quantization,
             "canonical": self.canonical,
-            **self.read(evenly_spaced(self.images.calibration, self._judged)),
+            **self.read(self.judging),
             "decode": self.decode,
             "backend": backend,
             "cpu": self.spec.cpu,

@@ -131,7 +131,7 @@ class TestName:
             target(name)
 
     def test_what_there_is_no_recipe_of(self):
-        with pytest.raises(UsageError, match="there is no environment 'here': there can be nncf"):
+        with pytest.raises(UsageError, match="no environment 'here': there can be modelopt, nncf"):
             target("here")
 
     def test_what_is_no_version(self):

@@ -17,7 +17,7 @@ from fqbench.artifacts import Store
 from fqbench.backends import backend
 from fqbench.cells import Cell, Selection
 from fqbench.errors import StepError
-from fqbench.margins import Margins
+from fqbench.margins import Margins, ModelMargin
 from fqbench.measure.latency import TimingBudget
 from fqbench.measure.launches import MeasurementBudget
 from fqbench.methods import Method, methods
@@ -32,12 +32,13 @@ from fqbench.report import by_method
 from fqbench.results import Row
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
-from fqbench.steps import Needs
+from fqbench.steps import Files, Needs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.job import Function
 from tests.support import failing_methods
 from tests.support.openvino import needs_openvino
-from tests.support.toolkits import needs_nncf, needs_ort_quantization
+from tests.support.paddle import needs_paddle
+from tests.support.toolkits import needs_modelopt, needs_nncf, needs_ort_quantization
 
 MODEL = "digits_mobilenet_v1"
 QUICK = MeasurementBudget(
@@ -164,6 +165,68 @@ class TestOnnxRuntimeQuantization:
         types, counts = self.written(model, "ort_advised")
         assert types == {"UINT8"}
         assert min(counts) > 1
+
+
+@needs_nncf
+@pytest.mark.slow
+def test_accuracy_control_keeps_what_it_may_lose(model: Model) -> None:
+    found = outcome(model, "nncf", "nncf_accuracy")
+    assert [(row.status, row.reason) for row in found.rows] == [("ok", None)] * 3
+    assert [row.method for row in found.rows[1:]] == ["nncf", "nncf_accuracy"]
+
+
+@pytest.mark.parametrize(("margins", "expected"), [((), 1.0), ((0.25,), 0.25)])
+def test_accuracy_control_sees_calibration_images_alone(
+    margins: tuple[float, ...], expected: float, model: Model
+) -> None:
+    entries = (
+        ModelMargin(model="digits", drop=drop, source="a test", reason="a test") for drop in margins
+    )
+    other = Model(
+        model.spec, check_model(model.spec), model.executor, margins=Margins(tuple(entries))
+    )
+    step = methods()["nncf_accuracy"].plan(other.graph.by("nncf_accuracy"), "openvino")
+    validating = step.inputs["validating"]
+    assert isinstance(validating, Files)
+    assert step.inputs["max_drop"] == expected
+    assert set(validating.paths) <= set(other.images.calibration)
+    assert not set(validating.paths) & {sample.path for sample in other.images.data.samples}
+
+
+def test_random_weights_teach_accuracy_control_nothing(model: Model) -> None:
+    spec = model.spec.model_copy(update={"weights": "synthetic"})
+    graph = Model(spec, check_model(spec), model.executor).graph
+    asked = Cell("digits", "openvino", "cpu", "int8", "nncf_accuracy")
+    assert graph.unsupported(asked) == (
+        "NNCF accuracy control learns from a model's answers, and random weights have none"
+    )
+
+
+@needs_paddle
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["paddle", "onnxruntime"])
+def test_paddleslim_runs_on_paddle_and_through_paddle2onnx(backend: str, model: Model) -> None:
+    names = ("paddleslim_ptq", "paddleslim_published")
+    found = outcome(model, *names, backend=backend)
+    assert [(row.status, row.reason) for row in found.rows] == [("ok", None)] * 3
+    assert [row.method for row in found.rows[1:]] == list(names)
+    for row in found.rows[1:]:
+        assert row.accuracy is not None
+        assert row.accuracy > 50
+        assert row.int8_convolutions is not None
+        assert row.int8_convolutions > 10
+    assert len({row.hashes["files"] for row in found.rows}) == 3
+
+
+@needs_modelopt
+@pytest.mark.slow
+def test_modelopt_is_signed_with_a_scale_for_each_channel(model: Model) -> None:
+    made = model.made(model.graph.by("modelopt").network(cell("modelopt")))
+    graph = onnx.load(str(made.file("model.onnx"))).graph
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    pairs = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert {tensors[node.input[2]].data_type for node in pairs} == {onnx.TensorProto.INT8}
+    assert max(max(tensors[node.input[1]].dims, default=1) for node in pairs) > 1
 
 
 @needs_nncf

@@ -55,6 +55,7 @@ METHOD = Method(
     label="distillation training",
     offered=True,
     learns=True,
+    quick=False,
     images=images,
     backends=None,
     environment=PROGRAMS,

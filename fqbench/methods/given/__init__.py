@@ -9,6 +9,7 @@ METHOD = Method(
     # Where a spec names such a file it has cells of its own, whatever is asked for.
     offered=False,
     learns=False,
+    quick=True,
     images=lambda spec: {},
     backends=None,
     environment=HERE,

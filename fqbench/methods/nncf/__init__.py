@@ -1,4 +1,5 @@
-"""NNCF, OpenVINO's quantizer: with its default preset, and with the one named mixed."""
+"""NNCF, OpenVINO's quantizer: with its default preset, with the one named mixed, and with accuracy
+control."""
 
 from __future__ import annotations
 
@@ -9,46 +10,75 @@ from fqbench.backends import backend as backend_of
 from fqbench.backends import unversioned
 from fqbench.methods.nncf.environment import ENVIRONMENT
 from fqbench.methods.record import Method, ModelPlan
-from fqbench.steps import Needs, Step
+from fqbench.methods.toolkits import calibrated, toolkit_method
+from fqbench.steps import Files, Step
 
 LIBRARIES = ("nncf", "openvino", "onnx", "onnxruntime", "numpy")
 """What its files depend on."""
 
+MAX_DROP = 1.0
+"""Points that accuracy control may lose where a model has no margin: NNCF's own default."""
+
+
+def _form(backend: str) -> str:
+    """OpenVINO's own format where the backend loads that, else an ONNX graph."""
+    from fqbench.methods.nncf.step import IR_GRAPH
+
+    own = Path(IR_GRAPH).suffix in backend_of(unversioned(backend)).loads
+    return "ir" if own else "onnx"
+
 
 def _plan(model: ModelPlan, backend: str, *, preset: str | None) -> Step:
-    """The model in OpenVINO's own format where the backend loads that, else as an ONNX graph."""
-    from fqbench.methods.nncf.step import IR_GRAPH, quantize
+    from fqbench.methods.nncf.step import quantize
 
-    images = model.images.calibration
-    own = Path(IR_GRAPH).suffix in backend_of(unversioned(backend)).loads
-    form = "ir" if own else "onnx"
-    return model.step(
+    form = _form(backend)
+    return calibrated(
+        model,
         "nncf",
-        {"canonical": model.canonical, **model.read(images), "preset": preset, "form": form},
-        LIBRARIES,
-        len(images),
-        function=quantize,
-        needs=Needs(environment=ENVIRONMENT),
+        quantize,
+        {"canonical": model.canonical, "preset": preset, "form": form},
+        libraries=LIBRARIES,
+        environment=ENVIRONMENT,
         of=(preset, form),
     )
 
 
-def _method(name: str, label: str, preset: str | None) -> Method:
-    return Method(
-        name=name,
-        label=label,
-        offered=True,
-        learns=False,
-        images=lambda spec: {},
-        backends=("onnxruntime", "openvino"),
+def _controlled(model: ModelPlan, backend: str) -> Step:
+    from fqbench.methods.nncf.step import quantize_controlled
+
+    form, drop = _form(backend), model.allowed_drop(backend)
+    return calibrated(
+        model,
+        "nncf_accuracy",
+        quantize_controlled,
+        {
+            "canonical": model.canonical,
+            "preset": None,
+            "form": form,
+            "validating": Files(model.judging),
+            "decode": model.decode,
+            "metric": model.spec.metric,
+            "max_drop": MAX_DROP if drop is None else drop,
+        },
+        libraries=LIBRARIES,
         environment=ENVIRONMENT,
-        yields="model",
-        plan=partial(_plan, preset=preset),
+        of=(form, drop),
     )
 
 
-DEFAULT = _method("nncf", "NNCF", None)
+_method = partial(toolkit_method, backends=("onnxruntime", "openvino"), environment=ENVIRONMENT)
+
+DEFAULT: Method = _method("nncf", "NNCF", plan=partial(_plan, preset=None))
 """``nncf.quantize`` with its default preset: every range is symmetric."""
 
-MIXED = _method("nncf_mixed", "NNCF mixed", "mixed")
+MIXED: Method = _method("nncf_mixed", "NNCF mixed", plan=partial(_plan, preset="mixed"))
 """Activations have a zero point."""
+
+ACCURACY: Method = _method(
+    "nncf_accuracy", "NNCF accuracy control", plan=_controlled, learns=True, quick=False
+)
+"""``nncf.quantize_with_accuracy_control``: layers go back to float until no more than the margin is
+lost.
+
+That is estimated on calibration images, which carry no labels: by how far answers are from FP32's.
+"""

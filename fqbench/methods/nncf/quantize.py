@@ -3,56 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-Feeds = Iterable[Sequence[NDArray[Any]]]
+Tensors = Sequence[NDArray[Any]]
+
+Feeds = Iterable[Tensors]
 """The tensors of a model's inputs for each image. NNCF goes through them more than once."""
 
+Run = Callable[[Tensors], Sequence[NDArray[Any]]]
+"""Computes a model's outputs for the tensors of an image."""
 
-def quantize_onnx(source: Path, target: Path, feeds: Feeds, count: int, preset: str | None) -> None:
+
+@dataclass(frozen=True)
+class AccuracyControl:
+    """What accuracy control may lose (``max_drop``), in the unit of what ``validate`` returns.
+
+    ``validate``: from what runs a model and the numbers of some of its images, the accuracy on
+    them, and that of each.
+    """
+
+    max_drop: float
+    images: int
+    validate: Callable[[Run, Sequence[int]], tuple[float, list[float]]]
+
+
+def quantize_onnx(
+    source: Path,
+    target: Path,
+    feeds: Feeds,
+    count: int,
+    preset: str | None,
+    control: AccuracyControl | None = None,
+) -> None:
     """Write the ONNX model ``source`` in INT8 as ``target``, calibrated on ``count`` feeds.
 
-    ``preset``: ``mixed`` rounds activations with a zero point; None: NNCF's default.
+    ``preset``: ``mixed`` rounds activations with a zero point; None: NNCF's default. ``control``:
+    layers go back to float until no more is lost; None: all are quantized.
     """
     import onnx
+
+    from fqbench.graph.executor import execute
 
     _let_enums_be_united()
     model = onnx.load(str(source))
     weights = {tensor.name for tensor in model.graph.initializer}
     names = [value.name for value in model.graph.input if value.name not in weights]
+    outputs = [value.name for value in model.graph.output]
 
-    def named(feed: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def named(feed: Tensors) -> dict[str, NDArray[Any]]:
         return dict(zip(names, feed, strict=True))
 
-    onnx.save(_quantized(model, feeds, named, count, preset), str(target))
+    def run(model: Any) -> Run:
+        return execute(model, outputs, fuse_pairs=True).run
+
+    onnx.save(_quantized(model, feeds, named, count, preset, control, run), str(target))
 
 
 def quantize_openvino(
-    source: Path, target: Path, feeds: Feeds, count: int, preset: str | None
+    source: Path,
+    target: Path,
+    feeds: Feeds,
+    count: int,
+    preset: str | None,
+    control: AccuracyControl | None = None,
 ) -> None:
     """As ``quantize_onnx``, written in OpenVINO's own format: ``target`` and the weights beside."""
     import openvino
 
+    def run(compiled: Any) -> Run:
+        return lambda feed: list(compiled(list(feed)).values())
+
     model = openvino.Core().read_model(str(source))
-    quantized = _quantized(model, feeds, list, count, preset)
+    quantized = _quantized(model, feeds, list, count, preset, control, run)
     openvino.save_model(quantized, str(target), compress_to_fp16=False)
 
 
 def _quantized(
     model: Any,
     feeds: Feeds,
-    as_input: Callable[[Sequence[NDArray[Any]]], object],
+    as_input: Callable[[Tensors], object],
     count: int,
     preset: str | None,
+    control: AccuracyControl | None,
+    run: Callable[[Any], Run],
 ) -> Any:
     import nncf
 
     nncf.set_log_level("ERROR")
     chosen = None if preset is None else nncf.QuantizationPreset(preset)
-    return nncf.quantize(model, nncf.Dataset(feeds, as_input), subset_size=count, preset=chosen)
+    calibrating = nncf.Dataset(feeds, as_input)
+    if control is None:
+        return nncf.quantize(model, calibrating, subset_size=count, preset=chosen)
+    validate = control.validate
+    return nncf.quantize_with_accuracy_control(
+        model,
+        calibrating,
+        nncf.Dataset(range(control.images)),
+        lambda made, numbers: validate(run(made), list(numbers)),
+        max_drop=control.max_drop,
+        subset_size=count,
+        preset=chosen,
+    )
 
 
 def _let_enums_be_united() -> None:

@@ -1,4 +1,4 @@
-"""The step that quantizes."""
+"""The steps that quantize."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fqbench.isolate import Report
-from fqbench.methods.nncf.quantize import quantize_onnx, quantize_openvino
-from fqbench.steps.reading import GRAPH, ReadingJob
+from fqbench.methods.nncf.quantize import AccuracyControl, quantize_onnx, quantize_openvino
+from fqbench.spec import Decode
+from fqbench.steps.reading import GRAPH, ReadingJob, load_graph
 
 IR_GRAPH = "model.xml"
 
@@ -22,6 +23,17 @@ class QuantizeByNncf(ReadingJob):
     canonical: Path
     preset: str | None
     form: Literal["onnx", "ir"]
+
+
+class QuantizeControlled(QuantizeByNncf):
+    """``validating``: the images that tell what is lost, of which at most ``max_drop`` points of
+    ``metric`` may be, by the answers that ``decode`` reads.
+    """
+
+    validating: tuple[Path, ...]
+    decode: Decode
+    metric: str
+    max_drop: float
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,24 @@ class _Feeds:
 
 def quantize(job: QuantizeByNncf, report: Report) -> None:
     """Write the INT8 model: ``model.onnx``, or ``model.xml`` and ``model.bin``."""
+    _write(job, report, None)
+
+
+def quantize_controlled(job: QuantizeControlled, report: Report) -> None:
+    """As ``quantize``, with accuracy control."""
+    from fqbench.methods.nncf.validation import Validation
+
+    images = [job.reading.placed(path) for path in job.validating]
+    size = job.reading.preprocess.resize.output
+    model = load_graph(job.canonical)
+    validation = Validation.of(model, images, job.decode, size, job.metric)
+    control = AccuracyControl(job.max_drop, len(images), validation.points)
+    _write(job, report, control)
+
+
+def _write(job: QuantizeByNncf, report: Report, control: AccuracyControl | None) -> None:
     source, feeds, count = job.canonical / GRAPH, _Feeds(job, report), len(job.images)
     if job.form == "onnx":
-        quantize_onnx(source, job.folder / GRAPH, feeds, count, job.preset)
+        quantize_onnx(source, job.folder / GRAPH, feeds, count, job.preset, control)
     else:
-        quantize_openvino(source, job.folder / IR_GRAPH, feeds, count, job.preset)
+        quantize_openvino(source, job.folder / IR_GRAPH, feeds, count, job.preset, control)

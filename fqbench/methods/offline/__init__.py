@@ -8,6 +8,7 @@ METHOD = Method(
     label="offline quantization",
     offered=True,
     learns=False,
+    quick=True,
     images=lambda spec: {},
     backends=None,
     environment=HERE,

@@ -6,7 +6,8 @@ from functools import partial
 
 from fqbench.environments import HERE
 from fqbench.methods.record import Method, ModelPlan
-from fqbench.steps import Needs, Step
+from fqbench.methods.toolkits import calibrated, toolkit_method
+from fqbench.steps import Step
 
 LIBRARIES = ("onnx", "onnxruntime", "numpy", "ml-dtypes", "sympy")
 """What its files depend on."""
@@ -16,28 +17,23 @@ def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
     """The same file for every backend: the quantizer knows of one only."""
     from fqbench.methods.onnxruntime_quantization.step import quantize
 
-    images = model.images.calibration
-    return model.step(
+    return calibrated(
+        model,
         "onnxruntime_quantization",
-        {"canonical": model.canonical, **model.read(images), "advised": advised},
-        LIBRARIES,
-        len(images),
-        function=quantize,
-        needs=Needs(),
+        quantize,
+        {"canonical": model.canonical, "advised": advised},
+        libraries=LIBRARIES,
+        environment=HERE,
         of=advised,
     )
 
 
 def _method(name: str, label: str, *, advised: bool) -> Method:
-    return Method(
-        name=name,
-        label=label,
-        offered=True,
-        learns=False,
-        images=lambda spec: {},
+    return toolkit_method(
+        name,
+        label,
         backends=("onnxruntime", "openvino"),
         environment=HERE,
-        yields="model",
         plan=partial(_plan, advised=advised),
     )
 
