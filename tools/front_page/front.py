@@ -16,10 +16,14 @@ NOTHING = "-"
 DEVICE = "cpu"
 
 HOMES = {
+    "modelopt": ("onnxruntime",),
     "nncf": ("openvino",),
+    "nncf_accuracy": ("openvino",),
     "nncf_mixed": ("openvino",),
     "ort_static": ("onnxruntime",),
     "ort_advised": ("onnxruntime",),
+    "paddleslim_ptq": ("paddle", "onnxruntime"),
+    "paddleslim_published": ("paddle", "onnxruntime"),
 }
 """The runtimes that a toolkit writes its files for: the table leaves its others to the longer one.
 Of methods that are not named here, all are shown."""
