@@ -133,6 +133,8 @@ class Backend:
     documentation shows it, which fqbench's is held to; None: there is none that is shorter.
     ``throughput``: how it runs as many inferences a second as it can, see
     ``fqbench.backends.throughput.FindWays``; None: that is not measured.
+    ``time_nodes``: the function that times each node of a model by the runtime's own profile, see
+    ``fqbench.backends.node_times.TimeNodes``; None: the runtime has none.
     ``snippet``: the function that writes how a user loads its models without fqbench, see
     ``fqbench.backends.snippet.WriteSnippet``.
 
@@ -158,6 +160,7 @@ class Backend:
     side_by_side: bool
     bare_call: Reference | None
     throughput: Reference | None
+    time_nodes: Reference | None
     snippet: Reference
     conversion: Conversion | None
     engine: EngineLibrary | None
@@ -179,7 +182,14 @@ class Backend:
         if self.int8 is None and self.saturates != "never":
             raise RecordError(f"saturates is {self.saturates!r}, expected never without INT8")
         _check_references(
-            self, "runtime", "import_runtime", "bare_call", "throughput", "snippet", "float16"
+            self,
+            "runtime",
+            "import_runtime",
+            "bare_call",
+            "throughput",
+            "time_nodes",
+            "snippet",
+            "float16",
         )
 
 

@@ -29,8 +29,8 @@ def import_paddle() -> None:
     import paddle.inference  # noqa: F401
 
 
-def basic_config(model: Path, params: Path, threads: int) -> Any:
-    """Settings that every model has in common."""
+def basic_config(model: Path, params: Path, threads: int, *, logs: bool = False) -> Any:
+    """Settings that every model has in common; ``logs``: whether Paddle may log."""
     import_paddle()
     import paddle.inference
 
@@ -38,7 +38,8 @@ def basic_config(model: Path, params: Path, threads: int) -> Any:
     paddle.disable_signal_handler()
     config = paddle.inference.Config(str(model), str(params))
     config.disable_gpu()
-    config.disable_glog_info()
+    if not logs:
+        config.disable_glog_info()
     config.set_cpu_math_library_num_threads(threads)
     return config
 

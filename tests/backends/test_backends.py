@@ -255,7 +255,7 @@ class TestRegistry:
     def test_every_reference_of_ours_is_there(self):
         pytest.importorskip("paddle")
         for known in backends().values():
-            named = [known.runtime, known.bare_call, known.snippet, known.float16]
+            named = [known.runtime, known.bare_call, known.time_nodes, known.snippet, known.float16]
             if isinstance(known.int8, Int8Form):
                 named += [known.int8.lower, known.int8.variants, known.int8.roundings]
             if known.conversion is not None:

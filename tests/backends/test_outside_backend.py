@@ -41,6 +41,7 @@ FLOAT = Backend(
     side_by_side=True,
     bare_call=None,
     throughput=None,
+    time_nodes=None,
     snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,

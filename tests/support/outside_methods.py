@@ -168,6 +168,7 @@ BACKEND = Backend(
     side_by_side=True,
     bare_call=None,
     throughput=None,
+    time_nodes=None,
     snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,

@@ -16,6 +16,7 @@ BACKEND = Backend(
     side_by_side=True,
     bare_call="fqbench.backends.onnxruntime.runtime:bare_call",
     throughput="fqbench.backends.onnxruntime.throughput:ways",
+    time_nodes="fqbench.backends.onnxruntime.profile:time_nodes",
     snippet="fqbench.backends.onnxruntime.snippet:snippet",
     conversion=None,
     engine=None,

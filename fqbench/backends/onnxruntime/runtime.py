@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,13 @@ class OnnxRuntime:
 
     def prepare(self, folder: Path, *, device: str, precision: str, threads: int) -> Runner:
         """See ``Runtime.prepare``."""
-        return _Session(
-            folder / MODEL,
-            device,
-            threads,
-            integers=precision != "fp32",
-            exact=precision == "int8_file_exact",
-        )
+        return _Session(folder / MODEL, device, partial(options_for, precision, threads))
+
+
+def options_for(precision: str, threads: int) -> Any:
+    """New options of a session that runs an artifact in ``precision``."""
+    exact = precision == "int8_file_exact"
+    return session_options(threads, fuse_pairs=precision != "fp32", exact=exact)
 
 
 def import_runtime() -> None:
@@ -123,20 +124,14 @@ def _check_provider(providers: Sequence[str]) -> None:
 
 
 class _Session:
-    def __init__(
-        self, path: Path, device: str, threads: int, *, integers: bool, exact: bool = False
-    ) -> None:
-        self._path, self._device = path, device
-        self._threads, self._integers, self._exact = threads, integers, exact
-        self.session = _open(path, self._options(), device)
+    def __init__(self, path: Path, device: str, options: Callable[[], Any]) -> None:
+        self._path, self._device, self._options = path, device, options
+        self.session = _open(path, options(), device)
         self._inputs = [value.name for value in self.session.get_inputs()]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs: list[Tensor] = self.session.run(None, dict(zip(self._inputs, inputs, strict=True)))
         return outputs
-
-    def _options(self) -> Any:
-        return session_options(self._threads, fuse_pairs=self._integers, exact=self._exact)
 
     def int8_convolutions(self) -> int:
         import onnx

@@ -32,6 +32,7 @@ BACKEND = Backend(
     side_by_side=True,
     bare_call="fqbench.backends.openvino.runtime:bare_call",
     throughput="fqbench.backends.openvino.throughput:ways",
+    time_nodes="fqbench.backends.openvino.profile:time_nodes",
     snippet="fqbench.backends.openvino.snippet:snippet",
     conversion=Conversion(
         step="openvino_graph",

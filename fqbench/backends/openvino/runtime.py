@@ -60,7 +60,7 @@ def import_runtime() -> None:
 
 
 def model_in(folder: Path) -> Path:
-    """The file of an artifact that OpenVINO reads."""
+    """The file of an artifact that is loaded."""
     own = folder / IR_MODEL
     return own if own.is_file() else folder / MODEL
 

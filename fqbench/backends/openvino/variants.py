@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.openvino.executed import executed, layer_of
 from fqbench.backends.openvino.lower import lower
 from fqbench.backends.openvino.mend import mended
 from fqbench.backends.openvino.plan import codes_of, zero_points
+from fqbench.backends.openvino.profile import layer_times
 from fqbench.backends.openvino.runtime import compiled, set_inputs
 from fqbench.backends.variants import FP32, Calls, TimedVariants, Times
 from fqbench.graph.executor import Executable, Feed, with_outputs
@@ -26,8 +24,6 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams
 from fqbench.quantize.record import Quantization, SafeForm
 from fqbench.quantize.setting import Setting
-
-TIMED_RUNS = 9
 
 
 @dataclass(frozen=True)
@@ -104,24 +100,8 @@ class OpenVinoVariants(TimedVariants):
 
     def layer_times(self, setting: Setting, feed: Feed, threads: int) -> tuple[Times, Times]:
         """See ``Variants``. A layer's node holds what its kernel computes behind it, too."""
-        layers = {node.name for node in Graph(self.model).layers()}
+        graph = Graph(self.model)
         return (
-            _layer_times(mended(self.model), layers, feed, threads),
-            _layer_times(self.emulated(setting), layers, feed, threads),
+            layer_times(mended(self.model), graph, feed, threads),
+            layer_times(self.emulated(setting), graph, feed, threads),
         )
-
-
-def _layer_times(model: onnx.ModelProto, layers: set[str], feed: Feed, threads: int) -> Times:
-    """Milliseconds that each of ``layers`` takes in ``model``, a form of their graph."""
-    found = compiled(model.SerializeToString(), threads, timed=True)
-    request = found.create_infer_request()
-    set_inputs(request, feed)
-    by_node = {node.name: layer_of(node, layers) for node in executed(found)}
-    times: dict[str, list[float]] = defaultdict(list)
-    for _ in range(TIMED_RUNS):
-        request.infer()
-        for entry in request.profiling_info:
-            layer = by_node.get(entry.node_name)
-            if layer is not None:
-                times[layer].append(1000 * entry.real_time.total_seconds())
-    return {name: median(each) for name, each in times.items()}

@@ -31,6 +31,7 @@ BACKEND = Backend(
     side_by_side=False,
     bare_call="fqbench.backends.paddle.runtime:bare_call",
     throughput="fqbench.backends.paddle.throughput:ways",
+    time_nodes="fqbench.backends.paddle.profile:time_nodes",
     snippet="fqbench.backends.paddle.snippet:snippet",
     conversion=Conversion(
         step="paddle_program",

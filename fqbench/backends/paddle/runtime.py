@@ -60,15 +60,20 @@ class _Measured(Predictor):
         )
 
     def _config(self) -> Any:
-        model, params = (self._folder / f"{STEM}{end}" for end in (".pdmodel", ".pdiparams"))
-        config = basic_config(model, params, self._threads)
-        config.enable_mkldnn()
-        config.set_mkldnn_cache_capacity(SHAPES_CACHED)
-        config.switch_ir_optim(True)
-        config.enable_memory_optim()
-        if self._precision in INT8_OPERATORS:
-            config.enable_mkldnn_int8(INT8_OPERATORS[self._precision])
-        return config
+        return settings(self._folder, self._precision, self._threads)
+
+
+def settings(folder: Path, precision: str, threads: int, *, logs: bool = False) -> Any:
+    """Paddle's configuration for an artifact as it is measured; ``logs``: whether it may log."""
+    model, params = (folder / f"{STEM}{end}" for end in (".pdmodel", ".pdiparams"))
+    config = basic_config(model, params, threads, logs=logs)
+    config.enable_mkldnn()
+    config.set_mkldnn_cache_capacity(SHAPES_CACHED)
+    config.switch_ir_optim(True)
+    config.enable_memory_optim()
+    if precision in INT8_OPERATORS:
+        config.enable_mkldnn_int8(INT8_OPERATORS[precision])
+    return config
 
 
 def bare_call(runner: Runner, feed: Sequence[Tensor]) -> Callable[[], object]:

@@ -23,6 +23,7 @@ def _record(
         # No call is shorter than what is measured: copies, launch, waiting.
         bare_call=None,
         throughput=f"fqbench.backends.tensorrt.throughput:ways{suffix}",
+        time_nodes=None,
         snippet=f"fqbench.backends.tensorrt.snippet:snippet{suffix}",
         conversion=None,
         engine=library,
