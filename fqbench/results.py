@@ -13,6 +13,7 @@ from fqbench.cells import Cell
 from fqbench.fileio import write_text
 from fqbench.jsonvalue import Json
 from fqbench.measure.gpu_breakdown import GpuBreakdown
+from fqbench.measure.int8_gain import Int8Gain
 from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.measures import Figures, figures_json
@@ -42,6 +43,17 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class BestFloat:
+    """The fastest float cell of a model on a device, of any backend and precision.
+
+    ``ratio``: how many times as fast a cell is, timed in turns; exactly 1 of ``cell`` itself.
+    """
+
+    cell: Cell
+    ratio: Interval
+
+
+@dataclass(frozen=True)
 class Row:
     """Everything found out about one cell. None: not measured, or does not apply.
 
@@ -56,9 +68,11 @@ class Row:
     weights that saturate nowhere, or uint8 ones, for that reason; ``weight_errors``: the estimated
     error with each form of weights. Of a given INT8 file ``saturating_layers`` of
     ``integer_layers`` saturate, and without that it would score ``accuracy_exact``.
-    ``beside``: the same cell in another version of its backend.
-    ``measures``: what was measured beside latency, where it was asked for.
-    ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
+    ``ratio``: how many times as fast as FP32 on the same backend; ``best_float``: as the fastest
+    float of any. ``int8_gain``: where INT8 saves time against FP32 on the same backend and where
+    not, in case it is no faster than that float. ``beside``: the same cell in another version of
+    its backend. ``measures``: what was measured beside latency, where it was asked for. ``batch``:
+    images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
     cell: Cell
@@ -75,6 +89,8 @@ class Row:
     multiply_adds: int | None = None
     roofline: Interval | None = None
     ratio: Interval | None = None
+    best_float: BestFloat | None = None
+    int8_gain: Int8Gain | None = None
     metric: str | None = None
     accuracy: float | None = None
     dataset: str | None = None
@@ -153,6 +169,8 @@ class Row:
             "multiply_adds": self.multiply_adds,
             "roofline": _interval(self.roofline),
             "ratio": _interval(self.ratio),
+            "best_float": _best_float(self.best_float),
+            "int8_gain": None if self.int8_gain is None else asdict(self.int8_gain),
             "metric": self.metric,
             "accuracy": self.accuracy,
             "dataset": self.dataset,
@@ -232,6 +250,10 @@ class Results:
 
 def _interval(interval: Interval | None) -> dict[str, Json] | None:
     return None if interval is None else interval.to_json()
+
+
+def _best_float(best: BestFloat | None) -> dict[str, Json] | None:
+    return None if best is None else {"cell": best.cell.id, "ratio": _interval(best.ratio)}
 
 
 def _beside(beside: Beside | None) -> dict[str, Json] | None:

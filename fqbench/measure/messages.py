@@ -27,6 +27,12 @@ class CellMeasurement(Message):
         return self.cell.call(self.image, self.threads)
 
 
+class NodeTiming(CellMeasurement):
+    """A cell whose nodes are to be timed; ``canonical``: the file of the graph it was made of."""
+
+    canonical: Path
+
+
 class CellTiming(CellMeasurement):
     """A cell to be timed, which questions call ``side``."""
 

@@ -12,6 +12,7 @@ from fqbench.margins import Margins
 from fqbench.measure.launches import MeasurementBudget
 from fqbench.measure.measures import Measure
 from fqbench.pipeline.graph import ModelGraph
+from fqbench.pipeline.int8_gain import gain
 from fqbench.pipeline.measurements import Effort, measurement
 from fqbench.pipeline.timing import Subject, on_gpu, timing
 from fqbench.precisions import CHOSEN, baseline, precision
@@ -49,7 +50,8 @@ class CellSteps:
     ``agreement`` with FP32, where the data set tells no truth. Of an INT8 cell: the steps of
     ``quantizing``, its score where no layer stays in float (``without_float``). Of a model that is
     not lowered here: the layers that saturate, and its score if none did. ``probe``: what its
-    backend's kernels do. ``gpu``: where on the GPU the time goes.
+    backend's kernels do. ``gpu``: where on the GPU the time goes; ``gain``: where INT8 saves time
+    and where not, in case it is no faster than the fastest float.
     """
 
     cell: Cell
@@ -64,13 +66,14 @@ class CellSteps:
     saturation: Step | None = None
     without_saturation: ArtifactNode | None = None
     gpu: Measurement | None = None
+    gain: Measurement | None = None
 
     @property
     def nodes(self) -> Iterator[Node]:
         """All of them."""
         found = (
             *(self.loads, self.predictions, self.score, self.agreement, self.probe),
-            *(self.without_float, self.saturation, self.without_saturation, self.gpu),
+            *(self.without_float, self.saturation, self.without_saturation, self.gpu, self.gain),
             self.subject.loads if self.subject is not None else None,
         )
         yield from (node for node in found if node is not None)
@@ -79,9 +82,10 @@ class CellSteps:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells of one backend, in one version or in several, and of one device, timed in turns.
+    """Cells of one backend, in one version or in several, and of one device.
 
     A cell that cannot be planned says why by an error, one that is not supported by a sentence.
+    ``timing``: of them and of all other cells of the model on that device, in turns.
     """
 
     cells: Mapping[Cell, CellSteps | FqbenchError | str]
@@ -130,9 +134,51 @@ def plan(graph: ModelGraph, request: Request) -> ModelSteps:
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((unversioned(cell.backend), cell.device), []).append(cell)
-    planned = tuple(_group(graph, request, group) for group in groups.values())
-    timed = any(group.timing is not None for group in planned)
-    return ModelSteps(graph, request, planned, graph.multiply_adds if timed else None)
+    planned = [_group(graph, request, group) for group in groups.values()]
+    timings = _timings(planned, request)
+    timed = [
+        _with_measurements(group, timings.get(device), request)
+        for (_, device), group in zip(groups, planned, strict=True)
+    ]
+    return ModelSteps(graph, request, tuple(timed), graph.multiply_adds if timings else None)
+
+
+def _timings(groups: Sequence[Group], request: Request) -> dict[str, Measurement]:
+    """What is timed in turns, by device: INT8 has to be faster than the fastest float of any
+    backend, which only times of the same moment tell."""
+    if request.budget is None:
+        return {}
+    found: dict[str, list[tuple[Subject, ...]]] = {}
+    for group in groups:
+        subjects = tuple(each.subject for each in group.planned if each.subject is not None)
+        if subjects:
+            found.setdefault(subjects[0].cell.device, []).append(subjects)
+    return {device: timing(each, request.threads, request.budget) for device, each in found.items()}
+
+
+def _with_measurements(group: Group, timing: Measurement | None, request: Request) -> Group:
+    """``group``, timed by ``timing``, with what follows from its times and what was asked for
+    beside them."""
+    subjects = [steps.subject for steps in group.planned if steps.subject is not None]
+    if not subjects:
+        return group
+    cells = group.cells if timing is None else _with_gains(group.cells, timing, request.threads)
+    measures = {
+        name: measurement(name, subjects, request.threads, request.effort)
+        for name in request.measures
+    }
+    return Group(cells, timing, measures)
+
+
+def _with_gains(
+    cells: Mapping[Cell, CellSteps | FqbenchError | str], timing: Measurement, threads: int
+) -> dict[Cell, CellSteps | FqbenchError | str]:
+    return {
+        cell: steps
+        if isinstance(steps, FqbenchError | str) or steps.subject is None
+        else replace(steps, gain=gain(steps.subject, timing, threads))
+        for cell, steps in cells.items()
+    }
 
 
 def _with_given(cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -164,18 +210,7 @@ def _group(graph: ModelGraph, request: Request, cells: Sequence[Cell]) -> Group:
             planned[cell] = _cell(graph, request, cell, compares=cell.backend in compared)
         except FqbenchError as error:
             planned[cell] = error
-    there = [steps for steps in planned.values() if isinstance(steps, CellSteps)]
-    subjects = [steps.subject for steps in there if steps.subject is not None]
-    if not subjects:
-        return Group(planned)
-    timed = None
-    if request.budget is not None:
-        timed = timing(subjects, request.threads, request.budget)
-    measures = {
-        name: measurement(name, subjects, request.threads, request.effort)
-        for name in request.measures
-    }
-    return Group(planned, timed, measures)
+    return Group(planned)
 
 
 def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) -> CellSteps:

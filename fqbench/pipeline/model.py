@@ -196,7 +196,7 @@ class Model:
     def times(self, cells: Sequence[Cell], threads: int, budget: MeasurementBudget) -> Timed:
         """Times of ``cells`` of one backend and of the reference kernels, in turns."""
         subjects = [Subject.of(self.graph, cell) for cell in cells]
-        node = timing(subjects, threads, budget)
+        node = timing([subjects], threads, budget)
         found: Timed = self._run(node).value(node)
         return found
 
@@ -247,7 +247,12 @@ class Model:
             self.spec.name,
             (subject.loads, self.graph.network(cell)),
             lambda finished, report: measured(
-                f"fqbench.measure.{function}", request, answer, subject, threads, finished, report
+                f"fqbench.measure.{function}",
+                request(subject.loadable(finished)),
+                answer,
+                subject,
+                threads,
+                report,
             ),
         )
         found: _Answer = self._run(node).value(node)

@@ -24,6 +24,7 @@ from fqbench.measure.measures import Figure, Measure, NotMeasured
 from fqbench.measure.stats import Launches
 from fqbench.methods import Method
 from fqbench.pipeline import decisions
+from fqbench.pipeline.best_float import against_best_float
 from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
 from fqbench.pipeline.measurements.sides import Measured
 from fqbench.pipeline.timing import Timed
@@ -63,7 +64,29 @@ class _Measured:
 def outcome(planned: ModelSteps, finished: Finished) -> Outcome:
     """The rows of one model, in the order of its cells."""
     made = _Rows(planned, finished)
-    return sum((made.of(group) for group in planned.groups), start=Outcome())
+    measured = {cell: each for group in planned.groups for cell, each in made.of(group).items()}
+    measured = _with_best_float(measured)
+    timings = dict.fromkeys(g.timing for g in planned.groups if g.timing is not None)
+    groups = tuple(group for timing in timings for group in made.timed_groups(timing))
+    accuracies = {
+        m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
+    }
+    rows = tuple(m.row for m in measured.values())
+    return Outcome(rows, Samples(groups, accuracies, made.values(planned.groups)))
+
+
+def _with_best_float(measured: Mapping[Cell, _Measured]) -> dict[Cell, _Measured]:
+    """The rows with how they compare with the fastest float on their device."""
+    found = dict(measured)
+    for device in dict.fromkeys(cell.device for cell in measured):
+        times = {
+            cell: each.times
+            for cell, each in measured.items()
+            if cell.device == device and each.times and _is_ok(each)
+        }
+        for cell, best in against_best_float(times).items():
+            found[cell] = replace(found[cell], row=replace(found[cell].row, best_float=best))
+    return found
 
 
 class _Rows:
@@ -73,16 +96,14 @@ class _Rows:
         self._planned, self._finished = planned, finished
         self._graph, self._request = planned.graph, planned.request
 
-    def of(self, group: Group) -> Outcome:
+    def of(self, group: Group) -> dict[Cell, _Measured]:
         """FP32 and INT8 of one backend, which are compared with each other, and its versions."""
         measured = {cell: self._evaluated(cell, steps) for cell, steps in group.cells.items()}
-        groups: tuple[TimedGroup, ...] = ()
         ready = [steps for steps in group.planned if _is_ok(measured[steps.cell])]
-        if group.timing is not None and ready:
-            groups = self._timed_groups(group.timing)
+        if group.timing is not None:
             for steps in ready:
                 found = self._with_times(measured[steps.cell], group.timing)
-                measured[steps.cell] = self._on_gpu(found, steps)
+                measured[steps.cell] = self._with_gain(self._on_gpu(found, steps), steps)
         for steps in group.planned:
             measured.update(self._agreed(measured, steps))
         for steps in group.planned:
@@ -95,11 +116,7 @@ class _Rows:
                 measured[cell] = _beside(first, measured[cell])
         for steps in ready:
             measured[steps.cell] = self._with_measures(measured[steps.cell], group)
-        accuracies = {
-            m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
-        }
-        rows = tuple(m.row for m in measured.values())
-        return Outcome(rows, Samples(groups, accuracies, self._values(group)))
+        return measured
 
     def _evaluated(self, cell: Cell, steps: CellSteps | FqbenchError | str) -> _Measured:
         """Everything about a cell but its times."""
@@ -219,7 +236,7 @@ class _Rows:
         """Whether FP32 runs in the place of INT8."""
         return isinstance(node, Select) and self._finished.option(node) == decisions.FP32
 
-    def _timed_groups(self, timing: Measurement) -> tuple[TimedGroup, ...]:
+    def timed_groups(self, timing: Measurement) -> tuple[TimedGroup, ...]:
         """The times of the cells that were timed together."""
         if self._finished.failure(timing) is not None:
             return ()
@@ -264,6 +281,17 @@ class _Rows:
                 row = replace(row, status="failed", reason=str(error))
         return replace(measured, row=row)
 
+    def _with_gain(self, measured: _Measured, steps: CellSteps) -> _Measured:
+        """The row with where INT8 saves time and where not, if it is no faster than float."""
+        if steps.gain is None or not _is_ok(measured):
+            return measured
+        try:
+            found = self._finished.value(steps.gain)
+        except FqbenchError as error:
+            _log.warning("%s: why it is no faster is not known: %s", steps.cell.id, error)
+            return measured
+        return replace(measured, row=replace(measured.row, int8_gain=found))
+
     def _with_measures(self, measured: _Measured, group: Group) -> _Measured:
         """The row with what was measured beside latency."""
         cell, figures = measured.row.cell, dict[Measure, Figure]()
@@ -275,17 +303,15 @@ class _Rows:
                 figures[name] = NotMeasured(str(error), failed=True)
         return replace(measured, row=replace(measured.row, measures=figures))
 
-    def _values(self, group: Group) -> dict[str, dict[str, Launches]]:
+    def values(self, groups: Sequence[Group]) -> dict[str, dict[str, Launches]]:
         """What was measured beside latency, by its name and the id of its cell."""
-        taken: dict[str, Measured] = {
-            name: self._finished.value(node)
-            for name, node in group.measures.items()
-            if self._finished.failure(node) is None
-        }
-        return {
-            name: {cell.id: values for cell, values in each.values.items()}
-            for name, each in taken.items()
-        }
+        found: dict[str, dict[str, Launches]] = {}
+        for name, node in (each for group in groups for each in group.measures.items()):
+            if self._finished.failure(node) is None:
+                taken: Measured = self._finished.value(node)
+                values = {cell.id: values for cell, values in taken.values.items()}
+                found.setdefault(name, {}).update(values)
+        return found
 
     def _agreed(
         self, measured: Mapping[Cell, _Measured], steps: CellSteps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -107,41 +107,45 @@ class Subject:
         return cell_process(self.cell.id, side, loadable, self.image, threads, self.interpreter)
 
 
-def timing(subjects: Sequence[Subject], threads: int, budget: MeasurementBudget) -> Measurement:
-    """Times of cells of one backend and of the reference kernels, in turns: a ``Timed``.
+def timing(
+    groups: Sequence[Sequence[Subject]], threads: int, budget: MeasurementBudget
+) -> Measurement:
+    """Times of cells of one device and of the reference kernels, in turns: a ``Timed``.
 
-    Cells whose files could not be made are left out.
+    ``groups``: those of one backend each, whose first cell the others are compared with; ``budget``
+    is that of one of them. Cells whose files could not be made are left out.
     """
-    first = subjects[0].cell
+    first = groups[0][0].cell
     return Measurement(
         "time",
         first.model,
-        tuple(subject.loads for subject in subjects),
-        partial(_timed, tuple(subjects), threads, budget),
-        first.backend,
+        tuple(subject.loads for group in groups for subject in group),
+        partial(_timed, tuple(map(tuple, groups)), threads, budget),
+        " ".join(dict.fromkeys(group[0].cell.backend for group in groups)),
     )
 
 
 def _timed(
-    subjects: Sequence[Subject],
+    groups: Sequence[Sequence[Subject]],
     threads: int,
     budget: MeasurementBudget,
     finished: Finished,
     report: Report,
 ) -> Timed:
     """Cells of one backend that run the same artifact in the same precision have the same times."""
-    ready = [each for each in subjects if finished.failure(each.loads) is None]
-    if not ready:
-        finished.artifact(subjects[0].loads)  # Raises why.
-    keys = {each.cell: each.key(finished) for each in ready}
+    ready = [[s for s in group if finished.failure(s.loads) is None] for group in groups]
+    subjects = [subject for group in ready for subject in group]
+    if not subjects:
+        finished.artifact(groups[0][0].loads)  # Raises why.
+    keys = {each.cell: each.key(finished) for each in subjects}
     processes = {
-        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in ready[::-1]
+        keys[each.cell]: each.process(finished, threads, keys[each.cell]) for each in subjects[::-1]
     }
-    first = list(dict.fromkeys(keys.values()))
+    compared = [list(dict.fromkeys(keys[s.cell] for s in group)) for group in ready if group]
     recorded = record(
-        [*(processes[key] for key in first), kernels(threads)],
-        budget,
-        lambda times: narrow([times[key] for key in first if key in times]),
+        [*(processes[key] for key in dict.fromkeys(keys.values())), kernels(threads)],
+        replace(budget, longest=budget.longest * len(compared)),
+        lambda times: all(_is_narrow(group, times) for group in compared),
         on_launch=lambda done, most: report(f"launch {done}", done, most),
     )
     return Timed(
@@ -151,6 +155,12 @@ def _timed(
         recorded.stopped,
         recorded.pinned,
     )
+
+
+def _is_narrow(sides: Sequence[str], times: Mapping[str, Launches]) -> bool:
+    """Whether ``sides`` are known narrowly enough, as far as they could be timed."""
+    there = [times[side] for side in sides if side in times]
+    return not there or narrow(there)
 
 
 def on_gpu(subject: Subject, threads: int) -> Measurement:
@@ -164,32 +174,30 @@ def _on_gpu(
 ) -> GpuBreakdown | None:
     return measured(
         "fqbench.measure.gpu_breakdown:time_split",
-        lambda cell: CellMeasurement(cell=cell, image=subject.image, threads=threads),
+        CellMeasurement(cell=subject.loadable(finished), image=subject.image, threads=threads),
         _BREAKDOWN,
         subject,
         threads,
-        finished,
         report,
     )
 
 
 def measured(
     function: str,
-    request: Callable[[Loadable], Message],
+    request: Message,
     answer: TypeAdapter[_Answer],
     subject: Subject,
     threads: int,
-    finished: Finished,
     report: Report,
 ) -> _Answer:
     """What ``function`` finds out about a cell in a child process of ``threads`` threads.
 
-    It is called with a ``request`` and gives an ``answer``. Raises as ``isolate.call``.
+    It is called with the ``request`` and gives an ``answer``. Raises as ``isolate.call``.
     """
     name = f"measuring {subject.cell.id}"
     found = isolate.call(
         function,
-        request(subject.loadable(finished)).to_json(),
+        request.to_json(),
         env=environment(threads),
         timeout_s=STEP_S,
         memory=SharedMemory(int(MEMORY_SHARE * memory_mb())),

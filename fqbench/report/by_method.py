@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from fqbench.backends import label_of
 from fqbench.cells import Cell
-from fqbench.measure.stats import Interval
 from fqbench.precisions import label_of as precision_label
-from fqbench.report.table import NOTHING, is_shown, method_label
+from fqbench.report.table import NOTHING, TO_BEST_FLOAT, interval, is_shown, method_label
 from fqbench.results import Row
 
 TITLE = "Methods beside each other"
@@ -21,14 +20,16 @@ COLUMNS = (
     "MB",
     "ms",
     "Times as fast",
+    TO_BEST_FLOAT,
     "Accuracy",
     "Points less",
     "INT8 layers",
 )
 MEANING = (
     "Methods had the same calibration images and preprocessing; what they made was timed in turns."
-    " Times as fast and points less are against FP32 on the same backend. In brackets: 95 %"
-    " confidence intervals; points less from a paired bootstrap over the same images."
+    " Times as fast and points less are against FP32 on the same backend, the ratio to best float"
+    " against the fastest float of any backend. In brackets: 95 % confidence intervals; points less"
+    " from a paired bootstrap over the same images."
 )
 
 
@@ -54,14 +55,9 @@ def _line(row: Row) -> tuple[str, ...]:
         NOTHING if row.quantize_s is None else f"{row.quantize_s:.0f} s",
         NOTHING if row.size_mb is None else f"{row.size_mb:.2f}",
         row.status if row.latency is None else f"{row.latency.p50.value:.2f}",
-        _interval(row.ratio),
+        interval(row.ratio),
+        interval(row.best_float.ratio if row.best_float is not None else None),
         NOTHING if row.accuracy is None else f"{row.accuracy:.2f}",
-        _interval(row.drop),
+        interval(row.drop),
         NOTHING if row.int8_convolutions is None else f"{row.int8_convolutions}",
     )
-
-
-def _interval(found: Interval | None) -> str:
-    if found is None:
-        return NOTHING
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from fqbench.backends import backend, backends, label_of, unversioned
-from fqbench.report import layers, saturation, timing
+from fqbench.report import best_float, int8_gain, layers, saturation, timing
 from fqbench.report.table import is_shown, lines, method_label, metric_label
 from fqbench.results import Results, Row
 from fqbench.tasks.registry import metrics
@@ -23,7 +23,8 @@ def notes(results: Results) -> tuple[str, ...]:
     return (
         f"Latency is the median (p50) of single inferences at batch 1{_batches(results.rows)}, in"
         " milliseconds, of the runtime alone. In brackets: 95 % confidence intervals. Ratio is FP32"
-        " over INT8 time.",
+        " over INT8 time on the same backend.",
+        *best_float.sentences(results.rows),
         *timing.sentences(results.rows, machine),
         f"{_meanings()}drop is FP32 minus INT8 accuracy in points, on the same images, its interval"
         " from a paired bootstrap over images.",
@@ -31,6 +32,7 @@ def notes(results: Results) -> tuple[str, ...]:
         *_unlabelled(results.rows),
         _data(results.rows),
         *layers.sentences(results.rows),
+        *int8_gain.sentences(results.rows),
         *saturation.sentences(results.rows),
         f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores;"
         f" the number of fixed threads is {threads}.",

@@ -17,6 +17,7 @@ from fqbench.precisions.own import INT8_FILE
 from fqbench.results import Row
 from fqbench.tasks.registry import metrics
 
+TO_BEST_FLOAT = "Ratio to best float"
 COLUMNS = (
     "Model",
     "Backend",
@@ -24,6 +25,7 @@ COLUMNS = (
     "FP32 ms",
     "INT8 ms",
     "Ratio",
+    TO_BEST_FLOAT,
     "Of peak",
     "Metric",
     "FP32",
@@ -46,7 +48,8 @@ class Line:
     not known of a margin.
 
     ``needs``: what accuracy needs that is not there; the accuracy's texts say the same.
-    ``maker``: who made INT8, where it stands beside another one of the same cell.
+    ``maker``: who made INT8, where it stands beside another one of the same cell, or what the cell
+    computes in, where that is not INT8.
     """
 
     texts: tuple[str, ...]
@@ -96,6 +99,7 @@ def figures(fp32: Row | None, int8: Row | None) -> dict[str, str]:
         "FP32 ms": _latency(fp32),
         "INT8 ms": _latency(int8),
         "Ratio": _ratio(int8),
+        TO_BEST_FLOAT: _to_best_float(int8),
         "Of peak": _of_peak(fp32, int8),
         "FP32": _accuracy(fp32),
         "INT8": _accuracy(int8),
@@ -145,6 +149,9 @@ def _line(fp32: Row | None, int8: Row | None) -> Line:
 def _maker(cell: Cell) -> str | None:
     if cell.precision == INT8_FILE.name:
         return "the file as given"
+    label = label_of_precision(cell.precision)
+    if f"{label} ms" not in COLUMNS:
+        return f"in {label}"
     return None if cell.method is None else f"by {method_label(cell.method)}"
 
 
@@ -162,13 +169,25 @@ def _latency(row: Row | None) -> str:
     other = "" if f"{label} ms" in COLUMNS else f" ({label})"
     if row.latency is None:
         return NOTHING if row.status == "ok" else f"{row.status}{other}"
-    return f"{row.latency.p50.value:.2f}{other}"
+    best = " (best float)" if is_best_float(row) else ""
+    return f"{row.latency.p50.value:.2f}{other}{best}"
+
+
+def is_best_float(row: Row) -> bool:
+    """Whether it is the fastest float of its model and device."""
+    return row.best_float is not None and row.best_float.cell == row.cell
 
 
 def _ratio(row: Row | None) -> str:
     if row is None or row.ratio is None:
         return NOTHING
-    return f"{row.ratio.value:.2f} ({_range(row.ratio, 2)})"
+    return interval(row.ratio)
+
+
+def _to_best_float(row: Row | None) -> str:
+    if row is None or row.best_float is None:
+        return NOTHING
+    return "1" if is_best_float(row) else interval(row.best_float.ratio)
 
 
 def _of_peak(fp32: Row | None, int8: Row | None) -> str:
@@ -191,7 +210,7 @@ def _agreement(row: Row | None) -> str:
 def _drop(row: Row | None) -> str:
     if row is None or row.drop is None:
         return NOTHING
-    return f"{row.drop.value:.2f} ({_range(row.drop, 2)})"
+    return interval(row.drop)
 
 
 def _margin(row: Row | None) -> str:
@@ -213,5 +232,8 @@ def _convolutions(row: Row | None) -> str:
     return f"{row.int8_convolutions} of {row.convolutions}"
 
 
-def _range(interval: Interval, digits: int) -> str:
-    return f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+def interval(found: Interval | None) -> str:
+    """A value and where it is between: ``2.42 (2.40 to 2.46)``."""
+    if found is None:
+        return NOTHING
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

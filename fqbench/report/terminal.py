@@ -13,12 +13,17 @@ from rich.text import Text
 from fqbench.measure.margin import Standing
 from fqbench.report import by_method, comparison, gpu, measures, versions
 from fqbench.report.notes import notes
-from fqbench.report.table import COLUMNS, NOTHING, Line, lines
+from fqbench.report.table import COLUMNS, NOTHING, TO_BEST_FLOAT, Line, lines
 from fqbench.results import Results
 
 NUMBERS = frozenset(
-    {"FP32 ms", "INT8 ms", "Ratio", "FP32", "INT8", "Drop", "Agreement", "INT8 layers"}
+    {
+        *("FP32 ms", "INT8 ms", "Ratio", TO_BEST_FLOAT, "FP32", "INT8", "Drop"),
+        *("Agreement", "INT8 layers"),
+    }
 )
+NARROW = {TO_BEST_FLOAT: "Best\nfloat"}
+"""Names of columns in a narrow terminal, where others say them."""
 WORDS = frozenset({"Backend", "Method", comparison.NOTE})
 """Columns that may take several lines."""
 
@@ -185,7 +190,7 @@ def _table(
     table = Table(box=box.SIMPLE_HEAD, padding=(0, form.padding), show_edge=False)
     for name in kept:
         table.add_column(
-            name,
+            name if form.whole else NARROW.get(name, name),
             justify="right" if name in NUMBERS else "left",
             no_wrap=name not in WORDS,
             max_width=_NOTE_WIDTH if name == comparison.NOTE else None,

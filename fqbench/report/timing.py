@@ -32,7 +32,8 @@ def _launches(rows: Sequence[Row]) -> tuple[str, ...]:
     if wide:
         ended += f"; not so within the time given: {', '.join(wide)}"
     return (
-        f"FP32 and INT8 were timed in turns, in processes started {often} times, {bound};"
+        "All cells of a model and device were timed in turns, in processes started"
+        f" {often} times, {bound};"
         f" intervals show how figures differ from start to start. {ended}.",
     )
 
@@ -50,4 +51,4 @@ def _reference(speed: SpeedFacts | None) -> tuple[str, ...]:
 
 
 def _group(row: Row) -> str:
-    return f"{row.cell.model} on {row.cell.backend}"
+    return f"{row.cell.model} on the {row.cell.device.upper()}"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from fqbench.backends import label_of
 from fqbench.backends.registry import VERSION
-from fqbench.measure.stats import Interval
-from fqbench.report.table import NOTHING, made_label
+from fqbench.report.table import NOTHING, interval, made_label
 from fqbench.results import Row
 
 TITLE = "Versions beside each other"
@@ -27,15 +26,9 @@ def lines(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
             label_of(row.cell.backend),
             NOTHING if row.latency is None else f"{row.latency.p50.value:.2f}",
             row.beside.other.backend.partition(VERSION)[2] or label_of(row.beside.other.backend),
-            _shown(row.beside.ratio),
-            _shown(row.beside.drop),
+            interval(row.beside.ratio),
+            interval(row.beside.drop),
         )
         for row in rows
         if row.beside is not None
     )
-
-
-def _shown(found: Interval | None) -> str:
-    if found is None:
-        return NOTHING
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

@@ -11,7 +11,7 @@ from rich.console import Console
 from fqbench.cells import Cell
 from fqbench.measure.stats import Interval, Latency
 from fqbench.report import by_method, markdown, terminal
-from fqbench.results import Results, Row
+from fqbench.results import BestFloat, Results, Row
 from tests.report.test_versions import MACHINE
 
 TITLE = "Methods beside each other"
@@ -30,6 +30,7 @@ OURS = row(
     accuracy=70.5,
     drop=Interval(0.5, 0.1, 0.9),
     ratio=Interval(2.0, 1.9, 2.1),
+    best_float=BestFloat(replace(FP32.cell, backend="openvino"), Interval(1.0, 0.95, 1.05)),
     quantize_s=12.3,
     size_mb=2.5,
     int8_convolutions=28,
@@ -52,16 +53,16 @@ def results(*rows: Row) -> Results:
 def test_one_line_of_each_beside_fp32() -> None:
     place = ("net", "ONNX Runtime", "CPU")
     assert by_method.lines(ROWS) == (
-        (*place, "FP32", "-", "10.00", "4.00", "-", "71.00", "-", "-"),
+        (*place, "FP32", "-", "10.00", "4.00", "-", "-", "71.00", "-", "-"),
         (
             *(*place, "offline quantization", "12 s", "2.50", "2.00"),
-            *("2.00 (1.90 to 2.10)", "70.50", "0.50 (0.10 to 0.90)", "28"),
+            *("2.00 (1.90 to 2.10)", "1.00 (0.95 to 1.05)", "70.50", "0.50 (0.10 to 0.90)", "28"),
         ),
         (
             *(*place, "NNCF", "12 s", "2.50", "2.00"),
-            *("0.50 (0.40 to 0.60)", "70.50", "0.50 (0.10 to 0.90)", "0"),
+            *("0.50 (0.40 to 0.60)", "1.00 (0.95 to 1.05)", "70.50", "0.50 (0.10 to 0.90)", "0"),
         ),
-        (*place, "onnxruntime.quantization", "-", "-", "failed", "-", "-", "-", "-"),
+        (*place, "onnxruntime.quantization", "-", "-", "failed", "-", "-", "-", "-", "-"),
     )
 
 

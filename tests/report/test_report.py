@@ -62,12 +62,12 @@ REPORT = """\
 
 Measured 2024-05-06T07:08:09+00:00 (UTC).
 
-| Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Of peak | Metric | FP32 | INT8 | Drop \
-| Margin | Agreement | INT8 layers | Method |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | 90 % / 57 % | mAP | 37.60 \
+| Model | Backend | Device | FP32 ms | INT8 ms | Ratio | Ratio to best float | Of peak | Metric \
+| FP32 | INT8 | Drop | Margin | Agreement | INT8 layers | Method |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| net | ONNX Runtime | CPU | 10.00 | 4.12 | 2.42 (2.40 to 2.46) | - | 90 % / 57 % | mAP | 37.60 \
 | 37.10 | 0.50 (-0.12 to 1.00) | 1 ok | - | 57 of 60 | offline quantization |
-| net | Paddle Inference | CPU | 12.00 | failed | - | - | mAP | 37.60 | - | - | - | - | - | - |
+| net | Paddle Inference | CPU | 12.00 | failed | - | - | - | mAP | 37.60 | - | - | - | - | - | - |
 
 """
 
@@ -172,10 +172,10 @@ def test_wide_terminal_shows_every_column():
     header, _, first, second, *notes = squeezed(shown(220, FP32, INT8, PADDLE, CRASHED))
     assert header == " ".join(COLUMNS)
     assert first == (
-        "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) 90 % / 57 % mAP 37.60 37.10"
+        "net ONNX Runtime CPU 10.00 4.12 2.42 (2.40 to 2.46) - 90 % / 57 % mAP 37.60 37.10"
         " 0.50 (-0.12 to 1.00) 1 ok - 57 of 60 offline quantization"
     )
-    assert second == "net Paddle Inference CPU 12.00 failed - - mAP 37.60 - - - - - -"
+    assert second == "net Paddle Inference CPU 12.00 failed - - - mAP 37.60 - - - - - -"
     assert "net-paddle-cpu-int8: failed: it was killed" in notes
 
 
@@ -297,9 +297,10 @@ def test_how_latencies_were_taken_is_told():
     rows = timed(FP32, 5, "narrow"), timed(INT8, 5, "narrow"), timed(PADDLE, 11, "time")
     (sentence,) = timing.sentences(rows, {})
     assert sentence == (
-        "FP32 and INT8 were timed in turns, in processes started 5 to 11 times, bound to one"
-        " core; intervals show how figures differ from start to start. Timing ended when ratios"
-        " were known to 1 % to either side; not so within the time given: net on paddle."
+        "All cells of a model and device were timed in turns, in processes started 5 to 11 times,"
+        " bound to one core; intervals show how figures differ from start to start. Timing ended"
+        " when ratios were known to 1 % to either side; not so within the time given: net on the"
+        " CPU."
     )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pydantic import TypeAdapter
 
 from fqbench.backends import backend
 from fqbench.errors import FqbenchError
 from fqbench.hardware import usable_cores
 from fqbench.measure import throughput
-from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.launches import Process
 from fqbench.measure.measures import NotMeasured
 from fqbench.measure.messages import CellMeasurement
@@ -69,20 +66,17 @@ def _tried(
         try:
             trials[key] = measured(
                 "fqbench.measure.throughput:try_ways",
-                partial(_asking, subject, cores),
+                CellMeasurement(
+                    cell=subject.loadable(finished), image=subject.image, threads=cores
+                ),
                 _TRIALS,
                 subject,
                 cores,
-                finished,
                 report,
             )
         except FqbenchError as error:
             lacking[key] = NotMeasured(str(error), failed=True)
     return trials, lacking
-
-
-def _asking(subject: Subject, cores: int, cell: Loadable) -> CellMeasurement:
-    return CellMeasurement(cell=cell, image=subject.image, threads=cores)
 
 
 def process(key: str, subject: Subject, finished: Finished, way: int | None = None) -> Process:
