@@ -181,9 +181,9 @@ def test_a_model_all_the_way(tmp_path: Path) -> None:
     assert main(["--models", NAME, "--json", str(target)]) in (0, 1)
     (model,) = json.loads(target.read_text())["models"]
     rows = {row["name"]: row for row in model["rows"]}
-    assert len(rows) == 9
-    assert [row["reason"] for row in rows.values()] == [None] * 9
-    assert len(model["comparisons"]) == 8
+    assert len(rows) == 10
+    assert [row["reason"] for row in rows.values()] == [None] * 10
+    assert len(model["comparisons"]) == 12
     assert all(row["ms"]["value"] > 0 and row["size_mb"] > 0 for row in rows.values())
     assert rows["FP32 on OpenVINO"]["accuracy"] == rows["FP32 on ONNX Runtime"]["accuracy"]
     # Trained for this task: whoever loses more than a few of 500 images computes something else.

@@ -2,7 +2,8 @@
 
     python -m tools.peers [--spec FILE ...] [--models NAME ...] [--data-root DIR] [--json FILE]
 
-Run it in the repository's root; it needs the extra ``toolkits``. Peers are OpenVINO with NNCF
+Run it in the repository's root; it needs the extra ``toolkits``. fqbench's own INT8 runs on ONNX
+Runtime, Paddle Inference and OpenVINO. Peers are OpenVINO with NNCF
 (its default and its mixed preset) and onnxruntime.quantization (its defaults, and what its guide
 advises for x86), calibrated on the spec's calibration images. All are timed in turns on one core
 and evaluated on the same images, with the same preprocessing and decoder. Ends with 1 where a peer
@@ -32,7 +33,7 @@ from tools.peers.report import ModelReport
 from tools.peers.table import LEGEND, described, table
 
 LIBRARIES = ("nncf", "openvino")
-WIDTH = 190
+WIDTH = 210
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

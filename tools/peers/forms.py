@@ -23,7 +23,7 @@ class Form:
 
 
 FP32 = {runtime: Form(runtime, "FP32", "fp32") for runtime in (ONNX_RUNTIME, PADDLE, OPENVINO)}
-OWN = {runtime: Form(runtime, "fqbench", "fqbench") for runtime in (ONNX_RUNTIME, PADDLE)}
+OWN = {runtime: Form(runtime, "fqbench", "fqbench") for runtime in (ONNX_RUNTIME, PADDLE, OPENVINO)}
 ORT_DEFAULT = Form(ONNX_RUNTIME, "onnxruntime.quantization", "peer")
 ORT_ADVISED = Form(ONNX_RUNTIME, "onnxruntime.quantization as advised", "peer")
 NNCF_DEFAULT = Form(OPENVINO, "NNCF", "peer")
@@ -32,5 +32,5 @@ NNCF_MIXED = Form(OPENVINO, "NNCF mixed", "peer")
 FORMS = (
     *(FP32[ONNX_RUNTIME], OWN[ONNX_RUNTIME], ORT_DEFAULT, ORT_ADVISED),
     *(FP32[PADDLE], OWN[PADDLE]),
-    *(FP32[OPENVINO], NNCF_DEFAULT, NNCF_MIXED),
+    *(FP32[OPENVINO], OWN[OPENVINO], NNCF_DEFAULT, NNCF_MIXED),
 )

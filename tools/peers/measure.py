@@ -17,13 +17,13 @@ from fqbench.measure.undisturbed import fastest_ratio
 from fqbench.pipeline.model import Model
 from tools.peers import evaluate
 from tools.peers.evaluate import Found, feed
-from tools.peers.forms import FORMS, FP32, ONNX_RUNTIME, OWN, PADDLE, Form
-from tools.peers.making import Made, make
+from tools.peers.forms import FORMS, FP32, ONNX_RUNTIME, OPENVINO, OWN, PADDLE, Form
+from tools.peers.making import MAKERS, Made, make
 from tools.peers.report import ModelReport, Row
 from tools.peers.timing import Times, time_all
 from tools.peers.verdict import Measured, compare
 
-BACKENDS = {ONNX_RUNTIME: "onnxruntime", PADDLE: "paddle"}
+BACKENDS = {ONNX_RUNTIME: "onnxruntime", PADDLE: "paddle", OPENVINO: "openvino"}
 ONE_MS = (((1e-3,),),)
 """A launch of one inference of a millisecond: the unit of ``fastest_ratio``."""
 
@@ -82,7 +82,11 @@ def _report(pipeline: Model, found: Mapping[Form, Found], times: Times) -> Model
 
 def _cells(model: str) -> dict[Form, Cell]:
     return {
-        **{FP32[name]: Cell(model, key, "cpu", "fp32") for name, key in BACKENDS.items()},
+        **{
+            FP32[name]: Cell(model, key, "cpu", "fp32")
+            for name, key in BACKENDS.items()
+            if FP32[name] not in MAKERS
+        },
         **{OWN[name]: Cell(model, key, "cpu", "int8") for name, key in BACKENDS.items()},
     }
 

@@ -132,4 +132,5 @@ def _started(process: Process) -> AbstractContextManager[Conversation]:
         env={"OMP_NUM_THREADS": str(process.threads), "GLOG_minloglevel": "2"},
         timeout_s=ANSWER_S,
         name=process.name,
+        interpreter=process.interpreter,
     )
