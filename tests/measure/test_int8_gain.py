@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.backends.node_times import NodeTime
@@ -75,10 +75,12 @@ NODES = st.lists(
         st.booleans(),
         st.booleans(),
         st.floats(0.0, 1e3),
-    )
+    ),
+    max_size=6,
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(NODES, NODES)
 def test_no_time_is_lost(fp32: list[NodeTime], int8: list[NodeTime]) -> None:
     total = int8_gain(fp32, int8).total
