@@ -17,8 +17,11 @@ RATIO_COLUMNS = ("Cell", "Base", "Head", "Change")
 NUMBERS = frozenset({"Base ms", "Head ms", "Change", "Accuracy", "Base", "Head"})
 
 MEANING = (
-    "Change is of time, or of what is named after a cell; Accuracy in points (HEAD minus BASE); in"
-    " brackets: 95 % confidence intervals of a cell by itself."
+    "Change is of time, Accuracy in points (HEAD minus BASE); in brackets: 95 % confidence"
+    " intervals of a cell by itself."
+)
+MEASURES = (
+    "Of a cell with a measure behind its name, such as memory, figures and change are of that."
 )
 RATIOS = "FP32 over INT8 time in the fastest rounds; most of the machine cancels out of it."
 
@@ -72,7 +75,9 @@ def markdown(report: GateReport) -> str:
         rows = _table(RATIO_COLUMNS, list(_ratio_rows(report)))
         parts.append(_folded("FP32 / INT8", f"{rows}\n\n{RATIOS}"))
     sides = f"BASE is {report.base}, HEAD is {report.head}."
-    parts.append(_folded("How sure this is", _list([sides, *report.certainty, MEANING])))
+    parts.append(
+        _folded("How sure this is", _list([sides, *report.certainty, *_meanings(report.decision)]))
+    )
     parts.append(_folded("Machine and versions", _list(report.machine)))
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -167,6 +172,12 @@ def points(loss: Interval | None) -> str:
 def _signed(value: float, digits: int) -> str:
     text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
+
+
+def _meanings(decision: Decision) -> Iterator[str]:
+    yield MEANING
+    if any(verdict.measure is not None for verdict in decision.verdicts):
+        yield MEASURES
 
 
 def _row(verdict: Verdict) -> list[str]:

@@ -94,6 +94,26 @@ def test_whole_verdict():
     assert gate.markdown(WHOLE) == MARKDOWN
 
 
+def test_what_is_measured_beside_latency_is_said_in_its_unit():
+    grown = Verdict(
+        "net-paddle-cpu-int8: memory",
+        "more memory",
+        "memory changed by +10.0 %",
+        True,
+        slowdown=Interval(1.1, 1.08, 1.12),
+        launches=6,
+        measure="memory",
+        base_mb=200.4,
+        head_mb=220.4,
+    )
+    text = gate.markdown(report(grown))
+    assert "1 of 1 cell got worse: 1 more memory." in text
+    assert "| 200 MB | 220 MB | +10.0 % (+8.0 to +12.0) |" in text
+    assert "Of a cell with a measure behind its name" in text
+    assert "Of a cell with a measure behind its name" not in MARKDOWN
+    assert "200 MB" in shown(report(grown), 80)
+
+
 def test_what_got_worse_comes_first_and_the_worst_of_it_on_top():
     worst = replace(SLOWER, cell="worst", slowdown=Interval(2.0, 1.9, 2.1))
     told, quiet = gate.ordered(report(FASTER, NEW, SLOWER, SAME, worst, FAILED).decision)
