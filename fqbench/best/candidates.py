@@ -61,10 +61,14 @@ class Candidate:
     @property
     def trades(self) -> bool:
         """Whether its layers can be traded: they were chosen here, and its runtime is timed."""
-        graph = self.graph
-        if self.method is None or graph.quantizer.yields != "quantization":
+        if self.method is None or self.comes_whole or self.graph.point is not None:
             return False
-        return graph.point is None and int8_form(self.cell.backend).timed
+        return int8_form(self.cell.backend).timed
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether its method makes whole models."""
+        return self.method is not None and self.graph.quantizer.yields == "model"
 
     @property
     def is_float(self) -> bool:

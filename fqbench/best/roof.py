@@ -2,7 +2,7 @@
 
 Pure functions. INT8 makes a quarter of the bytes, and multiplies as fast as the machine does: of a
 layer it saves no more than the larger of both. That is far from what a whole model gains, so what
-it gained on other runtimes bounds it as well.
+it gained by another method or on other runtimes bounds it as well.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ BYTES = 4.0
 """How many times fewer bytes INT8 has than FP32."""
 
 ELSEWHERE = 1.5
-"""How many times what INT8 gained on any other runtime it is taken to gain at most: gains of public
-models differ by less between runtimes, but for one of 1.2 and 2.0 whose second float is twice as
-slow."""
+"""How many times what INT8 gained by another method, or on any other runtime, it is taken to gain
+at most: gains of public models differ by less between runtimes, but for one of 1.2 and 2.0 whose
+second float is twice as slow."""
 
 
 def most_gain(products: float | None, elsewhere: Collection[float]) -> float | None:
     """How many times as fast as FP32 INT8 is taken to be at most; None where nothing is known.
 
-    ``products``: of ``int8_gain``; ``elsewhere``: what it gained on other runtimes.
+    ``products``: of ``int8_gain``; ``elsewhere``: what it gained by
+    another method on the same runtime or, where none was tried, on other runtimes.
     """
     bounds = [] if products is None else [products]
     if elsewhere:

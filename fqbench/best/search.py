@@ -89,7 +89,7 @@ class _Search:
         """The whole search."""
         self._begin([e.name for e in self._ledger.entries if e.candidate.is_float], roof=True)
         self._scores.evaluate_reference()
-        for names in self._by_runtime():
+        for names in self._groups():
             self._begin(self._hopeful(names))
             self._scores.evaluate_hopeful(self._budget)
         if not self._ledger.figures():
@@ -108,17 +108,22 @@ class _Search:
             return
         self._paces.time_shortly(there, roof=roof)
 
-    def _by_runtime(self) -> list[list[str]]:
-        """Names of what is not made yet, by backend and device, the fastest in float first."""
-        groups: dict[tuple[str, str], list[str]] = {}
+    def _groups(self) -> list[list[str]]:
+        """Names of what is not made yet by runtime, the fastest in float first: what is lowered
+        here, then what methods make whole, which takes long and is seldom much faster."""
+        groups: dict[tuple[str, str, bool], list[str]] = {}
         for entry in self._ledger.entries:
             if entry.status == "waits":
                 cell = entry.candidate.cell
-                groups.setdefault((cell.backend, cell.device), []).append(entry.name)
-        return [groups[key] for key in sorted(groups, key=self._float_pace)]
+                key = (cell.backend, cell.device, entry.candidate.comes_whole)
+                groups.setdefault(key, []).append(entry.name)
+        return [
+            groups[key]
+            for key in sorted(groups, key=lambda key: (self._float_pace(*key[:2]), *key))
+        ]
 
-    def _float_pace(self, runtime: tuple[str, str]) -> float:
-        name = self._ledger.own_fp32(*runtime)
+    def _float_pace(self, backend: str, device: str) -> float:
+        name = self._ledger.own_fp32(backend, device)
         found = None if name is None else self._ledger[name].pace
         return float("inf") if found is None else found.value
 
@@ -127,7 +132,7 @@ class _Search:
         cell = self._ledger[names[0]].candidate.cell
         own = self._ledger.own_fp32(cell.backend, cell.device)
         fp32 = None if own is None else self._ledger[own].figures
-        gain = most_gain(self._paces.gain, self._gains())
+        gain = most_gain(self._paces.gain, self._gains(cell.backend))
         if fp32 is None or gain is None or cell.device != "cpu":
             return names
         first = beyond(fp32, gain, self._ledger.figures(), self._budget)
@@ -142,9 +147,9 @@ class _Search:
             self._ledger.set(name, status="left", why=why)
         return ()
 
-    def _gains(self) -> list[float]:
-        """How many times as fast as FP32 of its runtime each INT8 on the CPU is by now."""
-        found = []
+    def _gains(self, backend: str) -> list[float]:
+        """How many times as fast as FP32 INT8 is on the CPU by now: of ``backend``, else of all."""
+        found: dict[str, list[float]] = {}
         for entry in self._ledger.running:
             cell = entry.candidate.cell
             own = self._ledger.own_fp32(cell.backend, cell.device)
@@ -152,8 +157,8 @@ class _Search:
             if entry.candidate.is_float or cell.device != "cpu":
                 continue
             if fp32 is not None and entry.pace is not None:
-                found.append(fp32.value / entry.pace.value)
-        return found
+                found.setdefault(cell.backend, []).append(fp32.value / entry.pace.value)
+        return found.get(backend) or [gain for gains in found.values() for gain in gains]
 
     def _bases(self) -> list[Entry]:
         """Those whose layers can be traded, the fastest first."""

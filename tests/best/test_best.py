@@ -297,6 +297,25 @@ class TestTrading:
         assert found.winner is not None
         assert found.seconds > 0
 
+    def test_toolkits_are_bounded_by_what_was_lowered_here(self, base, monkeypatch):
+        executor, int8 = base
+        if "onnxruntime_quantization" not in methods():
+            pytest.skip("onnxruntime.quantization is not installed")
+        whole = replace(int8, graph=int8.graph.by("onnxruntime_quantization"))
+        assert whole.comes_whole
+        assert not int8.comes_whole
+        fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
+        asked = []
+
+        def bounded(products, elsewhere):
+            asked.append(len(elsewhere))
+            return None
+
+        monkeypatch.setattr(search, "most_gain", bounded)
+        search.find([whole, fp32, int8], Budget(drop=100.0), executor)
+        # First what is lowered here, when nothing is known, then what comes whole.
+        assert asked == [0, 1]
+
     def test_what_cannot_win_is_not_made(self, base, monkeypatch):
         executor, int8 = base
         fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
