@@ -71,8 +71,9 @@ class Row:
     ``ratio``: how many times as fast as FP32 on the same backend; ``best_float``: as the fastest
     float of any. ``int8_gain``: where INT8 saves time against FP32 on the same backend and where
     not, in case it is no faster than that float. ``beside``: the same cell in another version of
-    its backend. ``measures``: what was measured beside latency, where it was asked for. ``batch``:
-    images of one inference as it was timed; ``gpu``: where it spends its time there.
+    its backend. ``measures``: what was measured beside latency, where it was asked for. ``notes``:
+    what was made of the model's file, in words. ``batch``: images of one inference as it was
+    timed; ``gpu``: where it spends its time there.
     """
 
     cell: Cell
@@ -119,6 +120,7 @@ class Row:
     accuracy_exact: float | None = None
     beside: Beside | None = None
     measures: Figures = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -202,6 +204,7 @@ class Row:
             "accuracy_exact": self.accuracy_exact,
             "beside": _beside(self.beside),
             "measures": figures_json(self.measures),
+            "notes": list(self.notes),
             "hashes": self.hashes,
         }
 

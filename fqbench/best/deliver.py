@@ -18,7 +18,7 @@ from fqbench.best.entry import Entry, Found
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import UsageError
 from fqbench.fileio import write_bytes, write_text
-from fqbench.measure.cell_loading import Loadable
+from fqbench.measure.cell_loading import Loadable, Reading
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.rows import loaded_files
 from fqbench.spec import ModelSpec
@@ -51,12 +51,12 @@ import numpy as np
 
 _TAIL = """
 
-SHAPES = {shapes}
+INPUTS = {inputs}
 
 
 if __name__ == "__main__":
     given = [np.load(path) for path in sys.argv[1:]]
-    inputs = given or [np.ones(shape, np.float32) for shape in SHAPES]
+    inputs = given or [np.ones(shape, kind) for kind, shape in INPUTS]
     for output in load(Path(__file__).resolve().parent)(inputs):
         print(output.dtype, output.shape)
 """
@@ -114,19 +114,22 @@ def source(candidate: Candidate, loadable: Loadable, threads: int) -> str:
     write: WriteSnippet = resolve(known.snippet)
     request = SnippetRequest(loadable.artifact, loadable.device, loadable.precision, threads)
     spec, names = candidate.graph.spec, loadable.reading.inputs
-    shapes = [shape_of(spec, name) for name in names]
+    inputs = [type_and_shape(spec, loadable.reading, name) for name in names]
     listed = "\n".join(
-        f"    {name}: float32 {list(shape)}" for name, shape in zip(names, shapes, strict=True)
+        f"    {name}: {kind} {list(shape)}"
+        for name, (kind, shape) in zip(names, inputs, strict=True)
     )
     settings = spec.preprocess.model_dump(mode="json")
     told = "\n".join(f"#   {key}: {json.dumps(value)}" for key, value in settings.items())
     head = _HEAD.format(inputs=listed, preprocessing=told)
-    return head + write(request) + _TAIL.format(shapes=shapes)
+    return head + write(request) + _TAIL.format(inputs=inputs)
 
 
-def shape_of(spec: ModelSpec, name: str) -> tuple[int, ...]:
-    """The shape of the input ``name`` at batch 1."""
-    return (1, 2) if name == SCALE_FACTOR_INPUT else spec.input_shape
+def type_and_shape(spec: ModelSpec, reading: Reading, name: str) -> tuple[str, tuple[int, ...]]:
+    """Of the input ``name`` at batch 1; the type as numpy calls it."""
+    if name in reading.others:
+        return reading.others[name].type, reading.others[name].shape
+    return "float32", (1, 2) if name == SCALE_FACTOR_INPUT else spec.input_shape
 
 
 def provenance(

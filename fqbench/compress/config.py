@@ -6,6 +6,7 @@ Each published key is here. One whose value can have no effect is refused with t
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from fqbench.errors import UsageError
+from fqbench.spec.inputs import Fill, Layout
 from fqbench.spec.mistake import sentence
 from fqbench.spec.model import Algorithm
 from fqbench.spec.yamlfile import read_yaml
@@ -83,7 +85,8 @@ TRANSPOSED = "conv2d_transpose"
 class General(_Section):
     """Section ``Global``: the model, the images, and how they are read.
 
-    ``image_count`` is fqbench's own: how many images calibrate and train, at most.
+    Fqbench's own are ``image_count``, how many images calibrate and train, at most, and ``layout``
+    and ``other_inputs``, as in a spec.
     """
 
     model_dir: Path
@@ -97,6 +100,8 @@ class General(_Section):
     ptq_preprocess: Preprocessing = None
     qat_batch_size: Annotated[int, Field(gt=0, le=1024)] | None = None
     image_count: Count | None = None
+    layout: Layout | None = None
+    other_inputs: Mapping[str, Fill] = Field(default_factory=dict)
 
 
 class Distillation(_Section):

@@ -19,6 +19,7 @@ from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.rows import seconds_of
 from fqbench.quantize.calibrate import KEPT_BY_SPEC
+from fqbench.steps import ArtifactNode
 from fqbench.tasks.registry import metrics
 
 
@@ -67,18 +68,28 @@ def make(job: CompressionJob, backend: str, folder: Path) -> BuildResult:
         return BuildResult(backend, reason=absent)
     try:
         make_model = _whole if job.method.makes_whole_models else _lowered
-        made, source = make_model(job, backend)
+        made, node = make_model(job, backend)
+        source = _with_own_input(job, backend, node)
     except StepError as error:
         remove_outputs(backend, folder)
         return BuildResult(backend, reason=str(error))
-    files = deliver(source, backend, folder)
+    files = deliver(source.path, backend, folder)
     return replace(made, int8_mb=_megabytes(files), files=files)
 
 
-def _whole(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
-    """The model as its method makes it, without its files; and where it is. Raises StepError."""
+def _with_own_input(job: CompressionJob, backend: str, model: ArtifactNode) -> Artifact:
+    """``model`` as the user's file takes its image, where what ``backend`` loads can be so."""
+    made = job.made(model)
+    if not all(path.suffix == ".onnx" for path in files_of(made.path, backend)):
+        return made
+    return job.made(job.graphs[0].with_own_input(model))
+
+
+def _whole(job: CompressionJob, backend: str) -> tuple[BuildResult, ArtifactNode]:
+    """The model as its method makes it, without its files; and its node. Raises StepError."""
     graph = job.graphs[0]
-    made = [job.made(step) for step in graph.quantizing(backend)]
+    steps = graph.quantizing(backend)
+    made = [job.made(step) for step in steps]
     model = made[-1]
     if not files_of(model.path, backend):
         raise StepError(
@@ -92,13 +103,14 @@ def _whole(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
         fp32_mb=_megabytes(files_of(job.made(graph.fp32(backend)).path, backend)),
         seconds=seconds_of(made),
     )
-    return result, model.path
+    return result, steps[-1]
 
 
-def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
+def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, ArtifactNode]:
     """The model that is lowered from a quantization, as ``_whole``."""
     graph = _leaving_int8(job, backend)
-    *_, quantized, chosen, lowered = made = [job.made(step) for step in graph.quantizing(backend)]
+    steps = graph.quantizing(backend)
+    *_, quantized, chosen, lowered = made = [job.made(step) for step in steps]
     choice, fp32, plan = choice_of(chosen), job.made(graph.fp32(backend)), _plan(lowered)
     quantized_anyway = [name for name in job.asked if name not in choice.float_layers]
     if quantized_anyway:
@@ -125,7 +137,7 @@ def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, Path]:
         seconds=seconds_of(made),
         training=_history(quantized.path) if taught else None,
     )
-    return result, lowered.path
+    return result, steps[-1]
 
 
 def _leaving_int8(job: CompressionJob, backend: str) -> ModelGraph:

@@ -123,6 +123,8 @@ class Report:
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
+        yield from (f"The model: {note}." for note in self.job.graphs[0].notes)
+        yield from self._other_inputs()
         if not self.job.method.makes_whole_models:
             yield f"INT8 may lose {_points(margin.drop)}, as estimated: {margin.reason}."
         if nms:
@@ -130,6 +132,17 @@ class Report:
                 "The model's non-maximum suppression is cut off, do it after the model: score"
                 f" {nms['score']:g}, IoU {nms['iou']:g}, {nms['max_boxes']} boxes."
             )
+
+    def _other_inputs(self) -> Iterable[str]:
+        """Which models take an image otherwise than the model's file does."""
+        if not self.job.graphs[0].takes_its_own_input:
+            return
+        for made in self.made:
+            if any(path.suffix != ".onnx" for path in made.files):
+                yield (
+                    f"{label_of(made.backend)}: its model takes the image as float32, batch,"
+                    " channels, height, width, and not as the model's file does."
+                )
 
 
 def _usage() -> str:

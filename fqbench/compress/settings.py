@@ -128,6 +128,8 @@ _MEANINGS: Mapping[str, Callable[[CompressionJob], str]] = {
     "Global.ptq_image_path": _images,
     "Global.image_count": _images,
     "Global.input_list": lambda job: f"the image is given to {job.spec.input}",
+    "Global.layout": lambda job: f"the image is given as {job.spec.layout}",
+    "Global.other_inputs": lambda job: f"filled: {', '.join(job.spec.other_inputs)}",
     "Global.qat_preprocess": _reading,
     "Global.ptq_preprocess": _reading,
     "Global.qat_batch_size": _distillation(lambda d: f"{d.batch_size} images at a time"),

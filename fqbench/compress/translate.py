@@ -15,8 +15,9 @@ from fqbench.data.sample import confined
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
 from fqbench.spec.contents import Contents
+from fqbench.spec.inputs import Layout
+from fqbench.spec.interface import image_input
 from fqbench.spec.model import (
-    SCALE_FACTOR_INPUT,
     Algorithm,
     Distillation,
     LearningRate,
@@ -34,6 +35,9 @@ ALL_IMAGES = 2**31
 
 DEFAULT_DROP = 1.0
 """Points that INT8 may lose, as estimated, where the config does not say."""
+
+CHANNELS = (1, 3)
+"""Of images."""
 
 X2PADDLE = "x2paddle_"
 """What the tool's converter puts before the names of an ONNX model's inputs."""
@@ -111,6 +115,8 @@ def translated(
         model=source.model,
         params=source.params,
         input=image,
+        layout=general.layout,
+        other_inputs=general.other_inputs,
         preprocess=_reading(general, method, contents.inputs[image]),
         decode=Undecoded(kind="none"),
         dataset=Folder(kind="folder", images=images.images, needs="an evaluation, as fqbench run"),
@@ -134,13 +140,13 @@ def _image_input(general: General, contents: Contents) -> str:
         if sorted(names) != sorted(inputs):
             raise UsageError(f"Global.input_list: the model has the inputs {', '.join(inputs)}")
         inputs = names
-    images = [name for name in inputs if name != SCALE_FACTOR_INPUT]
-    if len(images) != 1:
+    try:
+        return image_input(contents.inputs, general.other_inputs)
+    except UsageError as error:
         raise UsageError(
-            f"the model has the inputs {', '.join(inputs)}: one image, and {SCALE_FACTOR_INPUT}"
-            " where the model asks for it, is all that images can fill"
-        )
-    return images[0]
+            f"{error}: say what fills those beside the image by Global.other_inputs, as the key"
+            " other_inputs of a spec file"
+        ) from error
 
 
 def _input_named(name: str, inputs: Sequence[str], form: str) -> str:
@@ -158,11 +164,19 @@ def _reading(general: General, method: CompressionMethod, shape: Shape) -> Prepr
     value = general.ptq_preprocess if offline else general.qat_preprocess
     if value is None:
         raise UsageError(f"{key} is missing: it says how an image becomes the model's input")
-    height, width = shape[2:] if len(shape) == 4 else (FREE, FREE)
+    height, width = _size(general.layout, shape)
     try:
         return reading(value, (_fixed(height), _fixed(width)))
     except UsageError as error:
         raise UsageError(f"{key}: {error}") from error
+
+
+def _size(layout: Layout | None, shape: Shape) -> tuple[int, int]:
+    """Height and width of an input; where no ``layout`` says it, the channels are few."""
+    if len(shape) != 4:
+        return FREE, FREE
+    last = shape[3] in CHANNELS and shape[1] not in CHANNELS if layout is None else layout == "nhwc"
+    return (shape[1], shape[2]) if last else (shape[2], shape[3])
 
 
 def _fixed(size: int) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +20,8 @@ from onnx import inliner, version_converter
 from onnx.numpy_helper import to_array
 
 from fqbench.convert.gemm import normalize_gemms
+from fqbench.convert.inputs import OwnInputs, with_plain_inputs
+from fqbench.convert.precision import in_float32
 from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 from fqbench.graph import checking
@@ -28,20 +30,30 @@ from fqbench.graph.graph import add_constant, attributes, replace_items
 OPSET = 13
 """First opset whose DequantizeLinear takes one scale per channel."""
 
+FREE_WEIGHTS = 4
+"""First IR version whose weights need not be inputs."""
+
 NO_CHANGE = {("Cast", "round_mode"): b"up", ("CastLike", "round_mode"): b"up"}
 """Attributes that opsets after ``checking.OPSET`` added, and values that change nothing."""
 
 
-def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
-    """Return the canonical form of ``model``; computes the same function at batch 1.
+def canonicalize(
+    model: onnx.ModelProto, image_shape: Sequence[int | str], own: OwnInputs | None = None
+) -> onnx.ModelProto:
+    """Return the canonical form of ``model``; computes the same function at batch 1, in float32.
 
-    ``image_shape`` (N, C, H, W) fills the free dimensions of inputs of four dimensions.
+    ``image_shape`` (N, C, H, W) fills the free dimensions of inputs of four dimensions; one with a
+    name stays free. ``own``: the inputs of the model's file where it takes others than one image
+    of float32, channels first.
 
     Functions that the model brings with it are inlined, by ONNX Runtime. One of a newer IR than
     every supported version of ONNX Runtime loads is written in an older one.
 
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
+    model = in_float32(_without_weights_among_inputs(model))
+    if own is not None:
+        model = with_plain_inputs(model, own, image_shape)
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
     if folded.ir_version > checking.IR:
         folded = _in_older_version(folded)
@@ -55,7 +67,22 @@ def canonicalize(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.M
     return onnx.shape_inference.infer_shapes(named)
 
 
-def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> onnx.ModelProto:
+def _without_weights_among_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` whose weights are no inputs, as they are up to IR version 3: nobody feeds them.
+
+    As inputs, which may change, they would be folded into nothing.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    if weights.isdisjoint(value.name for value in model.graph.input):
+        return model
+    result = deepcopy(model)
+    inputs = result.graph.input
+    replace_items(inputs, [value for value in inputs if value.name not in weights])
+    result.ir_version = max(result.ir_version, FREE_WEIGHTS)
+    return result
+
+
+def _with_fixed_shape(model: onnx.ModelProto, image_shape: Sequence[int | str]) -> onnx.ModelProto:
     result = deepcopy(model)
     weights = {tensor.name for tensor in result.graph.initializer}
     for value in result.graph.input:
@@ -64,7 +91,11 @@ def _with_fixed_shape(model: onnx.ModelProto, image_shape: tuple[int, ...]) -> o
             continue
         for index, dim in enumerate(dims):
             if dim.dim_value <= 0:
-                dim.dim_value = image_shape[index] if len(dims) == 4 else (1, 2)[min(index, 1)]
+                size = image_shape[index] if len(dims) == 4 else (1, 2)[min(index, 1)]
+                if isinstance(size, str):
+                    dim.dim_param = size
+                else:
+                    dim.dim_value = size
     # Shapes stated for free dimensions would contradict the fixed ones.
     del result.graph.value_info[:]
     return result

@@ -26,6 +26,7 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
     shapes = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*graph.input, *graph.value_info, *graph.output)
+        if value.type.tensor_type.HasField("shape")
     }
     outputs = {value.name for value in graph.output}
     nodes: list[onnx.NodeProto] = []

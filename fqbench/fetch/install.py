@@ -158,7 +158,7 @@ def _checked_file(file: Path) -> Path:
         try:
             isolate.call(
                 "fqbench.spec.inspect:inspect_onnx",
-                ModelFile(model=file).to_json(),
+                ModelFile(model=file, quantized=True).to_json(),
                 timeout_s=_READ_TIMEOUT_S,
                 name=f"reading {file.name}",
             )

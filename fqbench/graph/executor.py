@@ -115,9 +115,10 @@ class InstrumentedModel:
         ]
 
     def run(self, feed: Feed) -> Tensors:
-        """Values of the tensors, and of the inputs."""
-        given = dict(zip(self._inputs, feed, strict=True))
-        return {**given, **self.computed(feed)}
+        """Values of the tensors, and of the inputs, as far as they are floats."""
+        given = zip(self._inputs, feed, strict=True)
+        floats = {name: value for name, value in given if value.dtype == np.float32}
+        return {**floats, **self.computed(feed)}
 
     def computed(self, feed: Feed) -> Tensors:
         """Values of the tensors."""

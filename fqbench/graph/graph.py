@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +53,29 @@ def _read(graph: onnx.GraphProto) -> Iterator[str]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _read(attribute.g)
+
+
+def open_sizes(model: onnx.ModelProto) -> list[str]:
+    """What ``model`` calls the sizes of its inputs that it leaves open."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = (value for value in model.graph.input if value.name not in weights)
+    dims = (dim for value in inputs for dim in value.type.tensor_type.shape.dim)
+    return [dim.dim_param or "size" for dim in dims if dim.dim_value <= 0]
+
+
+def of_shape(model: onnx.ModelProto, shape: Sequence[int]) -> onnx.ModelProto:
+    """``model`` with open sizes of its image as ``shape`` has them; itself where it has none."""
+    if not open_sizes(model):
+        return model
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for value in result.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        for dim, size in zip(dims, shape, strict=False):
+            if dim.dim_param and len(dims) == len(shape):
+                dim.dim_value = size
+    del result.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(result, data_prop=True)
 
 
 class Graph:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from fqbench.backends import Runner, runtime
 from fqbench.backends.base import Tensor
 from fqbench.measure.latency import Call
 from fqbench.spec import Preprocess
+from fqbench.spec.inputs import PLAIN, Filled, ImageForm
+from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
+from fqbench.vision.inputs import model_inputs
+from fqbench.vision.preprocess import Prepared, prepare
 
 
 class _Record(BaseModel):
@@ -22,20 +26,59 @@ class _Record(BaseModel):
 
 
 class Reading(_Record):
-    """How an image becomes a model's inputs, whose names are in the model's order."""
+    """How an image becomes a model's inputs, whose names are in the model's order.
+
+    ``form``: in which layout and type the image goes in; ``others``: what goes in beside it.
+    ``sizes``: that images which nothing is read from are resized to by turns, none: as always.
+    """
 
     preprocess: Preprocess
     inputs: tuple[str, ...]
+    form: ImageForm = PLAIN
+    others: Mapping[str, Filled] = Field(default_factory=dict)
+    sizes: tuple[Size, ...] = ()
+
+    def turn(self, number: int) -> Reading:
+        """As the image of this ``number`` is read, where there are ``sizes`` to be read at."""
+        if not self.sizes:
+            return self
+        size = {"size": self.sizes[number % len(self.sizes)]}
+        resize = self.preprocess.resize.model_copy(update=size)
+        preprocess = self.preprocess.model_copy(update={"resize": resize})
+        return self.model_copy(update={"preprocess": preprocess, "sizes": ()})
 
     def feed(self, image: Any, batch: int = 1) -> list[Tensor]:
         """The tensors of ``image``; where there are to be several images, each is this one."""
-        tensors = model_inputs(prepare(image, self.preprocess), self.inputs)
+        tensors = self._tensors(prepare(image, self.preprocess))
         return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
 
     def placed(self, path: Path) -> tuple[list[Tensor], Geometry]:
         """The tensors of the image in a file, and where it lies in them."""
         prepared = prepare(read_image(path), self.preprocess)
-        return model_inputs(prepared, self.inputs), prepared.geometry
+        return self._tensors(prepared), prepared.geometry
+
+    @property
+    def image(self) -> str:
+        """The input that takes the image."""
+        beside = (*self.others, SCALE_FACTOR_INPUT)
+        return next(name for name in self.inputs if name not in beside)
+
+    @property
+    def plain(self) -> Reading:
+        """The same for a graph of ours, which takes no more than what differs between images.
+
+        It takes numbers of 16 bits as float32.
+        """
+        differing = {
+            name: other.for_one(self.form.batch)
+            for name, other in self.others.items()
+            if other.differs
+        }
+        inputs = (name for name in self.inputs if name not in self.others or name in differing)
+        return Reading(preprocess=self.preprocess, inputs=tuple(inputs), others=differing)
+
+    def _tensors(self, prepared: Prepared) -> list[Tensor]:
+        return model_inputs(prepared, self.inputs, self.form, self.others)
 
 
 class Loadable(_Record):

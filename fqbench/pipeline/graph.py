@@ -39,6 +39,8 @@ from fqbench.precisions import precision as precision_of
 from fqbench.precisions.own import EXACT, INT8, INT8_ALL, INT8_FILE
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
+from fqbench.spec.inputs import PLAIN
+from fqbench.spec.model import Size
 from fqbench.steps import ArtifactNode, Files, Maybe, Needs, Select, Step, Unkeyed
 from fqbench.steps.step import Input, needed
 from fqbench.tasks.decoding import source_of
@@ -83,12 +85,16 @@ class ModelGraph(NodeFactory):
         self.spec, self.images, self._caches = spec, images, caches
         self._facts = facts
         self.method = _taught_by(method, spec)
-        self.reading = Reading(preprocess=spec.preprocess, inputs=facts.inputs)
-        self.int8_reading = Reading(
-            preprocess=spec.preprocess, inputs=facts.int8_inputs or facts.inputs
-        )
+        self.own_reading = _reading(spec, facts)
+        self.reading = self.own_reading.plain
+        self.int8_reading = self.reading if facts.int8 is None else _reading(spec, facts.int8)
         self._margins, self.allow_code = margins, allow_code
         self.point: int | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is made of the model's file that its user has to know, in words."""
+        return self._facts.notes
 
     def of(self, cell: Cell) -> ModelGraph:
         """The graph with INT8 models by the method of ``cell``: this one if it names none."""
@@ -108,7 +114,7 @@ class ModelGraph(NodeFactory):
     @property
     def source(self) -> Files:
         """All files of the model."""
-        return _source(self.spec, self._facts.data_files)
+        return _source(self.spec, self._facts)
 
     @cached_property
     def canonical(self) -> Step:
@@ -119,7 +125,8 @@ class ModelGraph(NodeFactory):
             "canonical",
             {
                 "source": self.source,
-                "input_shape": list(self.spec.input_shape),
+                "input_shape": list(self.spec.graph_shape),
+                "own": None if self.own_reading == self.reading else _dumped(self.own_reading),
                 **self._checked_on,
             },
             (*RUNNING, "paddle2onnx", *paddle),
@@ -302,13 +309,30 @@ class ModelGraph(NodeFactory):
         return self.step(
             "given_int8",
             {
-                "source": _source(spec, self._facts.int8_data_files),
+                "source": _source(
+                    spec, () if self._facts.int8 is None else self._facts.int8.data_files
+                ),
                 "backend": used.name,
                 **self.read(self.images.checking(CHECKED), self.int8_reading),
             },
             (*RUNNING, "paddlepaddle", "paddle2onnx"),
             needs=Needs(environment=environment, cores=1),
             of=used.name,
+        )
+
+    @property
+    def takes_its_own_input(self) -> bool:
+        """Whether the model's file takes its image in another layout or type than graphs do."""
+        form = self._facts.form
+        return (form.layout, form.type) != (PLAIN.layout, PLAIN.type)
+
+    def with_own_input(self, model: ArtifactNode) -> ArtifactNode:
+        """``model``, an ONNX graph, as the model's file takes its image: what is deployed."""
+        if not self.takes_its_own_input:
+            return model
+        own = _dumped(self.own_reading)
+        return self.step(
+            "own_input", {"model": model, "own": own, **self._checked_on}, RUNNING, of=model
         )
 
     def made_by(self, cell: Cell) -> Method | None:
@@ -444,7 +468,10 @@ class ModelGraph(NodeFactory):
     @cached_property
     def multiply_adds(self) -> Step:
         """Multiply-adds of one inference of the canonical graph."""
-        inputs: dict[str, Input] = {"canonical": self.canonical}
+        inputs: dict[str, Input] = {
+            "canonical": self.canonical,
+            "input_shape": list(self.spec.input_shape),
+        }
         return self.step("multiply_adds", inputs, ("onnx",), depends_on_cpu=False)
 
     def probe(self, backend: str) -> Step:
@@ -512,7 +539,7 @@ class ModelGraph(NodeFactory):
                 "backend": cell.backend,
                 "device": cell.device,
                 "precision": precision,
-                "reading": self.reading_of(cell).model_dump(mode="json"),
+                "reading": _dumped(self.reading_of(cell)),
                 "decode": self.decode,
                 "code": Files((source,) if source is not None and source.is_file() else ()),
                 "allow_code": Unkeyed(self.allow_code),
@@ -537,8 +564,8 @@ class ModelGraph(NodeFactory):
                 "backend": cell.backend,
                 "device": cell.device,
                 "precision": precision,
-                "reading": self.reading.model_dump(mode="json"),
-                "int8_reading": self.reading_of(cell).model_dump(mode="json"),
+                "reading": _dumped(self.reading),
+                "int8_reading": _dumped(self.reading_of(cell)),
                 "images": Files(images),
             },
             _running(cell.backend),
@@ -605,8 +632,13 @@ class ModelGraph(NodeFactory):
 
     def read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
         """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""
-        described = (reading or self.reading).model_dump(mode="json")
-        return {"images": Files(images), "reading": described}
+        chosen = (reading or self.reading).model_copy(update={"sizes": self._sizes})
+        return {"images": Files(images), "reading": _dumped(chosen)}
+
+    @property
+    def _sizes(self) -> tuple[Size, ...]:
+        """That images are read at by turns, from which no answers are."""
+        return self.spec.calibration.sizes
 
 
 def _taught_by(method: str, spec: ModelSpec) -> str:
@@ -621,10 +653,22 @@ def unsupported(cell: Cell, chosen: Method) -> str | None:
     return chosen.unsupported(cell.backend, cell.device)
 
 
-def _source(spec: ModelSpec, data_files: tuple[Path, ...]) -> Files:
+def _reading(spec: ModelSpec, facts: ModelFacts) -> Reading:
+    """How an image becomes the inputs of a model's file."""
+    return Reading(
+        preprocess=spec.preprocess, inputs=facts.inputs, form=facts.form, others=facts.others
+    )
+
+
+def _dumped(reading: Reading) -> Input:
+    found: Input = reading.model_dump(mode="json")
+    return found
+
+
+def _source(spec: ModelSpec, facts: ModelFacts | None) -> Files:
     """The model's file, and those of its weights."""
     if spec.source_format == "onnx":
-        return Files((spec.model, *data_files))
+        return Files((spec.model, *(facts.data_files if facts is not None else ())))
     return Files((spec.model, spec.params or spec.model.with_suffix(".pdiparams")))
 
 

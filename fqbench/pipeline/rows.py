@@ -122,7 +122,12 @@ class _Rows:
         """Everything about a cell but its times."""
         spec = self._graph.spec
         row = Row(
-            cell, "ok", weights=spec.weights, metric=spec.metric, dataset=spec.dataset.truth.name
+            cell,
+            "ok",
+            weights=spec.weights,
+            metric=spec.metric,
+            dataset=spec.dataset.truth.name,
+            notes=self._graph.notes,
         )
         if isinstance(steps, str):
             return _Measured(replace(row, status="unsupported", reason=steps))

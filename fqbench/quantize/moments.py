@@ -29,7 +29,8 @@ class PatchSampler:
     """Samples the patches of its input that a layer multiplies, one per position of its result.
 
     A group of ``channels`` with very many weights per output channel is read in ``parts``, each a
-    group of its own here. ``positions``: rows and columns of the result.
+    group of its own here. ``positions``: rows and columns of the result, None where they differ
+    from image to image. ``pads``, ``ends``: before and behind rows and columns.
     """
 
     parts: int
@@ -39,7 +40,8 @@ class PatchSampler:
     strides: tuple[int, int]
     dilations: tuple[int, int]
     pads: tuple[int, int]
-    positions: tuple[int, int]
+    positions: tuple[int, int] | None
+    ends: tuple[int, int] = (0, 0)
 
     @staticmethod
     def of(graph: Graph, layer: onnx.NodeProto) -> PatchSampler | None:
@@ -53,9 +55,9 @@ class PatchSampler:
             )
         given = attributes(layer)
         plain = given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
-        if shape is None or len(shape) != 4 or not plain:
+        if len(weight.dims) != 4 or not plain:
             return None
-        top, left = given.get("pads", [0, 0])[:2]
+        top, left, bottom, right = given.get("pads", [0, 0, 0, 0])
         return PatchSampler(
             _parts(weight.dims[1], weight.dims[2] * weight.dims[3]),
             given.get("group", 1),
@@ -64,7 +66,8 @@ class PatchSampler:
             tuple(given.get("strides", (1, 1))),
             tuple(given.get("dilations", (1, 1))),
             (top, left),
-            (shape[2], shape[3]),
+            None if shape is None else (shape[2], shape[3]),
+            (bottom, right),
         )
 
     @property
@@ -75,17 +78,20 @@ class PatchSampler:
     @property
     def sample_count(self) -> int:
         """Positions per image to sample."""
-        positions = self.positions[0] * self.positions[1]
-        return min(max(self.patch_size // 8, MIN_POSITIONS), MAX_POSITIONS, positions)
+        wanted = min(max(self.patch_size // 8, MIN_POSITIONS), MAX_POSITIONS)
+        if self.positions is None:
+            return wanted
+        return min(wanted, self.positions[0] * self.positions[1])
 
     def sample(
         self, values: NDArray[np.float32], count: int, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """Patches of ``values`` [1, channels, h, w] at ``count`` random positions
         [groups * parts, columns, count]."""
-        rows, columns = (random.integers(size, size=count) for size in self.positions)
         image = values.T[:, :, None] if values.ndim == 2 else values[0]
         _, height, width = image.shape
+        sizes = self.positions or (self._positions(0, height), self._positions(1, width))
+        rows, columns = (random.integers(size, size=count) for size in sizes)
         y, inside_y = self._along(0, rows, height)
         x, inside_x = self._along(1, columns, width)
         taps = (y[:, None, :] * width + x[None, :, :]).ravel()
@@ -94,6 +100,11 @@ class PatchSampler:
         if not inside.all():
             read[:, ~inside] = 0.0
         return np.asarray(read.reshape(self.groups * self.parts, -1, count))
+
+    def _positions(self, axis: int, size: int) -> int:
+        """How many positions of the result lie along an axis of the input."""
+        covered = self.dilations[axis] * (self.kernel[axis] - 1) + 1
+        return (size + self.pads[axis] + self.ends[axis] - covered) // self.strides[axis] + 1
 
     def _along(
         self, axis: int, starts: NDArray[np.int64], size: int

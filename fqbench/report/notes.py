@@ -30,6 +30,7 @@ def notes(results: Results) -> tuple[str, ...]:
         " from a paired bootstrap over images.",
         *_synthetic(results.rows),
         *_unlabelled(results.rows),
+        *_of_files(results.rows),
         _data(results.rows),
         *layers.sentences(results.rows),
         *int8_gain.sentences(results.rows),
@@ -115,6 +116,12 @@ def _unlabelled(rows: Iterable[Row]) -> tuple[str, ...]:
         " alike, 0 unrelated. Random weights agree less than trained ones.",
         f"Accuracy: {listed}.",
     )
+
+
+def _of_files(rows: Iterable[Row]) -> tuple[str, ...]:
+    """What was made of the models' files."""
+    told = {row.cell.model: row.notes for row in rows if row.notes}
+    return tuple(f"{model}: {'; '.join(notes)}." for model, notes in told.items())
 
 
 def _data(rows: Iterable[Row]) -> str:

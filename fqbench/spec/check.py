@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,10 +15,11 @@ from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
 from fqbench.message import read_answer
 from fqbench.spec.contents import CONTENTS, Contents, ModelFile, Shapes
-from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec
+from fqbench.spec.inputs import PLAIN, Filled, ImageForm
+from fqbench.spec.interface import IN_FLOAT32, interface, notes
+from fqbench.spec.model import ModelSpec
 from fqbench.tasks.record import DecoderSettings, Shape
 from fqbench.tasks.registry import decoder_of, decoders
-from fqbench.tasks.shapes import FREE, shown
 
 TIMEOUT_S = 300.0
 
@@ -28,18 +29,21 @@ class ModelFacts:
     """What the file says: inputs in order, and which of them takes the image.
 
     ``classes``: how many the output has, None where the file does not say. ``decode``: with the
-    settings of the file's own non-maximum suppression, None where it holds none.
-    ``int8_inputs``: inputs of the spec's INT8 file in order, where it names one. ``data_files``,
-    ``int8_data_files``: files that hold weights beside the ONNX files.
+    settings of the file's own non-maximum suppression, None where it holds none. ``form``: how it
+    takes the image; ``others``: what fills its inputs beside that. ``int8``: the same of the spec's
+    INT8 file, where it names one. ``data_files``: files that hold weights beside an ONNX file.
+    ``notes``: what is done to the file that its user has to know, in words.
     """
 
     inputs: tuple[str, ...]
     image_input: str
     classes: int | None = None
     decode: DecoderSettings | None = None
-    int8_inputs: tuple[str, ...] | None = None
+    form: ImageForm = PLAIN
+    others: Mapping[str, Filled] = field(default_factory=dict)
+    int8: ModelFacts | None = None
     data_files: tuple[Path, ...] = ()
-    int8_data_files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def check_model(spec: ModelSpec) -> ModelFacts:
@@ -51,16 +55,24 @@ def check_model(spec: ModelSpec) -> ModelFacts:
     int8 = spec.of_int8_file
     if int8 is None:
         return facts
-    own = facts_of(int8, read_file(int8.model, int8.params))
-    return replace(facts, int8_inputs=own.inputs, int8_data_files=own.data_files)
+    own = facts_of(int8, read_file(int8.model, int8.params, quantized=True))
+    if own.form.batch > 1:
+        raise UsageError(
+            f"{int8.model}: its batch is fixed to {own.form.batch}, and INT8 files are run as they"
+            " are, with one image: export it with batch 1"
+        )
+    return replace(facts, int8=own)
 
 
-def read_file(model: Path, params: Path | None) -> Contents:
-    """What a model's file holds. Raises UsageError where it is no whole model."""
+def read_file(model: Path, params: Path | None, *, quantized: bool = False) -> Contents:
+    """What a model's file holds. Raises UsageError where it is no whole model.
+
+    So it does where the model is quantized already, unless it may be ``quantized``.
+    """
     name, is_onnx = f"reading {model.name}", model.suffix == ".onnx"
     found = isolate.call(
         "fqbench.spec.inspect:inspect_onnx" if is_onnx else "fqbench.spec.inspect:inspect_paddle",
-        ModelFile(model=model, params=params).to_json(),
+        ModelFile(model=model, params=params, quantized=quantized).to_json(),
         timeout_s=TIMEOUT_S,
         name=name,
         interpreter=interpreter(HERE if is_onnx else PROGRAMS),
@@ -70,8 +82,9 @@ def read_file(model: Path, params: Path | None) -> Contents:
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
     """``compare`` with what a file holds."""
-    facts = compare(spec, contents.inputs, contents.outputs, contents.nms)
-    return replace(facts, data_files=contents.data_files)
+    facts = compare(spec, contents.inputs, contents.outputs, contents.nms, contents.types)
+    half = (IN_FLOAT32,) if contents.half else ()
+    return replace(facts, data_files=contents.data_files, notes=(*half, *facts.notes))
 
 
 def compare(
@@ -79,13 +92,28 @@ def compare(
     inputs: Shapes,
     outputs: Shapes,
     nms: Mapping[str, float] | None = None,
+    types: Mapping[str, str] | None = None,
 ) -> ModelFacts:
-    """The facts of a model with these inputs and outputs. Pure. Raises UsageError."""
-    image = _image_input(spec, inputs)
-    _check_shape(spec, image, inputs[image])
-    _check_second_input(spec, inputs, image)
-    classes = _classes(spec, tuple(outputs.values()))
-    return ModelFacts(tuple(inputs), image, classes, _decode(spec, nms) if nms else None)
+    """The facts of a model with these inputs and outputs. Pure. Raises UsageError.
+
+    ``types``: of inputs that are not float32.
+    """
+    found = interface(spec, inputs, types or {})
+    classes = _classes(spec, [_of_one(shape, found.form.batch) for shape in outputs.values()])
+    return ModelFacts(
+        found.inputs,
+        found.image,
+        classes,
+        _decode(spec, nms) if nms else None,
+        found.form,
+        found.others,
+        notes=tuple(notes(spec, found)),
+    )
+
+
+def _of_one(shape: Shape, batch: int) -> Shape:
+    """The shape of an output for one image."""
+    return (1, *shape[1:]) if batch > 1 and len(shape) > 1 and shape[0] == batch else shape
 
 
 def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
@@ -108,56 +136,6 @@ def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
         ) from error
 
 
-def _image_input(spec: ModelSpec, inputs: Shapes) -> str:
-    names = ", ".join(inputs) or "none"
-    if spec.input is not None:
-        if spec.input not in inputs:
-            raise UsageError(
-                f"{spec.model}: the spec's key input is {spec.input!r}, the model has: {names}"
-            )
-        return spec.input
-    images = [name for name in inputs if name != SCALE_FACTOR_INPUT]
-    if len(images) != 1:
-        raise UsageError(
-            f"{spec.model}: the model has the inputs {names}: name the image by the key input"
-        )
-    return images[0]
-
-
-def _check_shape(spec: ModelSpec, name: str, shape: Shape) -> None:
-    wanted = spec.input_shape
-    if _fits(shape, wanted):
-        return
-    keys = []
-    if len(shape) != 4 or shape[0] not in (FREE, 1):
-        keys.append("expected batch 1 or free, then channels, height and width")
-    else:
-        if not _fits(shape[1:2], wanted[1:2]):
-            keys.append("see preprocess.color")
-        if not _fits(shape[2:], wanted[2:]):
-            keys.append("see preprocess.resize.size")
-    raise UsageError(
-        f"{spec.model}: input {name!r} has shape {shown(shape)}, the spec of {spec.name} makes"
-        f" {shown(wanted)}: {', '.join(keys)}"
-    )
-
-
-def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
-    for name, shape in inputs.items():
-        if name == image:
-            continue
-        if name != SCALE_FACTOR_INPUT or name not in decoder_of(spec.decode).inputs:
-            takers = (d.kind for d in decoders().values() if SCALE_FACTOR_INPUT in d.inputs)
-            raise UsageError(
-                f"{spec.model}: nothing fills the input {name!r}: only the image is given, and"
-                f" {SCALE_FACTOR_INPUT} for decode.kind {_listed(takers)}"
-            )
-        if not _fits(shape, (1, 2)):
-            raise UsageError(
-                f"{spec.model}: input {name!r} has shape {shown(shape)}, expected [1, 2]"
-            )
-
-
 def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
     """How many classes the outputs have, None where unknown. Raises UsageError."""
     count = decoder_of(spec.decode).classes_of
@@ -167,12 +145,6 @@ def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
         return count(spec.decode, spec.preprocess.resize.output, outputs)
     except UsageError as error:
         raise UsageError(f"{spec.model}: {error}") from error
-
-
-def _fits(shape: Shape, wanted: Shape) -> bool:
-    return len(shape) == len(wanted) and all(
-        size in (FREE, want) for size, want in zip(shape, wanted, strict=True)
-    )
 
 
 def _listed(kinds: Iterable[str]) -> str:

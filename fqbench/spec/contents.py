@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -17,23 +17,30 @@ Shapes = Mapping[str, Shape]
 
 
 class ModelFile(Message):
-    """A model's file to be read, and that of its parameters where they are in one of their own."""
+    """A model's file to be read, and that of its parameters where they are in one of their own.
+
+    ``quantized``: whether it may be quantized already.
+    """
 
     model: Path
     params: Path | None = None
+    quantized: bool = False
 
 
 @dataclass(frozen=True)
 class Contents:
     """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in.
 
-    ``data_files``: paths of files that hold weights beside an ONNX file.
+    ``data_files``: paths of files that hold weights beside an ONNX file. ``types``: of inputs by
+    name, as numpy calls them, where they are not float32; ``half``: whether it computes in 16 bits.
     """
 
     inputs: Shapes
     outputs: Shapes
     nms: Mapping[str, int | float]
     data_files: tuple[Path, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+    half: bool = False
 
     def to_json(self) -> dict[str, Json]:
         """As the other side reads it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
 
     from fqbench.graph import external_data
     from fqbench.graph.checking import check, unreadable_version
+    from fqbench.graph.kinds import is_half, quantized_by, type_name
 
-    path = ModelFile.model_validate(arguments).model
+    file = ModelFile.model_validate(arguments)
+    path = file.model
     external_data.check_size(path, path.stat().st_size)
     try:
         model = onnx.load_model_from_string(path.read_bytes())
@@ -38,9 +40,12 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
     if not model.graph.node:
         raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}")
     data_files = external_data.embed(model, path)
+    kinds = () if file.quantized else quantized_by(model)
     try:
         check(model)
     except Exception as error:  # the checker raises ValidationError, its parser others
+        if kinds:
+            raise UsageError(f"{already_quantized(path, kinds)}; {_unloadable(error)}") from error
         version = unreadable_version(model)
         if version is not None:
             raise UsageError(
@@ -48,13 +53,31 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
                 " onnxruntime"
             ) from error
         raise UsageError(f"{path} is not a valid ONNX model: {_line(error)}") from error
+    if kinds:
+        raise UsageError(already_quantized(path, kinds))
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    for value in inputs:
-        if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
-            raise UsageError(f"{path}: input {value.name!r} is not of type float32")
-    shapes = _onnx_shapes(inputs), _onnx_shapes(model.graph.output)
-    return Contents(*shapes, {}, tuple(data_files)).to_json()
+    types = {value.name: type_name(value.type.tensor_type.elem_type) for value in inputs}
+    return Contents(
+        _onnx_shapes(inputs),
+        _onnx_shapes(model.graph.output),
+        {},
+        tuple(data_files),
+        {name: kind for name, kind in types.items() if kind != "float32"},
+        is_half(model),
+    ).to_json()
+
+
+def already_quantized(path: Path, kinds: Iterable[str]) -> str:
+    """What to do with a model that is quantized by operators of these ``kinds``."""
+    return (
+        f"{path} is quantized already ({', '.join(kinds)}): give the float model as model, and this"
+        " file as int8.model, by which fqbench run measures it beside that"
+    )
+
+
+def _unloadable(error: Exception) -> str:
+    return f"no runtime loads it as it is ({_line(error)}): quantize it for opset 13 or later"
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:
@@ -119,7 +142,9 @@ def _paddle_contents(path: Path, block: Any) -> Contents:
             raise UsageError(f"{path} does not describe its variable {name!r}: export it again")
     for name in inputs:
         if tensors[name].data_type != framework_pb2.VarType.FP32:
-            raise UsageError(f"{path}: input {name!r} is not of type float32")
+            raise UsageError(
+                f"{path}: input {name!r} is not of type float32: export it with that, or as ONNX"
+            )
     return Contents(
         {name: list(tensors[name].dims) for name in inputs},
         {name: list(tensors[name].dims) for name in outputs},

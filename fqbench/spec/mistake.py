@@ -74,8 +74,14 @@ def _place(location: Sequence[int | str], schema: JsonSchemaValue) -> tuple[str,
         names.append(str(part))
         properties = node.get("properties", {})
         siblings = tuple(properties)
-        node = properties.get(part, node.get("items", {}))
+        node = properties.get(part) or node.get("items") or _of_any_key(node)
     return ".".join(names), siblings
+
+
+def _of_any_key(node: JsonSchemaValue) -> JsonSchemaValue:
+    """What a mapping with keys of the user's choice holds under each of them."""
+    held = node.get("additionalProperties")
+    return held if isinstance(held, dict) else {}
 
 
 def _resolved(node: JsonSchemaValue, schema: JsonSchemaValue) -> JsonSchemaValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -17,10 +17,12 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from fqbench.errors import UsageError
+from fqbench.spec.inputs import Fill, Layout
 from fqbench.tasks.record import DatasetSettings, DecoderSettings
 from fqbench.tasks.registry import dataset_kinds, decoder_of, decoders, fits_any_task, tasks
 
 Cpu = Literal["here", "any"]
+Side = Literal["height", "width"]
 Interpolation = Literal["nearest", "linear", "cubic", "area"]
 
 SCALE_FACTOR_INPUT = "scale_factor"
@@ -200,12 +202,16 @@ Dataset = Annotated[DatasetSettings, _AnyDataset()]
 
 
 class Calibration(_Record):
-    """Images that quantization may see: a folder, or the lines of a list file in it."""
+    """Images that quantization may see: a folder, or the lines of a list file in it.
+
+    ``sizes``: of the model's input, that images are read at by turns; none: that of ``preprocess``.
+    """
 
     images: Path
     list: Path | None = None
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] = 32
+    sizes: tuple[Size, ...] = ()
 
 
 Algorithm = Literal["search", "percentile", "hist", "avg", "abs_max", "KL", "mse", "emd"]
@@ -299,6 +305,9 @@ class ModelSpec(_Record):
     ``speed``: whether a layer runs in INT8 only where that is faster on this machine, or always,
     as if it were: for a model that is deployed on another one. ``cpu``: which CPUs the INT8 model
     is made for: this machine's, or any of x86, on none of which its 8-bit products saturate.
+    ``layout``: how the file takes its image, None as its shape tells; ``other_inputs``: what fills
+    its inputs beside the image, by name. ``free``: sizes of the image that every model made of the
+    file leaves open, as the file does.
     """
 
     # Which tasks and decoders there are is asked when the first spec is read, not on import.
@@ -309,6 +318,9 @@ class ModelSpec(_Record):
     model: Path
     params: Path | None = None
     input: str | None = None
+    layout: Layout | None = None
+    other_inputs: Mapping[str, Fill] = Field(default_factory=dict)
+    free: tuple[Side, ...] = ()
     preprocess: Preprocess
     decode: Decode
     dataset: Dataset
@@ -348,6 +360,27 @@ class ModelSpec(_Record):
     def input_shape(self) -> tuple[int, int, int, int]:
         """Batch 1, channels, height, width."""
         return (1, self.preprocess.channels, *self.preprocess.resize.output)
+
+    @property
+    def graph_shape(self) -> tuple[int | str, ...]:
+        """As ``input_shape``, with names in the place of sizes that are left open."""
+        batch, channels, *sides = self.input_shape
+        named = zip(get_args(Side), sides, strict=True)
+        return (batch, channels, *(name if name in self.free else size for name, size in named))
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> ModelSpec:
+        usual = self.preprocess.resize.output
+        if self.distillation.images is not None and self.distillation.images.sizes:
+            raise ValueError("distillation.images.sizes has no effect: training knows one size")
+        for size in self.calibration.sizes:
+            for name, side, own in zip(get_args(Side), size, usual, strict=True):
+                if side != own and name not in self.free:
+                    raise ValueError(
+                        f"calibration.sizes has the {name} {side}, the model's is {own}: add"
+                        f" {name} to the key free where its file leaves that open"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _parts_agree(self) -> ModelSpec:

@@ -43,7 +43,12 @@ def read_feeds(
     images: tuple[Path, ...], reading: Reading, report: Callable[[int, int], None]
 ) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
-    read = ahead(lambda path: reading.feed(read_image(path)), images, workers=1, most=2)
+
+    def fed(numbered: tuple[int, Path]) -> list[Any]:
+        number, path = numbered
+        return reading.turn(number).feed(read_image(path))
+
+    read = ahead(fed, enumerate(images), workers=1, most=2)
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))

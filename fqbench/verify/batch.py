@@ -22,11 +22,21 @@ NEARNESS = 0.25
 
 
 def batch_of(feeds: Sequence[Feed], batch: int) -> list[Feed]:
-    """``batch`` different feeds: those there are, then the same again, each time dimmer."""
+    """``batch`` different feeds: those there are, then the same again, each time dimmer.
+
+    Integers stay as they are, and whole numbers stay whole.
+    """
     return [
-        [tensor / np.float32(1 + i // len(feeds)) for tensor in feeds[i % len(feeds)]]
+        [_dimmed(tensor, 1 + i // len(feeds)) for tensor in feeds[i % len(feeds)]]
         for i in range(batch)
     ]
+
+
+def _dimmed(tensor: Array, factor: int) -> Array:
+    if factor == 1 or not np.issubdtype(tensor.dtype, np.floating):
+        return tensor
+    dimmed = tensor / np.float32(factor)
+    return np.rint(dimmed) if (tensor == np.rint(tensor)).all() else dimmed
 
 
 def check_batch(

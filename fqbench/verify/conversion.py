@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fqbench.errors import StepError
 from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.kinds import is_half
 from fqbench.hardware import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
@@ -111,21 +112,27 @@ def compared(
 def bound_of(model: onnx.ModelProto) -> Bound:
     """What two ways to run ``model`` may differ by: more where it rounds."""
     rounds = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    half = any(t.data_type == onnx.TensorProto.FLOAT16 for t in model.graph.initializer)
-    return ROUNDED if rounds or half else EXACT
+    return ROUNDED if rounds or is_half(model) else EXACT
 
 
-def check_canonical(source: onnx.ModelProto, model: onnx.ModelProto, feeds: Sequence[Feed]) -> None:
+def check_canonical(
+    source: onnx.ModelProto,
+    model: onnx.ModelProto,
+    feeds: Sequence[Feed],
+    own: Callable[[Feed], Feed] = list,
+) -> None:
     """Raise StepError where ``model``, the canonical graph of ``source``, computes another one.
 
-    It is run as it is measured, so that ONNX Runtime's own optimizations are checked, too.
+    It is run as it is measured, so that ONNX Runtime's own optimizations are checked, too. ``own``:
+    what ``source`` takes where ``model`` takes one of ``feeds``.
     """
-    replace(CANONICAL, bound=bound_of(model)).check(
+    bound, run = bound_of(source), graph_runner(source, optimized=False)
+    replace(CANONICAL, bound=bound).check(
         model,
-        graph_runner(source, optimized=False),
+        lambda feed: run(own(feed)),
         lambda: graph_runner(model, optimized=True),
         feeds,
-        lambda: first_of_graph(source, model, feeds),
+        lambda: first_of_graph(source, model, feeds, bound, own),
     )
 
 
@@ -134,10 +141,12 @@ def first_of_graph(
     model: onnx.ModelProto,
     feeds: Sequence[Feed],
     bound: Bound = EXACT,
+    own: Callable[[Feed], Feed] = list,
 ) -> str | None:
     """The first operator of ``model`` that writes another value than ``source`` by the same name.
 
-    Both are run operator by operator; None where what differs has no name in common.
+    Both are run operator by operator; None where what differs has no name in common. ``own``: see
+    ``check_canonical``.
     """
     names = shared_names(source, model)
     if not names:
@@ -147,7 +156,7 @@ def first_of_graph(
     other = graph_runner(showing(model, list(names)), optimized=False)
     wrong: set[str] = set()
     for feed in feeds:
-        for name, wanted, found in zip(names, one(feed), other(feed), strict=True):
+        for name, wanted, found in zip(names, one(own(feed)), other(feed), strict=True):
             if worst([name], [[wanted]], [[found]], jumps, bound) is not None:
                 wrong.add(name)
     return first_of(model, wrong)

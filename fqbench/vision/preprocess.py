@@ -3,7 +3,6 @@ benchmark share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
-from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
+from fqbench.spec.model import Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image
@@ -48,12 +47,6 @@ def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
     values -= np.asarray(preprocess.mean, dtype=np.float32)
     values /= np.asarray(preprocess.std, dtype=np.float32)
     return Prepared(np.ascontiguousarray(values.transpose(2, 0, 1)[None]), geometry)
-
-
-def model_inputs(prepared: Prepared, names: Sequence[str]) -> list[NDArray[np.float32]]:
-    """The tensors of a model's inputs, in its order: the image, and its scale where asked."""
-    factor = np.array([prepared.geometry.scale], dtype=np.float32)
-    return [factor if name == SCALE_FACTOR_INPUT else prepared.tensor for name in names]
 
 
 def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:

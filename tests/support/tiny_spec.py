@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import yaml
+from onnx import TensorProto, helper
 from PIL import Image
 
 from tests.support.onnx_graphs import Net
@@ -23,6 +24,25 @@ def classifier(seed: int = 21, width: int = 8) -> onnx.ModelProto:
     hidden = net.node("Relu", net.conv(hidden, width))
     pooled = net.node("Flatten", net.node("GlobalAveragePool", hidden))
     return net.model(net.gemm(pooled, CLASSES))
+
+
+def of_bytes() -> onnx.ModelProto:
+    """The tiny classifier of pixels as they are, channels last: it normalizes them itself."""
+    model = classifier()
+    graph = model.graph
+    image = helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, SIZE, SIZE, 3])
+    before = [
+        helper.make_node("Cast", ["pixels"], ["cast"], "n_cast", to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["cast", "half"], ["centred"], "n_centre"),
+        helper.make_node("Div", ["centred", "half"], ["scaled"], "n_scale"),
+        helper.make_node("Transpose", ["scaled"], ["x"], "n_turn", perm=[0, 3, 1, 2]),
+    ]
+    graph.initializer.append(helper.make_tensor("half", TensorProto.FLOAT, [], [127.5]))
+    graph.input[0].CopyFrom(image)
+    nodes = [*before, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
 
 
 def write_spec(folder: Path, name: str = "tiny", **changes: object) -> Path:

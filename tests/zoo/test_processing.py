@@ -10,7 +10,8 @@ import pytest
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.detection.answers import Detections
 from fqbench.vision.geometry import Geometry
-from fqbench.vision.preprocess import Prepared, model_inputs, prepare
+from fqbench.vision.inputs import model_inputs
+from fqbench.vision.preprocess import Prepared, prepare
 from fqbench.zoo.processing import PROCESSING
 
 YOLO = ("yolov5s", "yolov6s", "yolov7")

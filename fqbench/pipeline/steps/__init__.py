@@ -11,6 +11,7 @@ from fqbench.pipeline.steps.graphs import (
     converted,
     given_int8,
     multiply_adds,
+    own_input,
     zoo_model,
 )
 from fqbench.pipeline.steps.lowering import engine, half, lower
@@ -35,6 +36,7 @@ __all__ = [
     "half",
     "lower",
     "multiply_adds",
+    "own_input",
     "predict",
     "probe",
     "saturation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from fqbench.backends import backend
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
+from fqbench.measure.cell_loading import Reading
 from fqbench.spec import Preprocess
 from fqbench.steps import Job
 from fqbench.steps.reading import GRAPH, ReadingJob, load_graph, save_graph, write_json
+
+IMAGE_RANK = 4
 
 
 class SourceJob(ReadingJob):
@@ -26,46 +30,110 @@ class SourceJob(ReadingJob):
 
 
 class Canonical(SourceJob):
-    """``input_shape``: the shape that the input is fixed to."""
+    """``input_shape``: the shape that the input is fixed to, names where a size is left open.
 
-    input_shape: tuple[int, ...]
+    ``own``: how the file takes an image, where it is not as the graph that is written does.
+    """
+
+    input_shape: tuple[int | str, ...]
+    own: Reading | None = None
 
 
 def canonical(job: Canonical, report: Report) -> None:
     """Write the canonical ONNX graph of the source."""
-    from fqbench.convert.canonical import canonicalize
     from fqbench.graph.external_data import load
-    from fqbench.verify.conversion import check_canonical
 
     source = job.source[0]
     if source.suffix == ".pdmodel":
         save_graph(_of_paddle(job), job.folder)
         return
     written = load(source)
-    model = canonicalize(written, job.input_shape)
-    check_canonical(written, model, job.check_feeds(model))
+    # It may contradict what operators compute, as after a conversion to 16 bits.
+    del written.graph.value_info[:]
+    model, feeds = _canonicalized(written, job)
+    _check_canonical(written, model, feeds, job)
     save_graph(model, job.folder)
+
+
+def _canonicalized(written: Any, job: Canonical) -> tuple[Any, list[list[Any]]]:
+    """The canonical graph of a model as its file has it, and what it is checked with."""
+    from fqbench.convert.canonical import canonicalize
+
+    own = None if job.own is None else own_inputs(job.own)
+    try:
+        model = canonicalize(written, job.input_shape, own)
+    except StepError as error:
+        if own is None or own.form.batch == 1:
+            raise
+        raise _fixed_batch(own.form.batch, error) from error
+    feeds = job.check_feeds(model)
+    if own is not None:
+        feeds = [[own.possible(t) if t.ndim == IMAGE_RANK else t for t in feed] for feed in feeds]
+    return model, feeds
+
+
+def _check_canonical(written: Any, model: Any, feeds: list[list[Any]], job: Canonical) -> None:
+    from fqbench.verify.conversion import check_canonical
+    from fqbench.verify.inputs import check_one_image
+
+    if job.own is None:
+        check_canonical(written, model, feeds)
+        return
+    own = own_inputs(job.own)
+    if own.form.batch == 1:
+        check_canonical(written, model, feeds, partial(own.feed, job.own.inputs))
+        return
+    try:
+        check_one_image(written, model, feeds, partial(own.feed, job.own.inputs), own.form)
+    except StepError as error:
+        raise _fixed_batch(own.form.batch, error) from error
+
+
+def _fixed_batch(batch: int, error: StepError) -> StepError:
+    return StepError(
+        f"the batch of the model is fixed to {batch}, and it cannot be made one image"
+        f" ({error}): export it with batch 1 or a free batch"
+    )
+
+
+def require_fixed_shape(model: Any, name: str) -> None:
+    """Raise StepError where ``model`` leaves a size open, which ``name`` is not made for here."""
+    from fqbench.graph.graph import open_sizes
+
+    if left := open_sizes(model):
+        raise StepError(
+            f"{name} models are made for one size of the image, and the spec leaves its"
+            f" {' and '.join(left)} open: take the key free out of a spec for {name}"
+        )
+
+
+def own_inputs(reading: Reading) -> Any:
+    """The inputs of a file that takes images by ``reading``."""
+    from fqbench.convert.inputs import OwnInputs
+
+    return OwnInputs(reading.image, reading.form, reading.others)
 
 
 def _of_paddle(job: Canonical) -> Any:
     """The canonical graph of a Paddle inference model."""
     import onnx
 
-    from fqbench.convert.canonical import canonicalize
     from fqbench.convert.nms import without_nms
     from fqbench.convert.paddle_program import paddle_to_onnx
-    from fqbench.verify.conversion import check_canonical, check_exported
+    from fqbench.verify.conversion import check_exported
 
     with tempfile.TemporaryDirectory() as scratch:
         model, params = job.source
         source = without_nms(model, params, Path(scratch))
         paddle_to_onnx(*source, Path(scratch) / "exported.onnx")
         written = onnx.load(f"{scratch}/exported.onnx")
-        model = canonicalize(written, job.input_shape)
-        feeds = job.check_feeds(model)
-        check_exported(*source, written, feeds)
-    check_canonical(written, model, feeds)
-    return model
+        graph, feeds = _canonicalized(written, job)
+        own = feeds
+        if job.own is not None:
+            own = [own_inputs(job.own).feed(job.own.inputs, feed) for feed in feeds]
+        check_exported(*source, written, own)
+    _check_canonical(written, graph, feeds, job)
+    return graph
 
 
 class Convert(ReadingJob):
@@ -83,8 +151,9 @@ def converted(job: Convert, report: Report) -> None:
     conversion = backend(job.backend).conversion
     if conversion is None:
         raise ValueError(f"{job.backend} loads the canonical graph")
-    resolve(conversion.write)(job.canonical / GRAPH, job.folder)
     model = load_graph(job.canonical)
+    require_fixed_shape(model, backend(job.backend).label)
+    resolve(conversion.write)(job.canonical / GRAPH, job.folder)
     resolve(conversion.check)(model, job.folder, job.check_feeds(model))
 
 
@@ -147,6 +216,28 @@ def _export_int8(job: GivenInt8) -> None:
         check_exported(*source, written, job.check_feeds(written), ROUNDED)
 
 
+class OwnInput(ReadingJob):
+    """``model``: the folder of a graph of ours; ``own``: how the file that it was made of takes an
+    image; ``images``: what the result is checked on."""
+
+    model: Path
+    own: Reading
+
+
+def own_input(job: OwnInput, report: Report) -> None:
+    """Write a graph with the input that the model's own file has."""
+    from fqbench.convert.inputs import with_own_input
+    from fqbench.verify.inputs import check_own_input
+
+    model, place = load_graph(job.model), job.reading.inputs.index(job.reading.image)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    image = [value.name for value in model.graph.input if value.name not in weights][place]
+    written = with_own_input(model, image, job.own.form)
+    own, feeds = own_inputs(job.own), job.check_feeds(model)
+    check_own_input(model, written, feeds, place, own)
+    save_graph(written, job.folder)
+
+
 class Batched(ReadingJob):
     """``model``: the folder of a graph for one image; ``images``: what the result is checked on."""
 
@@ -169,14 +260,16 @@ def batched(job: Batched, report: Report) -> None:
 
 
 class MultiplyAdds(Job):
-    """``canonical``: the folder of the canonical graph."""
+    """``canonical``: the folder of the canonical graph; ``input_shape``: of its image."""
 
     canonical: Path
+    input_shape: tuple[int, ...] = ()
 
 
 def multiply_adds(job: MultiplyAdds, report: Report) -> None:
     """Count the multiply-adds of one inference; write ``multiply_adds.json``."""
     from fqbench.convert import multiply_adds as counting
+    from fqbench.graph.graph import of_shape
 
-    found = counting.multiply_adds(load_graph(job.canonical))
+    found = counting.multiply_adds(of_shape(load_graph(job.canonical), job.input_shape))
     write_json(job.folder, "multiply_adds.json", found)

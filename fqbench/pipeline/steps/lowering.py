@@ -9,6 +9,7 @@ from typing import Any
 from fqbench.backends import backend, int8_form, runtime
 from fqbench.backends.record import resolve
 from fqbench.isolate import Report
+from fqbench.pipeline.steps.graphs import require_fixed_shape
 from fqbench.precisions.own import FP32, INT8
 from fqbench.steps import Job
 from fqbench.steps.reading import (
@@ -102,6 +103,7 @@ class Engine(Job):
 
 def engine(job: Engine, report: Report) -> None:
     """Build the engine of a graph; write it, and what it computes."""
+    require_fixed_shape(load_graph(job.model), backend(job.backend).label)
     library = backend(job.backend).engine
     assert library is not None  # The plan asks for an engine where there is one.
     library.write_engine(
