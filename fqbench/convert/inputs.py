@@ -103,10 +103,12 @@ def with_plain_inputs(
     constants = own.constants((height, width))
     replace_items(graph.input, (value for value in graph.input if value.name not in constants))
     for name, held in constants.items():
-        add_constant(graph, name, held.astype(np.float32) if held.dtype == np.float16 else held)
+        one = held[:1] if own.others[name].is_of_each(form.batch) else held
+        add_constant(graph, name, one.astype(np.float32) if one.dtype == np.float16 else one)
     for value in graph.input:
         if value.name in own.others:
-            sizes, kind = own.others[value.name].shape, value.type.tensor_type.elem_type
+            sizes = own.others[value.name].for_one(form.batch).shape
+            kind = value.type.tensor_type.elem_type
             value.CopyFrom(make_tensor_value_info(value.name, kind, sizes))
     if form.batch > 1:
         _make_one_image(graph, form.batch)

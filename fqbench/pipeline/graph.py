@@ -309,9 +309,7 @@ class ModelGraph(NodeFactory):
         return self.step(
             "given_int8",
             {
-                "source": _source(
-                    spec, () if self._facts.int8 is None else self._facts.int8.data_files
-                ),
+                "source": _source(spec, self._facts.int8),
                 "backend": used.name,
                 **self.read(self.images.checking(CHECKED), self.int8_reading),
             },

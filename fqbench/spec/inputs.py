@@ -87,10 +87,13 @@ class Filled(_Record):
 
     def for_one(self, batch: int) -> Filled:
         """The same as a graph of ours takes it, of one image instead of ``batch``, in float32."""
-        first, *rest = self.shape
         kind = "float32" if self.type == "float16" else self.type
-        shape = (1, *rest) if batch > 1 and first == batch else self.shape
-        return Filled(fill=self.fill, type=kind, shape=shape)
+        one = (1, *self.shape[1:]) if self.is_of_each(batch) else self.shape
+        return Filled(fill=self.fill, type=kind, shape=one)
+
+    def is_of_each(self, batch: int) -> bool:
+        """Whether it has a row for each of ``batch`` images, more than one."""
+        return batch > 1 and len(self.shape) > 1 and self.shape[0] == batch
 
 
 class ImageForm(_Record):

@@ -136,7 +136,7 @@ def _form(spec: ModelSpec, name: str, shape: Shape, kind: str) -> ImageForm:
             f"{spec.model}: input {name!r} is uint8, which holds pixels as they are: leave"
             " preprocess.scale, preprocess.mean and preprocess.std out of the spec"
         )
-    return ImageForm(layout=layout, type=kind, batch=max(shape[0], 1))  # type: ignore[arg-type]
+    return ImageForm(layout=layout, type=kind, batch=max(shape[0], 1))
 
 
 def _layout(spec: ModelSpec, name: str, shape: Shape) -> Layout:

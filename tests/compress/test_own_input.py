@@ -44,7 +44,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> CompressionJob:
 def test_the_file_for_onnxruntime_takes_bytes_channels_last(job, tmp_path: Path) -> None:
     made = make(job, "onnxruntime", tmp_path)
     assert made.reason is None
-    assert made.int8_layers == 3
+    assert made.int8_layers == 2  # The config quantizes convolutions.
     (file,) = made.files
     session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (value,) = session.get_inputs()

@@ -245,3 +245,86 @@ def test_axes_of_slices_are_counted_from_the_first(axes, counted):
     assert slices
     assert all(constants[node.input[3]] == counted for node in slices)
     np.testing.assert_array_equal(run(found, image)[0], run(model, image)[0])
+
+
+# Operators as they come.
+
+
+def operator(kind, inputs, weights, opset, **attributes):
+    """A convolution, and an operator that reads its result."""
+    net = Net(7)
+    source = net.conv("x", 4)
+    names = [source, *(net.constant(name, weights[name]) for name in inputs)]
+    return net, net.model(net.node(kind, *names, **attributes), opset=opset)
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "opset", "attributes"),
+    [
+        ("PRelu", {"slope": np.array([0.2], np.float32)}, 17, {}),
+        ("PRelu", {"slope": np.array(0.2, np.float32)}, 17, {}),
+        ("LeakyRelu", {}, 17, {}),
+        ("ReduceMax", {"axes": np.array([2, 3])}, 18, {"keepdims": 0}),
+        ("ReduceMax", {"axes": np.array([-1])}, 20, {}),
+        ("ReduceMax", {}, 17, {"axes": [1]}),
+    ],
+    ids=["one slope", "no axis", "no alpha", "axes", "last axis", "attribute"],
+)
+def test_an_operator_with_its_parameters_left_out_or_as_inputs(kind, weights, opset, attributes):
+    net, model = operator(kind, list(weights), weights, opset, **attributes)
+    found = canonicalize(model, SHAPE)
+    image = net.image()
+    np.testing.assert_allclose(run(found, image)[0], run(model, image)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("opset", "attributes", "sizes"),
+    [(18, {"num_outputs": 3}, None), (13, {}, [2, 1, 1]), (13, {}, None), (18, {}, [1, 1, 2])],
+    ids=["number", "sizes", "even", "sizes later"],
+)
+def test_a_split_with_its_parts_as_inputs_or_counted(opset, attributes, sizes):
+    net = Net(7)
+    source = net.conv("x", 4 if opset > 13 or sizes else 3)
+    given = [] if sizes is None else [net.constant("sizes", np.array(sizes))]
+    parts = ["p0", "p1", "p2"]
+    split = helper.make_node("Split", [source, *given], parts, "n_split", axis=1, **attributes)
+    net.nodes.append(split)
+    net.nodes.append(helper.make_node("Concat", parts[::-1], ["y"], "n_concat", axis=1))
+    model = net.model("y", opset=opset)
+    found = canonicalize(model, SHAPE)
+    image = net.image()
+    np.testing.assert_allclose(run(found, image)[0], run(model, image)[0], atol=1e-5)
+
+
+def test_a_gemm_without_a_bias():
+    net = Net(7, (1, 3, 4, 4))
+    pooled = net.node("Flatten", net.node("GlobalAveragePool", net.conv("x", 4)))
+    weight = net.constant("weight", net.random.normal(0, 1, (5, 4)).astype(np.float32))
+    model = net.model(net.node("Gemm", pooled, weight, transB=1))
+    found = canonicalize(model, (1, 3, 4, 4))
+    image = net.image()
+    np.testing.assert_allclose(run(found, image)[0], run(model, image)[0], atol=1e-5)
+    assert all("" not in node.input for node in found.graph.node)
+
+
+def test_sizes_that_stay_open_are_computed_where_they_are_needed():
+    """A reshape by the size of its input, which is folded where that is fixed."""
+    net = Net(5)
+    source = net.conv("x", 4)
+    shape = net.node("Shape", source, channels=1)
+    last = net.node("Gather", shape, net.constant("three", np.array([3])), channels=1)
+    parts = [net.constant("head", np.array([1, -1])), last]
+    rows = net.node("Concat", *parts, axis=0, channels=1)
+    model = net.model(net.node("Reshape", source, rows, channels=1))
+    for place, name in ((2, "h"), (3, "w")):
+        model.graph.input[0].type.tensor_type.shape.dim[place].dim_param = name
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    found = canonicalize(model, (1, 3, 16, "width"))
+    assert dims(found.graph.input[0]) == [1, 3, 16, 0]
+    assert found.graph.input[0].type.tensor_type.shape.dim[3].dim_param == "width"
+    for width in (16, 24):
+        image = np.random.default_rng(width).normal(0, 1, (1, 3, 16, width)).astype(np.float32)
+        np.testing.assert_allclose(run(found, image)[0], run(model, image)[0], atol=1e-5)
+    assert kinds(canonicalize(model, SHAPE)) == ["Conv", "Reshape"]

@@ -366,16 +366,17 @@ def test_a_batch_whose_images_are_mixed_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "made" / "model.onnx").exists()
 
 
-def test_a_batch_of_bytes_with_sizes_beside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fill", ["image_size", "input_size"])
+def test_a_batch_of_bytes_with_sizes_beside(tmp_path: Path, fill: str) -> None:
     nodes = [node("Cast", "x", "f", to=TensorProto.FLOAT), *network(last="p")]
     nodes += [node("Concat", "size size", "s4", axis=1), node("Mul", "p s4", "y")]
     inputs = {"x": ("uint8", [2, 3, SIDE, SIDE]), "size": ("float32", [2, 2])}
     model = model_of(nodes, inputs, conv_weights())
-    size = {"fill": {"kind": "image_size"}, "type": "float32", "shape": (2, 2)}
+    size = {"fill": {"kind": fill}, "type": "float32", "shape": (2, 2)}
     own = reading("x", "size", type="uint8", batch=2, others={"size": size})
     graph = canonical(tmp_path, model, own)
     shapes = [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.graph.input]
-    assert shapes == [[1, 3, SIDE, SIDE], [1, 2]]
+    assert shapes == [[1, 3, SIDE, SIDE], [1, 2]][: 2 if fill == "image_size" else 1]
 
 
 # Weights that are inputs, too.

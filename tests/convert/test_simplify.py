@@ -147,3 +147,21 @@ def test_canonical_graph_is_plain():
     assert set(kinds(canonical)) == {"Conv", "Relu", "GlobalAveragePool", "Sigmoid", "Mul"}
     image = net.image()
     np.testing.assert_allclose(run(canonical, image)[0], run(model, image)[0], atol=1e-5)
+
+
+def test_two_shapes_that_nothing_tells_are_not_the_same():
+    inputs = [
+        onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["a", "b", "c"]),
+        onnx.helper.make_tensor_value_info("sizes", onnx.TensorProto.INT64, ["k"]),
+    ]
+    nodes = [
+        onnx.helper.make_node("Squeeze", ["x"], ["squeezed"]),
+        onnx.helper.make_node("Reshape", ["squeezed", "sizes"], ["rows"]),
+        onnx.helper.make_node("Relu", ["rows"], ["y"]),
+    ]
+    outputs = [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)]
+    graph = onnx.helper.make_graph(nodes, "net", inputs, outputs)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)])
+    found, changed = simplify(model)
+    assert not changed
+    assert [node.op_type for node in found.graph.node] == ["Squeeze", "Reshape", "Relu"]

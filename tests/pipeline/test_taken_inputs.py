@@ -67,6 +67,12 @@ def prepared(folder: Path, model: onnx.ModelProto | None = None, **changes: obje
     return Model(spec, check_model(spec), LocalExecutor(Store(folder / "cache")))
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The tiny classifier as it is."""
+    return prepared(tmp_path_factory.mktemp("plain"))
+
+
 def labels(model: Model, precision: str = "fp32", backend: str = "onnxruntime") -> list[int]:
     answers = model.answers(Cell("tiny", backend, "cpu", precision))
     return [int(each.answer) for each in answers.predictions]
@@ -86,8 +92,7 @@ def scores(model: Model) -> list[list[float]]:
     return found
 
 
-def test_bytes_channels_last_answer_as_floats_channels_first(tmp_path: Path) -> None:
-    plain = prepared(tmp_path / "plain")
+def test_bytes_channels_last_answer_as_floats_channels_first(tmp_path: Path, plain: Model) -> None:
     own = prepared(tmp_path / "own", of_bytes(), **RAW)
     assert own.graph.notes == ("its input 'pixels' is taken for NHWC, by its shape",)
     np.testing.assert_allclose(scores(own), scores(plain), rtol=1e-4, atol=1e-5)
@@ -116,14 +121,15 @@ def test_a_given_int8_file_takes_images_in_its_own_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
-def test_the_size_of_each_image_reaches_the_model(tmp_path: Path, backend: str) -> None:
+def test_the_size_of_each_image_reaches_the_model(
+    tmp_path: Path, plain: Model, backend: str
+) -> None:
     """Half of the images are small, and larger ones have the opposite answers."""
     model = prepared(tmp_path, of_sizes(), other_inputs=SIZES)
     for number, sample in enumerate(model.images.data.samples):
         if number % 2:
             with Image.open(sample.path) as image:
                 image.resize((2 * SIZE, 2 * SIZE), Image.Resampling.NEAREST).save(sample.path)
-    plain = prepared(tmp_path / "plain")
     small = np.array(scores(plain))
     sizes = np.array([SIZE if i % 2 == 0 else 2 * SIZE for i in range(len(small))])
     wanted = (small * (3 * SIZE - 2 * sizes)[:, None]).argmax(axis=1)
@@ -132,13 +138,13 @@ def test_the_size_of_each_image_reaches_the_model(tmp_path: Path, backend: str) 
     assert (np.array(labels(model, "int8", backend)) == wanted).mean() > 0.7
 
 
-def test_a_batch_of_four_is_measured_as_one(tmp_path: Path) -> None:
+def test_a_batch_of_four_is_measured_as_one(tmp_path: Path, plain: Model) -> None:
     model = classifier()
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 4
     del model.graph.value_info[:]
     found = prepared(tmp_path / "four", model)
-    assert labels(found) == labels(prepared(tmp_path / "one"))
+    assert labels(found) == labels(plain)
     assert found.graph.notes == (
         "its batch, fixed to 4 in the file, was made 1, and each image checked against the file",
     )
@@ -167,9 +173,8 @@ def run_at(file: Path, width: int) -> list[float]:
     return list(found[0][0])
 
 
-def test_a_width_stays_open_in_int8(tmp_path: Path) -> None:
+def test_a_width_stays_open_in_int8(tmp_path: Path, plain: Model) -> None:
     model = prepared(tmp_path, with_open_width(), **open_width())
-    plain = prepared(tmp_path / "plain")
     assert labels(model) == labels(plain)
     assert len(labels(model, "int8")) == len(labels(plain))
     lowered = model.made(model.graph.lowered("onnxruntime"))
@@ -203,10 +208,9 @@ def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "compress"])
-def test_a_quantized_model_is_told_with_what_to_do(tmp_path, capsys, command) -> None:
+def test_a_quantized_model_is_told_with_what_to_do(tmp_path, capsys, plain, command) -> None:
     path = write_spec(tmp_path)
-    model = prepared(tmp_path)
-    lowered = model.made(model.graph.lowered("onnxruntime"))
+    lowered = plain.made(plain.graph.lowered("onnxruntime"))
     shutil.copyfile(lowered.file("model.onnx"), tmp_path / "tiny.onnx")
     arguments = ["run", "--spec", str(path), "--data-root", str(tmp_path)]
     if command == "compress":
