@@ -82,7 +82,7 @@ def read_file(model: Path, params: Path | None, *, quantized: bool = False) -> C
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
     """``compare`` with what a file holds."""
-    facts = compare(spec, contents.inputs, contents.outputs, contents.nms, contents.types)
+    facts = compare(spec, contents.inputs, contents.outputs, contents.nms, types=contents.types)
     half = (IN_FLOAT32,) if contents.half else ()
     return replace(facts, data_files=contents.data_files, notes=(*half, *facts.notes))
 
@@ -92,6 +92,7 @@ def compare(
     inputs: Shapes,
     outputs: Shapes,
     nms: Mapping[str, float] | None = None,
+    *,
     types: Mapping[str, str] | None = None,
 ) -> ModelFacts:
     """The facts of a model with these inputs and outputs. Pure. Raises UsageError.
