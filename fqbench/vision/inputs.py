@@ -77,5 +77,5 @@ def _ordered(pair: tuple[float, float], order: str) -> tuple[float, float]:
 
 
 def _shaped(value: Any, given: Filled) -> Tensor:
-    values = np.broadcast_to(np.asarray(value), given.shape)
-    return np.ascontiguousarray(values, dtype=given.type)
+    # A copy: what is broadcast may not be written, and some runtimes take no such memory.
+    return np.array(np.broadcast_to(np.asarray(value), given.shape), dtype=given.type)

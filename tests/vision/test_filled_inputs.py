@@ -36,6 +36,7 @@ def test_what_goes_with_an_image(fill, kind, shape, wanted):
     np.testing.assert_array_equal(found, np.array(wanted, kind))
     assert found.dtype == kind
     assert found.flags.c_contiguous
+    assert found.flags.writeable
 
 
 def test_what_differs_between_images_is_no_constant():
