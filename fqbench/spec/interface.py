@@ -32,7 +32,7 @@ PAIR = (1, 2)
 NUMBERS = ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")
 """Types of what may be filled."""
 
-IN_FLOAT32 = "its weights are float16, and computed with in float32"
+IN_FLOAT32 = "what it holds in float16 is computed in float32"
 
 HOW = (
     "{kind: constant, value: ...}, or kind image_size, input_size or scale_factor with order hw or"

@@ -287,7 +287,7 @@ def test_types_of_inputs_and_floats_of_16_bits_are_told(tmp_path: Path) -> None:
     assert (found["types"], found["half"]) == ({"x": "float16"}, True)
     facts = check_model(make_spec(model=path))
     assert facts.form == ImageForm(type="float16")
-    assert facts.notes == ("its weights are float16, and computed with in float32",)
+    assert facts.notes == ("what it holds in float16 is computed in float32",)
 
 
 def quantized() -> onnx.ModelProto:
