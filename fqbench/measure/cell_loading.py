@@ -49,13 +49,13 @@ class Reading(_Record):
 
     def feed(self, image: Any, batch: int = 1) -> list[Tensor]:
         """The tensors of ``image``; where there are to be several images, each is this one."""
-        tensors = self._tensors(prepare(image, self.preprocess))
+        tensors = self.tensors(prepare(image, self.preprocess))
         return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
 
     def placed(self, path: Path) -> tuple[list[Tensor], Geometry]:
         """The tensors of the image in a file, and where it lies in them."""
         prepared = prepare(read_image(path), self.preprocess)
-        return self._tensors(prepared), prepared.geometry
+        return self.tensors(prepared), prepared.geometry
 
     @property
     def image(self) -> str:
@@ -77,7 +77,8 @@ class Reading(_Record):
         inputs = (name for name in self.inputs if name not in self.others or name in differing)
         return Reading(preprocess=self.preprocess, inputs=tuple(inputs), others=differing)
 
-    def _tensors(self, prepared: Prepared) -> list[Tensor]:
+    def tensors(self, prepared: Prepared) -> list[Tensor]:
+        """The tensors of an image that was preprocessed."""
         return model_inputs(prepared, self.inputs, self.form, self.others)
 
 

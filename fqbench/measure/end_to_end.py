@@ -26,7 +26,7 @@ from fqbench.tasks.decoding import decoder
 from fqbench.tasks.record import DecodeFunction
 from fqbench.tasks.registry import decoder_of
 from fqbench.vision.image import read_image
-from fqbench.vision.preprocess import model_inputs, prepare
+from fqbench.vision.preprocess import prepare
 
 PARTS = ("decode", "preprocess", "inference", "postprocess")
 """In their order: from the file to pixels; to the model's tensors; the runtime; to the answer."""
@@ -113,7 +113,7 @@ class Application:
         pixels = read_image(path)
         decoded = clock()
         prepared = prepare(pixels, reading.preprocess)
-        tensors = model_inputs(prepared, reading.inputs)
+        tensors = reading.tensors(prepared)
         ready = clock()
         outputs = self.runner.run(tensors)
         run = clock()

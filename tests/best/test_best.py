@@ -28,6 +28,7 @@ from fqbench.cli.main import main
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
 from fqbench.measure.stats import Interval
+from fqbench.methods import methods
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.prepare import find_specs, prepare
