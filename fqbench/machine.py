@@ -22,7 +22,6 @@ LIBRARIES = (
     "paddlepaddle",
     "paddleslim",
     "paddle2onnx",
-    "x2paddle",
     "onnx",
     "numpy",
     "pycocotools",

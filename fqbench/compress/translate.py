@@ -40,7 +40,7 @@ CHANNELS = (1, 3)
 """Of images."""
 
 X2PADDLE = "x2paddle_"
-"""What the tool's converter puts before the names of an ONNX model's inputs."""
+"""What x2paddle, the tool's converter, puts before the names of an ONNX model's inputs."""
 
 RANGES: dict[str, Algorithm] = {"moving_average_abs_max": "search", "range_abs_max": "abs_max"}
 """How ranges are found that training starts from, by the key activation_quantize_type."""

@@ -475,7 +475,7 @@ class ModelGraph(NodeFactory):
     def probe(self, backend: str) -> Step:
         """What the integer kernels of ``backend`` do on this CPU."""
         used = backend_of(backend)
-        libraries = (*RUNNING, "paddlepaddle", "x2paddle", *used.distributions)
+        libraries = (*RUNNING, "paddlepaddle", *used.distributions)
         needs = Needs(environment=used.environment, cores=1)
         return self.step("probe", {"backend": backend}, libraries, needs=needs)
 

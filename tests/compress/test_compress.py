@@ -463,7 +463,7 @@ class TestRefusals:
 def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, capsys):
     def lowered(self, backend, *, everything=False):
         if backend == "paddle":
-            raise StepError("x2paddle cannot convert the model to Paddle: Foo")
+            raise StepError("the model cannot be converted to Paddle: Foo")
         return original(self, backend, everything=everything)
 
     original = ModelGraph.lowered
@@ -472,7 +472,7 @@ def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, ca
     monkeypatch.setattr(ModelGraph, "lowered", lowered)
     assert compress(config, out) == 1
     assert files(out) == [MODELS[0], "report.json", "report.md"]
-    assert "fqbench: paddle: x2paddle cannot convert the model to Paddle: Foo\n" in (
+    assert "fqbench: paddle: the model cannot be converted to Paddle: Foo\n" in (
         capsys.readouterr().err
     )
     reasons = {each["backend"]: each["reason"] for each in report(out)["backends"]}

@@ -1,6 +1,6 @@
 """Graphs of one operator each, behind a convolution: what conversions may get wrong.
 
-Operators and attributes that x2paddle claims to convert, or that exported models hold.
+Operators and attributes that exported models hold.
 """
 
 from collections.abc import Iterator
@@ -64,6 +64,8 @@ def cases() -> Iterator[tuple[str, onnx.ModelProto]]:
     yield from _moves()
     yield from _arithmetic()
     yield from _others()
+    yield from _of_transformers()
+    yield from _places()
 
 
 def _resizes() -> Iterator[tuple[str, onnx.ModelProto]]:
@@ -93,6 +95,24 @@ def _resizes() -> Iterator[tuple[str, onnx.ModelProto]]:
                     one("Resize", None, f(1, 1, scale, scale), **how),
                 )
     yield "Resize cubic", one("Resize", None, f(1, 1, 2, 2), mode="cubic")
+    cubic = {"mode": "cubic", "coordinate_transformation_mode": "align_corners"}
+    yield "Resize cubic by sizes", one("Resize", None, None, i(1, 4, 5, 13), **cubic)
+    yield (
+        "Resize cubic without the outside",
+        one("Resize", None, f(1, 1, 1.5, 1.5), mode="cubic", exclude_outside=1, cubic_coeff_a=-0.5),
+    )
+    yield (
+        "Resize linear antialias",
+        one("Resize", None, None, i(1, 4, 3, 5), opset=18, mode="linear", antialias=1),
+    )
+    yield "Resize of two axes", one("Resize", None, f(2, 3), opset=18, mode="linear", axes=[2, 3])
+    yield "Resize of the channels", one("Resize", None, None, i(1, 6, 8, 8), mode="linear")
+    yield "Resize nearest smaller", one("Resize", None, f(1, 1, 0.5, 0.5))
+    yield "Resize of the width", one("Resize", None, f(1, 1, 1, 2), mode="linear")
+    rows = helper.make_node("Reshape", ["c", "shape"], ["rows"], "rows")
+    longer = helper.make_node("Resize", ["rows", "", "scales"], ["y"], "op", mode="linear")
+    constants = {"shape": i(1, 4, 64), "scales": f(1, 1, 2)}
+    yield "Resize of a line", graph([rows, longer], ["y"], constants, 17)
     yield (
         "Resize with empty roi",
         one("Resize", f(), f(), i(1, 4, 16, 16), mode="linear"),
@@ -136,6 +156,11 @@ def _poolings() -> Iterator[tuple[str, onnx.ModelProto]]:
     yield "MaxPool uneven pads", one("MaxPool", **three, pads=[0, 0, 1, 1])
     yield "MaxPool SAME_LOWER", one("MaxPool", **three, auto_pad="SAME_LOWER")
     yield "MaxPool dilated", one("MaxPool", kernel_shape=[2, 2], dilations=[2, 2])
+    yield "MaxPool dilated uneven", one("MaxPool", **three, pads=[0, 1, 2, 1], dilations=[2, 1])
+    yield (
+        "AveragePool SAME_LOWER counted",
+        one("AveragePool", **three, auto_pad="SAME_LOWER", count_include_pad=1),
+    )
     yield "GlobalMaxPool", one("GlobalMaxPool")
     yield "GlobalAveragePool", one("GlobalAveragePool")
     weight = np.random.default_rng(4).normal(0, 1, (4, 2, 3, 3)).astype(np.float32)
@@ -150,6 +175,17 @@ def _poolings() -> Iterator[tuple[str, onnx.ModelProto]]:
             pads=[1, 1, 1, 1],
             output_padding=[1, 1],
         ),
+    )
+    uneven = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 1, 1, 0]}
+    yield "ConvTranspose uneven pads", one("ConvTranspose", weight, **uneven)
+    yield "ConvTranspose by groups", one("ConvTranspose", weight, kernel_shape=[3, 3], group=2)
+    bias = f(1, -1)
+    yield "ConvTranspose dilated", one("ConvTranspose", weight, bias, dilations=[2, 2])
+    single = weight[:, :1]
+    yield "ConvTranspose depthwise", one("ConvTranspose", single, strides=[2, 2], group=4)
+    yield (
+        "ConvTranspose SAME_UPPER",
+        one("ConvTranspose", weight, strides=[2, 2], auto_pad="SAME_UPPER"),
     )
     yield (
         "ConvTranspose output_shape",
@@ -181,6 +217,14 @@ def _activations() -> Iterator[tuple[str, onnx.ModelProto]]:
     yield "LeakyRelu by default", one("LeakyRelu")
     yield "PRelu by channel", one("PRelu", f(0.1, 0.2, 0.3, 0.4).reshape(4, 1, 1))
     yield "PRelu scalar", one("PRelu", f(0.1))
+    yield "PRelu by row", one("PRelu", np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1))
+    yield "Clip to zero", one("Clip", np.float32(0))
+    yield "Shrink", one("Shrink", lambd=0.4, bias=0.1)
+    yield "Hardmax", one("Hardmax", axis=1)
+    yield "Softmax of opset 11, axis 2", one("Softmax", opset=11, axis=2)
+    gate = helper.make_node("HardSigmoid", ["c"], ["g"], "g", alpha=1 / 6, beta=0.5)
+    product = helper.make_node("Mul", ["g", "c"], ["y"], "m")
+    yield "HardSwish of two", graph([gate, product], ["y"], {}, 17)
     yield "Elu", one("Elu", alpha=0.5)
     yield "Selu", one("Selu")
     yield "Celu", one("Celu", alpha=2.0)
@@ -206,16 +250,25 @@ def _activations() -> Iterator[tuple[str, onnx.ModelProto]]:
 
 
 def _reductions() -> Iterator[tuple[str, onnx.ModelProto]]:
-    for kind in ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"):
+    for kind in (
+        *("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"),
+        *("ReduceSumSquare", "ReduceLogSumExp"),
+    ):
         yield f"{kind} axes", one(kind, axes=[1], keepdims=1)
         yield f"{kind} axes from the last", one(kind, axes=[-1, -2], keepdims=0)
     yield "ReduceMean of opset 18", one("ReduceMean", i(1), opset=18, keepdims=1)
     yield "ReduceMax of opset 18", one("ReduceMax", i(2, 3), opset=18, keepdims=0)
+    for kind in ("ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare"):
+        yield f"{kind} of opset 18", one(kind, i(-1), opset=18)
+    yield "ReduceMean of all, opset 18", one("ReduceMean", opset=18, keepdims=0)
+    yield "ReduceMean of none", one("ReduceMean", opset=18, noop_with_empty_axes=1)
     yield "ReduceSum", one("ReduceSum", i(1), keepdims=0)
     yield "ReduceSum of all", one("ReduceSum", keepdims=1)
     yield "ArgMax", one("ArgMax", axis=1, keepdims=0)
     yield "ArgMax last", one("ArgMax", axis=1, keepdims=1, select_last_index=1)
     yield "CumSum", one("CumSum", np.int64(2))
+    yield "ArgMin", one("ArgMin", axis=-1, keepdims=1)
+    yield "CumSum exclusive", one("CumSum", np.int64(-1), exclusive=1)
     yield "CumSum backwards", one("CumSum", np.int64(2), reverse=1)
     top = helper.make_node("TopK", ["c", "k"], ["y", "places"], "op", axis=-1)
     yield "TopK", graph([top], ["y", "places"], {"k": i(3)}, 17)
@@ -234,6 +287,9 @@ def _moves() -> Iterator[tuple[str, onnx.ModelProto]]:
     after = helper.make_node("Conv", conv, ["y"], "last", kernel_shape=[3, 3])
     constants = {"pads": pads, "value": np.float32(1.5), "w": weight}
     yield "Pad constant 1.5 before a convolution", graph([padded, after], ["y"], constants, 17)
+    yield "Pad wrap", one("Pad", pads, mode="wrap", opset=19)
+    yield "Pad negative", one("Pad", i(0, 0, -1, 2, 0, 0, 1, -2))
+    yield "Pad of two axes", one("Pad", i(1, 2, 3, 0), None, i(2, 3), opset=18)
     yield "Slice by steps", one("Slice", i(1, 0), i(8, 7), i(2, 3), i(2, 3))
     yield "Slice backwards", one("Slice", i(-1), i(-9), i(2), i(-1))
     yield "Slice axes from the last", one("Slice", i(1), i(3), i(-1))
@@ -248,7 +304,14 @@ def _moves() -> Iterator[tuple[str, onnx.ModelProto]]:
     yield "Reshape with 0 and -1", one("Reshape", i(0, -1, 16))
     for axis in (0, 1, 2, -1):
         yield f"Flatten {axis}", one("Flatten", axis=axis)
+    yield "Gather of a matrix", one("Gather", i(2, 0, 1, 3).reshape(2, 2), axis=1)
     yield "Expand", one("Expand", i(3, 4, 8, 8))
+    yield "Expand by ones", one("Expand", i(2, 1, 1, 1, 1))
+    yield "Trilu", one("Trilu", np.int64(1), upper=0)
+    updates = np.full((2, 8), 5.0, np.float32)
+    yield "ScatterND", one("ScatterND", i(0, 1, 2, 0, 3, -1).reshape(2, 3), updates)
+    few = np.ones((1, 2, 3, 4), np.int64)
+    yield "ScatterElements", one("ScatterElements", few, few.astype(np.float32) * 7, axis=2)
     yield "Tile", one("Tile", i(1, 2, 1, 3))
     yield "Squeeze", one("Squeeze", i(0))
     yield "Unsqueeze", one("Unsqueeze", i(0, -1))
@@ -268,6 +331,7 @@ def _arithmetic() -> Iterator[tuple[str, onnx.ModelProto]]:
         yield f"{kind} a row from the left", graph([swapped], ["y"], {"k": row}, 17)
     yield "Add channels", one("Add", row[:4].reshape(4, 1, 1))
     yield "Pow 2", one("Pow", np.float32(2))
+    yield "Pow 3", one("Pow", np.float32(3))
     absolute = helper.make_node("Abs", ["c"], ["a"], "a")
     for kind, constant in (("Pow", np.float32(0.5)), ("Mod", np.float32(0.7))):
         how = {"fmod": 1} if kind == "Mod" else {}
@@ -276,7 +340,19 @@ def _arithmetic() -> Iterator[tuple[str, onnx.ModelProto]]:
     for kind in ("Sqrt", "Log", "Reciprocal"):
         node = helper.make_node(kind, ["a"], ["y"], "op")
         yield kind, graph([absolute, node], ["y"], {}, 17)
-    for kind in ("Exp", "Erf", "Neg", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos"):
+    for kind in (
+        "Exp",
+        "Erf",
+        "Neg",
+        "Floor",
+        "Ceil",
+        "Round",
+        "Sign",
+        "Sin",
+        "Cos",
+        "Tanh",
+        "Atan",
+    ):
         yield kind, one(kind)
 
 
@@ -315,3 +391,90 @@ def _others() -> Iterator[tuple[str, onnx.ModelProto]]:
             17,
         ),
     )
+
+
+def _of_transformers() -> Iterator[tuple[str, onnx.ModelProto]]:
+    scale = np.linspace(1, 2, 8, dtype=np.float32)
+    yield "LayerNormalization without bias", one("LayerNormalization", scale, epsilon=1e-3)
+    whole = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    yield "LayerNormalization of two axes", one("LayerNormalization", whole, whole, axis=2)
+    for opset, size in ((18, 2), (21, 4)):
+        values = np.linspace(1, 2, size, dtype=np.float32)
+        yield (
+            f"GroupNormalization of opset {opset}",
+            one("GroupNormalization", values, -values, opset=opset, num_groups=2),
+        )
+    yield "LpNormalization", one("LpNormalization", axis=1, p=2)
+    yield "MeanVarianceNormalization", one("MeanVarianceNormalization", axes=[0, 2, 3])
+    constants = {
+        name: np.float32(value)
+        for name, value in {"root": 2**0.5, "one": 1, "half": 0.5, "cubed": 0.044715}.items()
+    }
+    by_error = [
+        helper.make_node("Div", ["c", "root"], ["d"], "d"),
+        helper.make_node("Erf", ["d"], ["e"], "e"),
+        helper.make_node("Add", ["e", "one"], ["a"], "a"),
+        helper.make_node("Mul", ["c", "a"], ["m"], "m"),
+        helper.make_node("Mul", ["m", "half"], ["y"], "y"),
+    ]
+    yield "Gelu of Erf", graph(by_error, ["y"], constants, 17)
+    by_tangent = [
+        helper.make_node("Pow", ["c", "three"], ["p"], "p"),
+        helper.make_node("Mul", ["p", "cubed"], ["q"], "q"),
+        helper.make_node("Add", ["c", "q"], ["s"], "s"),
+        helper.make_node("Mul", ["s", "slope"], ["t"], "t"),
+        helper.make_node("Tanh", ["t"], ["u"], "u"),
+        helper.make_node("Add", ["u", "one"], ["v"], "v"),
+        helper.make_node("Mul", ["c", "v"], ["w"], "w"),
+        helper.make_node("Mul", ["w", "half"], ["y"], "y"),
+    ]
+    constants |= {"three": np.float32(3), "slope": np.float32((2 / np.pi) ** 0.5)}
+    yield "Gelu of Tanh", graph(by_tangent, ["y"], constants, 17)
+    scores = [
+        helper.make_node("Transpose", ["c"], ["k"], "k", perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["c", "k"], ["s"], "s"),
+        helper.make_node("Mul", ["s", "factor"], ["f"], "f"),
+        helper.make_node("Softmax", ["f"], ["p"], "p", axis=-1),
+        helper.make_node("MatMul", ["p", "c"], ["y"], "y"),
+    ]
+    yield "Attention", graph(scores, ["y"], {"factor": np.float32(8**-0.5)}, 17)
+    both = helper.make_node("Einsum", ["c", "c"], ["y"], "op", equation="nchw,nkhw->nck")
+    yield "Einsum of two", graph([both], ["y"], {}, 17)
+    left = np.random.default_rng(6).normal(0, 1, (5, 8)).astype(np.float32)
+    from_left = helper.make_node("MatMul", ["k", "c"], ["y"], "op")
+    yield "MatMul from the left", graph([from_left], ["y"], {"k": left}, 17)
+
+
+def _places() -> Iterator[tuple[str, onnx.ModelProto]]:
+    """What reads an image at computed places."""
+    random = np.random.default_rng(7)
+    grid = random.uniform(-1.2, 1.2, (1, 5, 6, 2)).astype(np.float32)
+    for padding in ("zeros", "border", "reflection"):
+        for corners in (0, 1):
+            how = {"padding_mode": padding, "align_corners": corners}
+            yield f"GridSample {padding} {corners}", one("GridSample", grid, mode="bilinear", **how)
+    yield "GridSample nearest", one("GridSample", grid, mode="nearest")
+    weight = random.normal(0, 1, (4, 4, 3, 3)).astype(np.float32)
+    offset = random.normal(0, 1, (1, 18, 8, 8)).astype(np.float32)
+    yield (
+        "DeformConv",
+        one("DeformConv", weight, offset, opset=19, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    )
+    line = [
+        helper.make_node("Reshape", ["c", "shape"], ["l"], "l"),
+        helper.make_node("Conv", ["l", "w", "b"], ["y"], "op", kernel_shape=[3], pads=[1, 1]),
+    ]
+    constants = {"shape": i(1, 4, 64), "w": weight[..., 0], "b": f(1, 2, 3, 4)}
+    yield "Conv of a line", graph(line, ["y"], constants, 17)
+    deep = [
+        helper.make_node("Reshape", ["c", "shape"], ["l"], "l"),
+        helper.make_node("Conv", ["l", "w"], ["y"], "op", kernel_shape=[1, 3, 3]),
+    ]
+    constants = {"shape": i(1, 4, 2, 4, 8), "w": weight[:, :, None]}
+    yield "Conv of three axes", graph(deep, ["y"], constants, 17)
+    dynamic = [
+        helper.make_node("Relu", ["c"], ["r"], "r"),
+        helper.make_node("Transpose", ["r"], ["w"], "t", perm=[1, 0, 2, 3]),
+        helper.make_node("Conv", ["c", "w"], ["y"], "op", kernel_shape=[8, 8], group=4),
+    ]
+    yield "Conv with computed weights", graph(dynamic, ["y"], {}, 17)

@@ -88,6 +88,42 @@ def convert_and_run(arguments, report):
     }
 
 
+def refusals(arguments, report):
+    """What is said about each of the models ``names`` in ``folder``, none of which converts."""
+    from fqbench.convert.paddle_program import onnx_to_paddle
+    from fqbench.errors import StepError
+
+    folder, said = Path(arguments["folder"]), {}
+    for name in arguments["names"]:
+        try:
+            onnx_to_paddle(folder / f"{name}.onnx", folder)
+        except StepError as error:
+            said[name] = str(error)
+    return said
+
+
+def convert_wrongly(arguments, report):
+    """What is said where operators of a ``kind`` are converted to one that is off by a tenth.
+
+    The operator is searched for in this process: another would convert rightly.
+    """
+    import paddle
+
+    from fqbench.backends.paddle import checking
+    from fqbench.convert import paddle_writer
+    from fqbench.errors import StepError
+
+    right = paddle_writer.REGISTRY[arguments["kind"]]
+    paddle_writer.REGISTRY[arguments["kind"]] = lambda op: paddle.scale(right(op), 1.1)
+    checking.isolate.call = lambda function, given, **_: checking.search_program(given, report)
+    folder = Path(arguments["folder"])
+    try:
+        do("converted", folder, canonical=str(folder), backend="paddle")
+    except StepError as error:
+        return str(error)
+    return None
+
+
 def time_forms(arguments, report):
     """Time the forms of ``model.onnx`` with ``record.json`` that are tried for their speed."""
     from fqbench.backends.variants import variants

@@ -17,7 +17,7 @@ and a detector detects nothing."""
 
 _LISTED = ", ".join(map(repr, sorted(INT8_OPERATORS["int8"])))
 
-CONVERTERS = ("paddlepaddle", "x2paddle")
+CONVERTERS = ("paddlepaddle",)
 
 BACKEND = Backend(
     name="paddle",

@@ -42,7 +42,7 @@ def plan(model: ModelPlan, backend: str) -> Step:
             "metric": model.spec.metric,
             "distillation": settings.model_dump(mode="json", exclude={"images"}),
         },
-        (*RUNNING, "paddlepaddle", "paddleslim", "x2paddle"),
+        (*RUNNING, "paddlepaddle", "paddleslim"),
         len(teaching) + settings.iterations * settings.batch_size,
         function=distill,
         needs=Needs(environment=PROGRAMS),

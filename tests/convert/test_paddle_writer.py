@@ -1,4 +1,4 @@
-"""Paddle programs in the form that oneDNN runs fast: the real conversion in one child process."""
+"""Paddle programs that oneDNN runs fast, and models that have none, in child processes."""
 
 import numpy as np
 import onnx
@@ -6,8 +6,9 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import helper, numpy_helper
 
-from fqbench.convert.mend import repeats_within
+from fqbench.convert.broadcasting import repeats_within
 from fqbench.isolate.parent import _run, _Watch
 from tests.support.onnx_graphs import Net
 from tests.support.paddle import require_paddle
@@ -85,6 +86,64 @@ def test_anchors_are_repeated_over_the_grid(found):
 
 def test_results_are_not_copied_at_the_end(found):
     assert "scale" not in found["operators"]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory) -> dict:
+    """What is said of models that have no form in Paddle."""
+    require_paddle()
+    folder = tmp_path_factory.mktemp("refused")
+    image = [1, 3, 8, 8]
+    cases = {
+        "unknown": [helper.make_node("Det", ["x"], ["y"], "op")],
+        "mode": [
+            helper.make_node(
+                *("Resize", ["x", "roi", "scales"], ["y"], "enlarge"),
+                mode="linear",
+                coordinate_transformation_mode="tf_crop_and_resize",
+            )
+        ],
+        "computed": [
+            helper.make_node("ReduceMax", ["x"], ["most"], "most", keepdims=0),
+            helper.make_node("Cast", ["most"], ["axis"], "cast", to=onnx.TensorProto.INT64),
+            helper.make_node("CumSum", ["x", "axis"], ["y"], "add_up"),
+        ],
+        "foreign": [helper.make_node("Gelu", ["x"], ["y"], "op", domain="com.microsoft")],
+    }
+    constants = {
+        "roi": np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32),
+        "scales": np.array([1, 1, 2, 2], np.float32),
+    }
+    for name, nodes in cases.items():
+        read = {each for node in nodes for each in node.input}
+        made = helper.make_graph(
+            nodes,
+            "case",
+            [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, image)],
+            [helper.make_empty_tensor_value_info("y")],
+            [numpy_helper.from_array(v, k) for k, v in constants.items() if k in read],
+        )
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        onnx.save(helper.make_model(made, opset_imports=opsets), str(folder / f"{name}.onnx"))
+    return _run(
+        "tests.support.paddle_functions:refusals",
+        {"folder": str(folder), "names": list(cases)},
+        {"OMP_NUM_THREADS": "1"},
+        _Watch("the test", timeout_s=120),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("unknown", "fqbench has no form there of the operator Det"),
+        ("mode", "Resize 'enlarge': mode tf_crop_and_resize has no form in Paddle"),
+        ("computed", "CumSum 'add_up': its axis must be constant"),
+        ("foreign", "fqbench has no form there of the operator Gelu"),
+    ],
+)
+def test_what_has_no_form_is_refused_by_name(refused, name, reason):
+    assert refused[name] == f"the model cannot be converted to Paddle: {reason}"
 
 
 @pytest.mark.parametrize(

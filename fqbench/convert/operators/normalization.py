@@ -1,0 +1,130 @@
+"""Normalizations by mean and deviation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import paddle
+from paddle.nn import functional
+
+from fqbench.convert.operators.operator import (
+    Operator,
+    Unsupported,
+    Variable,
+    converts,
+    parameter,
+)
+
+BY_CHANNEL = 21
+"""The opset from which GroupNormalization has one scale for each channel, not for each group."""
+
+
+def _only_result(op: Operator) -> None:
+    if any(op.graph.consumers[name] for name in op.node.output[1:] if name):
+        raise Unsupported("its mean and deviation are read")
+
+
+@converts("BatchNormalization")
+def batch(op: Operator) -> Variable:
+    """With the mean and deviation that training found, as a scale and a shift of each channel."""
+    _only_result(op)
+    what = "its scale, bias, mean and variance"
+    scale, bias, mean, variance = (op.constant(i, what).astype(np.float64) for i in range(1, 5))
+    factor = scale / np.sqrt(variance + op.attribute("epsilon", 1e-5))
+    shape = (-1,) + (1,) * (len(op.shape(0)) - 2)
+    factors, shifts = (
+        parameter(value.astype(np.float32).reshape(shape))
+        for value in (factor, bias - mean * factor)
+    )
+    return paddle.add(paddle.multiply(op.variable(0), factors), shifts)
+
+
+@converts("InstanceNormalization")
+def instance(op: Operator) -> Variable:
+    """Of each channel of each image."""
+    return functional.instance_norm(
+        op.variable(0),
+        weight=op.variable(1),
+        bias=op.variable(2),
+        eps=op.attribute("epsilon", 1e-5),
+    )
+
+
+@converts("LayerNormalization")
+def layer(op: Operator) -> Variable:
+    """Over the last axes."""
+    _only_result(op)
+    shape = op.shape(0)
+    axis = op.attribute("axis", -1) % len(shape)
+    normalized = shape[axis:]
+    parts = [_flat(op, index, normalized) if op.has(index) else None for index in (1, 2)]
+    return functional.layer_norm(
+        op.variable(0), list(normalized), *parts, epsilon=op.attribute("epsilon", 1e-5)
+    )
+
+
+def _flat(op: Operator, index: int, normalized: tuple[int, ...]) -> Variable:
+    """A scale or shift as Paddle takes it: one value for each that is normalized together."""
+    value = op.constant(index, "its scale and bias")
+    return parameter(np.ascontiguousarray(np.broadcast_to(value, normalized)).reshape(-1))
+
+
+@converts("GroupNormalization")
+def group(op: Operator) -> Variable:
+    """Of groups of channels."""
+    channels, groups = op.shape(0)[1], op.attribute("num_groups", 1)
+    repeats = 1 if op.opset >= BY_CHANNEL else channels // groups
+    weight, bias = (
+        parameter(np.repeat(op.constant(i, "its scale and bias"), repeats)) for i in (1, 2)
+    )
+    return functional.group_norm(
+        op.variable(0), groups, epsilon=op.attribute("epsilon", 1e-5), weight=weight, bias=bias
+    )
+
+
+@converts("RMSNormalization")
+def root_mean_square(op: Operator) -> Variable:
+    """By the root mean square over the last axes, of opset 23."""
+    shape = op.shape(0)
+    axes = list(range(op.attribute("axis", -1) % len(shape), len(shape)))
+    x = op.variable(0)
+    square = paddle.mean(paddle.multiply(x, x), axes, keepdim=True)
+    root = paddle.sqrt(paddle.scale(square, 1.0, op.attribute("epsilon", 1e-5)))
+    return paddle.multiply(paddle.divide(x, root), op.variable(1))
+
+
+@converts("MeanVarianceNormalization")
+def mean_variance(op: Operator) -> Variable:
+    """To mean zero and deviation one, over given axes."""
+    axes = [axis % len(op.shape(0)) for axis in op.attribute("axes", [0, 2, 3])]
+    x = op.variable(0)
+    centred = paddle.subtract(x, paddle.mean(x, axes, keepdim=True))
+    square = paddle.mean(paddle.multiply(centred, centred), axes, keepdim=True)
+    return paddle.divide(centred, paddle.scale(paddle.sqrt(square), 1.0, 1e-9))
+
+
+@converts("LpNormalization")
+def unit_length(op: Operator) -> Variable:
+    """To length one along an axis."""
+    x, axis = op.variable(0), op.attribute("axis", -1)
+    if op.attribute("p", 2) == 1:
+        length = paddle.sum(paddle.abs(x), axis, keepdim=True)
+    else:
+        length = paddle.sqrt(paddle.sum(paddle.multiply(x, x), axis, keepdim=True))
+    return paddle.divide(x, length)
+
+
+@converts("LRN")
+def local_response(op: Operator) -> Variable:
+    """By the squares of neighbouring channels."""
+    size = op.attribute("size", 1)
+    shape, x = op.shape(0), op.variable(0)
+    n, channels, places = shape[0], shape[1], math.prod(shape[2:])
+    squares = paddle.reshape(paddle.multiply(x, x), [n, 1, channels, places])
+    before, after = (size - 1) // 2, size // 2
+    padded = functional.pad(squares, [0, 0, 0, 0, before, after, 0, 0], mode="constant")
+    mean = functional.avg_pool2d(padded, [size, 1], stride=1, exclusive=False)
+    summed = paddle.scale(mean, op.attribute("alpha", 1e-4), op.attribute("bias", 1.0))
+    divisor = paddle.pow(paddle.reshape(summed, list(shape)), op.attribute("beta", 0.75))
+    return paddle.divide(x, divisor)

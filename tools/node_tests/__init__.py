@@ -1,0 +1,1 @@
+"""ONNX's own tests of single operators through every conversion."""

@@ -1,0 +1,134 @@
+"""ONNX's backend tests of nodes that a vision model may hold, as models that fqbench takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from onnx.backend.test.loader import load_model_tests
+
+from fqbench.graph.graph import replace_items
+
+Arrays = list[NDArray[Any]]
+
+TYPES = {TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
+
+OTHERS = {
+    "Adagrad",
+    "Adam",
+    "Bernoulli",
+    "BlackmanWindow",
+    "ConcatFromSequence",
+    "ConvInteger",
+    "DFT",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
+    "Gradient",
+    "HammingWindow",
+    "HannWindow",
+    "If",
+    "ImageDecoder",
+    "Loop",
+    "MatMulInteger",
+    "MelWeightMatrix",
+    "Momentum",
+    "Multinomial",
+    "NegativeLogLikelihoodLoss",
+    "Optional",
+    "OptionalGetElement",
+    "OptionalHasElement",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
+    "RandomNormalLike",
+    "RandomUniformLike",
+    "RegexFullMatch",
+    "ReverseSequence",
+    "STFT",
+    "Scan",
+    "SequenceAt",
+    "SequenceInsert",
+    "SequenceMap",
+    "SoftmaxCrossEntropyLoss",
+    "SplitToSequence",
+    "StringConcat",
+    "StringNormalizer",
+    "StringSplit",
+    "TfIdfVectorizer",
+}
+"""Operators of training, text, sound, sequences and quantized numbers, and those that choose graphs
+as they run."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, the tensors of its inputs, and what its outputs are by ONNX's reference."""
+
+    name: str
+    model: onnx.ModelProto
+    feed: Arrays
+    wanted: Arrays
+
+
+def cases() -> Iterator[Case]:
+    """All of them that float32 tensors go through.
+
+    As a vision model holds an operator, all inputs but the first float32 one are constants; where
+    there are several of float32, also as it stands, with all of them fed.
+    """
+    for test in load_model_tests(kind="node"):
+        folder = Path(test.model_dir)
+        model = onnx.load(str(folder / "model.onnx"))
+        if not _is_ours(model):
+            continue
+        tensors = [_tensors(folder, kind) for kind in ("input", "output")]
+        if any(found is None for found in tensors):
+            continue
+        inputs, wanted = (found or [] for found in tensors)
+        floats = [i for i, value in enumerate(inputs) if value.dtype == np.float32]
+        if not floats or len(inputs) != len(model.graph.input):
+            continue
+        name = test.name.removeprefix("test_")
+        yield _fed(name, model, inputs, wanted, floats[:1])
+        if len(floats) > 1:
+            yield _fed(f"{name} of several inputs", model, inputs, wanted, floats)
+
+
+def _is_ours(model: onnx.ModelProto) -> bool:
+    nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    if any(node.op_type in OTHERS or node.domain not in ("", "ai.onnx") for node in nodes):
+        return False
+    ends = (*model.graph.input, *model.graph.output)
+    return all(value.type.tensor_type.elem_type in TYPES for value in ends)
+
+
+def _tensors(folder: Path, kind: str) -> Arrays | None:
+    """The stored inputs or outputs; None where one is missing or no tensor."""
+    found = []
+    while (path := folder / "test_data_set_0" / f"{kind}_{len(found)}.pb").is_file():
+        tensor = onnx.TensorProto()
+        tensor.ParseFromString(path.read_bytes())
+        if tensor.data_type not in TYPES:
+            return None
+        found.append(numpy_helper.to_array(tensor))
+    return found
+
+
+def _fed(name: str, model: onnx.ModelProto, inputs: Arrays, wanted: Arrays, fed: list[int]) -> Case:
+    """The model with the inputs ``fed`` left, all others constants."""
+    result = deepcopy(model)
+    values = list(result.graph.input)
+    replace_items(result.graph.input, [values[i] for i in fed])
+    result.graph.initializer.extend(
+        numpy_helper.from_array(inputs[i], value.name)
+        for i, value in enumerate(values)
+        if i not in fed and value.name
+    )
+    return Case(name, result, [inputs[i] for i in fed], wanted)
