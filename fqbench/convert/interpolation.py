@@ -94,7 +94,7 @@ def matrix(axis: Axis, found: Positions, used: Filter) -> NDArray[np.float32]:
             if used.mode == "linear"
             else _cubic(distance, used.cubic_coeff_a)
         )
-        if used.exclude_outside or used.antialias:
+        if used.exclude_outside:
             weights = np.where((taps >= 0) & (taps < axis.size), weights, 0.0)
         if used.exclude_outside or used.antialias:
             weights /= weights.sum()

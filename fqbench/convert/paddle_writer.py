@@ -24,6 +24,7 @@ from fqbench.convert.operators import (
     moves,
     normalization,
     pooling,
+    recurrent,
     reductions,
     resizing,
 )
@@ -47,6 +48,7 @@ WRITERS = (
     moves,
     normalization,
     pooling,
+    recurrent,
     reductions,
     resizing,
 )

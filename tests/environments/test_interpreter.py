@@ -19,7 +19,7 @@ from fqbench.isolate import Interpreter
 from fqbench.pipeline import steps
 from fqbench.steps import Needs, Step, Unkeyed
 from fqbench.steps.executor import LocalExecutor
-from tests.support.operator_cases import one
+from tests.support.operator_graphs import one
 from tests.support.outside import install
 
 

@@ -12,7 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from fqbench.errors import StepError
 from tests.support.jobs import do
-from tests.support.operator_cases import SHAPE, cases
+from tests.support.operator_cases import cases
+from tests.support.operator_graphs import SHAPE
 
 IMAGES = 2
 """Beside those that conversions are checked with."""

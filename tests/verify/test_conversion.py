@@ -15,7 +15,7 @@ from fqbench.verify.graphs import first_of, first_operator, jumping, prefix, sha
 from fqbench.verify.noise import noise
 from tests.support.jobs import perform
 from tests.support.onnx_graphs import Net
-from tests.support.operator_cases import f, one
+from tests.support.operator_graphs import f, one
 from tests.support.paddle import needs_paddle
 
 SHAPE = (1, 3, 16, 16)

@@ -18,13 +18,8 @@ AT_ONCE = 50
 """Cases of one process: of one that hangs, the time of no more is lost."""
 CASE_S = 10
 
-REFUSED = {
-    "Resize linear half_pixel",
-    "Resize linear asymmetric",
-    "Resize nearest asymmetric ceil by 2",
-    "Clip of shape 1",
-}
-"""Some of those whose Paddle program was wrong without a word, until it is mended."""
+REFUSED_ON_PADDLE: set[str] = set()
+"""Those that have no right Paddle program, each with its reason beside it."""
 
 
 def lines(path):
@@ -64,22 +59,11 @@ def test_onnx_runtime_gets_every_operator(found, name):
     assert found[name] is None or found[name]["canonical"] == "right"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("Split")])
-def test_splits_are_right_on_paddle(found, name):
-    assert found[name]["paddle"] == "right"
+@pytest.mark.parametrize("name", NAMES)
+def test_paddle_programs_are_right(found, name):
+    verdict = (found[name] or {}).get("paddle", "ends the process")
+    assert (verdict == "right") == (name not in REFUSED_ON_PADDLE), verdict
 
 
-def test_most_are_converted(found):
-    """So that what refuses everything would not pass."""
-    programs = [verdicts["paddle"] == "right" for verdicts in found.values() if verdicts]
-    assert sum(programs) > 0.6 * len(NAMES)
-
-
-def test_few_end_the_process(found):
-    assert sum(verdicts is None for verdicts in found.values()) <= 3
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_wrong_programs_are_refused_by_what_they_compute(found, name):
-    verdict = found[name]["paddle"]
-    assert verdict == "right" or "computes something else than the ONNX graph" in verdict
+def test_none_ends_the_process(found):
+    assert [name for name, verdicts in found.items() if verdicts is None] == []

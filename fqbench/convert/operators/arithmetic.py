@@ -102,7 +102,7 @@ def binary(op: Operator) -> Variable:
     if op.kind == "Mul" and (gated := _gated(op)) is not None:
         return gated
     left, right = _operands(op)
-    if op.kind == "Div" and "int" in str(left.dtype):
+    if op.kind == "Div" and left.dtype in (paddle.int32, paddle.int64):
         return _divided_integers(left, right)
     return BINARY[op.kind](left, right)
 

@@ -38,7 +38,7 @@ def gather(op: Operator) -> Variable:
     else:
         indices = _from_the_first(op, 1, shape[axis])
         flat = indices if len(chosen) == 1 else paddle.reshape(indices, [-1])
-        part = paddle.index_select(op.variable(0), flat, axis=axis)
+        part = paddle.gather(op.variable(0), flat, axis=axis)
     if len(chosen) == 1:
         return part
     return paddle.reshape(part, [*shape[:axis], *chosen, *shape[axis + 1 :]])

@@ -20,6 +20,7 @@ from fqbench.convert.operators.operator import (
     plain,
     sizes,
 )
+from fqbench.convert.operators.padding import padded
 from fqbench.convert.operators.window import Window, window_of
 
 CHANNEL_AXIS = 1
@@ -138,10 +139,10 @@ def _cut(whole: Variable, window: Window, added: tuple[int, ...]) -> Variable:
     ends = [
         size - after + end for size, (_, after), end in zip(shape, window.pads, added, strict=True)
     ]
-    beyond = [max(end - size, 0) for end, size in zip(ends, shape, strict=True)]
-    if any(beyond):
-        pads = [0, 0, 0, 0] + [value for end in beyond for value in (0, end)]
-        whole = functional.pad(whole, pads, mode="constant", value=0.0)
+    beyond = {
+        axis: (0, max(end - size, 0)) for axis, end, size in zip(axes, ends, shape, strict=True)
+    }
+    whole = padded(whole, beyond, 0.0)
     return paddle.slice(whole, axes, starts, ends)
 
 

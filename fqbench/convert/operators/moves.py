@@ -15,6 +15,7 @@ from fqbench.convert.operators.operator import (
     parameter,
     sizes,
 )
+from fqbench.convert.operators.padding import padded
 from fqbench.convert.operators.resizing import shuffled, transposes_channels
 from fqbench.graph.graph import attributes
 
@@ -132,7 +133,7 @@ def slices(op: Operator) -> Variable:
         if not places:
             raise Unsupported("its result is empty")
         if step < 0:
-            result = paddle.index_select(result, parameter(np.array(places, np.int64)), axis)
+            result = paddle.gather(result, parameter(np.array(places, np.int64)), axis)
         elif len(places) < shape[axis]:
             plain[axis] = places.start, min(places.stop, shape[axis]), places.step
     if not plain:
@@ -166,11 +167,10 @@ def pad(op: Operator) -> Variable:
     if mode != "constant":
         for axis, pair in longer.items():
             places = np.pad(np.arange(sizes(x)[axis]), pair, mode=_numpy_mode(mode))
-            x = paddle.index_select(x, parameter(places.astype(np.int64)), axis)
+            x = paddle.gather(x, parameter(places.astype(np.int64)), axis)
         return x
     value = float(op.constant(2, "its value").reshape(-1)[0]) if op.has(2) else 0.0
-    flat = [amount for axis in range(rank) for amount in longer.get(axis, (0, 0))]
-    return paddle.nn.functional.pad(x, flat, mode="constant", value=value)
+    return padded(x, longer, value)
 
 
 def _numpy_mode(mode: str) -> Any:

@@ -15,6 +15,7 @@ from fqbench.convert.operators.operator import (
     converts,
     parameter,
 )
+from fqbench.convert.operators.padding import padded
 
 BY_CHANNEL = 21
 """The opset from which GroupNormalization has one scale for each channel, not for each group."""
@@ -27,17 +28,20 @@ def _only_result(op: Operator) -> None:
 
 @converts("BatchNormalization")
 def batch(op: Operator) -> Variable:
-    """With the mean and deviation that training found, as a scale and a shift of each channel."""
+    """With the mean and deviation that training found."""
     _only_result(op)
-    what = "its scale, bias, mean and variance"
-    scale, bias, mean, variance = (op.constant(i, what).astype(np.float64) for i in range(1, 5))
-    factor = scale / np.sqrt(variance + op.attribute("epsilon", 1e-5))
-    shape = (-1,) + (1,) * (len(op.shape(0)) - 2)
-    factors, shifts = (
-        parameter(value.astype(np.float32).reshape(shape))
-        for value in (factor, bias - mean * factor)
+    scale, bias, mean, variance = (
+        parameter(op.constant(i, "its scale, bias, mean and variance")) for i in range(1, 5)
     )
-    return paddle.add(paddle.multiply(op.variable(0), factors), shifts)
+    return functional.batch_norm(
+        op.variable(0),
+        mean,
+        variance,
+        weight=scale,
+        bias=bias,
+        training=False,
+        epsilon=op.attribute("epsilon", 1e-5),
+    )
 
 
 @converts("InstanceNormalization")
@@ -123,8 +127,8 @@ def local_response(op: Operator) -> Variable:
     n, channels, places = shape[0], shape[1], math.prod(shape[2:])
     squares = paddle.reshape(paddle.multiply(x, x), [n, 1, channels, places])
     before, after = (size - 1) // 2, size // 2
-    padded = functional.pad(squares, [0, 0, 0, 0, before, after, 0, 0], mode="constant")
-    mean = functional.avg_pool2d(padded, [size, 1], stride=1, exclusive=False)
+    around = padded(squares, {2: (before, after)}, 0.0)
+    mean = functional.avg_pool2d(around, [size, 1], stride=1, exclusive=False)
     summed = paddle.scale(mean, op.attribute("alpha", 1e-4), op.attribute("bias", 1.0))
     divisor = paddle.pow(paddle.reshape(summed, list(shape)), op.attribute("beta", 0.75))
     return paddle.divide(x, divisor)

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import paddle
-from paddle.nn import functional
 
 from fqbench.convert.operators.operator import (
     Array,
@@ -18,6 +17,7 @@ from fqbench.convert.operators.operator import (
     parameter,
     sizes,
 )
+from fqbench.convert.operators.padding import padded
 from fqbench.convert.operators.window import Window, window_of
 
 PLANE = 2
@@ -120,8 +120,7 @@ def _ceiled(window: Window, image: tuple[int, ...]) -> Window:
 
 
 def _padded(source: Variable, pads: tuple[tuple[int, int], ...], value: float) -> Variable:
-    flat = [0, 0, 0, 0] + [amount for pair in pads for amount in pair]
-    return functional.pad(source, flat, mode="constant", value=value)
+    return padded(source, dict(enumerate(pads, start=2)), value)
 
 
 def _pooled(source: Variable, window: Window, kind: str, *, exclusive: bool = True) -> Variable:

@@ -102,7 +102,7 @@ def _copied(source: Variable, axes: dict[int, Axis], places: dict[int, Array]) -
         return functional.interpolate(source, size=targets, mode="nearest")
     result = source
     for i, chosen in places.items():
-        result = paddle.index_select(result, parameter(chosen), axis=i)
+        result = paddle.gather(result, parameter(chosen), axis=i)
     return result
 
 
