@@ -79,9 +79,14 @@ def write_program(model: onnx.ModelProto, folder: Path) -> None:
         values.update((value.name, _fed(value)) for value in feeds)
         for node in model.graph.node:
             _write(node, graph, values, checking.opset_of(model))
-        fetches = _fetched([values[name] for name in graph.outputs])
+        fetches = _with_parameter(_fetched([values[name] for name in graph.outputs]))
         executor = paddle.static.Executor(paddle.CPUPlace())
-        save(Program(program, tuple(graph.inputs), fetches, executor), folder)
+        try:
+            save(Program(program, tuple(graph.inputs), fetches, executor), folder)
+        except ValueError as error:
+            raise StepError(
+                "the model cannot be converted to Paddle: an input of it is not read"
+            ) from error
 
 
 def _check_known(model: onnx.ModelProto) -> None:
@@ -114,6 +119,18 @@ def _fetched(results: list[Any]) -> tuple[Any, ...]:
         twice = any(variable.name == other.name for other in fetches)
         fetches.append(variable if own and not twice else paddle.assign(variable))
     return tuple(fetches)
+
+
+def _with_parameter(fetches: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``fetches``, of a program with one parameter at least: without any, Paddle loads none."""
+    block = paddle.static.default_main_program().global_block()
+    if any(variable.persistable for variable in block.vars.values()):
+        return fetches
+    first, *others = fetches
+    if first.dtype == paddle.bool:
+        return (paddle.logical_or(first, parameter(np.zeros(1, np.bool_))), *others)
+    zero = paddle.cast(parameter(np.zeros(1, np.float32)), first.dtype)
+    return (paddle.add(first, zero), *others)
 
 
 def _write(node: onnx.NodeProto, graph: Graph, values: Values, opset: int) -> None:

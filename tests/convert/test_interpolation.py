@@ -85,9 +85,9 @@ def test_nearest_places_are_those_of_the_reference(size, scale, transformation, 
 @pytest.mark.parametrize("mode", ["linear", "cubic"])
 @pytest.mark.parametrize("exclude", [False, True])
 def test_antialiasing_averages_what_is_made_smaller(mode, exclude):
-    values = np.random.default_rng(0).normal(size=12).astype(np.float32)
-    axis = Axis(12, 5, 5 / 12)
-    wanted = reference(values, 5 / 12, mode=mode, antialias=1, exclude_outside=int(exclude))
+    values = np.random.default_rng(0).normal(size=16).astype(np.float32)
+    axis = Axis(16, 6, 0.375)
+    wanted = reference(values, 0.375, mode=mode, antialias=1, exclude_outside=int(exclude))
     used = Filter(mode, antialias=True, exclude_outside=exclude)
     found = matrix(axis, positions(axis, "half_pixel"), used) @ values
     np.testing.assert_allclose(found, wanted, atol=1e-5)

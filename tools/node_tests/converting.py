@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -31,7 +32,9 @@ TOLERANCE = 1e-3
 def convert(name: str, names: Sequence[str], results: Path) -> None:
     """Write what becomes of the cases ``names`` on the backend ``name``, a line each."""
     wanted = set(names)
-    with results.open("a") as lines:
+    # What differs is one operator: which one needs no search in another process.
+    unsearched = patch("fqbench.isolate.call", side_effect=StepError("one operator"))
+    with results.open("a") as lines, unsearched:
 
         def write(**line: object) -> None:
             lines.write(json.dumps(line) + "\n")

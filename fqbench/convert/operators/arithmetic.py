@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
@@ -36,10 +36,10 @@ BINARY = {
     "LessOrEqual": paddle.less_equal,
     "Mul": paddle.multiply,
     "Or": paddle.logical_or,
-    "Pow": paddle.pow,
     "Sub": paddle.subtract,
     "Xor": paddle.logical_xor,
 }
+COMMUTATIVE = {"Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Mul", "Or", "Xor"}
 UNARY = {
     "Abs": paddle.abs,
     "Acos": paddle.acos,
@@ -96,7 +96,7 @@ def rounded(op: Operator) -> Variable:
 @converts(*BINARY)
 def binary(op: Operator) -> Variable:
     """One operator of Paddle's; with a constant, in the form that is fast."""
-    scaled = _scaled(op) if op.kind in ("Add", "Sub", "Mul", "Div", "Pow") else None
+    scaled = _scaled(op) if op.kind in ("Add", "Sub", "Mul", "Div") else None
     if scaled is not None:
         return scaled
     if op.kind == "Mul" and (gated := _gated(op)) is not None:
@@ -122,21 +122,10 @@ def _scaled(op: Operator) -> Variable | None:
             return paddle.scale(x, 1.0, number)
         if op.kind == "Sub":
             return paddle.scale(x, *((1.0, -number) if index == 1 else (-1.0, number)))
-        if op.kind == "Pow" and index == 1:
-            return _power(x, number)
         inverse = 1.0 / number if number else np.inf
         if op.kind == "Div" and index == 1 and np.float32(inverse) * np.float32(number) == 1.0:
             return paddle.scale(x, inverse)
     return None
-
-
-def _power(x: Variable, exponent: float) -> Variable:
-    """A constant power; that of negative values is only one where the exponent is whole."""
-    if exponent == 2.0:
-        return paddle.multiply(x, x)
-    if exponent == 0.5:
-        return paddle.sqrt(x)
-    return paddle.pow(x, exponent)
 
 
 def _gated(op: Operator) -> Variable | None:
@@ -158,26 +147,48 @@ def _is_hard_swish(gate: onnx.NodeProto) -> bool:
 
 
 def _operands(op: Operator) -> tuple[Variable, Variable]:
-    """Both inputs; a constant that is repeated within the other has the other's shape."""
-    found = []
-    for index in (0, 1):
-        value = op.known(index)
-        if value is None:
-            found.append(op.variable(index))
-            continue
-        value = value if value.ndim else value.reshape(1)
-        if op.known(1 - index) is None:
-            shape = tuple(op.variable(1 - index).shape)
-            if repeats_within(value.shape, shape):
-                value = np.ascontiguousarray(np.broadcast_to(value, shape))
-        found.append(parameter(value))
-    return found[0], found[1]
+    """Both inputs, the left one of the result's shape.
+
+    oneDNN's kernels broadcast the right one only. A constant that is repeated within the other
+    has the other's shape.
+    """
+    order = (0, 1)
+    shapes = [op.shape(0), op.shape(1)]
+    whole = np.broadcast_shapes(*shapes)
+    if op.kind in COMMUTATIVE and shapes[0] != whole:
+        order = (1, 0)
+    left, right = (_at_least_1d(op, index) for index in order)
+    if shapes[order[0]] != whole:
+        known = op.known(order[0])
+        left = paddle.expand(left, list(whole)) if known is None else _repeated(known, whole)
+    known = op.known(order[1])
+    if known is not None and repeats_within(known.shape, whole):
+        right = _repeated(known, whole)
+    return left, right
+
+
+def _repeated(value: Array, shape: Sequence[int]) -> Variable:
+    """A parameter of ``shape`` that repeats ``value``."""
+    return parameter(np.ascontiguousarray(np.broadcast_to(value, shape)))
 
 
 def _divided_integers(left: Variable, right: Variable) -> Variable:
     """Towards zero, as ONNX divides integers."""
     quotient = paddle.divide(paddle.cast(left, "float64"), paddle.cast(right, "float64"))
     return paddle.cast(paddle.trunc(quotient), left.dtype)
+
+
+@converts("Pow")
+def power(op: Operator) -> Variable:
+    """Of the type of what is raised."""
+    known = op.known(1)
+    if known is not None and known.size == 1 and known.ndim <= len(op.shape(0)):
+        x, exponent = op.variable(0), float(known.reshape(()))
+        if exponent == 2.0:
+            return paddle.multiply(x, x)
+        return paddle.sqrt(x) if exponent == 0.5 else paddle.pow(x, exponent)
+    left, right = _operands(op)
+    return paddle.pow(left, right if right.dtype == left.dtype else paddle.cast(right, left.dtype))
 
 
 @converts("Mod")

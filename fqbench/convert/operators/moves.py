@@ -8,6 +8,7 @@ import numpy as np
 import paddle
 
 from fqbench.convert.operators.operator import (
+    Array,
     Operator,
     Unsupported,
     Variable,
@@ -203,16 +204,16 @@ def tile(op: Operator) -> Variable:
 
 
 @converts("Shape")
-def shape(op: Operator) -> Variable:
-    """The sizes of axes."""
+def shape(op: Operator) -> Array:
+    """The sizes of axes, a constant."""
     found = op.shape(0)[op.attribute("start", 0) : op.attribute("end", None)]
-    return parameter(np.array(found, np.int64))
+    return np.array(found, np.int64)
 
 
 @converts("Size")
-def size(op: Operator) -> Variable:
-    """The number of values."""
-    return parameter(np.array(np.prod(op.shape(0)), np.int64))
+def size(op: Operator) -> Array:
+    """The number of values, a constant."""
+    return np.array(np.prod(op.shape(0)), np.int64)
 
 
 @converts("Trilu")

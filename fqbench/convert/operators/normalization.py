@@ -20,6 +20,9 @@ from fqbench.convert.operators.padding import padded
 BY_CHANNEL = 21
 """The opset from which GroupNormalization has one scale for each channel, not for each group."""
 
+LARGEST_EPSILON = 1e-3
+"""Paddle's layer_norm takes no larger one."""
+
 
 def _only_result(op: Operator) -> None:
     if any(op.graph.consumers[name] for name in op.node.output[1:] if name):
@@ -59,18 +62,30 @@ def instance(op: Operator) -> Variable:
 def layer(op: Operator) -> Variable:
     """Over the last axes."""
     _only_result(op)
-    shape = op.shape(0)
+    shape, epsilon = op.shape(0), op.attribute("epsilon", 1e-5)
     axis = op.attribute("axis", -1) % len(shape)
-    normalized = shape[axis:]
-    parts = [_flat(op, index, normalized) if op.has(index) else None for index in (1, 2)]
-    return functional.layer_norm(
-        op.variable(0), list(normalized), *parts, epsilon=op.attribute("epsilon", 1e-5)
-    )
+    given = [index for index in (1, 2) if op.has(index)]
+    if epsilon > LARGEST_EPSILON or any(op.known(index) is None for index in given):
+        result = _normalized(op.variable(0), list(range(axis, len(shape))), epsilon)
+        result = paddle.multiply(result, op.variable(1))
+        return paddle.add(result, op.variable(2)) if op.has(2) else result
+    scale, bias = (_flat(op, index, shape[axis:]) for index in (1, 2))
+    return functional.layer_norm(op.variable(0), list(shape[axis:]), scale, bias, epsilon=epsilon)
+
+
+def _normalized(x: Variable, axes: list[int], epsilon: float) -> Variable:
+    """``x`` with mean zero and deviation one over ``axes``."""
+    centred = paddle.subtract(x, paddle.mean(x, axes, keepdim=True))
+    variance = paddle.mean(paddle.multiply(centred, centred), axes, keepdim=True)
+    return paddle.divide(centred, paddle.sqrt(paddle.scale(variance, 1.0, epsilon)))
 
 
 def _flat(op: Operator, index: int, normalized: tuple[int, ...]) -> Variable:
-    """A scale or shift as Paddle takes it: one value for each that is normalized together."""
-    value = op.constant(index, "its scale and bias")
+    """A scale or shift as Paddle takes it: one value for each that is normalized together.
+
+    Zeros where there is no shift: without one, oneDNN's kernel scales wrongly.
+    """
+    value = op.constant(index, "its scale and bias") if op.has(index) else np.float32(0)
     return parameter(np.ascontiguousarray(np.broadcast_to(value, normalized)).reshape(-1))
 
 

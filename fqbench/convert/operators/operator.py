@@ -21,7 +21,8 @@ Values = MutableMapping[str, Any]
 """By an ONNX tensor's name: its value where that is constant, a ``Variable`` where computed."""
 
 Convert = Callable[["Operator"], Any]
-"""Writes an operator; returns the variable of its result, or a list with one for each result."""
+"""Writes an operator; returns the variable of its result, or a list with one for each result. A
+result that is constant may be an array."""
 
 REGISTRY: dict[str, Convert] = {}
 """By the name of an ONNX operator, what writes it."""
