@@ -61,6 +61,13 @@ def _of_transformers() -> Iterator[tuple[str, onnx.ModelProto]]:
         helper.make_node("MatMul", ["p", "c"], ["y"], "y"),
     ]
     yield "Attention", graph(scores, ["y"], {"factor": np.float32(8**-0.5)}, 17)
+    tokens = [
+        helper.make_node("Reshape", ["c", "shape"], ["t"], "t"),
+        helper.make_node("Transpose", ["t"], ["u"], "u", perm=[0, 2, 1]),
+        helper.make_node("Concat", ["class", "u"], ["y"], "op", axis=1),
+    ]
+    constants = {"shape": i(1, 4, 64), "class": f(1, 2, 3, 4).reshape(1, 1, 4)}
+    yield "Concat of a class token", graph(tokens, ["y"], constants, 17)
     both = helper.make_node("Einsum", ["c", "c"], ["y"], "op", equation="nchw,nkhw->nck")
     yield "Einsum of two", graph([both], ["y"], {}, 17)
     left = np.random.default_rng(6).normal(0, 1, (5, 8)).astype(np.float32)

@@ -280,6 +280,5 @@ def cast_like(op: Operator) -> Variable:
 @converts("Identity", "Dropout")
 def unchanged(op: Operator) -> Variable:
     """What it reads."""
-    if op.results() > 1 and any(op.graph.consumers[name] for name in op.node.output[1:]):
-        raise Unsupported("its mask is read")
+    op.refuse_others("its mask")
     return [op.variable(0)] * op.results()

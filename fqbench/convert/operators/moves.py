@@ -98,12 +98,18 @@ def transpose(op: Operator) -> Variable:
 
 @converts("Concat")
 def concatenation(op: Operator) -> Variable:
-    """Along an axis; parts of no place are left out."""
+    """Along an axis; parts of no place are left out.
+
+    A constant at the start is copied first: a pass of Paddle 2.6.2 ends the process where no
+    operator writes the first part.
+    """
     axis = op.attribute("axis", 0)
-    parts = [i for i in range(op.count()) if op.shape(i)[axis]]
-    if len(parts) == 1:
-        return op.variable(parts[0])
-    return paddle.concat([op.variable(i) for i in parts], axis=axis)
+    first, *others = [i for i in range(op.count()) if op.shape(i)[axis]]
+    start = op.variable(first)
+    if not others:
+        return start
+    start = start if op.known(first) is None else paddle.assign(start)
+    return paddle.concat([start, *(op.variable(i) for i in others)], axis=axis)
 
 
 @converts("Split")

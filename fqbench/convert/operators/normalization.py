@@ -10,7 +10,6 @@ from paddle.nn import functional
 
 from fqbench.convert.operators.operator import (
     Operator,
-    Unsupported,
     Variable,
     converts,
     parameter,
@@ -24,15 +23,10 @@ LARGEST_EPSILON = 1e-3
 """Paddle's layer_norm takes no larger one."""
 
 
-def _only_result(op: Operator) -> None:
-    if any(op.graph.consumers[name] for name in op.node.output[1:] if name):
-        raise Unsupported("its mean and deviation are read")
-
-
 @converts("BatchNormalization")
 def batch(op: Operator) -> Variable:
     """With the mean and deviation that training found."""
-    _only_result(op)
+    op.refuse_others("its mean")
     scale, bias, mean, variance = (
         parameter(op.constant(i, "its scale, bias, mean and variance")) for i in range(1, 5)
     )
@@ -61,7 +55,7 @@ def instance(op: Operator) -> Variable:
 @converts("LayerNormalization")
 def layer(op: Operator) -> Variable:
     """Over the last axes."""
-    _only_result(op)
+    op.refuse_others("its mean")
     shape, epsilon = op.shape(0), op.attribute("epsilon", 1e-5)
     axis = op.attribute("axis", -1) % len(shape)
     given = [index for index in (1, 2) if op.has(index)]

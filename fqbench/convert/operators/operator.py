@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,12 @@ class Operator:
         """The shape of input ``index``. Raises Unsupported where a size of it is free."""
         return sizes(self._values[self.node.input[index]])
 
+    def refuse_others(self, what: str) -> None:
+        """Raise Unsupported where a result but the first is read: ``what`` it holds."""
+        names = {name for name in self.node.output[1:] if name}
+        if any(self.graph.consumers[name] or name in self.graph.outputs for name in names):
+            raise Unsupported(f"{what} is read")
+
     def producer(self, index: int) -> onnx.NodeProto | None:
         """The node that computes input ``index``."""
         return self.graph.producer.get(self.node.input[index])
@@ -170,28 +176,11 @@ def parameter(value: Array, name: str | None = None) -> Variable:
     return variable
 
 
-def emit(
-    kind: str,
-    inputs: Mapping[str, Variable | Sequence[Variable]],
-    attrs: Mapping[str, Any],
-    *,
-    output: str = "Out",
-    extra: Mapping[str, str] | None = None,
-) -> Variable:
-    """Append Paddle's operator ``kind``; the variable of its slot ``output``.
-
-    For what no function of Paddle's writes as one operator. ``extra``: slots that it must have
-    beside, and the types of their variables.
-    """
+def emit(kind: str, inputs: Mapping[str, Variable], attrs: Mapping[str, Any]) -> Variable:
+    """Append Paddle's operator ``kind``, which no function of Paddle's writes alone; its result."""
     block = paddle.static.default_main_program().global_block()
-    first = next(iter(inputs.values()))
-    dtype = (first[0] if isinstance(first, (list, tuple)) else first).dtype
-
-    def created(of: Any) -> Variable:
-        return block.create_var(name=f"{paddle.utils.unique_name.generate(kind)}.tmp", dtype=of)
-
-    outputs = {output: created(dtype)}
-    for slot, of in (extra or {}).items():
-        outputs[slot] = created(of)
-    block.append_op(type=kind, inputs=dict(inputs), outputs=outputs, attrs=dict(attrs))
-    return outputs[output]
+    dtype = next(iter(inputs.values())).dtype
+    name = f"{paddle.utils.unique_name.generate(kind)}.tmp"
+    result = block.create_var(name=name, dtype=dtype)
+    block.append_op(type=kind, inputs=dict(inputs), outputs={"Out": result}, attrs=dict(attrs))
+    return result

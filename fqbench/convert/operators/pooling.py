@@ -48,8 +48,7 @@ def _whole(op: Operator, kind: str) -> Variable:
 @converts("MaxPool")
 def maximum(op: Operator) -> Variable:
     """The largest in each window."""
-    if op.results() > 1 and any(op.graph.consumers[name] for name in op.node.output[1:]):
-        raise Unsupported("the places of its maxima are read")
+    op.refuse_others("what says where its maxima lie")
     window, source, line = _seen(op)
     if any(step > 1 for step in window.dilations):
         result = _of_dilated(source, window)
@@ -158,7 +157,7 @@ def _counts(window: Window, axis: int, size: int, counted: tuple[int, int]) -> A
     starts = np.arange(0, before + size + after - extent + 1, window.strides[axis])
     low = np.maximum(starts, before - counted[0])
     high = np.minimum(starts + extent, before + size + counted[1])
-    return high - low
+    return np.asarray(high - low)
 
 
 def _of_dilated(source: Variable, window: Window) -> Variable:
