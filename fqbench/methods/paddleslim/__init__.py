@@ -15,7 +15,7 @@ from fqbench.methods.record import Method, ModelPlan
 from fqbench.methods.toolkits import calibrated, toolkit_method
 from fqbench.steps import Needs, Step
 
-LIBRARIES = ("paddlepaddle", "paddleslim", "x2paddle", "numpy")
+LIBRARIES = ("paddlepaddle", "paddleslim", "numpy")
 """What its programs depend on."""
 
 EXPORTING = ("paddlepaddle", "paddle2onnx", "onnx", "onnxruntime")
