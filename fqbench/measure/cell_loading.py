@@ -78,7 +78,7 @@ class Reading(_Record):
         return Reading(preprocess=self.preprocess, inputs=tuple(inputs), others=differing)
 
     def tensors(self, prepared: Prepared) -> list[Tensor]:
-        """The tensors of an image that was preprocessed."""
+        """Those of an image that is prepared, in the order of the inputs."""
         return model_inputs(prepared, self.inputs, self.form, self.others)
 
 
