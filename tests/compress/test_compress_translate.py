@@ -180,7 +180,10 @@ class TestInputs:
 
     def test_nothing_can_fill_a_second_image(self, home):
         two = Contents({"a": [1, 3, 8, 8], "b": [1, 3, 8, 8]}, {"y": [1, 4]}, {})
-        assert refusal(home, contents=two).startswith("the model has the inputs a, b: one image")
+        assert refusal(home, contents=two).startswith(
+            "the model has the inputs a, b: say what fills those beside the image by"
+            " Global.other_inputs"
+        )
 
 
 class TestFiles:
