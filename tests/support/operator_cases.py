@@ -12,6 +12,9 @@ from onnx import TensorProto, helper
 from tests.support.model_operator_cases import model_cases
 from tests.support.operator_graphs import f, graph, i, one
 
+ENDED = "ends the process"
+"""What is known of a conversion that does."""
+
 
 def cases() -> Iterator[tuple[str, onnx.ModelProto]]:
     """Name and graph of each."""

@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from fqbench.errors import StepError
 from tests.support.jobs import do
-from tests.support.operator_cases import cases
+from tests.support.operator_cases import ENDED, cases
 from tests.support.operator_graphs import SHAPE
 
 IMAGES = 2
@@ -25,8 +25,8 @@ HALF = 0.3
 def convert(arguments, report):
     """Take the cases called ``names`` through every conversion.
 
-    Appends to ``results`` one line for each case before it is started and one after it: where a
-    case ends the process, what is written tells which.
+    Appends to ``results`` what is known of a case before each conversion and at the end: where
+    one ends the process, what is written tells which.
     """
     from fqbench.backends.paddle import checking
 
@@ -43,11 +43,19 @@ def convert(arguments, report):
 
         for name in arguments["names"]:
             write({"name": name})
-            write({"name": name, "found": converted(models[name], feeds)})
+            note = partial(_note, write, name)
+            note(converted(models[name], feeds, note))
 
 
-def converted(model, feeds):
-    """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off."""
+def _note(write, name, found):
+    write({"name": name, "found": found})
+
+
+def converted(model, feeds, note):
+    """Of each conversion: ``right``, ``refused`` with the reason, or ``wrong`` with how far off.
+
+    What is known so far is handed to ``note`` before each.
+    """
     from fqbench.convert.paddle_executor import as_written
 
     options = ort.SessionOptions()
@@ -76,6 +84,7 @@ def converted(model, feeds):
         graph = str(folders["canonical"])
 
         def attempt(name, step, arguments, run, tolerance=1e-3, truths=(wanted, also)):
+            note({**found, name: ENDED})
             try:
                 step(**arguments)
             except StepError as error:

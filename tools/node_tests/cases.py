@@ -66,6 +66,9 @@ OTHERS = {
 """Operators of training, text, sound, sequences and quantized numbers, and those that choose graphs
 as they run."""
 
+CONSTANTS_APART = 4
+"""The IR version from which on constants need not be inputs, too."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -124,6 +127,7 @@ def _tensors(folder: Path, kind: str) -> Arrays | None:
 def _fed(name: str, model: onnx.ModelProto, inputs: Arrays, wanted: Arrays, fed: list[int]) -> Case:
     """The model with the inputs ``fed`` left, all others constants."""
     result = deepcopy(model)
+    result.ir_version = max(result.ir_version, CONSTANTS_APART)
     values = list(result.graph.input)
     replace_items(result.graph.input, [values[i] for i in fed])
     result.graph.initializer.extend(

@@ -120,15 +120,16 @@ def _transposed_window(
         return window, added
     if wanted is None:
         wanted = [size * stride for size, stride in zip(image, window.strides, strict=True)]
-    pads = []
+    pads, ends = [], []
     rows = zip(image, window.strides, window.extents, added, wanted, strict=True)
     for size, stride, extent, end, target in rows:
-        whole = max(stride * (size - 1) + end + extent - target, 0)
-        less, more = whole // 2, whole - whole // 2
+        whole = stride * (size - 1) + end + extent - target
+        ends.append(end - min(whole, 0))
+        less, more = max(whole, 0) // 2, max(whole, 0) - max(whole, 0) // 2
         # ONNX's text and its reference put the larger part at different ends for NOTSET; ONNX
         # Runtime follows this.
         pads.append((less, more) if auto == "SAME_UPPER" else (more, less))
-    return Window(window.kernel, window.strides, window.dilations, tuple(pads)), added
+    return Window(window.kernel, window.strides, window.dilations, tuple(pads)), tuple(ends)
 
 
 def _cut(whole: Variable, window: Window, added: tuple[int, ...]) -> Variable:

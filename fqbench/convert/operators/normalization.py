@@ -20,7 +20,7 @@ BY_CHANNEL = 21
 """The opset from which GroupNormalization has one scale for each channel, not for each group."""
 
 LARGEST_EPSILON = 1e-3
-"""Paddle's layer_norm takes no larger one."""
+"""Paddle's operators take no larger one."""
 
 
 @converts("BatchNormalization")
@@ -28,16 +28,18 @@ def batch(op: Operator) -> Variable:
     """With the mean and deviation that training found."""
     op.refuse_others("its mean")
     scale, bias, mean, variance = (
-        parameter(op.constant(i, "its scale, bias, mean and variance")) for i in range(1, 5)
+        op.constant(i, "its scale, bias, mean and variance") for i in range(1, 5)
     )
+    epsilon = op.attribute("epsilon", 1e-5)
+    used = min(epsilon, LARGEST_EPSILON)
     return functional.batch_norm(
         op.variable(0),
-        mean,
-        variance,
-        weight=scale,
-        bias=bias,
+        parameter(mean),
+        parameter((variance + np.float32(epsilon - used)).astype(variance.dtype)),
+        weight=parameter(scale),
+        bias=parameter(bias),
         training=False,
-        epsilon=op.attribute("epsilon", 1e-5),
+        epsilon=used,
     )
 
 
@@ -59,7 +61,8 @@ def layer(op: Operator) -> Variable:
     shape, epsilon = op.shape(0), op.attribute("epsilon", 1e-5)
     axis = op.attribute("axis", -1) % len(shape)
     given = [index for index in (1, 2) if op.has(index)]
-    if epsilon > LARGEST_EPSILON or any(op.known(index) is None for index in given):
+    computed = any(op.known(index) is None for index in given)
+    if axis == 0 or epsilon > LARGEST_EPSILON or computed:
         result = _normalized(op.variable(0), list(range(axis, len(shape))), epsilon)
         result = paddle.multiply(result, op.variable(1))
         return paddle.add(result, op.variable(2)) if op.has(2) else result
