@@ -63,7 +63,7 @@ def canonicalize(
     # After the optimizer, which would fold a Transpose into transA again.
     folded = normalize_gemms(_without_empty_ends(folded))
     sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
-    named = _with_plain_names(_as_x2paddle_expects(sliced))
+    named = _with_plain_names(_with_plain_attributes(sliced))
     return onnx.shape_inference.infer_shapes(named)
 
 
@@ -164,7 +164,7 @@ def _without_empty_ends(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Write splits into parts of different sizes as slices: x2paddle takes the parts for equal."""
+    """Write splits into parts of different sizes as slices, so that each part has a node."""
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
@@ -192,7 +192,7 @@ def _is(node: onnx.NodeProto, kind: str, inputs: int) -> bool:
 
 
 def _with_axes_from_the_first(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Count the axes of slices from the first, not from the last: x2paddle takes them so."""
+    """Count the axes of slices from the first, so that equal slices look alike."""
     graph = onnx.shape_inference.infer_shapes(model).graph
     described = (*graph.input, *graph.value_info, *graph.output)
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in described}
@@ -207,8 +207,8 @@ def _with_axes_from_the_first(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop attributes at their default that x2paddle refuses, write one that it requires."""
+def _with_plain_attributes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop attributes of poolings at their default, write the shape of kernels that have none."""
     refused = {"dilations": [1, 1], "storage_order": 0, "ceil_mode": 0}
     shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -225,7 +225,7 @@ def _as_x2paddle_expects(model: onnx.ModelProto) -> onnx.ModelProto:
 def _with_plain_names(model: onnx.ModelProto) -> onnx.ModelProto:
     """Rename tensors and nodes to identifiers; names that are identifiers stay.
 
-    x2paddle writes names into Python code that is then run, so a name must not carry code.
+    They stand in messages, in other programs and in code that tools write.
     """
     result = deepcopy(model)
     names: dict[str, str] = {"": ""}
