@@ -57,8 +57,9 @@ class BestFloat:
 class Row:
     """Everything found out about one cell. None: not measured, or does not apply.
 
-    ``float_layers``: layers that stay in float, each with why. ``drop_all_int8``: the drop where
-    none did, in points. ``slowdown``: how many times as long as FP32 the INT8 form takes, where
+    ``float_layers``: layers that stay in float, each with why; ``float_operators``: how many of
+    which operators between them do, with why. ``drop_all_int8``: the drop where no layer did, in
+    points. ``slowdown``: how many times as long as FP32 the INT8 form takes, where
     it does not pay and FP32 runs instead. ``layers``: what is known of each layer. ``roofline``:
     the share (0 to 1) of the machine's peak that an inference reaches, by its ``multiply_adds``.
     ``launches``: how often its process was started to be timed; ``stopped``: whether that ended
@@ -107,6 +108,7 @@ class Row:
     int8_planned: int | None = None
     int8_convolutions: int | None = None
     float_layers: dict[str, str] = field(default_factory=dict)
+    float_operators: dict[str, str] = field(default_factory=dict)
     drop_all_int8: float | None = None
     slowdown: float | None = None
     layers: tuple[LayerCost, ...] = ()
@@ -191,6 +193,7 @@ class Row:
             "int8_planned": self.int8_planned,
             "int8_convolutions": self.int8_convolutions,
             "float_layers": self.float_layers,
+            "float_operators": self.float_operators,
             "drop_all_int8": self.drop_all_int8,
             "slowdown": self.slowdown,
             "layers": [asdict(layer) for layer in self.layers],

@@ -192,6 +192,7 @@ class _Rows:
             convolutions=plan["convolutions"],
             int8_planned=plan["quantized"] if runs_int8 else 0,
             float_layers=dict(choice.float_layers),
+            float_operators=plan["float_operators"] if runs_int8 else {},
             slowdown=None if runs_int8 else choice.slowdown,
             layers=choice.layers,
             calibration=graph.images.calibration_name,

@@ -38,21 +38,37 @@ SAME_SCALE = (
 CARRIES_SCALE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Slice")
 
 
+AVERAGED = "it reads an average, which would be rounded in the scale of what was averaged"
+
+
 def rounded_inputs(
     graph: Graph, layers: Iterable[onnx.NodeProto], record: Quantization
 ) -> dict[str, str]:
     """Of ``layers`` those that run in INT8, by name, and the tensor that each reads.
 
-    Following a global average a layer stays in float: it computes next to nothing, and its input
-    would be rounded in the scale of what was averaged, many times too coarse.
+    Those that read an average stay in float, see ``averaged``.
+    """
+    layers = list(layers)
+    left = averaged(graph, layers)
+    return {
+        node.name: node.input[0]
+        for node in layers
+        if node.name not in record.float_layers
+        and node.input[0] in record.ranges
+        and node.name not in left
+    }
+
+
+def averaged(graph: Graph, layers: Iterable[onnx.NodeProto]) -> dict[str, str]:
+    """Those of ``layers``, by name, that follow a global average, and why they stay in float.
+
+    They compute next to nothing, and what they read would be rounded many times too coarsely.
     """
     found = {}
     for node in layers:
-        source = node.input[0]
-        producer = graph.producer.get(source)
-        averaged = producer is not None and producer.op_type == "GlobalAveragePool"
-        if node.name not in record.float_layers and source in record.ranges and not averaged:
-            found[node.name] = source
+        producer = graph.producer.get(node.input[0])
+        if producer is not None and producer.op_type == "GlobalAveragePool":
+            found[node.name] = AVERAGED
     return found
 
 

@@ -32,8 +32,11 @@ MEANING = (
 
 
 def sentences(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What was kept in float, in plain words: one sentence an INT8 cell that keeps anything."""
-    return tuple(text for row in rows if (text := sentence(row)) is not None)
+    """What was kept in float, in plain words: a sentence for the layers of an INT8 cell that keeps
+    any, and one for what lies between the layers of a model."""
+    of_cells = tuple(text for row in rows if (text := sentence(row)) is not None)
+    between = dict.fromkeys(text for row in rows if (text := _between(row)) is not None)
+    return (*of_cells, *between)
 
 
 def sentence(row: Row) -> str | None:
@@ -63,6 +66,14 @@ def sentence(row: Row) -> str | None:
         f"{where}: {kept} of {row.convolutions} layers kept in float ({listed})"
         f"{': ' if shown else ''}{shown}."
     )
+
+
+def _between(row: Row) -> str | None:
+    """What a model computes in float between its layers, the same for all backends that do."""
+    if not row.float_operators:
+        return None
+    listed = "; ".join(f"{what}, since {why}" for what, why in row.float_operators.items())
+    return f"{row.cell.model}: between its layers stay in float {listed}."
 
 
 def costs(row: Row) -> tuple[tuple[str, ...], ...]:

@@ -57,7 +57,9 @@ def local_errors(
                 function(values[name].astype(np.float64)) for name in (node.output[0], _twin(node))
             )
             axes = (0, *range(2, wanted.ndim))
-            means = wanted.mean(axis=axes if wanted.ndim > 2 else None, keepdims=True)
+            # Of a single row there is no channel's mean over places.
+            many = wanted.ndim > 2 or len(wanted) > 1
+            means = wanted.mean(axis=axes if many else None, keepdims=True)
             deviation = np.square(wanted - means).sum(axis=axes)
             deviation[deviation < CONSTANT * np.square(wanted).sum(axis=axes)] = 0.0
             zero = np.zeros(wanted.shape[1])
@@ -90,7 +92,7 @@ def _with_twins(
         add_pair(twins.graph, node.input[0], source, coding(quantization.ranges[node.input[0]]))
         value = rounded_weight(rounded, node, quantization)
         weight = add_constant(twins.graph, f"{node.name}__rounded", value)
-        rounds = results and not graph.is_linear_head(node)
+        rounds = results and node.op_type == "Conv" and not graph.is_linear_head(node)
         rounds = rounds and graph.result(node) == node.output[0]
         twin = deepcopy(node)
         twin.name = f"{node.name}__twin"

@@ -84,6 +84,7 @@ class Conversion:
 
 
 CANONICAL = Conversion("the canonical graph", "the model's file")
+SMOOTHED = Conversion("the graph with evened channels", "the canonical graph")
 EXPORTED = Conversion("the ONNX graph that paddle2onnx wrote", "the Paddle model")
 HALF = Conversion("the float16 form", "the float32 graph", ROUNDED)
 
@@ -133,6 +134,19 @@ def check_canonical(
         lambda: graph_runner(model, optimized=True),
         feeds,
         lambda: first_of_graph(source, model, feeds, bound, own),
+    )
+
+
+def check_smoothed(
+    model: onnx.ModelProto, smoothed: onnx.ModelProto, feeds: Sequence[Feed]
+) -> None:
+    """Raise StepError where ``smoothed``, made of the canonical graph ``model``, differs."""
+    replace(SMOOTHED, bound=bound_of(model)).check(
+        model,
+        graph_runner(model, optimized=True),
+        lambda: graph_runner(smoothed, optimized=True),
+        feeds,
+        lambda: None,
     )
 
 

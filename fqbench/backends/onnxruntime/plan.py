@@ -22,8 +22,9 @@ integer kernel, or the SiLU in float between them."""
 class Plan:
     """Which nodes run in integers (by name) and which tensors carry a quantize pair.
 
-    ``convolutions`` read and write integers; ``heads`` read integers and write the model's raw
-    output in float; ``others`` are the operators between them.
+    ``convolutions`` read and write integers; ``heads`` read integers and write float: fully
+    connected layers, whose readers mostly compute in float, and convolutions that write the
+    model's raw output; ``others`` are the operators between them.
     """
 
     convolutions: frozenset[str]
@@ -39,28 +40,29 @@ class Plan:
 
 def make_plan(graph: Graph, affines: Mapping[str, Affine], float_layers: Container[str]) -> Plan:
     """Choose the operators that run in integers. Pure: depends on the arguments only."""
-    convolutions, heads = {}, {}
+    convolutions, products, heads = {}, {}, {}
     tensors: set[str] = set()
     for node in graph.layers():
         if node.name in float_layers or node.input[0] not in affines or is_surrogate_conv(node):
             continue
-        if graph.is_linear_head(node):
+        if node.op_type == "Gemm":
+            products[node.name] = node
+            tensors.add(node.input[0])
+        elif graph.is_linear_head(node):
             if is_product(graph, node):
                 heads[node.name] = node
-        elif node.op_type == "Conv" and graph.result(node) in affines:
+        elif graph.result(node) in affines:
             convolutions[node.name] = node
             tensors.update((node.input[0], graph.result(node)))
-    # A head alone does not pay for rounding its input: it waits for what others quantize.
+    # A convolution alone does not pay for rounding its input: it waits for what others quantize.
     others = _grow(graph, affines, tensors)
-    heads = {name: node for name, node in heads.items() if node.input[0] in tensors}
+    heads = {name: node for name, node in heads.items() if node.input[0] in tensors} | products
     _prune(graph, {**convolutions, **heads}, others, tensors)
     return Plan(*map(frozenset, (convolutions, heads, others, tensors)))
 
 
 def is_product(graph: Graph, node: onnx.NodeProto) -> bool:
-    """Whether ``node`` is one matrix product: fully connected, or a 1 x 1 convolution."""
-    if node.op_type == "Gemm":
-        return True
+    """Whether the convolution ``node`` is one matrix product."""
     found = attributes(node)
     return (
         list(graph.weights[node.input[1]].dims[2:]) == [1, 1]

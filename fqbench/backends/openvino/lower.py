@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.openvino.mend import channels_last, with_tangents
 from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
+from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.backends.pair_placement import moved
 from fqbench.backends.shuffles import unify_ranges, without_shuffles
 from fqbench.graph.checking import check
@@ -51,7 +52,8 @@ def _lowered(model: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.M
             known = {**dict.fromkeys(node.output, known[node.input[0]]), **known}
     quantization = replace(quantization, ranges=known).reordered(orders)
     plan = make_plan(source, quantization)
-    return with_tangents(_Writer(Graph(source), plan, quantization).write()), plan
+    written = with_tangents(_Writer(Graph(source), plan, quantization).write())
+    return with_tokens(written, token_layers(Graph(source))), plan
 
 
 def lower_into(

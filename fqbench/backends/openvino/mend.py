@@ -7,6 +7,8 @@ side by side, has it turned twice. So it is turned once, at first, which moves n
 *SiLU.* A kernel computes one itself, as its result leaves the registers, and takes more time for
 that than for the products; its tangent, one pass behind the kernel, takes less. With h = x / 2,
 x * sigmoid(x) = h * tanh(h) + h.
+
+*Tokens.* See ``tokens``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import onnx
 from onnx import helper
 
 from fqbench.backends.openvino.executed import HALVED
+from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
@@ -35,7 +38,7 @@ HALF = "silu__half"
 
 def mended(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with all of that; the same function."""
-    return with_tangents(channels_last(model))
+    return with_tokens(with_tangents(channels_last(model)), token_layers(Graph(model)))
 
 
 def with_tangents(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -24,6 +24,7 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams
 from fqbench.quantize.record import Quantization, SafeForm
 from fqbench.quantize.setting import Setting
+from fqbench.quantize.sharing import averaged
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class OpenVinoVariants(TimedVariants):
     @property
     def unsuited(self) -> Mapping[str, str]:
         """See ``Variants``. What is slower in INT8 is found by its times."""
-        return {}
+        graph = Graph(self.model)
+        return averaged(graph, graph.layers())
 
     @property
     def zero_points(self) -> Sequence[frozenset[str]]:

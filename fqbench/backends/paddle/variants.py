@@ -28,6 +28,9 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, symmetric_codes
 from fqbench.quantize.record import Quantization, SafeForm
 from fqbench.quantize.setting import Setting
+from fqbench.quantize.sharing import averaged
+
+FULLY_CONNECTED = "fqbench runs convolutions alone in INT8 on Paddle"
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,11 @@ class PaddleVariants(TimedVariants):
 
     @property
     def unsuited(self) -> Mapping[str, str]:
-        """See ``Variants``. None is known beforehand."""
-        return {}
+        """See ``Variants``."""
+        graph = Graph(self.model)
+        convolutions = graph.convolutions()
+        connected = [node.name for node in graph.layers() if node.op_type != "Conv"]
+        return {**averaged(graph, convolutions), **dict.fromkeys(connected, FULLY_CONNECTED)}
 
     @property
     def safe_forms(self) -> Mapping[str, SafeForm]:

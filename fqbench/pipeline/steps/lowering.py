@@ -38,6 +38,7 @@ class Lower(ReadingJob):
 
 def lower(job: Lower, report: Report) -> None:
     """Write the INT8 form of the graph for a backend, and ``plan.json``."""
+    from fqbench.quantize.between import float_operators
     from fqbench.verify.int8 import check_int8
 
     form = int8_form(job.backend)
@@ -59,7 +60,11 @@ def lower(job: Lower, report: Report) -> None:
     )
     check_int8(model, written.emulation, runner.run, feeds)
     # How many layers were quantized, for the check of what the runtime ran.
-    plan = {"convolutions": written.layers, "quantized": written.quantized}
+    plan = {
+        "convolutions": written.layers,
+        "quantized": written.quantized,
+        "float_operators": float_operators(written.emulation),
+    }
     write_json(job.folder, "plan.json", plan)
 
 

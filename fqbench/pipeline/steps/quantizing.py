@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fqbench.isolate import Report, alone
 from fqbench.spec import Decode
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from fqbench.tune.estimators import ErrorEstimator
 
 CHOICE, TRADEOFF = "choice.json", "tradeoff.json"
+SMOOTHING_IMAGES = 32
+"""Images that show how large the channels are that are evened out."""
+CHECK_IMAGES = 3
+"""Images that the graph with evened channels is checked on."""
 
 
 class Calibrate(ReadingJob):
@@ -39,7 +43,7 @@ def calibrate(job: Calibrate, report: Report) -> None:
     """Find the ranges; write their record, and the graph that they are of."""
     from fqbench.quantize import calibrate as quantize
 
-    model = load_graph(job.canonical)
+    model = _smoothed(job)
     record = quantize.calibrate(
         model,
         job.feeds(report),
@@ -49,6 +53,20 @@ def calibrate(job: Calibrate, report: Report) -> None:
     )
     record.write(job.folder / "quantization.json")
     save_graph(model, job.folder)
+
+
+def _smoothed(job: Calibrate) -> Any:
+    """The canonical graph with evened channels, which is held to be the same function."""
+    from fqbench.quantize.smoothing import smooth
+    from fqbench.verify.conversion import check_smoothed
+
+    model = load_graph(job.canonical)
+    images = job.model_copy(update={"images": job.images[:SMOOTHING_IMAGES]})
+    smoothed = smooth(model, images.feeds(lambda done, total, told="", /: None))
+    if smoothed is not model:
+        few = job.model_copy(update={"images": job.images[:CHECK_IMAGES]})
+        check_smoothed(model, smoothed, few.check_feeds(model))
+    return smoothed
 
 
 class Judging(ReadingJob):

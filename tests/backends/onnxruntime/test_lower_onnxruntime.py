@@ -13,10 +13,13 @@ from onnx import numpy_helper
 
 from fqbench.backends import runtime
 from fqbench.backends.onnxruntime.lower import layer_counts, lower
+from fqbench.convert.canonical import canonicalize
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
+from fqbench.quantize.calibrate import calibrate
 from tests.support.onnx_graphs import Net, record
 from tests.support.qdq_reference import evaluate
+from tests.support.transformers import Transformer
 
 SUM_TO_ZERO = 0.02
 """Largest mean difference, in quanta. Ties that two exact sums break differently have no side."""
@@ -323,14 +326,13 @@ def test_float_layer_is_written_as_it_was():
     assert float_weight == Graph(model).weights[kept.input[1]]
 
 
-# Behind the fifth in float the head would be alone in integers, and stays in float too.
-@pytest.mark.parametrize(("place", "left"), [(0, 5), (1, 5), (2, 5), (3, 5), (4, 4), (5, 5)])
-def test_float_layer_runs_in_float_and_the_others_do_not(place, left, tmp_path):
+@pytest.mark.parametrize("place", range(6))
+def test_float_layer_runs_in_float_and_the_others_do_not(place, tmp_path):
     net, model = chain(5)
     kept = Graph(model).layers()[place].name
     lowered = lower(model, record(model, net.image(), float_layers=[kept]))
-    assert layer_counts(lowered) == (6, left)
-    assert run_in_integers(lowered, tmp_path) == left
+    assert layer_counts(lowered) == (6, 5)
+    assert run_in_integers(lowered, tmp_path) == 5
 
 
 @pytest.mark.parametrize(
@@ -412,3 +414,23 @@ def test_channel_of_almost_no_weight_keeps_its_large_bias(size, tmp_path):
     assert np.abs(result[0, 2] + 25.0).max() <= quantum * 1.001
     wanted = evaluate(model, {"x": image})[middle]
     assert np.abs(result - wanted).max() <= 2 * quantum
+
+
+def test_fully_connected_layers_of_tokens_read_integers_and_write_float(tmp_path):
+    """Each step from the same codes is exact; norms, attention and GELU compute in float."""
+    net = Transformer()
+    model = canonicalize(net.model(), (1, 3, net.side, net.side))
+    images = net.images(8)
+    quantization = calibrate(model, images, "mse", saturates=False)
+    assert quantization.float_layers == {}
+    lowered = lower(model, quantization)
+    assert layer_counts(lowered) == (10, 10)
+    assert run_in_integers(lowered, tmp_path) == 10
+    found = optimized_kinds(lowered, tmp_path)
+    assert (found["QGemm"], found["QLinearConv"]) == (9, 1)
+    norms = found["LayerNormalization"] + found["SkipLayerNormalization"]
+    assert (norms, found["Softmax"], found["Gelu"]) == (5, 2, 2)
+    wanted = [run(model, image[0])["logits"] for image in images]
+    int8 = [run(lowered, image[0])["logits"] for image in images]
+    spread = np.square(np.array(wanted) - np.mean(wanted, axis=0)).sum()
+    assert 0 < np.square(np.array(int8) - np.array(wanted)).sum() < 0.05 * spread

@@ -1,6 +1,5 @@
 """Which operators run in integers on ONNX Runtime: small graphs, each with what must come out."""
 
-import numpy as np
 import pytest
 
 from fqbench.backends.onnxruntime.plan import is_product, make_plan
@@ -33,6 +32,27 @@ def test_last_convolution_that_is_no_product_stays_in_float():
     net = Net()
     plan = planned(net, net.conv(net.node("Relu", net.conv("x", 8)), 5, 3))
     assert (plan.convolutions, plan.heads) == ({"n_conv0"}, frozenset())
+
+
+def test_fully_connected_layers_read_integers_wherever_they_are():
+    net = Net(shape=(2, 3))
+    first = net.node("Relu", net.gemm("x", 8))
+    last = net.gemm(net.gemm(first, 4), 5)
+    plan = planned(net, last)
+    assert plan.heads == {"n_gemm0", "n_gemm2", "n_gemm3"}
+    assert plan.convolutions == plan.others == frozenset()
+    # What they write is float: nothing is rounded that no layer reads.
+    assert plan.tensors == {"x", "relu1", "gemm2"}
+    kept = planned(net, last, float_layers=["n_gemm2"])
+    assert kept.heads == {"n_gemm0", "n_gemm3"}
+    assert kept.tensors == {"x", "gemm2"}
+
+
+def test_what_moves_codes_to_a_fully_connected_layer_runs_in_integers():
+    net = Net()
+    conv = net.node("Relu", net.conv("x", 8))
+    plan = planned(net, net.gemm(net.node("Flatten", conv, channels=8 * 16 * 16), 5))
+    assert (plan.heads, plan.others) == ({"n_gemm3"}, {"n_flatten2"})
 
 
 def test_head_alone_does_not_pay_for_a_pair():
@@ -147,29 +167,19 @@ def test_operator_without_an_integer_kernel_stays_in_float():
     assert plan.tensors == {"x", "conv0", "relu3", "relu5"}
 
 
-def product(net, kind, **changes):
-    if kind == "Conv":
-        last = net.conv("x", 5, changes.pop("size", 1), **changes)
-    else:
-        weight = net.random.normal(0, 1, (3, 5)).astype(np.float32)
-        last = net.node("Gemm", "x", net.constant("w", weight), channels=5, **changes)
-    graph = Graph(net.model(last))
-    return is_product(graph, graph.layers()[0])
-
-
 @pytest.mark.parametrize(
-    ("kind", "changes", "wanted"),
+    ("changes", "wanted"),
     [
-        ("Conv", {}, True),
-        ("Conv", {"pads": [0, 0, 1, 0]}, False),
-        ("Conv", {"strides": [2, 2]}, False),
-        ("Conv", {"size": 3}, False),
-        ("Gemm", {}, True),
+        ({}, True),
+        ({"pads": [0, 0, 1, 0]}, False),
+        ({"strides": [2, 2]}, False),
+        ({"size": 3}, False),
     ],
 )
-def test_matrix_product(kind, changes, wanted):
-    net = Net(shape=(1, 3, 8, 8) if kind == "Conv" else (1, 3))
-    assert product(net, kind, **changes) is wanted
+def test_matrix_product(changes, wanted):
+    net = Net(shape=(1, 3, 8, 8))
+    graph = Graph(net.model(net.conv("x", 5, **{"size": 1, **changes})))
+    assert is_product(graph, graph.layers()[0]) is wanted
 
 
 def test_convolution_of_groups_is_no_product():

@@ -1,0 +1,214 @@
+"""Channels of a normalized tensor evened out, so that one scale for all of them loses less.
+
+Xiao et al. 2023, SmoothQuant (arXiv:2211.10438): a LayerNormalization ends in a gain and an offset
+of each channel. Where only layers read its result, these can be divided by any factors by which the
+layers' weights are multiplied: float computes the same, and rounding does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from fqbench.graph.executor import Feed, InstrumentedModel
+from fqbench.graph.graph import Graph, add_constant, attributes, drop_unread
+from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
+
+Values = NDArray[np.float64]
+
+POWERS = (0.0, 0.25, 0.5, 0.75)
+"""Powers of a channel's largest activation and of its largest weight that are tried in its factor;
+0 of both leaves the channels as they are."""
+
+SAME_CHANNELS = ("Reshape", "Gather", "Squeeze", "Unsqueeze", "Identity")
+"""Operators that may hand whole rows of channels on."""
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """A ``tensor`` of ``channels`` that only ``layers`` read, and what its last step reads.
+
+    ``parameters``: the node and input of each constant that its channels are scaled by.
+    """
+
+    tensor: str
+    channels: int
+    parameters: tuple[tuple[str, int], ...]
+    layers: tuple[str, ...]
+
+
+@dataclass
+class ChannelStatistics:
+    """Least and largest value, and mean square, of each channel [channels]; of all rows seen."""
+
+    low: Values
+    high: Values
+    squares: Values
+    rows: int = 0
+
+    @staticmethod
+    def of(channels: int) -> ChannelStatistics:
+        """Of nothing yet."""
+        zeros = [np.zeros(channels) for _ in range(3)]
+        return ChannelStatistics(*zeros)
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Count ``values`` [.., channels]."""
+        rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        self.low = np.minimum(self.low, rows.min(axis=0))
+        self.high = np.maximum(self.high, rows.max(axis=0))
+        self.squares = self.squares + np.square(rows).sum(axis=0)
+        self.rows += len(rows)
+
+
+def smooth(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
+    """``model`` with evened channels, by what ``feeds`` show; itself where there are none to even.
+
+    Names and shapes of layers and tensors stay.
+    """
+    found = list(normalized(Graph(model)))
+    if not found:
+        return model
+    seen = {each.tensor: ChannelStatistics.of(each.channels) for each in found}
+    watched = InstrumentedModel(model, seen)
+    for feed in feeds:
+        values = watched.computed(feed)
+        for name, statistics in seen.items():
+            statistics.add(values[name])
+    graph = Graph(deepcopy(model))
+    layers = {layer.name: layer for layer in graph.layers()}
+    for each in found:
+        weight = np.concatenate([graph.weight(layers[name]) for name in each.layers])
+        _scale(graph, each, factors(weight.astype(np.float64), seen[each.tensor]))
+    drop_unread(graph.model.graph)
+    return graph.model
+
+
+def normalized(graph: Graph) -> Iterator[Normalized]:
+    """The tensors of ``graph`` whose channels can be scaled without changing what it computes."""
+    for node in graph.model.graph.node:
+        parameters = _parameters(graph, node)
+        shape = graph.shape(node.output[0]) if parameters else None
+        if shape is None:
+            continue
+        sizes = {graph.weights[_read(graph, *each)].dims[0] for each in parameters}
+        layers = _layers(graph, node.output[0], shape[-1])
+        if layers and sizes == {shape[-1]}:
+            yield Normalized(node.output[0], shape[-1], tuple(parameters), tuple(layers))
+
+
+def factors(weight: Values, seen: ChannelStatistics) -> Values:
+    """What to divide each channel by, of weights [outputs, channels] that multiply it.
+
+    Of powers of its largest activation over powers of its largest weight, those of the least
+    ``rounding_error``.
+    """
+    largest = np.maximum(seen.high, -seen.low)
+    weighed = np.abs(weight).max(axis=0)
+    alive = (largest > 0.0) & (weighed > 0.0)
+    if not alive.any():
+        return np.ones(len(largest))
+    read = np.where(alive, largest / largest.max(), 1.0)
+    held = np.where(alive, weighed / weighed.max(), 1.0)
+    tried = [read**a / held**b for a, b in product(POWERS, POWERS)]
+    return min(tried, key=lambda by: rounding_error(weight, seen, by))
+
+
+def rounding_error(weight: Values, seen: ChannelStatistics, by: Values) -> float:
+    """Expected squared error of the layers' results with channels divided ``by`` factors.
+
+    A step of codes is off by its square over 12. Activations have one step for all channels, which
+    their weights multiply; weights one for each output, which the mean square of activations does.
+    """
+    step = ((seen.high / by).max() - (seen.low / by).min()) / UINT8_LEVELS
+    scaled = weight * by
+    steps = np.abs(scaled).max(axis=1) / INT8_MAX
+    of_activations = step**2 * np.square(scaled).sum()
+    of_weights = np.square(steps).sum() * (seen.squares / max(seen.rows, 1) / by**2).sum()
+    return float(of_activations + of_weights) / 12.0
+
+
+def _parameters(graph: Graph, node: onnx.NodeProto) -> list[tuple[str, int]]:
+    """The constants of each channel that ``node`` and the one before it end a normalization by."""
+    if node.op_type == "LayerNormalization":
+        last = attributes(node).get("axis", -1) == -1
+        found = [(node.name, place) for place in range(1, len(node.input))]
+    elif node.op_type == "Add":
+        last, found = True, list(_gain_and_offset(graph, node))
+    else:
+        return []
+    vectors = all(
+        (name := _read(graph, *each)) in graph.weights and len(graph.weights[name].dims) == 1
+        for each in found
+    )
+    return found if last and vectors else []
+
+
+def _gain_and_offset(graph: Graph, add: onnx.NodeProto) -> Iterator[tuple[str, int]]:
+    """The constants of ``add`` and of the Mul before it, where it ends a normalization so."""
+    for place in (0, 1):
+        scaled = graph.producer.get(add.input[1 - place])
+        if add.input[place] not in graph.weights or scaled is None or scaled.op_type != "Mul":
+            continue
+        gains = [other for other, name in enumerate(scaled.input) if name in graph.weights]
+        if len(gains) == 1 and len(graph.consumers[scaled.output[0]]) == 1:
+            yield scaled.name, gains[0]
+            yield add.name, place
+
+
+def _read(graph: Graph, node: str, place: int) -> str:
+    """What the node called ``node`` reads at ``place``."""
+    return next(str(n.input[place]) for n in graph.model.graph.node if n.name == node)
+
+
+def _layers(graph: Graph, name: str, channels: int) -> list[str] | None:
+    """The fully connected layers with weights of their own that alone read ``name``.
+
+    None where others read it, or its channels come apart.
+    """
+    if name in graph.outputs:
+        return None
+    found: list[str] = []
+    for node in graph.consumers[name]:
+        if node.op_type == "Gemm" and _is_own(graph, node, name):
+            found.append(node.name)
+            continue
+        shape = graph.shape(node.output[0])
+        whole = node.op_type in SAME_CHANNELS and node.input[0] == name
+        kept = shape is not None and len(shape) > 0 and shape[-1] == channels
+        if node.op_type == "Gather":
+            rank = len(graph.shape(name) or ())
+            kept = kept and attributes(node).get("axis", 0) % max(rank, 1) != rank - 1
+        behind = _layers(graph, node.output[0], channels) if whole and kept else None
+        if behind is None:
+            return None
+        found += behind
+    return found
+
+
+def _is_own(graph: Graph, layer: onnx.NodeProto, name: str) -> bool:
+    """Whether ``layer`` multiplies ``name`` by a constant that nothing else reads."""
+    weight = layer.input[1]
+    alone = len(graph.consumers[weight]) == 1
+    return layer.input[0] == name and weight in graph.weights and alone
+
+
+def _scale(graph: Graph, each: Normalized, by: Values) -> None:
+    """Divide the channels of a tensor ``by`` factors, and multiply the weights of its layers."""
+    nodes = {node.name: node for node in graph.model.graph.node}
+    for name, place in each.parameters:
+        node = nodes[name]
+        value = numpy_helper.to_array(graph.weights[node.input[place]]) / by
+        constant = f"{each.tensor}__smoothed_{place}_of_{name}"
+        node.input[place] = add_constant(graph.model.graph, constant, value.astype(np.float32))
+    for name in each.layers:
+        layer = nodes[name]
+        scaled = (graph.weight(layer) * by).astype(np.float32)
+        graph.replace_weight(layer.input[1], graph.as_stored(layer, scaled))

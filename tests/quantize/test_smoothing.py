@@ -1,0 +1,137 @@
+"""Evening out channels: float computes the same, and rounding loses less."""
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fqbench.convert.canonical import canonicalize
+from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
+from fqbench.quantize.smoothing import (
+    ChannelStatistics,
+    factors,
+    normalized,
+    rounding_error,
+    smooth,
+)
+from tests.support.transformers import Transformer
+
+
+def seen(*rows):
+    found = ChannelStatistics.of(len(rows[0]))
+    found.add(np.float32(rows))
+    return found
+
+
+def run(model, feed, names):
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    shown.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    session = open_session(shown.SerializeToString(), session_options(threads=1))
+    return session.run(["logits", *names], {"x": feed[0]})
+
+
+def canonical(**how):
+    net = Transformer(**how)
+    return net, canonicalize(net.model(), (1, 3, net.side, net.side))
+
+
+def test_statistics_of_channels():
+    found = seen([1, -2], [3, 0])
+    assert found.low.tolist() == [0, -2]  # Zero always has a code.
+    assert found.high.tolist() == [3, 0]
+    assert found.squares.tolist() == [10, 4]
+    assert found.rows == 2
+
+
+def test_rounding_error_by_hand():
+    # A step of activations is (2 + 1) / 255, one of weights 3 / 127 and 1 / 127.
+    statistics = seen([2, -1])
+    weight = np.array([[1.0, 3.0], [1.0, 0.0]])
+    activations = (3 / 255) ** 2 * (1 + 9 + 1)
+    weights = ((3 / 127) ** 2 + (1 / 127) ** 2) * (4 + 1)
+    found = rounding_error(weight, statistics, np.ones(2))
+    assert found == pytest.approx((activations + weights) / 12)
+    # With the second channel divided by 2, its weights doubled: 2.5 / 255, and 6 / 127.
+    activations = (2.5 / 255) ** 2 * (1 + 36 + 1)
+    weights = ((6 / 127) ** 2 + (1 / 127) ** 2) * (4 + 1 / 4)
+    found = rounding_error(weight, statistics, np.array([1.0, 2.0]))
+    assert found == pytest.approx((activations + weights) / 12)
+
+
+def test_channel_that_stands_out_is_divided_by_more():
+    by = factors(np.ones((4, 3)), seen([1, 16, -1], [0.5, -16, 1]))
+    assert by[1] > 2 * by[0]
+    assert by[0] == by[2]
+
+
+def test_even_channels_stay_as_they_are():
+    assert factors(np.ones((4, 3)), seen([1, 1, -1], [-1, -1, 1])).tolist() == [1, 1, 1]
+
+
+def test_channels_that_hold_nothing_change_nothing():
+    by = factors(np.array([[1.0, 0.0, 2.0]]), seen([0, 5, 1], [0, -5, 1]))
+    assert by[:2].tolist() == [1, 1]
+    assert factors(np.zeros((2, 2)), seen([1, 1])).tolist() == [1, 1]
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**16))
+def test_factors_are_never_worse_than_none(channels, outputs, seed):
+    random = np.random.default_rng(seed)
+    spread = np.exp(random.normal(0, 2, channels))
+    statistics = seen(*(random.normal(0, 1, (8, channels)) * spread))
+    weight = random.normal(0, 1, (outputs, channels))
+    by = factors(weight, statistics)
+    assert (by > 0).all()
+    plain = rounding_error(weight, statistics, np.ones(channels))
+    assert rounding_error(weight, statistics, by) <= plain
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_what_can_be_evened_in_a_transformer(fused):
+    _, model = canonical(fused=fused)
+    found = {each.layers for each in normalized(Graph(model))}
+    names = [layer.name for layer in Graph(model).layers()]
+    wanted = [
+        next(name for name in names if name.startswith(layer))
+        for layer in ("block0_qkv", "block0_fc1", "block1_qkv", "block1_fc1", "head")
+    ]
+    assert found == {(name,) for name in wanted}
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_smoothed_graph_computes_the_same_with_even_channels(fused):
+    net, model = canonical(fused=fused)
+    images = net.images(4)
+    smoothed = smooth(model, images)
+    onnx.checker.check_model(smoothed)
+    names = [each.tensor for each in normalized(Graph(model))]
+    before, after = run(model, images[0], names), run(smoothed, images[0], names)
+    np.testing.assert_allclose(after[0], before[0], rtol=1e-3, atol=1e-4)
+    for one, other in zip(before[1:], after[1:], strict=True):
+        assert _uneven(other) < 0.8 * _uneven(one)
+
+
+def _uneven(values):
+    """The largest channel beside the typical one."""
+    largest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
+    return largest.max() / np.median(largest)
+
+
+def test_a_tensor_that_others_read_stays():
+    source = Transformer().model()
+    source.graph.output.append(onnx.helper.make_empty_tensor_value_info("block0_norm1_out"))
+    model = canonicalize(source, (1, 3, 32, 32))
+    layers = [name for each in normalized(Graph(model)) for name in each.layers]
+    assert not any(name.startswith("block0_qkv") for name in layers)
+    assert any(name.startswith("block1_qkv") for name in layers)
+
+
+def test_a_graph_without_norms_is_left_alone():
+    _, model = canonical(depth=1)
+    kept = [node for node in model.graph.node if node.op_type != "LayerNormalization"]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    assert smooth(model, []) is model
