@@ -60,6 +60,11 @@ class Variants(ABC):
 
     @property
     @abstractmethod
+    def products(self) -> frozenset[str]:
+        """Products of two activations, by name, that may multiply integers; tried by their time."""
+
+    @property
+    @abstractmethod
     def unsuited(self) -> Mapping[str, str]:
         """Layers that are no faster in INT8, each with why; they stay in float."""
 

@@ -114,6 +114,14 @@ class Graph:
             if node.op_type in ("Conv", "Gemm") and all(n in self.weights for n in node.input[1:])
         ]
 
+    def products(self) -> list[onnx.NodeProto]:
+        """Matrix products of two tensors that are computed, as those of attention."""
+        return [
+            node
+            for node in self.model.graph.node
+            if node.op_type == "MatMul" and self.weights.keys().isdisjoint(node.input)
+        ]
+
     def weight(self, layer: onnx.NodeProto) -> NDArray[np.float32]:
         """Weight of a layer, output channels first."""
         weight = np.asarray(numpy_helper.to_array(self.weights[layer.input[1]]), np.float32)

@@ -38,6 +38,7 @@ class Quantization:
     serves a backend better is found out on images. ``safe``: as ``rounded``, by the
     grid of codes. ``weights``, ``reads``: the weight and the activation that each layer reads.
     ``zero_points``: layers that read codes with a zero point where a backend has other ones, too.
+    ``products``: products of two activations, by the names of nodes, that multiply integers.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Quantization:
     weights: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
     zero_points: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
 
     def widened(self, tensors: Collection[str]) -> Quantization:
         """With the wide ranges of ``tensors``."""
@@ -99,7 +101,8 @@ class Quantization:
         for key in ("ranges", "wide"):
             data[key] = {name: Range(**ends) for name, ends in data[key].items()}
         data["weight_amax"] = {name: tuple(amax) for name, amax in data["weight_amax"].items()}
-        data["zero_points"] = tuple(data.get("zero_points", ()))
+        for key in ("zero_points", "products"):
+            data[key] = tuple(data.get(key, ()))
         data["rounded"] = _read_codes(data["rounded"])
         data["safe"] = {grid: _read_codes(layers) for grid, layers in data["safe"].items()}
         return Quantization(**data)

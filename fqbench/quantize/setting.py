@@ -15,7 +15,8 @@ class Setting:
     ``safe`` layers have weights that saturate on no CPU: of another grid of codes, or, where
     ``unsigned``, of eight bits as uint8. ``float_silu``: whether SiLU is computed in float between
     integers. ``zero_points``: layers that read codes with a zero point where a backend can do
-    without, as safe ones do. Layers and tensors by their names.
+    without, as safe ones do. ``products``: products of two activations that multiply integers.
+    Layers, tensors and products by their names.
     """
 
     float_layers: frozenset[str] = frozenset()
@@ -24,6 +25,7 @@ class Setting:
     unsigned: bool = False
     float_silu: bool = False
     zero_points: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
 
     @property
     def unsigned_layers(self) -> frozenset[str]:
@@ -37,4 +39,5 @@ class Setting:
         safe = {} if self.unsigned else {name: forms[name] for name in integers}
         chosen = record.widened(self.wide).with_codes(safe)
         zero_points = tuple(sorted(self.zero_points | self.safe))
-        return replace(chosen, float_layers=kept, zero_points=zero_points)
+        products = tuple(sorted(self.products))
+        return replace(chosen, float_layers=kept, zero_points=zero_points, products=products)

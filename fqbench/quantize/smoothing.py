@@ -56,8 +56,7 @@ class ChannelStatistics:
     @staticmethod
     def of(channels: int) -> ChannelStatistics:
         """Of nothing yet."""
-        zeros = [np.zeros(channels) for _ in range(3)]
-        return ChannelStatistics(*zeros)
+        return ChannelStatistics(np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Count ``values`` [.., channels]."""

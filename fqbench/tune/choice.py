@@ -44,6 +44,7 @@ class Choice:
     those that do by uint8 weights. ``weights``: the error with each form of weights that
     was tried. ``slowdown``: the time of an inference as a part of FP32's, None if it was not timed.
     ``zero_points``: layers that read codes with a zero point, beside those that are safe.
+    ``products``: products of two activations that multiply integers.
     """
 
     float_layers: Mapping[str, str]
@@ -58,6 +59,7 @@ class Choice:
     weights: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
     zero_points: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -68,7 +70,12 @@ class Choice:
         safe = {n: form for n, form in self.safe.items() if n not in self.float_layers}
         chosen = quantization.widened(self.wide).with_codes(safe)
         zero_points = tuple(sorted({*self.zero_points, *self.safe}))
-        return replace(chosen, float_layers=self.float_layers, zero_points=zero_points)
+        return replace(
+            chosen,
+            float_layers=self.float_layers,
+            zero_points=zero_points,
+            products=self.products,
+        )
 
     def in_integers(self, layers: Iterable[str]) -> int:
         """How many of ``layers`` run in INT8."""
@@ -84,6 +91,6 @@ class Choice:
         """What ``asdict`` made of one, once it was JSON."""
         data = dict(found)
         data["layers"] = tuple(LayerCost(**layer) for layer in data["layers"])
-        for key in ("wide", "unsigned", "zero_points"):
+        for key in ("wide", "unsigned", "zero_points", "products"):
             data[key] = tuple(data.get(key, ()))
         return Choice(**data)

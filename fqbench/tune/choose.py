@@ -62,6 +62,7 @@ NEGLIGIBLE_RATIO = 0.25
 """Where the error is below this part of its limit, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 AS_QUANTIZED = "as quantized"
+PRODUCTS = "products of activations in integers"
 Alone = Callable[[], AbstractContextManager[Sequence[int]]]
 """What keeps everything else off the machine inside its context, and gives the cores that may be
 used there; none: those that this process has."""
@@ -146,8 +147,9 @@ class _Search:
             left = prune_float_layers(self._error_with_float, costly, self.target.limit)
             kept = {**self.fixed, **dict.fromkeys(left, ACCURACY)}
         self.setting = replace(self.setting, float_layers=frozenset(kept))
-        kept |= dict.fromkeys(self._choose_timed_form(), SPEED)
-        self.setting = replace(self.setting, float_layers=frozenset(kept))
+        faster = self._choose_timed_form()
+        kept |= dict.fromkeys(faster.float_layers - self.setting.float_layers, SPEED)
+        self.setting = replace(faster, float_layers=frozenset(kept))
         self._make_rest_safe()
         forms = self.errors.variants.safe_forms
         safe = sorted(self.setting.safe & forms.keys())
@@ -164,6 +166,7 @@ class _Search:
             weights=self.weights,
             slowdown=self.slowdown,
             zero_points=tuple(sorted(self.setting.zero_points)),
+            products=tuple(sorted(self.setting.products)),
         )
 
     def _choose_silu(self) -> None:
@@ -297,10 +300,10 @@ class _Search:
             if name in ranges and name in wide and wide[name] != ranges[name]
         ]
 
-    def _choose_timed_form(self) -> frozenset[str]:
-        """Further layers in float by which the whole is faster; and how it compares with FP32."""
+    def _choose_timed_form(self) -> Setting:
+        """The setting by which the whole is fastest; and how it compares with FP32."""
         if self.target.threads is None:
-            return frozenset()
+            return self.setting
         settings = {AS_QUANTIZED: self.setting}
         if self.target.fastest:
             self._time_layers()
@@ -308,10 +311,23 @@ class _Search:
                 text: replace(self.setting, float_layers=self.setting.float_layers | more)
                 for text, more in candidate_forms(self.graph, self.times).items()
             }
+            settings.update(self._with_products())
         timed = self._time_settings(settings)
         best = fastest_form({text: timed[text] for text in settings})
         self.slowdown = median(a / b for a, b in zip(timed[best], timed[FP32], strict=True))
-        return settings[best].float_layers - self.setting.float_layers
+        return settings[best]
+
+    def _with_products(self) -> dict[str, Setting]:
+        """The setting with products of activations in integers, where its error allows that.
+
+        Kernels that saturate would need factors of fewer bits, with nothing left of the gain.
+        """
+        products, limit = self.errors.variants.products, self.target.limit
+        if not products or self.target.saturates:
+            return {}
+        other = replace(self.setting, products=products)
+        fits = limit is None or self.errors.of(other) <= max(limit, self.errors.of(self.setting))
+        return {PRODUCTS: other} if fits else {}
 
     def _time_layers(self) -> None:
         """Time each layer's kernel in FP32 and in INT8, once, where the runtime reports it."""

@@ -76,6 +76,7 @@ class Timed:
 
     names = ("y",)
     unsuited = {}  # noqa: RUF012
+    products = frozenset()
 
     def __init__(self, trace):
         self.trace = trace
@@ -113,10 +114,50 @@ def test_only_what_is_timed_is_alone_on_the_machine(monkeypatch):
     search = _Search(
         model, quantization, [None], target, lambda *_: None, SettingErrors(timed, timed), alone
     )
-    assert search._choose_timed_form() == frozenset()
+    assert search._choose_timed_form() == search.setting
     assert search.slowdown == 1.0
     assert trace == [
         *("alone", "layers timed", "not alone"),
         "made ready",
         *("alone", "forms timed", "not alone"),
     ]
+
+
+class Multiplying:
+    """Variants, and an estimator, of a network with a product whose error is ``with_products``."""
+
+    names = ("y",)
+    unsuited = {}  # noqa: RUF012
+    products = frozenset({"scores"})
+
+    def __init__(self, with_products):
+        self.with_products = with_products
+
+    def runs(self, names):
+        return True
+
+    def executable(self, setting, names):
+        return setting
+
+    def error(self, setting, images=None):
+        return self.with_products if setting.products else 0.01
+
+
+@pytest.mark.parametrize(
+    ("error", "limit", "saturates", "tried"),
+    [
+        (0.02, 0.03, False, True),
+        (0.02, None, False, True),
+        (0.04, 0.03, False, False),
+        (0.009, 0.005, False, True),  # no worse than without
+        (0.02, 0.03, True, False),
+    ],
+)
+def test_products_multiply_integers_where_the_error_allows_it(error, limit, saturates, tried):
+    net = Net(1)
+    model, made = net.model(net.conv("x", 4)), Multiplying(error)
+    target = TuningTarget(limit=limit, threads=1, saturates=saturates)
+    quantization = record(model, net.image())
+    search = _Search(model, quantization, [None], target, lambda *_: None, _Errors(made, made))
+    found = search._with_products()
+    assert [set(setting.products) for setting in found.values()] == [{"scores"}] * tried

@@ -7,7 +7,7 @@ convolution, bias and activation into one QLinearConv.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +128,7 @@ class _Writer:
                 self._pair(name, name, f"{name}__dequantized")
         for node in result.graph.node:
             self._node(node)
-        replace_items(result.graph.node, self._nodes)
+        replace_items(result.graph.node, _without_unread(self._nodes, result.graph.output))
         drop_unread(result.graph)
         result.graph.initializer.extend(self._initializers.values())
         del result.graph.value_info[:]
@@ -274,6 +274,15 @@ class _Writer:
     def _add(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
         self._initializers[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
+
+
+def _without_unread(
+    nodes: Iterable[onnx.NodeProto], outputs: Iterable[onnx.ValueInfoProto]
+) -> list[onnx.NodeProto]:
+    """``nodes`` without values of codes that nothing reads, which ONNX Runtime would compute."""
+    known = list(nodes)
+    read = {name for node in known for name in node.input} | {value.name for value in outputs}
+    return [n for n in known if n.op_type != "DequantizeLinear" or n.output[0] in read]
 
 
 def layer_counts(lowered: onnx.ModelProto) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class OnnxRuntimeVariants(TimedVariants):
     unsigned_weights = True
     writes_integers = True
     zero_points = ()
+    products = frozenset[str]()
     runs_emulation = True
 
     @property

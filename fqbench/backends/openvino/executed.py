@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 INTEGERS = ("i8", "u8")
-LAYERS = ("Convolution", "FullyConnected", "MatMul")
-"""Kinds of nodes that convolutions and fully connected layers become."""
+LAYERS = ("Convolution", "FullyConnected")
+"""Kinds of nodes that convolutions and fully connected layers become; a product of two activations
+is another one."""
 
 WITHOUT_BIAS = "/WithoutBiases"
 """Behind the name of a layer whose bias became an operator of its own."""

@@ -84,7 +84,8 @@ class Plan:
 def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
     """Choose what runs in INT8. Pure: depends on the arguments only.
 
-    What is moved from layer to layer has one scale, and is rounded where it comes from.
+    What is moved from layer to layer has one scale, and is rounded where it comes from; what a
+    product of two activations reads is rounded where it is read.
     """
     graph = Graph(model)
     layers = rounded_inputs(graph, graph.layers(), quantization)
@@ -107,7 +108,8 @@ def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
         return known[group]
 
     tensors = with_sources(graph, wanted, STOPPING)
-    found, shifted = {}, {}
+    found: dict[str, Placement] = {}
+    shifted: dict[str, np.float32] = {}
     for name in _origins(graph, tensors):
         readers = {
             node.name
@@ -119,11 +121,22 @@ def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
         found[name] = Placement(codes(name), frozenset(readers))
         if found[name].codes.shifted:
             shifted[name] = found[name].codes.shift
+    _place_factors(graph, quantization, found)
     for node in model.graph.node:
         carried = [shifted[name] for name in node.input if name in shifted]
         if carried and _leads_on(graph, node, tensors):
             shifted.update(dict.fromkeys(node.output, carried[0]))
     return Plan({layer: codes(name) for layer, name in layers.items()}, found, shifted)
+
+
+def _place_factors(graph: Graph, quantization: Quantization, found: dict[str, Placement]) -> None:
+    """Add to ``found`` how the factors are rounded of products of two activations."""
+    for node in graph.products():
+        if node.name in quantization.products:
+            for name in node.input:
+                own = Placement(Codes(symmetric_codes(quantization.ranges[name])), frozenset())
+                placed = found.get(name, own)
+                found[name] = replace(placed, readers=placed.readers | {node.name})
 
 
 def _codes(

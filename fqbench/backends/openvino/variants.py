@@ -53,6 +53,12 @@ class OpenVinoVariants(TimedVariants):
         return zero_points(self.model, self.record)
 
     @property
+    def products(self) -> frozenset[str]:
+        """See ``Variants``. Those whose factors are known."""
+        ranges = self.record.ranges.keys()
+        return frozenset(n.name for n in Graph(self.model).products() if ranges >= set(n.input))
+
+    @property
     def safe_forms(self) -> Mapping[str, SafeForm]:
         """See ``Variants``. What safe layers read has a zero point, so that its codes are uint8."""
         return dict.fromkeys(self.record.weights, "narrow")

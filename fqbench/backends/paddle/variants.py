@@ -50,6 +50,7 @@ class PaddleVariants(TimedVariants):
     unsigned_weights = False
     writes_integers = False
     zero_points = ()
+    products = frozenset[str]()
     runs_emulation = False
 
     @property

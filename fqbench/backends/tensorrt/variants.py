@@ -31,6 +31,7 @@ class TensorRTVariants(Variants):
     unsigned_weights = False
     writes_integers = False
     zero_points = ()
+    products = frozenset[str]()
     runs_emulation = False
 
     @property

@@ -428,9 +428,23 @@ def test_fully_connected_layers_of_tokens_read_integers_and_write_float(tmp_path
     assert run_in_integers(lowered, tmp_path) == 10
     found = optimized_kinds(lowered, tmp_path)
     assert (found["QGemm"], found["QLinearConv"]) == (9, 1)
+    # Codes become floats behind the first convolution only: each one that nothing reads takes time.
+    assert found["DequantizeLinear"] == 1
     norms = found["LayerNormalization"] + found["SkipLayerNormalization"]
     assert (norms, found["Softmax"], found["Gelu"]) == (5, 2, 2)
     wanted = [run(model, image[0])["logits"] for image in images]
     int8 = [run(lowered, image[0])["logits"] for image in images]
     spread = np.square(np.array(wanted) - np.mean(wanted, axis=0)).sum()
     assert 0 < np.square(np.array(int8) - np.array(wanted)).sum() < 0.05 * spread
+
+
+def test_two_fully_connected_layers_hold_a_quarter_of_their_weights_size(tmp_path):
+    net = Net(3, (1, 3, 16, 16))
+    conv = net.node("Relu", net.conv("x", 4))
+    flat = net.node("Flatten", net.node("MaxPool", conv, kernel_shape=[2, 2], strides=[2, 2]))
+    net.channels[flat] = 4 * 8 * 8
+    model = net.model(net.gemm(net.node("Relu", net.gemm(flat, 128)), 5))
+    lowered = lower(model, record(model, net.image()))
+    assert layer_counts(lowered) == (3, 3)
+    assert run_in_integers(lowered, tmp_path) == 3
+    assert lowered.ByteSize() < 0.35 * model.ByteSize()

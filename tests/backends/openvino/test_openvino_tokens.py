@@ -1,5 +1,7 @@
 """Layers of tokens without reshapes: the same values, and each layer one kernel of OpenVINO."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -12,6 +14,7 @@ from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.convert.canonical import canonicalize
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
+from fqbench.quantize.between import float_operators
 from fqbench.quantize.calibrate import calibrate
 from tests.support.onnx_graphs import Net
 from tests.support.openvino import needs_openvino
@@ -63,6 +66,28 @@ def test_openvino_multiplies_integers_in_every_layer_of_tokens(fused):
     found = np.array([runner(made).run(image)[0] for image in images])
     error = np.square(found - wanted).sum() / np.square(wanted - wanted.mean(axis=0)).sum()
     assert 0 < error < 0.05
+
+
+@needs_openvino
+def test_products_of_activations_multiply_integers_where_they_are_asked_to():
+    net, model = transformer()
+    images = net.images(8)
+    record = calibrate(model, images, "mse", saturates=False)
+    products = tuple(node.name for node in Graph(model).products())
+    assert len(products) == 4
+    plain, asked = lower(model, record), lower(model, replace(record, products=products))
+    assert "4 product of two activations" in float_operators(plain)
+    assert not any("product" in kind for kind in float_operators(asked))
+    pairs = [node.output[0] for node in asked.graph.node if node.op_type == "QuantizeLinear"]
+    known = [node.output[0] for node in plain.graph.node if node.op_type == "QuantizeLinear"]
+    assert len(pairs) == len(known) + 2 * len(products)
+    made = compiled(asked.SerializeToString(), 1)
+    # They are no layers.
+    assert sum(node.is_int8_layer for node in executed(made)) == 10
+    wanted = np.array([run(model, image) for image in images])
+    found = np.array([runner(made).run(image)[0] for image in images])
+    error = np.square(found - wanted).sum() / np.square(wanted - wanted.mean(axis=0)).sum()
+    assert 0 < error < 0.08
 
 
 @needs_openvino
