@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -129,6 +129,7 @@ def test_products_that_are_no_layers_stay(nodes):
     assert kinds(found) == ["MatMul"]
 
 
+@settings(deadline=None)
 @given(
     shape=st.lists(st.integers(1, 4), min_size=2, max_size=4),
     outputs=st.integers(1, 5),

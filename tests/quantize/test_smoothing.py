@@ -3,19 +3,22 @@
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
+from fqbench.backends.openvino.tokens import token_layers
 from fqbench.convert.canonical import canonicalize
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
 from fqbench.quantize.smoothing import (
     ChannelStatistics,
     factors,
-    normalized,
     rounding_error,
     smooth,
+    uneven,
 )
+from tests.support.onnx_graphs import Net
 from tests.support.transformers import Transformer
 
 
@@ -77,6 +80,7 @@ def test_channels_that_hold_nothing_change_nothing():
     assert factors(np.zeros((2, 2)), seen([1, 1])).tolist() == [1, 1]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**16))
 def test_factors_are_never_worse_than_none(channels, outputs, seed):
     random = np.random.default_rng(seed)
@@ -92,13 +96,17 @@ def test_factors_are_never_worse_than_none(channels, outputs, seed):
 @pytest.mark.parametrize("fused", [True, False])
 def test_what_can_be_evened_in_a_transformer(fused):
     _, model = canonical(fused=fused)
-    found = {each.layers for each in normalized(Graph(model))}
+    found = {each.layers for each in uneven(Graph(model)) if each.parameters}
     names = [layer.name for layer in Graph(model).layers()]
     wanted = [
         next(name for name in names if name.startswith(layer))
         for layer in ("block0_qkv", "block0_fc1", "block1_qkv", "block1_fc1", "head")
     ]
     assert found == {(name,) for name in wanted}
+    others = {each.layers[0] for each in uneven(Graph(model)) if not each.parameters}
+    assert {name[:11] for name in others} == {
+        *("block0_proj", "block0_fc2_", "block1_proj", "block1_fc2_")
+    }
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -107,7 +115,7 @@ def test_a_smoothed_graph_computes_the_same_with_even_channels(fused):
     images = net.images(4)
     smoothed = smooth(model, images)
     onnx.checker.check_model(smoothed)
-    names = [each.tensor for each in normalized(Graph(model))]
+    names = [each.tensor for each in uneven(Graph(model)) if each.parameters]
     before, after = run(model, images[0], names), run(smoothed, images[0], names)
     np.testing.assert_allclose(after[0], before[0], rtol=1e-3, atol=1e-4)
     for one, other in zip(before[1:], after[1:], strict=True):
@@ -124,14 +132,42 @@ def test_a_tensor_that_others_read_stays():
     source = Transformer().model()
     source.graph.output.append(onnx.helper.make_empty_tensor_value_info("block0_norm1_out"))
     model = canonicalize(source, (1, 3, 32, 32))
-    layers = [name for each in normalized(Graph(model)) for name in each.layers]
+    free = [each for each in uneven(Graph(model)) if each.parameters]
+    layers = [name for each in free for name in each.layers]
     assert not any(name.startswith("block0_qkv") for name in layers)
     assert any(name.startswith("block1_qkv") for name in layers)
 
 
-def test_a_graph_without_norms_is_left_alone():
-    _, model = canonical(depth=1)
-    kept = [node for node in model.graph.node if node.op_type != "LayerNormalization"]
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
+def test_a_channel_that_stands_far_out_behind_a_gelu_is_worth_a_product():
+    net = Transformer()
+    source = net.model()
+    constants = {tensor.name: tensor for tensor in source.graph.initializer}
+    weight = net.constants["block1_fc1_w"].copy()
+    weight[:, 3] *= 60
+    constants["block1_fc1_w"].CopyFrom(numpy_helper.from_array(weight, "block1_fc1_w"))
+    model = canonicalize(source, (1, 3, net.side, net.side))
+    images = net.images(4)
+    smoothed = smooth(model, images)
+    onnx.checker.check_model(smoothed, full_check=True)
+    added = len(smoothed.graph.node) - len(model.graph.node)
+    products = [n for n in smoothed.graph.node if n.output[0].endswith("__evened")]
+    assert (added, len(products)) == (1, 1)
+    np.testing.assert_allclose(
+        run(smoothed, images[0], [])[0], run(model, images[0], [])[0], rtol=1e-3, atol=1e-4
+    )
+    before, after = (
+        run(smoothed, images[0], [name])[1]
+        for name in products[0].input[:1] + products[0].output[:1]
+    )
+    assert _uneven(after) < 0.2 * _uneven(before)
+    # The layer behind it is one of tokens still.
+    assert {each.layer for each in token_layers(Graph(smoothed))} == {
+        each.layer for each in token_layers(Graph(model))
+    }
+
+
+def test_a_graph_without_layers_of_tokens_is_left_alone():
+    net = Net(1)
+    flat = net.node("Flatten", net.node("GlobalAveragePool", net.conv("x", 4)))
+    model = net.model(net.gemm(flat, 5))
     assert smooth(model, []) is model
