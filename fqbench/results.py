@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,6 +42,21 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Further:
+    """A further metric of a cell's answers: points, and what INT8 lost of them."""
+
+    accuracy: float
+    drop: Interval | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """As results hold it."""
+        return {
+            "accuracy": self.accuracy,
+            "drop": None if self.drop is None else self.drop.to_json(),
+        }
+
+
+@dataclass(frozen=True)
 class Row:
     """Everything found out about one cell. None: not measured, or does not apply.
 
@@ -57,7 +72,8 @@ class Row:
     error with each form of weights. Of a given INT8 file ``saturating_layers`` of
     ``integer_layers`` saturate, and without that it would score ``accuracy_exact``.
     ``beside``: the same cell in another version of its backend.
-    ``measures``: what was measured beside latency, where it was asked for.
+    ``measures``: what was measured beside latency, where it was asked for. ``further``: the task's
+    further metrics, by their names.
     ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time there.
     """
 
@@ -80,6 +96,7 @@ class Row:
     dataset: str | None = None
     images: int | None = None
     drop: Interval | None = None
+    further: Mapping[str, Further] = field(default_factory=dict)
     margin: float | None = None
     agreement: float | None = None
     needs: str | None = None
@@ -158,6 +175,7 @@ class Row:
             "dataset": self.dataset,
             "images": self.images,
             "drop": _interval(self.drop),
+            "further": {name: found.to_json() for name, found in self.further.items()},
             "margin": self.margin,
             "within_margin": self.within_margin,
             "against_margin": self.against_margin,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from fqbench.backends import Runner, runtime
 from fqbench.backends.base import Tensor
+from fqbench.data.sample import Sample
 from fqbench.measure.latency import Call
 from fqbench.spec import Preprocess
-from fqbench.vision.geometry import Geometry
+from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import model_inputs, prepare
 
@@ -22,19 +24,33 @@ class _Record(BaseModel):
 
 
 class Reading(_Record):
-    """How an image becomes a model's inputs, whose names are in the model's order."""
+    """How an image becomes a model's inputs, whose names are in the model's order.
+
+    ``boxes``: of a step's images, in their order, the parts that are looked at; none where all of
+    each is.
+    """
 
     preprocess: Preprocess
     inputs: tuple[str, ...]
+    boxes: tuple[Box | None, ...] = ()
 
-    def feed(self, image: Any, batch: int = 1) -> list[Tensor]:
+    def of(self, samples: Sequence[Sample]) -> Reading:
+        """The same for ``samples``, with their boxes where they have any."""
+        boxes = tuple(sample.box for sample in samples)
+        return self.model_copy(update={"boxes": boxes if any(boxes) else ()})
+
+    def with_boxes(self, images: Sequence[Path]) -> list[tuple[Path, Box | None]]:
+        """Each of ``images``, the step's, with its box."""
+        return list(zip(images, self.boxes or [None] * len(images), strict=True))
+
+    def feed(self, image: Any, batch: int = 1, box: Box | None = None) -> list[Tensor]:
         """The tensors of ``image``; where there are to be several images, each is this one."""
-        tensors = model_inputs(prepare(image, self.preprocess), self.inputs)
+        tensors = model_inputs(prepare(image, self.preprocess, box), self.inputs)
         return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
 
-    def placed(self, path: Path) -> tuple[list[Tensor], Geometry]:
+    def placed(self, path: Path, box: Box | None = None) -> tuple[list[Tensor], Geometry]:
         """The tensors of the image in a file, and where it lies in them."""
-        prepared = prepare(read_image(path), self.preprocess)
+        prepared = prepare(read_image(path), self.preprocess, box)
         return model_inputs(prepared, self.inputs), prepared.geometry
 
 

@@ -351,7 +351,7 @@ class ModelGraph(NodeFactory):
                 "predictions": predictions,
                 "task": self.spec.task,
                 "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
-                "truth": Files(() if data.annotations is None else (data.annotations,)),
+                "truth": Files(data.truth),
                 "labels": [[sample.image_id, sample.label] for sample in data.samples],
             },
             ("pycocotools", "numpy"),
@@ -475,7 +475,7 @@ class ModelGraph(NodeFactory):
                 "backend": cell.backend,
                 "device": cell.device,
                 "precision": precision,
-                "reading": self.reading_of(cell).model_dump(mode="json"),
+                "reading": self.reading_of(cell).of(samples).model_dump(mode="json"),
                 "decode": self.decode,
                 "code": Files((source,) if source is not None and source.is_file() else ()),
                 "allow_code": Unkeyed(self.allow_code),
@@ -556,8 +556,8 @@ class ModelGraph(NodeFactory):
 
     def read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
         """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""
-        described = (reading or self.reading).model_dump(mode="json")
-        return {"images": Files(images), "reading": described}
+        placed = (reading or self.reading).model_copy(update={"boxes": self.images.boxes(images)})
+        return {"images": Files(images), "reading": placed.model_dump(mode="json")}
 
 
 def _taught_by(method: str, spec: ModelSpec) -> str:

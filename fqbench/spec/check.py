@@ -28,7 +28,8 @@ class ModelFacts:
     """What the file says: inputs in order, and which of them takes the image.
 
     ``classes``: how many the output has, None where the file does not say. ``decode``: with the
-    settings of the file's own non-maximum suppression, None where it holds none.
+    settings that the file itself has, of its own non-maximum suppression or in its metadata, None
+    where it has none.
     ``int8_inputs``: inputs of the spec's INT8 file in order, where it names one. ``data_files``,
     ``int8_data_files``: files that hold weights beside the ONNX files.
     """
@@ -70,7 +71,7 @@ def read_file(model: Path, params: Path | None) -> Contents:
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
     """``compare`` with what a file holds."""
-    facts = compare(spec, contents.inputs, contents.outputs, contents.nms)
+    facts = compare(spec, contents.inputs, contents.outputs, contents.nms, contents.metadata)
     return replace(facts, data_files=contents.data_files)
 
 
@@ -79,13 +80,27 @@ def compare(
     inputs: Shapes,
     outputs: Shapes,
     nms: Mapping[str, float] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> ModelFacts:
     """The facts of a model with these inputs and outputs. Pure. Raises UsageError."""
     image = _image_input(spec, inputs)
     _check_shape(spec, image, inputs[image])
     _check_second_input(spec, inputs, image)
     classes = _classes(spec, tuple(outputs.values()))
-    return ModelFacts(tuple(inputs), image, classes, _decode(spec, nms) if nms else None)
+    decode = _decode(spec, nms) if nms else _completed(spec, metadata or {})
+    return ModelFacts(tuple(inputs), image, classes, decode)
+
+
+def _completed(spec: ModelSpec, metadata: Mapping[str, str]) -> DecoderSettings | None:
+    """The settings with what the file notes; None where that adds nothing."""
+    completed = decoder_of(spec.decode).completed
+    if completed is None:
+        return None
+    try:
+        found: DecoderSettings = completed(spec.decode, metadata)
+    except UsageError as error:
+        raise UsageError(f"{spec.model}: {error}") from error
+    return found if found != spec.decode else None
 
 
 def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
@@ -160,13 +175,23 @@ def _check_second_input(spec: ModelSpec, inputs: Shapes, image: str) -> None:
 
 def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
     """How many classes the outputs have, None where unknown. Raises UsageError."""
-    count = decoder_of(spec.decode).classes_of
-    if count is None:
+    own, size = decoder_of(spec.decode), spec.preprocess.resize.output
+    if own.classes_of is None:
         return None
+    fitting = [d.kind for d in decoders().values() if d.recognizes and d.recognizes(size, outputs)]
+    others = fitting and own.kind not in fitting
+    hint = f": decode.kind {_listed(fitting)} reads such outputs" if others else ""
     try:
-        return count(spec.decode, spec.preprocess.resize.output, outputs)
+        classes = own.classes_of(spec.decode, size, outputs)
     except UsageError as error:
-        raise UsageError(f"{spec.model}: {error}") from error
+        raise UsageError(f"{spec.model}: {error}{hint}") from error
+    if others:
+        shapes = ", ".join(map(shown, outputs))
+        raise UsageError(
+            f"{spec.model}: the outputs have shapes {shapes}, which {own.kind!r} does not"
+            f" read{hint}"
+        )
+    return classes
 
 
 def _fits(shape: Shape, wanted: Shape) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -27,13 +27,15 @@ class ModelFile(Message):
 class Contents:
     """Inputs and outputs of a model's file; ``nms``: settings of the suppression it ends in.
 
-    ``data_files``: paths of files that hold weights beside an ONNX file.
+    ``data_files``: paths of files that hold weights beside an ONNX file; ``metadata``: what an
+    ONNX file notes beside its graph.
     """
 
     inputs: Shapes
     outputs: Shapes
     nms: Mapping[str, int | float]
     data_files: tuple[Path, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         """As the other side reads it."""

@@ -18,6 +18,9 @@ NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes":
 
 HEAD = 512
 
+LONGEST_METADATA = 2**20
+"""Letters of a note in a file; longer ones are of no use here."""
+
 
 def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
     """The ``Contents`` of an ONNX file, a ``ModelFile``, as JSON.
@@ -54,7 +57,12 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
             raise UsageError(f"{path}: input {value.name!r} is not of type float32")
     shapes = _onnx_shapes(inputs), _onnx_shapes(model.graph.output)
-    return Contents(*shapes, {}, tuple(data_files)).to_json()
+    metadata = {
+        entry.key: entry.value
+        for entry in model.metadata_props
+        if len(entry.value) <= LONGEST_METADATA
+    }
+    return Contents(*shapes, {}, tuple(data_files), metadata).to_json()
 
 
 def _onnx_shapes(values: Any) -> dict[str, list[int]]:

@@ -77,7 +77,7 @@ def choose(job: Choose, report: Report) -> None:
         saturates=saturates(job.cpu, job.probes),
         here=job.cpu == "here",
     )
-    images = [job.reading.placed(path) for path in job.images]
+    images = job.placed()
     size = job.reading.preprocess.resize.output
     choice = choose(
         job.backend,
