@@ -52,6 +52,9 @@ def check_model(spec: ModelSpec) -> ModelFacts:
     int8 = spec.of_int8_file
     if int8 is None:
         return facts
+    if facts.decode is not None:
+        # What one file notes holds for both.
+        int8 = int8.model_copy(update={"decode": facts.decode})
     own = facts_of(int8, read_file(int8.model, int8.params))
     return replace(facts, int8_inputs=own.inputs, int8_data_files=own.data_files)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pycocotools import mask as run_lengths
 
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.drawing import color
 from fqbench.tasks.instance_masks.answers import Instances
+from fqbench.tasks.instance_masks.runs import encode
 from fqbench.tasks.keypoints.answers import Poses
 from fqbench.tasks.registry import tasks
 from fqbench.tasks.segmentation.answers import ClassMap
@@ -19,9 +19,9 @@ from fqbench.tasks.text_recognition.answers import Word
 BOXES = np.array([[10, 12, 30, 40], [0, 0, 5, 5]], np.float32)
 SURE = np.array([0.9, 0.1], np.float32)
 LABELS = np.array([2, 3])
-MASK = np.zeros((50, 60), np.uint8, order="F")
-MASK[20:30, 15:25] = 1
-CODED = (run_lengths.encode(MASK)["counts"],) * 2
+MASK = np.zeros((50, 60), np.bool_)
+MASK[20:30, 15:25] = True
+CODED = (encode(MASK),) * 2
 LABEL_MAP = np.zeros((50, 60), np.uint16)
 LABEL_MAP[5:10, 7:9] = 4
 POINTS = np.array([[[20, 30, 0.9], [50, 10, 0.1]]], np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from pycocotools import mask as run_lengths
 
 from fqbench.data import EvaluationSet, Sample
@@ -18,6 +19,7 @@ from fqbench.tasks.instance_masks.answers import Instances
 from fqbench.tasks.instance_masks.decode import YoloSeg
 from fqbench.tasks.instance_masks.disagreement import disagreement
 from fqbench.tasks.instance_masks.metric import points, weighted
+from fqbench.tasks.instance_masks.runs import decode, encode
 from fqbench.vision.geometry import Geometry
 
 SIZE = (16, 16)
@@ -37,8 +39,7 @@ def outputs() -> list[np.ndarray]:
 
 
 def masks(found: Instances) -> list[np.ndarray]:
-    size = list(found.image_size)
-    return [run_lengths.decode({"size": size, "counts": each}) for each in found.masks]
+    return [decode(each, found.image_size) for each in found.masks]
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -71,9 +72,9 @@ def instances(*parts: tuple[slice, slice], label: int = 0, score: float = 0.9) -
     """Masks of parts (rows, columns) of an image of 20x10 pixels."""
     boxes, coded = [], []
     for rows, columns in parts:
-        mask = np.zeros((20, 10), np.uint8, order="F")
-        mask[rows, columns] = 1
-        coded.append(run_lengths.encode(mask)["counts"])
+        mask = np.zeros((20, 10), np.bool_)
+        mask[rows, columns] = True
+        coded.append(encode(mask))
         boxes.append([columns.start, rows.start, columns.stop, rows.stop])
     count = len(parts)
     return Instances(
@@ -86,6 +87,15 @@ def instances(*parts: tuple[slice, slice], label: int = 0, score: float = 0.9) -
 
 
 LEFT, TOP = (slice(0, 20), slice(0, 5)), (slice(0, 10), slice(0, 10))
+
+
+@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5)))
+def test_runs_are_those_of_coco_s_tools(mask: np.ndarray) -> None:
+    runs = encode(mask)
+    assert decode(runs, mask.shape).tolist() == mask.tolist()
+    theirs = run_lengths.encode(np.asfortranarray(mask.astype(np.uint8)))
+    ours = run_lengths.frPyObjects({"size": list(mask.shape), "counts": runs.tolist()}, *mask.shape)
+    assert ours["counts"] == theirs["counts"]
 
 
 def test_disagreement_by_hand() -> None:
@@ -166,7 +176,8 @@ def test_masks_survive_the_file(
     made = [instances(*[LEFT, TOP, LEFT][:count]) for count in counts]
     write_predictions(folder, [Prediction(i, each) for i, each in enumerate(made)])
     for one, other in zip(made, read_predictions(folder), strict=True):
-        assert one.masks == other.answer.masks
+        for mask, same in zip(one.masks, other.answer.masks, strict=True):
+            np.testing.assert_array_equal(mask, same)
         assert one.image_size == other.answer.image_size
         assert one.boxes.tolist() == other.answer.boxes.tolist()
         assert one.labels.tolist() == other.answer.labels.tolist()

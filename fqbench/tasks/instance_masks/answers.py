@@ -10,28 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fqbench.tasks.instance_masks.runs import Runs
 from fqbench.tasks.record import AnswerFormat
 from fqbench.vision.geometry import Boxes
 
 HEAD = np.dtype([("height", "<i4"), ("width", "<i4"), ("count", "<i4")])
 """Of one image's objects on the disk."""
 
-OBJECT = np.dtype([("corners", "<f4", 4), ("score", "<f4"), ("label", "<i8"), ("bytes", "<i4")])
-"""One object, and how many bytes its mask takes; those follow all objects."""
+OBJECT = np.dtype([("corners", "<f4", 4), ("score", "<f4"), ("label", "<i8"), ("runs", "<i4")])
+"""One object, and how many runs its mask has; those follow all objects."""
+
+RUN = np.dtype("<u4")
 
 
 @dataclass(frozen=True)
 class Instances:
     """Boxes [n, 4] in pixels of the image, scores [n], class indices [n], and for each a mask.
 
-    Masks are run lengths of the whole image, down its columns, as COCO's tools compress them;
-    ``image_size``: height, width.
+    Masks are run lengths of the whole image (``fqbench.tasks.instance_masks.runs``), whose
+    ``image_size`` is height, width.
     """
 
     boxes: Boxes
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
-    masks: tuple[bytes, ...]
+    masks: tuple[Runs, ...]
     image_size: tuple[int, int]
 
 
@@ -39,8 +42,9 @@ def _rows(found: Instances) -> NDArray[np.uint8]:
     head = np.array([(*found.image_size, len(found.scores))], HEAD)
     objects = np.empty(len(found.scores), OBJECT)
     objects["corners"], objects["score"] = found.boxes, found.scores
-    objects["label"], objects["bytes"] = found.labels, [len(mask) for mask in found.masks]
-    return np.frombuffer(head.tobytes() + objects.tobytes() + b"".join(found.masks), np.uint8)
+    objects["label"], objects["runs"] = found.labels, [len(mask) for mask in found.masks]
+    masks = b"".join(mask.astype(RUN).tobytes() for mask in found.masks)
+    return np.frombuffer(head.tobytes() + objects.tobytes() + masks, np.uint8)
 
 
 def _answers(rows: NDArray[Any], ends: Sequence[int]) -> Iterator[Instances]:
@@ -48,9 +52,9 @@ def _answers(rows: NDArray[Any], ends: Sequence[int]) -> Iterator[Instances]:
         content = rows[start:end].tobytes()
         height, width, count = np.frombuffer(content, HEAD, 1)[0].tolist()
         objects = np.frombuffer(content, OBJECT, count, HEAD.itemsize)
-        base = HEAD.itemsize + count * OBJECT.itemsize
-        edges = base + np.concatenate([[0], np.cumsum(objects["bytes"])])
-        masks = tuple(content[first:last] for first, last in pairwise(edges.tolist()))
+        runs = np.frombuffer(content, RUN, offset=HEAD.itemsize + count * OBJECT.itemsize)
+        edges = np.concatenate([[0], np.cumsum(objects["runs"])])
+        masks = tuple(runs[first:last] for first, last in pairwise(edges.tolist()))
         corners, scores, labels = (
             np.ascontiguousarray(objects[name]) for name in ("corners", "score", "label")
         )

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as run_lengths
 from pydantic import Field
 
 from fqbench.tasks.detection.layouts import grid_rows, require_scores
@@ -16,6 +15,7 @@ from fqbench.tasks.detection.settings import RowSettings
 from fqbench.tasks.detection.suppression import corners, suppress
 from fqbench.tasks.instance_masks.answers import Instances
 from fqbench.tasks.instance_masks.disagreement import COMPARISON
+from fqbench.tasks.instance_masks.runs import Runs, encode
 from fqbench.tasks.record import DecodeFunction, Decoder, Outputs, Shape, Size
 from fqbench.tasks.shapes import FREE, finite, is_grid, unexpected_outputs, unexpected_shapes
 from fqbench.vision.geometry import Boxes, Geometry
@@ -55,7 +55,7 @@ def _masks(
     boxes: Boxes,
     size: Size,
     geometry: Geometry,
-) -> tuple[bytes, ...]:
+) -> tuple[Runs, ...]:
     """Of each of ``boxes``: where inside of it the sum of the prototypes is above 0.
 
     The sum is interpolated at each pixel of the image, as in the authors' evaluation.
@@ -68,11 +68,11 @@ def _masks(
     for box, values in zip(boxes, sums, strict=True):
         # Pixels by their indices, as the authors cut them.
         left, top, right, bottom = np.ceil(box).astype(int).tolist()
-        mask = np.zeros(geometry.image_size, np.uint8, order="F")
+        mask = np.zeros(geometry.image_size, np.bool_)
         if right > left and bottom > top:
             inside = columns[left:right] @ (rows[top:bottom] @ values).T
             mask[top:bottom, left:right] = inside.T > 0
-        found.append(run_lengths.encode(mask)["counts"])
+        found.append(encode(mask))
     return tuple(found)
 
 

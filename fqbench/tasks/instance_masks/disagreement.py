@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.tasks.instance_masks.answers import Instances
 from fqbench.tasks.instance_masks.metric import LOSS
+from fqbench.tasks.instance_masks.runs import decode
 from fqbench.tasks.record import AnswerComparison, DecoderSettings
 
 SCORE = 0.05
@@ -27,20 +27,20 @@ def disagreement(wanted: Sequence[Instances], found: Sequence[Instances]) -> flo
         total += float(one.scores.sum() + other.scores.sum())
         if len(one.scores) and len(other.scores):
             shared = _overlaps(one, other) * np.minimum(one.scores[:, None], other.scores)
-            shared *= one.labels[:, None] == other.labels
             common += float(shared.max(axis=0).sum() + shared.max(axis=1).sum())
     return 1.0 - common / total if total > 0.0 else 0.0
 
 
 def _overlaps(one: Instances, other: Instances) -> NDArray[np.float64]:
-    """Intersection over union of each mask with each."""
-    from pycocotools import mask as run_lengths
-
-    return np.asarray(run_lengths.iou(_coded(one), _coded(other), [False] * len(other.masks)))
-
-
-def _coded(found: Instances) -> list[dict[str, Any]]:
-    return [{"size": list(found.image_size), "counts": mask} for mask in found.masks]
+    """Intersection over union of each mask with each of its class; 0 of other classes."""
+    masks, others = (
+        [decode(mask, found.image_size).ravel() for mask in found.masks] for found in (one, other)
+    )
+    shared = np.zeros((len(masks), len(others)))
+    for i, j in np.argwhere(one.labels[:, None] == other.labels):
+        either = np.count_nonzero(masks[i] | others[j])
+        shared[i, j] = np.count_nonzero(masks[i] & others[j]) / either if either else 0.0
+    return shared
 
 
 def _settings(settings: DecoderSettings) -> DecoderSettings:

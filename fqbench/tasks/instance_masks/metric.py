@@ -47,6 +47,9 @@ def _matched(data: EvaluationSet, answers: Answers) -> Iterator[COCOeval]:
 
 def _entries(image_id: int, answer: Instances, label: int, category: int) -> Iterator[Any]:
     """The masks of class ``label`` as COCO's results for ``category``."""
+    from pycocotools import mask
+
+    height, width = answer.image_size
     for index in np.flatnonzero(answer.labels == label):
         left, top, right, bottom = answer.boxes[index].tolist()
         yield {
@@ -54,7 +57,9 @@ def _entries(image_id: int, answer: Instances, label: int, category: int) -> Ite
             "category_id": category,
             "bbox": [left, top, right - left, bottom - top],
             "score": float(answer.scores[index]),
-            "segmentation": {"size": list(answer.image_size), "counts": answer.masks[index]},
+            "segmentation": mask.frPyObjects(
+                {"size": [height, width], "counts": answer.masks[index].tolist()}, height, width
+            ),
         }
 
 

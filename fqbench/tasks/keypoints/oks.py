@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+Points = NDArray[np.floating[Any]]
 
 COCO_SIGMAS = (
     np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89], np.float64)
@@ -20,7 +24,9 @@ def sigmas(count: int) -> NDArray[np.float64]:
 
 
 def similarity(
-    wanted: NDArray[np.floating], found: NDArray[np.floating], areas: NDArray[np.floating]
+    wanted: Points,
+    found: Points,
+    areas: Points,
 ) -> NDArray[np.float64]:
     """OKS [n, m] of keypoints [n, k, 2 or more] with others [m, k, 2 or more]: 1 alike, 0 far off.
 
