@@ -49,11 +49,11 @@ def read_feeds(
 ) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
 
-    def feed(image: tuple[Path, Box | None]) -> list[Any]:
+    def tensors(image: tuple[Path, Box | None]) -> list[Any]:
         path, box = image
         return reading.feed(read_image(path), box=box)
 
-    read = ahead(feed, reading.with_boxes(images), workers=1, most=2)
+    read = ahead(tensors, reading.with_boxes(images), workers=1, most=2)
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))

@@ -37,7 +37,9 @@ def is_grid(size: Size, places: Sequence[int]) -> bool:
 def of_places(size: Size, outputs: Sequence[Shape]) -> bool:
     """Whether there is one output [1, several, h, w] of places all over the input."""
     shape = outputs[0] if len(outputs) == 1 else ()
-    return len(shape) == 4 and shape[1] > 1 and FREE not in shape[1:] and is_grid(size, shape[2:])
+    if len(shape) != 4 or FREE in shape[1:] or min(shape[1:]) < 2:
+        return False
+    return is_grid(size, shape[2:])
 
 
 def unexpected_shapes(kind: str, outputs: Sequence[Shape], expected: str) -> UsageError:

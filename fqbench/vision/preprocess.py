@@ -135,7 +135,8 @@ def cut_out(image: Pixels, resize: BoxCrop, box: Box | None) -> tuple[Pixels, Ge
         offsets.append(count / 2 - center[axis] * scale + 0.5 - 0.5 * scale)
     found = sample(image.transpose(2, 0, 1), taps[0], taps[1]).transpose(1, 2, 0)
     pixels = np.clip(np.rint(found), 0, 255).astype(np.uint8)
-    geometry = Geometry(image.shape[:2], (scale, scale), (offsets[0], offsets[1]))
+    height, width = image.shape[:2]
+    geometry = Geometry((height, width), (scale, scale), (offsets[0], offsets[1]))
     return pixels, geometry
 
 

@@ -196,7 +196,7 @@ def test_a_broken_image_is_named(samples: list[Named], runners: Runners) -> None
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    samples[20] = (1020, path)
+    samples[20] = (1020, path, None)
     with pytest.raises(UsageError, match=r"cannot read image .*20.jpg: .*truncated"):
         list(_evaluation().answers(runners(), samples))
 

@@ -10,7 +10,7 @@ import pytest
 from fqbench.errors import StepError
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.detection.answers import Detections
-from fqbench.tasks.detection.settings import Detr, RtDetr, YoloV8, YoloV10
+from fqbench.tasks.detection.settings import Detr, NanoDet, RtDetr, YoloV8, YoloV10
 from fqbench.vision.geometry import Geometry
 
 SIZE = (64, 128)
@@ -123,6 +123,41 @@ def test_rtdetr_outputs_may_come_in_any_order() -> None:
     assert floating.labels.tolist() == [1, 3]
 
 
+def distances() -> tuple[np.ndarray, np.ndarray]:
+    """64x128 pixels at strides 32 and 64: 8 and 2 cells. Of cell 1 of the first, two of three
+    bins of the left and the top are as likely, of the others the last."""
+    scores, logits = np.zeros((1, 10, 2), np.float32), np.full((1, 10, 12), -50, np.float32)
+    scores[0, 1] = [0.0, 0.75]
+    logits[0, :, [0, 1, 3, 4, 8, 11]] = 50
+    return scores, logits
+
+
+NANODET = NanoDet(kind="nanodet", strides=(32, 64), bins=3)
+
+
+def test_a_distance_is_the_mean_of_its_distribution() -> None:
+    scores, logits = distances()
+    answer = found(NANODET, np.concatenate([scores, logits], axis=2))
+    assert answer.labels.tolist() == [1]
+    # Corner (32, 0), half a cell left and up, two right and down; twice as large, ten rows higher.
+    np.testing.assert_allclose(answer.boxes, [[32, 0, 192, 100]])
+
+
+def test_a_distance_may_be_measured_from_the_middle_and_strides_come_by_themselves() -> None:
+    scores, logits = distances()
+    parts = [part for i in (slice(0, 8), slice(8, 10)) for part in (logits[:, i], scores[:, i])]
+    settings = NANODET.model_copy(update={"center": 0.5})
+    answer = found(settings, *parts)
+    np.testing.assert_allclose(answer.boxes, [[64, 0, 200, 100]])
+
+
+def test_distances_of_other_strides_are_told() -> None:
+    scores, logits = distances()
+    settings = NANODET.model_copy(update={"strides": (16, 32)})
+    with pytest.raises(StepError, match=r"have 10 rows, expected 40 for decode.strides \[16, 32\]"):
+        found(settings, np.concatenate([scores, logits], axis=2))
+
+
 @pytest.mark.parametrize(
     ("settings", "shapes"),
     [
@@ -130,6 +165,8 @@ def test_rtdetr_outputs_may_come_in_any_order() -> None:
         (YoloV10(kind="yolov10"), [(1, 9, 7)]),
         (Detr(kind="detr"), [(1, 300, 4)]),
         (RtDetr(kind="rtdetr"), [(1, 3), (1, 3, 4), (1, 2)]),
+        (NANODET, [(1, 10, 12)]),
+        (NANODET, [(1, 8, 12), (1, 8, 2)]),
     ],
 )
 def test_a_wrong_shape_is_told(settings: Any, shapes: list[tuple[int, ...]]) -> None:

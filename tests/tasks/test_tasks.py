@@ -127,7 +127,7 @@ def test_ours_are_found_in_their_order() -> None:
     assert registry.tasks()["classification"] is CLASSIFICATION
     assert registry.tasks()["detection"] is DETECTION
     assert list(registry.decoders()) == [
-        *("logits", "yolov5", "yolox", "ppyoloe", "yolov8", "yolov10", "detr", "rtdetr"),
+        *("logits", "yolov5", "yolox", "ppyoloe", "yolov8", "yolov10", "detr", "rtdetr", "nanodet"),
         *("yolo_seg", "heatmaps", "simcc", "yolo_pose", "semantic", "ctc", "python", "none"),
     ]
 

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from fqbench.tasks.record import DecoderSettings
 
+Strides = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
+"""Pixels of the input that a cell of each grid has along both axes."""
+
 
 class ScoreSettings(DecoderSettings):
     """What all of them have: which boxes count, and how many at most."""
@@ -38,7 +41,7 @@ class YoloX(RowSettings):
     """As ``YoloV5``, but xy in cells and wh as logarithms of cells of the strides' grids."""
 
     kind: Literal["yolox"]
-    strides: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (8, 16, 32)
+    strides: Strides = (8, 16, 32)
 
 
 class YoloV8(RowSettings):
@@ -46,6 +49,20 @@ class YoloV8(RowSettings):
 
     kind: Literal["yolov8"]
     iou: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+
+class NanoDet(RowSettings):
+    """Scores of classes, and for each side of a box the logits of its distance in cells (DFL).
+
+    ``bins``: of a distance, 0 to ``bins`` - 1; ``center``: where in its cell a box is measured
+    from, 0 at its corner (NanoDet-Plus), 0.5 in its middle (NanoDet, PicoDet).
+    """
+
+    kind: Literal["nanodet"]
+    iou: Annotated[float, Field(gt=0, le=1)] = 0.6
+    strides: Strides = (8, 16, 32, 64)
+    bins: Annotated[int, Field(gt=1)] = 8
+    center: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class PPYoloe(BoxSettings):

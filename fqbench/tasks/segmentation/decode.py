@@ -40,7 +40,7 @@ def _read(size: Size, outputs: Outputs, geometry: Geometry) -> ClassMap:
     """Scores are interpolated at each pixel of the image, as in the evaluation of most networks,
     and the greatest is taken there. Classes are taken from the nearest place."""
     shape = outputs[0].shape if len(outputs) == 1 else ()
-    places = shape[-2:]
+    places = (shape[-2], shape[-1]) if len(shape) > 1 else (0, 0)
     if len(shape) not in (3, 4) or shape[0] != 1 or not is_grid(size, places):
         raise unexpected_outputs(outputs, LAYOUT)
     down, across = geometry.places(size, places)
@@ -59,7 +59,7 @@ def _read(size: Size, outputs: Outputs, geometry: Geometry) -> ClassMap:
 
 
 def _nearest(indices: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    return np.clip(np.floor(indices + 0.5), 0, count - 1).astype(np.intp)
+    return np.asarray(np.clip(np.floor(indices + 0.5), 0, count - 1), np.intp)
 
 
 def _classes(settings: Semantic, size: Size, outputs: Sequence[Shape]) -> int | None:

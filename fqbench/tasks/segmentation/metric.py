@@ -49,7 +49,8 @@ def _overlap(first: Maps, second: Maps, ignored: int) -> NDArray[np.float64]:
     classes = 1 + max(int(one.max(initial=0)), int(other.max(initial=0)))
     confusion = np.bincount(one * classes + other, minlength=classes**2).reshape(classes, classes)
     common = np.diag(confusion)
-    return np.stack([common, confusion.sum(axis=0) + confusion.sum(axis=1) - common]).astype(float)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - common
+    return np.stack([common, either]).astype(np.float64)
 
 
 def _counts(data: EvaluationSet, answers: Answers) -> NDArray[np.float64]:
