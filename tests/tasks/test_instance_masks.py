@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as run_lengths
@@ -89,6 +89,7 @@ def instances(*parts: tuple[slice, slice], label: int = 0, score: float = 0.9) -
 LEFT, TOP = (slice(0, 20), slice(0, 5)), (slice(0, 10), slice(0, 10))
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5)))
 def test_runs_are_those_of_coco_s_tools(mask: np.ndarray) -> None:
     runs = encode(mask)
@@ -168,6 +169,7 @@ def test_what_cannot_be_scored_is_told(data: EvaluationSet) -> None:
         points(data, [instances(LEFT)] * 2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4))
 def test_masks_survive_the_file(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int]

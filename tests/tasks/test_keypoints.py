@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.data import EvaluationSet, Sample, open_dataset
@@ -195,6 +195,7 @@ def test_annotations_without_keypoints_are_told(tmp_path: Path) -> None:
         open_dataset(settings)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=3))
 def test_poses_survive_the_file(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[tuple[int, int]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -158,6 +158,7 @@ def test_maps_of_colours_and_maps_without_images_are_told(data: MappedSet, tmp_p
         open_dataset(settings)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 3)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.data import open_dataset
@@ -102,6 +102,7 @@ def test_edit_distance_by_hand(one: str, other: str, distance: int) -> None:
     assert similarity("kitten", "sitting") == pytest.approx(1 - 3 / 7)
 
 
+@settings(deadline=None)
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.text("abc", max_size=6))
 def test_edit_distance_is_a_distance(one: str, two: str, three: str) -> None:
     assert (edit_distance(one, two) == 0) == (one == two)
@@ -110,8 +111,10 @@ def test_edit_distance_is_a_distance(one: str, two: str, three: str) -> None:
 
 
 def test_common_letters_keep_their_order() -> None:
-    assert common_score("ab", [0.9, 0.8], "ab", [0.5, 1.0]) == pytest.approx(1.3)
-    assert common_score("ab", [0.9, 0.8], "ba", [0.5, 1.0]) == pytest.approx(0.9)
+    # 0.9 + 0.5 - 2 * 0.4^2, and 0.8 + 1.0 - 2 * 0.2^2.
+    assert common_score("ab", [0.9, 0.8], "ab", [0.5, 1.0]) == pytest.approx(1.08 + 1.72)
+    # "a" of both: 0.9 + 1.0 - 2 * 0.1^2; "b" of both is less.
+    assert common_score("ab", [0.9, 0.8], "ba", [0.5, 1.0]) == pytest.approx(1.88)
     assert common_score("", [], "a", [1.0]) == 0
 
 
@@ -123,7 +126,17 @@ def test_disagreement() -> None:
     assert disagreement([word("abc")], [word("abc")]) == 0.0
     assert disagreement([word("abc")], [word("xyz")]) == 1.0
     assert disagreement([word("")], [word("")]) == 0.0
+    # Of 4 letters' scores, 3 in all: (1 + 0.5 - 2 * 0.5^2) for each.
     assert disagreement([word("ab")], [word("ab", 0.5)]) == pytest.approx(1 - 2 / 3)
+
+
+def test_a_text_is_lost_with_any_of_its_letters() -> None:
+    assert CTC.comparison is not None
+    error = CTC.comparison.error([word("abcd")], [word("abcx")])
+    # A quarter of the letters is the whole text.
+    assert error * EXACT.loss == pytest.approx(1.0)
+    error = CTC.comparison.error([word("abcd"), word("abcd")], [word("abcx"), word("abcd")])
+    assert error * EXACT.loss == pytest.approx(0.5)
 
 
 @pytest.fixture
@@ -175,6 +188,7 @@ def test_a_line_without_a_text_is_told(tmp_path: Path) -> None:
         open_dataset(settings)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1))
 def test_texts_survive_the_file(tmp_path_factory: pytest.TempPathFactory, texts: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("predictions")

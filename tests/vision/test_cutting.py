@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.spec import Preprocess
@@ -51,6 +51,7 @@ def test_without_a_box_all_of_the_image_is_looked_at() -> None:
     assert pixels[4, 3].tolist() == [6, 8, 0]
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.floats(-20, 60), st.floats(-20, 60), st.floats(0, 50), st.floats(0, 50)),
     st.floats(0.5, 2),

@@ -19,6 +19,10 @@ FILLED = 0.53
 """The part of the box around a person's keypoints that it fills, as in COCO's annotations."""
 
 
+COST = 0.4
+"""The part of the AP that a disagreement of 1 costs, for small ones."""
+
+
 def disagreement(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
     """1 minus the part of all scores that both have: 0 alike, 1 nothing in common.
 
@@ -50,8 +54,11 @@ def _informative(wanted: Sequence[Poses]) -> bool:
 
 
 def _error(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
-    """As of boxes: errors go both ways, so AP falls by the square of the disagreement only."""
-    return disagreement(wanted, found) ** 2 / LOSS
+    """As OKS falls by the square of a distance, the disagreement is that of a squared error.
+
+    Of SimplePose disagreements of 0.12 and 0.06 cost 0.045 and 0.026 of the AP.
+    """
+    return disagreement(wanted, found) * COST / LOSS
 
 
 COMPARISON = AnswerComparison(settings=_settings, informative=_informative, error=_error)

@@ -50,7 +50,7 @@ def _overlap(first: Maps, second: Maps, ignored: int) -> NDArray[np.float64]:
     confusion = np.bincount(one * classes + other, minlength=classes**2).reshape(classes, classes)
     common = np.diag(confusion)
     either = confusion.sum(axis=0) + confusion.sum(axis=1) - common
-    return np.stack([common, either]).astype(np.float64)
+    return np.asarray(np.stack([common, either]), np.float64)
 
 
 def _counts(data: EvaluationSet, answers: Answers) -> NDArray[np.float64]:

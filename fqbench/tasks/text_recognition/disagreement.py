@@ -11,12 +11,15 @@ from fqbench.tasks.text_recognition.metric import LOSS
 
 
 def disagreement(wanted: Sequence[Word], found: Sequence[Word]) -> float:
-    """1 minus the part of all letters' scores that both have: 0 alike, 1 nothing in common."""
+    """1 minus the part of all letters' scores that both have: 0 alike, 1 nothing in common.
+
+    A letter that only one has counts by its score, one that both have by the squared difference.
+    """
     common = total = 0.0
     for one, other in zip(wanted, found, strict=True):
         total += float(one.scores.sum() + other.scores.sum())
         sure, others = one.scores.tolist(), other.scores.tolist()
-        common += 2 * common_score(one.text, sure, other.text, others)
+        common += common_score(one.text, sure, other.text, others)
     return 1.0 - common / total if total > 0.0 else 0.0
 
 
@@ -25,8 +28,9 @@ def _informative(wanted: Sequence[Word]) -> bool:
 
 
 def _error(wanted: Sequence[Word], found: Sequence[Word]) -> float:
-    """As of boxes: scores move both ways, and few of these moves change what is read."""
-    return disagreement(wanted, found) ** 2 / LOSS
+    """A text is lost with any of its letters, and most changed ones were correct."""
+    letters = sum(len(word.text) for word in wanted) / len(wanted)
+    return min(disagreement(wanted, found) * letters, 1.0) / LOSS
 
 
 COMPARISON = AnswerComparison(

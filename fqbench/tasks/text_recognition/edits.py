@@ -29,10 +29,16 @@ def similarity(one: str, other: str) -> float:
 
 
 def common_score(one: str, scores: Sequence[float], other: str, others: Sequence[float]) -> float:
-    """The greatest sum of the lower scores of equal letters of both, in the order of both."""
+    """The greatest sum over equal letters of both, in the order of both, of what they share.
+
+    That is both scores less twice the square of their difference: small changes change no letter.
+    """
     best = np.zeros((len(one) + 1, len(other) + 1))
     for i, letter in enumerate(one):
         for j, match in enumerate(other):
-            both = best[i, j] + min(scores[i], others[j]) if letter == match else 0.0
+            both = 0.0
+            if letter == match:
+                apart = scores[i] - others[j]
+                both = best[i, j] + scores[i] + others[j] - 2 * apart**2
             best[i + 1, j + 1] = max(both, best[i, j + 1], best[i + 1, j])
     return float(best[-1, -1])
