@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -54,6 +54,21 @@ class BestFloat:
 
 
 @dataclass(frozen=True)
+class Further:
+    """A further metric of a cell's answers: points, and what INT8 lost of them."""
+
+    accuracy: float
+    drop: Interval | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """As results hold it."""
+        return {
+            "accuracy": self.accuracy,
+            "drop": None if self.drop is None else self.drop.to_json(),
+        }
+
+
+@dataclass(frozen=True)
 class Row:
     """Everything found out about one cell. None: not measured, or does not apply.
 
@@ -73,8 +88,9 @@ class Row:
     float of any. ``int8_gain``: where INT8 saves time against FP32 on the same backend and where
     not, in case it is no faster than that float. ``beside``: the same cell in another version of
     its backend. ``measures``: what was measured beside latency, where it was asked for. ``notes``:
-    what was made of the model's file, in words. ``batch``: images of one inference as it was
-    timed; ``gpu``: where it spends its time there.
+    what was made of the model's file, in words. ``further``: the task's further metrics, by their
+    names. ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time
+    there.
     """
 
     cell: Cell
@@ -98,6 +114,7 @@ class Row:
     dataset: str | None = None
     images: int | None = None
     drop: Interval | None = None
+    further: Mapping[str, Further] = field(default_factory=dict)
     margin: float | None = None
     agreement: float | None = None
     needs: str | None = None
@@ -180,6 +197,7 @@ class Row:
             "dataset": self.dataset,
             "images": self.images,
             "drop": _interval(self.drop),
+            "further": {name: found.to_json() for name, found in self.further.items()},
             "margin": self.margin,
             "within_margin": self.within_margin,
             "against_margin": self.against_margin,

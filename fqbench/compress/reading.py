@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
 from fqbench.spec.mistake import sentence
-from fqbench.spec.model import Size
+from fqbench.spec.model import BoxCrop, Size, TextLine
 from fqbench.zoo.processing import IMAGENET_MEAN, IMAGENET_STD
 
 OF_UNIT = 1 / 255
@@ -114,6 +114,8 @@ def described(preprocess: Preprocess) -> str:
         Letterbox: "resized keeping the aspect ratio and padded",
         Stretch: "resized, whatever the aspect ratio",
         Crop: "the centre cut out",
+        BoxCrop: "a box cut out",
+        TextLine: "resized to the height and padded on the right",
     }[type(resize)]
     if isinstance(resize, Letterbox):
         how += f" with {resize.pad}, {'centred' if resize.align == 'center' else 'at the top left'}"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from fqbench.artifacts import file_digest
+from fqbench.data.coco import largest_boxes
 from fqbench.data.digests import Digests, file_sizes
 from fqbench.data.folders import by_turns, class_folders, image_files
 from fqbench.data.imagelist import lines
 from fqbench.data.sample import Sample, confined, require_files
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration
+
+_Item = TypeVar("_Item")
 
 
 def calibration_paths(calibration: Calibration, key: str = "calibration") -> tuple[Path, ...]:
@@ -28,7 +32,12 @@ def calibration_paths(calibration: Calibration, key: str = "calibration") -> tup
         listed = image_files(folder, f"{key}.images") or by_turns(
             class_folders(folder, f"{key}.images"), f"{key}.images"
         )
-    chosen = tuple(listed[calibration.start : calibration.start + calibration.count])
+    if calibration.boxes is not None:
+        boxes = largest_boxes(folder, calibration.boxes)
+        listed = [path for path in listed if path in boxes]
+    every = calibration.every
+    end = calibration.start + calibration.count * every
+    chosen = tuple(listed[calibration.start : end : every])
     if not chosen:
         raise UsageError(
             f"{key}.images: {source or folder} has {len(listed)} images,"
@@ -38,15 +47,17 @@ def calibration_paths(calibration: Calibration, key: str = "calibration") -> tup
     return chosen
 
 
-def evenly_spaced(paths: Sequence[Path], count: int) -> tuple[Path, ...]:
-    """At most ``count`` of ``paths``, evenly spaced."""
-    return tuple(paths[:: max(1, -(-len(paths) // count))])
+def evenly_spaced(found: Sequence[_Item], count: int) -> tuple[_Item, ...]:
+    """At most ``count`` of what was ``found``, evenly spaced."""
+    return tuple(found[:: max(1, -(-len(found) // count))])
 
 
 def calibration_name(calibration: Calibration, images: int) -> str:
     """What to call the ``images`` that are used: list or folder, and which of it."""
     source = calibration.list or calibration.images
-    return f"{source.name}[{calibration.start}:{calibration.start + images}]"
+    every = f":{calibration.every}" if calibration.every > 1 else ""
+    end = calibration.start + images * calibration.every
+    return f"{source.name}[{calibration.start}:{end}{every}]"
 
 
 def calibration_hash(paths: Sequence[Path]) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from fqbench.data.sample import Sample, confined
 from fqbench.errors import UsageError
+from fqbench.vision.geometry import Box
 
 Length = Annotated[FiniteFloat, Field(ge=0)]
 Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -76,6 +77,22 @@ def read(images: Path, annotations: Path) -> CocoSet:
         )
     annotated = frozenset(a.image_id for a in content.annotations if not a.iscrowd)
     return CocoSet(samples, tuple(categories), annotated)
+
+
+def largest_boxes(images: Path, annotations: Path) -> dict[Path, Box]:
+    """The largest box of the first category in each image that has one, by the image's path.
+
+    The first is the one of the least id; crowds do not count. Raises UsageError as ``read``.
+    """
+    content = _content(annotations)
+    paths = {i.id: confined(images, i.file_name, annotations) for i in content.images}
+    first = min(category.id for category in content.categories)
+    found: dict[Path, Box] = {}
+    for entry in sorted(content.annotations, key=lambda a: a.bbox[2] * a.bbox[3]):
+        counts = entry.category_id == first and not entry.iscrowd
+        if counts and entry.image_id in paths and min(entry.bbox[2:]) > 0:
+            found[paths[entry.image_id]] = entry.bbox
+    return found
 
 
 def _content(path: Path) -> _Content:

@@ -29,6 +29,11 @@ class EvaluationSet:
     category_ids: tuple[int, ...] = ()
     classes: int | None = None
 
+    @property
+    def truth(self) -> tuple[Path, ...]:
+        """Files that say what is in the images, where their labels do not."""
+        return () if self.annotations is None else (self.annotations,)
+
 
 def open_dataset(dataset: Dataset) -> EvaluationSet:
     """Read the list of images: as many of ``dataset.count`` as there are.
@@ -69,8 +74,9 @@ def _classified(dataset: ImageList) -> EvaluationSet:
 
 
 def _chosen(listed: tuple[Sample, ...], dataset: Dataset) -> tuple[Sample, ...]:
-    end = None if dataset.count is None else dataset.start + dataset.count
-    samples = listed[dataset.start : end]
+    every: int = getattr(dataset, "every", 1)
+    end = None if dataset.count is None else dataset.start + dataset.count * every
+    samples = listed[dataset.start : end : every]
     if not samples:
         raise UsageError(
             f"dataset: no image is left to evaluate, {len(listed)} are listed and dataset.start"

@@ -15,7 +15,10 @@ _WITH_CLASS = re.compile(r"(?P<name>.*\S)\s+(?P<label>[0-9]{1,9})")
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its number, counted from 1, the file it names and the class, where it has one."""
+    """One line: its number, counted from 1, the file it names and the class, where it has one.
+
+    A name ends at a tab, where there is one; what follows may be another label than a class.
+    """
 
     number: int
     name: str
@@ -47,5 +50,8 @@ def lines(path: Path) -> tuple[Line, ...]:
 
 
 def _line(number: int, text: str) -> Line:
+    name, tab, rest = text.partition("\t")
+    if tab and not rest.strip().isdigit():
+        return Line(number, name.strip(), None)
     match = _WITH_CLASS.fullmatch(text)
     return Line(number, match["name"], int(match["label"])) if match else Line(number, text, None)

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fqbench.errors import UsageError
+from fqbench.vision.geometry import Box
 
 
 @dataclass(frozen=True)
 class Sample:
-    """``image_id`` is unique in its data set; ``label`` is the class where there is one."""
+    """``image_id`` is unique in its data set; ``label`` is the class where there is one.
+
+    ``box``: the part of the image that is looked at, where a model looks at one object; the same
+    image may then be that of several samples.
+    """
 
     image_id: int
     path: Path
     label: int | None = None
+    box: Box | None = None
 
 
 def confined(folder: Path, name: str, source: Path) -> Path:

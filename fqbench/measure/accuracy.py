@@ -49,7 +49,12 @@ def resampled(
     The same ``seed`` draws the same images. Raises StepError as ``accuracy``.
     """
     answers = _answers(task, data, predictions)
-    return task.metric.weighted(data, answers, image_weights(len(data.samples), seed))
+    images = [sample.path for sample in data.samples]
+    place = {path: number for number, path in enumerate(dict.fromkeys(images))}
+    # What is in one image is drawn together: it is alike.
+    of_samples = [place[path] for path in images]
+    drawn = (block[:, of_samples] for block in image_weights(len(place), seed))
+    return task.metric.weighted(data, answers, drawn)
 
 
 def lost(fp32: NDArray[np.float64], int8: NDArray[np.float64]) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fqbench.backends import Runner, runtime
 from fqbench.backends.base import Tensor
+from fqbench.data.sample import Sample
 from fqbench.measure.latency import Call
 from fqbench.spec import Preprocess
 from fqbench.spec.inputs import PLAIN, Filled, ImageForm
 from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
-from fqbench.vision.geometry import Geometry
+from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.inputs import model_inputs
 from fqbench.vision.preprocess import Prepared, prepare
@@ -30,6 +31,8 @@ class Reading(_Record):
 
     ``form``: in which layout and type the image goes in; ``others``: what goes in beside it.
     ``sizes``: that images which nothing is read from are resized to by turns, none: as always.
+    ``boxes``: of a step's images, in their order, the parts that are looked at; none where all of
+    each is.
     """
 
     preprocess: Preprocess
@@ -37,6 +40,7 @@ class Reading(_Record):
     form: ImageForm = PLAIN
     others: Mapping[str, Filled] = Field(default_factory=dict)
     sizes: tuple[Size, ...] = ()
+    boxes: tuple[Box | None, ...] = ()
 
     def turn(self, number: int) -> Reading:
         """As the image of this ``number`` is read, where there are ``sizes`` to be read at."""
@@ -47,14 +51,23 @@ class Reading(_Record):
         preprocess = self.preprocess.model_copy(update={"resize": resize})
         return self.model_copy(update={"preprocess": preprocess, "sizes": ()})
 
-    def feed(self, image: Any, batch: int = 1) -> list[Tensor]:
+    def of(self, samples: Sequence[Sample]) -> Reading:
+        """The same for ``samples``, with their boxes where they have any."""
+        boxes = tuple(sample.box for sample in samples)
+        return self.model_copy(update={"boxes": boxes if any(boxes) else ()})
+
+    def with_boxes(self, images: Sequence[Path]) -> list[tuple[Path, Box | None]]:
+        """Each of ``images``, the step's, with its box."""
+        return list(zip(images, self.boxes or [None] * len(images), strict=True))
+
+    def feed(self, image: Any, batch: int = 1, box: Box | None = None) -> list[Tensor]:
         """The tensors of ``image``; where there are to be several images, each is this one."""
-        tensors = self.tensors(prepare(image, self.preprocess))
+        tensors = self.tensors(prepare(image, self.preprocess, box))
         return tensors if batch == 1 else [np.repeat(tensor, batch, axis=0) for tensor in tensors]
 
-    def placed(self, path: Path) -> tuple[list[Tensor], Geometry]:
+    def placed(self, path: Path, box: Box | None = None) -> tuple[list[Tensor], Geometry]:
         """The tensors of the image in a file, and where it lies in them."""
-        prepared = prepare(read_image(path), self.preprocess)
+        prepared = prepare(read_image(path), self.preprocess, box)
         return self.tensors(prepared), prepared.geometry
 
     @property

@@ -25,6 +25,7 @@ from fqbench.spec import Decode
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.record import DecodeFunction
 from fqbench.tasks.registry import decoder_of
+from fqbench.vision.geometry import Box
 from fqbench.vision.image import read_image
 from fqbench.vision.preprocess import prepare
 
@@ -103,16 +104,16 @@ class Application:
 
     def block(self, runs: int) -> Block:
         """Seconds of the parts of each image, ``runs`` times all images."""
-        paths = [path for _ in range(runs) for path in self.images]
-        return tuple(seconds for path in paths for seconds in self.answer(path))
+        placed = self.reading.with_boxes(self.images) * runs
+        return tuple(seconds for path, box in placed for seconds in self.answer(path, box))
 
-    def answer(self, path: Path) -> tuple[float, ...]:
-        """Answer the image in a file; the seconds of ``PARTS``."""
+    def answer(self, path: Path, box: Box | None = None) -> tuple[float, ...]:
+        """Answer the image in a file, or the ``box`` of it; the seconds of ``PARTS``."""
         clock, reading = self.clock, self.reading
         begin = clock()
         pixels = read_image(path)
         decoded = clock()
-        prepared = prepare(pixels, reading.preprocess)
+        prepared = prepare(pixels, reading.preprocess, box)
         tensors = reading.tensors(prepared)
         ready = clock()
         outputs = self.runner.run(tensors)

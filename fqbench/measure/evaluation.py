@@ -19,13 +19,13 @@ from fqbench.measure.prediction import Prediction
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.record import DecodeFunction, DecoderSettings, Outputs
 from fqbench.tasks.registry import decoder_of
-from fqbench.vision.geometry import Geometry
+from fqbench.vision.geometry import Box, Geometry
 
 MOST_RUNNERS = 8
 """Each holds the model once more in memory."""
 
-Named = tuple[int, Path]
-"""Id and file of an image."""
+Named = tuple[int, Path, Box | None]
+"""Id and file of an image, and the part of it that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Evaluation:
 
     def read(self, sample: Named) -> Feed:
         """One image. Raises UsageError naming it where it cannot be read."""
-        image_id, path = sample
-        return Feed(image_id, *self.reading.placed(path))
+        image_id, path, box = sample
+        return Feed(image_id, *self.reading.placed(path, box))
 
     def _side_by_side(
         self, runners: Sequence[Runner], samples: Iterable[Named]

@@ -59,7 +59,9 @@ def time_evaluation(arguments: Mapping[str, Json], report: Report) -> dict[str, 
         cell.reading, asked.decode, shared.workers, allow_code=asked.allow_code
     )
     runners = [cell.load(shared.threads) for _ in range(shared.runners)]
-    samples = list(islice(cycle(enumerate(asked.images)), IMAGES))
+    placed = cell.reading.with_boxes(asked.images)
+    images = [(number, *image) for number, image in enumerate(placed)]
+    samples = list(islice(cycle(images), IMAGES))
     feeds = [evaluation.read(sample) for sample in samples[:DIFFERENT]]
     outputs = [(feed, runners[0].run(feed.tensors)) for feed in feeds]
 

@@ -410,7 +410,7 @@ class ModelGraph(NodeFactory):
                 "predictions": predictions,
                 "task": self.spec.task,
                 "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
-                "truth": Files(() if data.annotations is None else (data.annotations,)),
+                "truth": Files(data.truth),
                 "labels": [[sample.image_id, sample.label] for sample in data.samples],
             },
             ("pycocotools", "numpy"),
@@ -537,7 +537,7 @@ class ModelGraph(NodeFactory):
                 "backend": cell.backend,
                 "device": cell.device,
                 "precision": precision,
-                "reading": _dumped(self.reading_of(cell)),
+                "reading": _dumped(self.reading_of(cell).of(samples)),
                 "decode": self.decode,
                 "code": Files((source,) if source is not None and source.is_file() else ()),
                 "allow_code": Unkeyed(self.allow_code),
@@ -630,7 +630,8 @@ class ModelGraph(NodeFactory):
 
     def read(self, images: tuple[Path, ...], reading: Reading | None = None) -> dict[str, Input]:
         """Inputs of a step that reads ``images``, by default as the canonical graph takes them."""
-        chosen = (reading or self.reading).model_copy(update={"sizes": self._sizes})
+        placed = {"sizes": self._sizes, "boxes": self.images.boxes(images)}
+        chosen = (reading or self.reading).model_copy(update=placed)
         return {"images": Files(images), "reading": _dumped(chosen)}
 
     @property

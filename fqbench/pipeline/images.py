@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fqbench.artifacts import file_digest
 from fqbench.data import EvaluationSet, open_dataset
 from fqbench.data.calibration import calibration_name, calibration_paths, evenly_spaced, overlap
+from fqbench.data.coco import largest_boxes
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration, ModelSpec
+from fqbench.spec.model import BoxCrop
+from fqbench.vision.geometry import Box
 
 
 class Images:
@@ -61,6 +64,21 @@ class Images:
             )
         return images
 
+    def boxes(self, images: Sequence[Path]) -> tuple[Box | None, ...]:
+        """The part of each of ``images`` that a model of one object looks at; none for others."""
+        if not isinstance(self._spec.preprocess.resize, BoxCrop):
+            return ()
+        return tuple(self._boxes.get(path) for path in images)
+
+    @cached_property
+    def _boxes(self) -> dict[Path, Box]:
+        """By image: of those that calibrate and teach, then the first of those evaluated."""
+        found = {s.path: s.box for s in reversed(self.data.samples) if s.box is not None}
+        for chosen in (self._spec.distillation.images, self._spec.calibration):
+            if chosen is not None and chosen.boxes is not None:
+                found.update(largest_boxes(chosen.images, chosen.boxes))
+        return found
+
     @property
     def calibration_name(self) -> str:
         """Which list or folder calibrates, and which part of it: ``train2017[0:64]``."""
@@ -76,9 +94,9 @@ class Images:
     @cached_property
     def truth(self) -> str:
         """SHA-256 of everything about the data set that scores depend on."""
-        if self.data.annotations is not None:
+        if self.data.truth:
             ids = [sample.image_id for sample in self.data.samples]
-            return _hash([file_digest(self.data.annotations), ids])
+            return _hash([*self._digests.of(self.data.truth), ids])
         return _hash([[sample.image_id, sample.label] for sample in self.data.samples])
 
     def check_classes(self, known: int) -> None:

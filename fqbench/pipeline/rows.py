@@ -29,7 +29,7 @@ from fqbench.pipeline.cell_steps import CellSteps, Group, ModelSteps
 from fqbench.pipeline.measurements.sides import Measured
 from fqbench.pipeline.timing import Timed
 from fqbench.precisions import precision
-from fqbench.results import Beside, Row
+from fqbench.results import Beside, Further, Row
 from fqbench.samples import Group as TimedGroup
 from fqbench.samples import Samples
 from fqbench.spec import Folder
@@ -58,6 +58,7 @@ class _Measured:
 
     row: Row
     points: Points | None = None
+    further: Mapping[str, Points] = field(default_factory=dict)
     times: Launches = ()
 
 
@@ -165,10 +166,13 @@ class _Rows:
         assert steps.predictions is not None
         assert steps.score is not None
         facts = _read(self._finished.artifact(steps.predictions), "facts.json")
-        points = points_of(self._finished.artifact(steps.score))
+        scored = self._finished.artifact(steps.score)
+        points = points_of(scored)
+        further = {n: np.array(found) for n, found in _read(scored, "further.json").items()}
         row = replace(
             row,
             accuracy=float(points[0]),
+            further={name: Further(float(found[0])) for name, found in further.items()},
             images=facts["images"],
             int8_convolutions=facts["int8_convolutions"],
             hashes={**hashes, "truth": images.truth},
@@ -176,7 +180,7 @@ class _Rows:
         if row.saturating_layers and steps.without_saturation is not None:
             exact = points_of(self._finished.artifact(steps.without_saturation))
             row = replace(row, accuracy_exact=float(exact[0]))
-        return _Measured(row, points)
+        return _Measured(row, points, further)
 
     def _with_quantization(self, row: Row, steps: CellSteps) -> Row:
         graph = self._graph.of(row.cell)
@@ -347,7 +351,12 @@ class _Rows:
         """The INT8 row with what only both rows together tell: ratio and drop."""
         row = int8.row
         if fp32.points is not None and int8.points is not None:
-            row = replace(row, drop=lost(fp32.points, int8.points))
+            further = {
+                name: Further(float(found[0]), lost(fp32.further[name], found))
+                for name, found in int8.further.items()
+                if name in fp32.further
+            }
+            row = replace(row, drop=lost(fp32.points, int8.points), further=further)
             row = self._without_fallback(fp32.points, row, steps)
         if fp32.times and int8.times:
             row = replace(row, ratio=stats.ratio(fp32.times, int8.times))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fqbench.backends import backend, backends, label_of, unversioned
+from fqbench.measure.stats import Interval
 from fqbench.report import best_float, int8_gain, layers, saturation, timing
 from fqbench.report.table import is_shown, lines, method_label, metric_label
 from fqbench.results import Results, Row
@@ -26,11 +27,12 @@ def notes(results: Results) -> tuple[str, ...]:
         " over INT8 time on the same backend.",
         *best_float.sentences(results.rows),
         *timing.sentences(results.rows, machine),
-        f"{_meanings()}drop is FP32 minus INT8 accuracy in points, on the same images, its interval"
-        " from a paired bootstrap over images.",
+        f"{_meanings(results.rows)}drop is FP32 minus INT8 accuracy in points, on the same images,"
+        " its interval from a paired bootstrap over images.",
         *_synthetic(results.rows),
         *_unlabelled(results.rows),
         *_of_files(results.rows),
+        *_further(results.rows),
         _data(results.rows),
         *layers.sentences(results.rows),
         *int8_gain.sentences(results.rows),
@@ -72,9 +74,11 @@ def _listed(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _meanings() -> str:
+def _meanings(rows: Iterable[Row]) -> str:
     """What the metrics mean whose labels do not say it, to precede a sentence."""
-    return "".join(f"{m.label} is {m.meaning}; " for m in metrics().values() if m.meaning)
+    shown = {name for row in rows for name in (row.metric, *row.further)}
+    known = (metric for name, metric in metrics().items() if name in shown)
+    return "".join(f"{metric.label} is {metric.meaning}; " for metric in known if metric.meaning)
 
 
 def _hidden(machine: MachineFacts) -> str:
@@ -122,6 +126,23 @@ def _of_files(rows: Iterable[Row]) -> tuple[str, ...]:
     """What was made of the models' files."""
     told = {row.cell.model: row.notes for row in rows if row.notes}
     return tuple(f"{model}: {'; '.join(notes)}." for model, notes in told.items())
+
+
+def _further(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What other metrics say of the same answers, where their tasks have any."""
+    found = (
+        f"{row.cell.id} {metric_label(name)} {figure.accuracy:.2f}{_lost(figure.drop)}"
+        for row in rows
+        for name, figure in row.further.items()
+    )
+    listed = ", ".join(found)
+    return (f"Further metrics of the same answers: {listed}.",) if listed else ()
+
+
+def _lost(drop: Interval | None) -> str:
+    if drop is None:
+        return ""
+    return f" (drop {drop.value:.2f}, {drop.low:.2f} to {drop.high:.2f})"
 
 
 def _data(rows: Iterable[Row]) -> str:

@@ -20,6 +20,7 @@ from fqbench.spec.interface import IN_FLOAT32, interface, notes
 from fqbench.spec.model import ModelSpec
 from fqbench.tasks.record import DecoderSettings, Shape
 from fqbench.tasks.registry import decoder_of, decoders
+from fqbench.tasks.shapes import shown
 
 TIMEOUT_S = 300.0
 
@@ -29,10 +30,11 @@ class ModelFacts:
     """What the file says: inputs in order, and which of them takes the image.
 
     ``classes``: how many the output has, None where the file does not say. ``decode``: with the
-    settings of the file's own non-maximum suppression, None where it holds none. ``form``: how it
-    takes the image; ``others``: what fills its inputs beside that. ``int8``: the same of the spec's
-    INT8 file, where it names one. ``data_files``: files that hold weights beside an ONNX file.
-    ``notes``: what is done to the file that its user has to know, in words.
+    settings that the file itself has, of its own non-maximum suppression or in its metadata, None
+    where it has none. ``form``: how it takes the image; ``others``: what fills its inputs beside
+    that. ``int8``: the same of the spec's INT8 file, where it names one. ``data_files``: files that
+    hold weights beside an ONNX file. ``notes``: what is done to the file that its user has to know,
+    in words.
     """
 
     inputs: tuple[str, ...]
@@ -55,6 +57,9 @@ def check_model(spec: ModelSpec) -> ModelFacts:
     int8 = spec.of_int8_file
     if int8 is None:
         return facts
+    if facts.decode is not None:
+        # What one file notes holds for both.
+        int8 = int8.model_copy(update={"decode": facts.decode})
     own = facts_of(int8, read_file(int8.model, int8.params, quantized=True))
     if own.form.batch > 1:
         raise UsageError(
@@ -82,7 +87,14 @@ def read_file(model: Path, params: Path | None, *, quantized: bool = False) -> C
 
 def facts_of(spec: ModelSpec, contents: Contents) -> ModelFacts:
     """``compare`` with what a file holds."""
-    facts = compare(spec, contents.inputs, contents.outputs, contents.nms, types=contents.types)
+    facts = compare(
+        spec,
+        contents.inputs,
+        contents.outputs,
+        contents.nms,
+        contents.metadata,
+        types=contents.types,
+    )
     half = (IN_FLOAT32,) if contents.half else ()
     return replace(facts, data_files=contents.data_files, notes=(*half, *facts.notes))
 
@@ -92,6 +104,7 @@ def compare(
     inputs: Shapes,
     outputs: Shapes,
     nms: Mapping[str, float] | None = None,
+    metadata: Mapping[str, str] | None = None,
     *,
     types: Mapping[str, str] | None = None,
 ) -> ModelFacts:
@@ -105,7 +118,7 @@ def compare(
         found.inputs,
         found.image,
         classes,
-        _decode(spec, nms) if nms else None,
+        _decode(spec, nms) if nms else _completed(spec, metadata or {}),
         found.form,
         found.others,
         notes=tuple(notes(spec, found)),
@@ -115,6 +128,18 @@ def compare(
 def _of_one(shape: Shape, batch: int) -> Shape:
     """The shape of an output for one image."""
     return (1, *shape[1:]) if batch > 1 and len(shape) > 1 and shape[0] == batch else shape
+
+
+def _completed(spec: ModelSpec, metadata: Mapping[str, str]) -> DecoderSettings | None:
+    """The settings with what the file notes; None where that adds nothing."""
+    completed = decoder_of(spec.decode).completed
+    if completed is None:
+        return None
+    try:
+        found: DecoderSettings = completed(spec.decode, metadata)
+    except UsageError as error:
+        raise UsageError(f"{spec.model}: {error}") from error
+    return found if found != spec.decode else None
 
 
 def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
@@ -139,13 +164,23 @@ def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
 
 def _classes(spec: ModelSpec, outputs: Sequence[Shape]) -> int | None:
     """How many classes the outputs have, None where unknown. Raises UsageError."""
-    count = decoder_of(spec.decode).classes_of
-    if count is None:
+    own, size = decoder_of(spec.decode), spec.preprocess.resize.output
+    if own.classes_of is None:
         return None
+    fitting = [d.kind for d in decoders().values() if d.recognizes and d.recognizes(size, outputs)]
+    others = fitting and own.kind not in fitting
+    hint = f": decode.kind {_listed(fitting)} reads such outputs" if others else ""
     try:
-        return count(spec.decode, spec.preprocess.resize.output, outputs)
+        classes = own.classes_of(spec.decode, size, outputs)
     except UsageError as error:
-        raise UsageError(f"{spec.model}: {error}") from error
+        raise UsageError(f"{spec.model}: {error}{hint}") from error
+    if others:
+        shapes = ", ".join(map(shown, outputs))
+        raise UsageError(
+            f"{spec.model}: the outputs have shapes {shapes}, which {own.kind!r} does not"
+            f" read{hint}"
+        )
+    return classes
 
 
 def _listed(kinds: Iterable[str]) -> str:

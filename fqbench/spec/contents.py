@@ -33,6 +33,7 @@ class Contents:
 
     ``data_files``: paths of files that hold weights beside an ONNX file. ``types``: of inputs by
     name, as numpy calls them, where they are not float32; ``half``: whether it computes in 16 bits.
+    ``metadata``: what an ONNX file notes beside its graph.
     """
 
     inputs: Shapes
@@ -41,6 +42,7 @@ class Contents:
     data_files: tuple[Path, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     half: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         """As the other side reads it."""

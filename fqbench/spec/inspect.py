@@ -18,6 +18,9 @@ NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes":
 
 HEAD = 512
 
+LONGEST_METADATA = 2**20
+"""Letters of a note in a file; longer ones are of no use here."""
+
 
 def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
     """The ``Contents`` of an ONNX file, a ``ModelFile``, as JSON.
@@ -58,6 +61,11 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     types = {value.name: type_name(value.type.tensor_type.elem_type) for value in inputs}
+    metadata = {
+        entry.key: entry.value
+        for entry in model.metadata_props
+        if len(entry.value) <= LONGEST_METADATA
+    }
     return Contents(
         _onnx_shapes(inputs),
         _onnx_shapes(model.graph.output),
@@ -65,6 +73,7 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
         tuple(data_files),
         {name: kind for name, kind in types.items() if kind != "float32"},
         is_half(model),
+        metadata,
     ).to_json()
 
 

@@ -28,8 +28,10 @@ PATHS: tuple[Key, ...] = (
     ("dataset", "list"),
     ("calibration", "images"),
     ("calibration", "list"),
+    ("calibration", "boxes"),
     ("distillation", "images", "images"),
     ("distillation", "images", "list"),
+    ("distillation", "images", "boxes"),
 )
 FOLDERS = frozenset(
     {("dataset", "images"), ("calibration", "images"), ("distillation", "images", "images")}
@@ -125,7 +127,7 @@ def _check_files(
         value: Any = spec
         for part in key:
             value = getattr(value, part, None)
-        if value is None or _is_there(value, folder=key in FOLDERS):
+        if value is None or any(_is_there(value, folder=folder) for folder in _kinds(key)):
             continue
         kind = "folder" if key in FOLDERS else "file"
         hint = (
@@ -134,6 +136,11 @@ def _check_files(
             else ""
         )
         raise UsageError(f"{path}: key {'.'.join(key)}: there is no {kind} {value}{hint}")
+
+
+def _kinds(key: Key) -> tuple[bool, ...]:
+    """Whether a folder is expected, a file, or either, as a task's own kind of data set says."""
+    return (key in FOLDERS,) if key in PATHS else (False, True)
 
 
 def _is_there(path: Path, *, folder: bool) -> bool:

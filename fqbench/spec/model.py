@@ -80,7 +80,39 @@ class Crop(_Record):
         return self.size
 
 
-Resize = Annotated[Letterbox | Stretch | Crop, Field(discriminator="kind")]
+class BoxCrop(_Record):
+    """Cut out what is in and around a box of the image, for models that look at one object.
+
+    The box grows about its centre to the ratio of ``size``, then ``expand`` times. An image
+    without a box is its own.
+    """
+
+    kind: Literal["box"]
+    size: Size
+    expand: Annotated[float, Field(gt=0, le=10)] = 1.25
+    interpolation: Literal["linear"] = "linear"
+
+    @property
+    def output(self) -> Size:
+        """Height, width of the result."""
+        return self.size
+
+
+class TextLine(_Record):
+    """Resize to the height of ``size`` keeping the aspect ratio, narrower where it is too wide;
+    what is left on the right is 0 in the tensor."""
+
+    kind: Literal["line"]
+    size: Size
+    interpolation: Interpolation = "linear"
+
+    @property
+    def output(self) -> Size:
+        """Height, width of the result."""
+        return self.size
+
+
+Resize = Annotated[Letterbox | Stretch | Crop | BoxCrop | TextLine, Field(discriminator="kind")]
 
 
 class Preprocess(_Record):
@@ -204,11 +236,16 @@ Dataset = Annotated[DatasetSettings, _AnyDataset()]
 class Calibration(_Record):
     """Images that quantization may see: a folder, or the lines of a list file in it.
 
+    Of all that are listed, each ``every``-th from ``start`` on. ``boxes``: COCO annotations, of
+    which the largest box of the first category is cut out of each image; those without are left
+    out.
     ``sizes``: of the model's input, that images are read at by turns; none: that of ``preprocess``.
     """
 
     images: Path
     list: Path | None = None
+    boxes: Path | None = None
+    every: Annotated[int, Field(gt=0)] = 1
     start: Annotated[int, Field(ge=0)] = 0
     count: Annotated[int, Field(gt=0)] = 32
     sizes: tuple[Size, ...] = ()

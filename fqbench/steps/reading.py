@@ -11,6 +11,7 @@ from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
 from fqbench.measure.cell_loading import Reading
 from fqbench.steps.job import Job
+from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import read_image
 
 GRAPH = "model.onnx"
@@ -26,6 +27,10 @@ class ReadingJob(Job):
     def feeds(self, report: Report) -> Iterator[list[Any]]:
         """The tensors of each image, read while the one before is worked on."""
         yield from read_feeds(self.images, self.reading, report)
+
+    def placed(self) -> list[tuple[list[Any], Geometry]]:
+        """The tensors of each image, and where it lies in them."""
+        return [self.reading.placed(*image) for image in self.reading.with_boxes(self.images)]
 
     def check_feeds(self, model: Any) -> list[list[Any]]:
         """What a rewritten ONNX ``model`` is checked with: the images, or noise without any.
@@ -44,11 +49,11 @@ def read_feeds(
 ) -> Iterator[list[Any]]:
     """The tensors of each of ``images``, read while the one before is worked on."""
 
-    def fed(numbered: tuple[int, Path]) -> list[Any]:
-        number, path = numbered
-        return reading.turn(number).feed(read_image(path))
+    def fed(numbered: tuple[int, tuple[Path, Box | None]]) -> list[Any]:
+        number, (path, box) = numbered
+        return reading.turn(number).feed(read_image(path), box=box)
 
-    read = ahead(fed, enumerate(images), workers=1, most=2)
+    read = ahead(fed, enumerate(reading.with_boxes(images)), workers=1, most=2)
     for done, feed in enumerate(read, start=1):
         yield feed
         report(done, len(images))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from fqbench.vision.geometry import Geometry
+from fqbench.vision.image import Pixels
 
 if TYPE_CHECKING:
     from fqbench.data import EvaluationSet
@@ -53,7 +54,8 @@ class DatasetSettings(BaseModel):
     """The mapping ``dataset`` of a spec. Each kind's has a field ``kind`` of a literal type.
 
     ``images``: their folder; of those that are listed, ``count`` (None: all) from ``start`` on are
-    evaluated. Fields of type ``Path`` but ``images`` are files that must be there.
+    evaluated, each ``every``-th where there is such a field. Fields of type ``Path`` but ``images``
+    are files or folders that must be there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -79,8 +81,8 @@ class DatasetKind:
 
     read: Callable[[Any], EvaluationSet]
     """From settings, all images that are listed, with what is in them. Raises UsageError naming
-    the file and what is wrong in it. Scores are kept by the samples' labels and the file
-    ``annotations``: what is in the images stands in one of these."""
+    the file and what is wrong in it. Scores are kept by the samples' labels and the files
+    ``truth``: what is in the images stands in one of these."""
 
     def __post_init__(self) -> None:
         _require_kind(self.settings)
@@ -145,6 +147,10 @@ class Decoder:
     """How many classes outputs of these shapes have, None where the file leaves it open. Raises
     UsageError for shapes that it cannot read. None: shapes tell nothing."""
 
+    recognizes: Callable[[Size, Sequence[Shape]], bool] | None
+    """Whether outputs of these shapes, of an input of this size, look as only few decoders' do, it
+    among them: a spec whose decoder is none of these is refused. None: shapes never tell."""
+
     inputs: frozenset[str]
     """Inputs that a model may have beside the image."""
 
@@ -152,6 +158,10 @@ class Decoder:
     """Settings that do what a model's own non-maximum suppression does, from those of its
     ``score``, ``iou`` and ``max_boxes`` that it has. Raises pydantic's ValidationError. None: no
     such models are read."""
+
+    completed: Callable[[Any, Mapping[str, str]], DecoderSettings] | None
+    """Settings with what a model's file notes beside its graph (ONNX's metadata), from those of the
+    spec. Raises UsageError where something is missing in both. None: notes are not read."""
 
     comparison: AnswerComparison | None
     """How INT8 is chosen by answers. None: it is chosen by raw outputs."""
@@ -272,6 +282,12 @@ class Task:
 
     metric: Metric
     """What accuracy means."""
+
+    further: tuple[Metric, ...]
+    """What else results tell of its answers; margins and choices know nothing of it."""
+
+    draw: Callable[[Pixels, Any], Pixels]
+    """An image [height, width, 3] with an answer drawn on it, the image itself unchanged."""
 
     @property
     def dataset_names(self) -> tuple[str, ...]:

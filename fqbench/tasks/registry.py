@@ -62,10 +62,11 @@ def dataset_kinds() -> dict[str, DatasetKind]:
 def metrics() -> dict[str, Metric]:
     """All metrics by name. Raises UsageError where two different ones have the same name."""
     found: dict[str, Metric] = {}
-    for name, task in tasks().items():
-        if found.setdefault(task.metric.name, task.metric) is not task.metric:
+    owned = [(n, m) for n, task in tasks().items() for m in (task.metric, *task.further)]
+    for name, metric in owned:
+        if found.setdefault(metric.name, metric) is not metric:
             raise UsageError(
-                f"the metric {task.metric.name!r} of task {name} is not that of another task that"
+                f"the metric {metric.name!r} of task {name} is not that of another task that"
                 " calls its own so: uninstall the package of one of them"
             )
     return found

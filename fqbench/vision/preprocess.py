@@ -3,6 +3,7 @@ benchmark share."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
-from fqbench.spec.model import Size
-from fqbench.vision.geometry import Geometry
+from fqbench.spec.model import BoxCrop, Size, TextLine
+from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image
+from fqbench.vision.sampling import matrix, sample
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in gray (ITU-R BT.601)."""
@@ -31,22 +33,30 @@ class Prepared:
     geometry: Geometry
 
 
-def prepare(image: Pixels, preprocess: Preprocess) -> Prepared:
+def prepare(image: Pixels, preprocess: Preprocess, box: Box | None = None) -> Prepared:
     """Resize ``image`` [height, width, 3] (RGB) and compute ``(pixel * scale - mean) / std``.
 
-    Raises UsageError for an image so long that, resized for a crop, it would fill the memory.
+    ``box``: what is looked at of it, where ``preprocess`` cuts out a box. Raises UsageError for an
+    image so long that, resized for a crop, it would fill the memory.
     """
     resize = preprocess.resize
     if isinstance(resize, Letterbox):
         pixels, geometry = letterbox(image, resize)
     elif isinstance(resize, Stretch):
         pixels, geometry = stretch(image, resize)
-    else:
+    elif isinstance(resize, Crop):
         pixels, geometry = crop(image, resize)
+    elif isinstance(resize, BoxCrop):
+        pixels, geometry = cut_out(image, resize, box)
+    else:
+        pixels, geometry = text_line(image, resize)
     values = _colors(pixels, preprocess.color).astype(np.float32) * np.float32(preprocess.scale)
     values -= np.asarray(preprocess.mean, dtype=np.float32)
     values /= np.asarray(preprocess.std, dtype=np.float32)
-    return Prepared(np.ascontiguousarray(values.transpose(2, 0, 1)[None]), geometry)
+    tensor = values.transpose(2, 0, 1)[None]
+    if isinstance(resize, TextLine):
+        tensor = _filled(tensor, resize.size[1])
+    return Prepared(np.ascontiguousarray(tensor), geometry)
 
 
 def letterbox(image: Pixels, resize: Letterbox) -> tuple[Pixels, Geometry]:
@@ -99,6 +109,41 @@ def crop(image: Pixels, resize: Crop) -> tuple[Pixels, Geometry]:
     canvas[to_rows, to_columns] = resized[rows, columns]
     offset = (to_rows.start - rows.start, to_columns.start - columns.start)
     return canvas, _geometry(image, new, offset)
+
+
+def cut_out(image: Pixels, resize: BoxCrop, box: Box | None) -> tuple[Pixels, Geometry]:
+    """Sample what is in and around ``box``, beyond the image 0.
+
+    As the evaluation of top-down keypoints does it (Xiao et al., "Simple Baselines for Human Pose
+    Estimation and Tracking", 2018), whose warp places pixels by their indices, in steps of 1/32.
+    """
+    x, y, wide, high = box or (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+    scale = min(resize.size[1] / max(wide, 1.0), resize.size[0] / max(high, 1.0)) / resize.expand
+    center = (y + high / 2, x + wide / 2)
+    taps, offsets = [], []
+    for axis, count in enumerate(resize.size):
+        places = (np.arange(count) - count / 2) / scale + center[axis]
+        taps.append(matrix(np.rint(places * 32) / 32, image.shape[axis], "zero"))
+        # Of edges, which are half a pixel before the centres that have whole indices.
+        offsets.append(count / 2 - center[axis] * scale + 0.5 - 0.5 * scale)
+    found = sample(image.transpose(2, 0, 1), taps[0], taps[1]).transpose(1, 2, 0)
+    pixels = np.clip(np.rint(found), 0, 255).astype(np.uint8)
+    height, width = image.shape[:2]
+    geometry = Geometry((height, width), (scale, scale), (offsets[0], offsets[1]))
+    return pixels, geometry
+
+
+def text_line(image: Pixels, resize: TextLine) -> tuple[Pixels, Geometry]:
+    """Resize to the height, as PaddleOCR does it: the width is rounded up, cut off at the most."""
+    height, width = resize.size
+    wide = max(1, min(width, math.ceil(height * image.shape[1] / image.shape[0])))
+    pixels = resize_image(image, (height, wide), resize.interpolation)
+    return pixels, _geometry(image, (height, wide), (0, 0))
+
+
+def _filled(tensor: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """The tensor [1, channels, height, w], with zeros on the right up to ``width``."""
+    return np.pad(tensor, ((0, 0), (0, 0), (0, 0), (0, width - tensor.shape[3])))
 
 
 def _centered(have: int, want: int) -> tuple[slice, slice]:

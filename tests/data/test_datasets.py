@@ -15,6 +15,7 @@ from fqbench.data.calibration import (
     calibration_paths,
     overlap,
 )
+from fqbench.data.coco import largest_boxes
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.pipeline.images import Images
@@ -172,6 +173,44 @@ def test_calibration_takes_the_order_of_a_list(images: Path) -> None:
     path.write_text("c d.JPG\nb.jpg 4\n")
     chosen = calibration_paths(Calibration(images=images, list=path))
     assert chosen == (images / "c d.JPG", images / "b.jpg")
+
+
+def test_calibration_takes_each_so_many_th_image(images: Path) -> None:
+    chosen = Calibration(images=images, every=2)
+    assert calibration_paths(chosen) == (images / "a.jpg", images / "c d.JPG")
+    chosen = Calibration(images=images, start=1, every=2, count=1)
+    assert calibration_paths(chosen) == (images / "b.jpg",)
+
+
+def test_a_name_in_a_list_ends_at_a_tab(images: Path) -> None:
+    path = images.parent / "labels.tsv"
+    path.write_text("c d.JPG\tsome text\na.jpg\tROOM 12\nb.jpg\t7\n")
+    chosen = calibration_paths(Calibration(images=images, list=path))
+    assert chosen == (images / "c d.JPG", images / "a.jpg", images / "b.jpg")
+
+
+def test_calibration_may_need_a_box_of_each_image(images: Path) -> None:
+    def entry(image: int, category: int, side: float, crowd: int = 0) -> dict[str, Any]:
+        box = [1, 2, side, 2 * side]
+        return {"image_id": image, "category_id": category, "bbox": box, "iscrowd": crowd}
+
+    path = images.parent / "boxes.json"
+    listed = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    content = {
+        "images": [*listed, {"id": 3, "file_name": "c d.JPG"}],
+        "annotations": [
+            *(entry(1, 1, 5), entry(1, 1, 9), entry(1, 1, 7), entry(1, 2, 50)),
+            *(entry(2, 2, 9), entry(2, 1, 9, crowd=1), entry(3, 1, 4)),
+        ],
+        "categories": [{"id": 2}, {"id": 1}],
+    }
+    path.write_text(json.dumps(content))
+    chosen = calibration_paths(Calibration(images=images, boxes=path))
+    assert chosen == (images / "a.jpg", images / "c d.JPG")
+    assert largest_boxes(images, path) == {
+        images / "a.jpg": (1, 2, 9, 18),
+        images / "c d.JPG": (1, 2, 4, 8),
+    }
 
 
 @pytest.mark.parametrize(

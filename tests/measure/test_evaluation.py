@@ -17,7 +17,15 @@ from PIL import Image
 from fqbench.errors import StepError, UsageError
 from fqbench.measure import cell_loading
 from fqbench.measure.cell_loading import Reading
-from fqbench.measure.evaluation import Evaluation, Feed, Share, one_at_a_time, reported, share
+from fqbench.measure.evaluation import (
+    Evaluation,
+    Feed,
+    Named,
+    Share,
+    one_at_a_time,
+    reported,
+    share,
+)
 from fqbench.measure.prediction import Prediction
 from fqbench.spec import Preprocess, Stretch
 from fqbench.tasks.classification.decode import Logits
@@ -65,13 +73,13 @@ def _evaluation(decode: Callable[[Any, Any], Any] = _red) -> Evaluation:
 
 
 @pytest.fixture
-def samples(tmp_path: Path) -> list[tuple[int, Path]]:
+def samples(tmp_path: Path) -> list[Named]:
     """Forty images; the red of each is its number, and its id a thousand more."""
     found = []
     for number in range(40):
         path = tmp_path / f"{number:02}.bmp"
         Image.new("RGB", (SIZE * 2, SIZE * 2), (number, 0, 0)).save(path)
-        found.append((1000 + number, path))
+        found.append((1000 + number, path, None))
     return found
 
 
@@ -82,27 +90,25 @@ def _nothing_is_left_running() -> Iterator[None]:
     assert threading.active_count() == before
 
 
-def test_each_image_gets_its_own_answer_in_order(
-    samples: list[tuple[int, Path]], runners: Runners
-) -> None:
+def test_each_image_gets_its_own_answer_in_order(samples: list[Named], runners: Runners) -> None:
     found = list(_evaluation().answers(runners(), iter(samples)))
     assert found == [Prediction(1000 + number, number) for number in range(40)]
 
 
-def test_a_single_runner_stays_in_its_thread(samples: list[tuple[int, Path]]) -> None:
+def test_a_single_runner_stays_in_its_thread(samples: list[Named]) -> None:
     runner = FakeRunner()
     list(_evaluation().answers([runner], samples))
     assert set(runner.threads) == {threading.get_ident()}
 
 
-def test_several_runners_run_at_the_same_time(samples: list[tuple[int, Path]]) -> None:
+def test_several_runners_run_at_the_same_time(samples: list[Named]) -> None:
     # Each waits for the other: one after the other neither would end.
     meeting = threading.Barrier(2, timeout=10)
     runners = [FakeRunner(lambda red: meeting.wait()) for _ in "ab"]
     assert len(list(_evaluation().answers(runners, samples))) == len(samples)
 
 
-def test_a_runner_runs_one_image_at_a_time(samples: list[tuple[int, Path]]) -> None:
+def test_a_runner_runs_one_image_at_a_time(samples: list[Named]) -> None:
     def alone() -> FakeRunner:
         inside = threading.Lock()
 
@@ -118,9 +124,7 @@ def test_a_runner_runs_one_image_at_a_time(samples: list[tuple[int, Path]]) -> N
     assert all(runner.threads for runner in used)
 
 
-def test_a_users_decoder_gets_one_image_at_a_time(
-    samples: list[tuple[int, Path]], runners: Runners
-) -> None:
+def test_a_users_decoder_gets_one_image_at_a_time(samples: list[Named], runners: Runners) -> None:
     inside, seen = threading.Lock(), []
 
     def decode(outputs: Any, geometry: Any) -> int:
@@ -143,7 +147,7 @@ def test_only_a_users_decoder_is_locked() -> None:
 
 
 def test_only_a_few_images_are_in_memory(
-    samples: list[tuple[int, Path]], runners: Runners, monkeypatch: pytest.MonkeyPatch
+    samples: list[Named], runners: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, alive, most = threading.Lock(), 0, 0
 
@@ -155,7 +159,7 @@ def test_only_a_few_images_are_in_memory(
 
     real = Evaluation.read
 
-    def read(self: Evaluation, sample: tuple[int, Path]) -> Feed:
+    def read(self: Evaluation, sample: Named) -> Feed:
         feed = real(self, sample)
         count(1)
         weakref.finalize(feed.tensors[0], count, -1)
@@ -170,7 +174,7 @@ def test_only_a_few_images_are_in_memory(
 
 
 def test_images_are_read_while_the_runtime_runs(
-    samples: list[tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+    samples: list[Named], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, begun, real = threading.Semaphore(0), set(), cell_loading.read_image
 
@@ -187,19 +191,17 @@ def test_images_are_read_while_the_runtime_runs(
     list(_evaluation().answers([FakeRunner(wait_for_the_next)], samples))
 
 
-def test_a_broken_image_is_named(samples: list[tuple[int, Path]], runners: Runners) -> None:
+def test_a_broken_image_is_named(samples: list[Named], runners: Runners) -> None:
     path = samples[20][1].with_suffix(".jpg")
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    samples[20] = (1020, path)
+    samples[20] = (1020, path, None)
     with pytest.raises(UsageError, match=r"cannot read image .*20.jpg: .*truncated"):
         list(_evaluation().answers(runners(), samples))
 
 
-def test_an_image_that_vanishes_midway_is_named(
-    samples: list[tuple[int, Path]], runners: Runners
-) -> None:
+def test_an_image_that_vanishes_midway_is_named(samples: list[Named], runners: Runners) -> None:
     found: list[object] = []
 
     def vanish(red: int) -> None:
@@ -215,7 +217,7 @@ def test_an_image_that_vanishes_midway_is_named(
 
 
 def test_what_runtime_and_decoder_raise_ends_the_evaluation(
-    samples: list[tuple[int, Path]], runners: Runners
+    samples: list[Named], runners: Runners
 ) -> None:
     def break_at_7(red: int) -> None:
         if red == 7:
@@ -231,24 +233,20 @@ def test_what_runtime_and_decoder_raise_ends_the_evaluation(
         list(_evaluation(refuse).answers(runners(), samples))
 
 
-def test_who_stops_midway_leaves_nothing_running(
-    samples: list[tuple[int, Path]], runners: Runners
-) -> None:
+def test_who_stops_midway_leaves_nothing_running(samples: list[Named], runners: Runners) -> None:
     answers = _evaluation().answers(runners(), samples)
     assert next(answers).image_id == 1000
     answers.close()
 
 
-def test_threads_leave_warnings_as_they_were(
-    samples: list[tuple[int, Path]], runners: Runners
-) -> None:
+def test_threads_leave_warnings_as_they_were(samples: list[Named], runners: Runners) -> None:
     filters = list(warnings.filters)
     list(_evaluation().answers(runners(), samples))
     assert warnings.filters == filters
 
 
 def test_a_bomb_is_refused_by_every_thread(
-    samples: list[tuple[int, Path]], runners: Runners, monkeypatch: pytest.MonkeyPatch
+    samples: list[Named], runners: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Pillow only warns up to the double of its limit.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", SIZE * SIZE * 3)

@@ -12,7 +12,7 @@ from fqbench.measure.stats import Interval, Latency
 from fqbench.precisions import label_of
 from fqbench.report import markdown, methods, support, terminal, timing
 from fqbench.report.table import COLUMNS, lines
-from fqbench.results import Results, Row
+from fqbench.results import Further, Results, Row
 
 MACHINE = {
     "cpu": {"model": "Some CPU", "isa": ["avx2", "fma"], "cores": 2},
@@ -315,3 +315,20 @@ def test_what_the_machine_did_is_told():
     (sentence,) = timing.sentences([CRASHED], {"reference": speed})
     assert "56 float32 and 220 int8 multiply-adds (10^9 a second)" in sentence
     assert "copied 17.1 GB a second, and its slow moments took 3 % longer" in sentence
+
+
+def test_further_metrics_stand_under_the_table_with_their_drops():
+    fp32 = replace(FP32, further={"edits": Further(93.271)})
+    int8 = replace(INT8, further={"edits": Further(92.5, Interval(0.771, 0.1, 1.25))})
+    text = markdown.markdown(results(fp32, int8))
+    assert (
+        "Further metrics of the same answers: net-onnxruntime-cpu-fp32 1 - NED 93.27,"
+        " net-onnxruntime-cpu-int8 1 - NED 92.50 (drop 0.77, 0.10 to 1.25)." in text
+    )
+    # What the metrics mean that are shown, and no others.
+    assert "1 - NED is 1 minus the edit distance" in text
+    assert "OKS" not in text
+    assert int8.to_json()["further"] == {
+        "edits": {"accuracy": 92.5, "drop": {"value": 0.771, "ci95": [0.1, 1.25]}}
+    }
+    assert "Further" not in markdown.markdown(results(FP32, INT8))

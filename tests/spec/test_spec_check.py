@@ -158,7 +158,7 @@ def test_scale_factor_has_two_values() -> None:
         (CLASSES, [[-1, 10]], 10),
         (CLASSES, [[1, 10, 1, 1]], 10),
         (CLASSES, [[-1, -1]], None),
-        (YOLOV5, [[1, 7, 15]], 10),
+        (YOLOV5, [[1, 10, 15]], 10),
         (YOLOV5, [[-1, -1, 6]], 1),
         (YOLOV5, [[1, -1, -1]], None),
         # 2 * 4 cells of 4 pixels and 1 * 2 of 8 pixels
@@ -481,9 +481,13 @@ def test_a_bad_paddle_model(inspected: dict[str, Any], case: str, expected: str)
     ("name", "facts"),
     [
         ("efficientnet_lite0", ModelFacts(("x",), "x", 1000)),
+        ("deeplabv3_mnv2", ModelFacts(("input",), "input", 21)),
         ("shufflenet_v2", ModelFacts(("image",), "image", 1000)),
+        ("simplepose", ModelFacts(("data",), "data", None)),
         ("squeezenet1_1", ModelFacts(("data",), "data", 1000)),
+        ("yolo11n_seg", ModelFacts(("images",), "images", 80)),
         ("yolov5s", ModelFacts(("images",), "images", 80)),
+        ("yolov8n", ModelFacts(("images",), "images", 80)),
         ("yolox_nano", ModelFacts(("images",), "images", 80)),
     ],
 )

@@ -94,8 +94,10 @@ TASK = Task(
             function=decode,
             imports=None,
             classes_of=lambda settings, size, outputs: LOGITS.classes_of(settings, size, outputs),
+            recognizes=None,
             inputs=frozenset(),
             with_nms=None,
+            completed=None,
             comparison=None,
             rows=None,
         ),
@@ -124,4 +126,6 @@ TASK = Task(
         points=points,
         weighted=weighted,
     ),
+    further=(),
+    draw=lambda image, answer: image,
 )

@@ -13,6 +13,7 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.detection import decode as decode_module
+from fqbench.tasks.detection import suppression
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.shared import PythonDecoder
@@ -81,7 +82,7 @@ def test_at_most_max_boxes_remain() -> None:
 
 
 def test_only_the_best_candidates_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_module, "CANDIDATES", 2)
+    monkeypatch.setattr(suppression, "CANDIDATES", 2)
     assert _decode(YoloV5(kind="yolov5"), ROWS).labels.tolist() == [2, 0]
 
 
@@ -334,7 +335,7 @@ def test_code_of_the_user_answers(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("cat", "returned str, expected Detections or int"),
+        ("cat", "returned str, expected ClassMap, Detections, Instances, Poses, Word or int"),
         (
             Detections(_floats([1, 2, 3, 4]), _floats(1, 1), np.array([0])),
             r"\[\[1, 4\], \[2\], \[1",

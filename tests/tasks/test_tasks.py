@@ -120,10 +120,15 @@ def test_two_data_sets_of_one_kind(installed: dict[str, Task]) -> None:
 
 
 def test_ours_are_found_in_their_order() -> None:
-    assert registry.tasks() == {"classification": CLASSIFICATION, "detection": DETECTION}
-    assert list(registry.tasks()) == ["classification", "detection"]
+    assert list(registry.tasks()) == [
+        *("classification", "detection", "instance_masks", "keypoints", "segmentation"),
+        "text_recognition",
+    ]
+    assert registry.tasks()["classification"] is CLASSIFICATION
+    assert registry.tasks()["detection"] is DETECTION
     assert list(registry.decoders()) == [
-        *("logits", "yolov5", "yolox", "ppyoloe", "python", "none")
+        *("logits", "yolov5", "yolox", "ppyoloe", "yolov8", "yolov10", "detr", "rtdetr", "nanodet"),
+        *("yolo_seg", "heatmaps", "simcc", "yolo_pose", "semantic", "ctc", "python", "none"),
     ]
 
 

@@ -158,6 +158,8 @@ def test_products_multiply_integers_where_the_error_allows_it(error, limit, satu
     model, made = net.model(net.conv("x", 4)), Multiplying(error)
     target = TuningTarget(limit=limit, threads=1, saturates=saturates)
     quantization = record(model, net.image())
-    search = _Search(model, quantization, [None], target, lambda *_: None, _Errors(made, made))
+    search = _Search(
+        model, quantization, [None], target, lambda *_: None, SettingErrors(made, made)
+    )
     found = search._with_products()
     assert [set(setting.products) for setting in found.values()] == [{"scores"}] * tried

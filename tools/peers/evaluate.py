@@ -89,7 +89,7 @@ def _points(pipeline: Model, made: Made) -> Points:
     # An evaluation does nothing with them but run them.
     runners = cast("list[Runner]", [load(made) for _ in range(count)])
     evaluation = Evaluation.of(pipeline.graph.reading, spec.decode, count, allow_code=False)
-    samples = [(sample.image_id, sample.path) for sample in data.samples]
+    samples = [(sample.image_id, sample.path, sample.box) for sample in data.samples]
     predictions = evaluation.answers(runners, samples)
     return resampled(tasks()[spec.task], data, list(predictions))
 

@@ -40,8 +40,8 @@ def distill(job: Distill, report: Report) -> str | None:
 
     teacher, count = load_graph(job.quantization), len(job.images)
     held = [
-        job.reading.placed(path)
-        for number, path in enumerate(job.images)
+        job.reading.placed(*image)
+        for number, image in enumerate(job.reading.with_boxes(job.images))
         if is_held_out(number, count)
     ]
     task = DistillationTask(

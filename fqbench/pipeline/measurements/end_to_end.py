@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fqbench.data.calibration import evenly_spaced
+from fqbench.data.sample import Sample
 from fqbench.measure import end_to_end, stats
 from fqbench.measure.end_to_end import INFERENCE, PARTS, ApplicationTiming, EndToEnd
 from fqbench.measure.launches import Process
@@ -44,7 +43,7 @@ def take(asked: Asked, finished: Finished, report: Report) -> Measured:
             {name: 1e3 * stats.median(times[key]).value for name, times in parts.items()},
             ratio(values, first, key),
             ratio(parts[INFERENCE], first, key),
-            len(_images(sides.subjects[key])),
+            len(_samples(sides.subjects[key])),
             len(values[key]),
         )
 
@@ -61,9 +60,10 @@ def _several(subject: Subject) -> NotMeasured:
 
 def process(key: str, subject: Subject, threads: int, finished: Finished) -> Process:
     """What times a cell, which it calls ``key``, from file to answer."""
+    samples, cell = _samples(subject), subject.loadable(finished)
     timing = ApplicationTiming(
-        cell=subject.loadable(finished),
-        images=_images(subject),
+        cell=cell.model_copy(update={"reading": cell.reading.of(samples)}),
+        images=tuple(sample.path for sample in samples),
         decode=subject.graph.spec.decode,
         allow_code=subject.graph.allow_code,
         threads=threads,
@@ -79,6 +79,5 @@ def process(key: str, subject: Subject, threads: int, finished: Finished) -> Pro
     )
 
 
-def _images(subject: Subject) -> tuple[Path, ...]:
-    samples = subject.graph.images.data.samples
-    return evenly_spaced([sample.path for sample in samples], end_to_end.IMAGES)
+def _samples(subject: Subject) -> tuple[Sample, ...]:
+    return evenly_spaced(subject.graph.images.data.samples, end_to_end.IMAGES)

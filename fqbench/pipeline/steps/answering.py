@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fqbench.isolate import Report
@@ -53,7 +54,9 @@ def predict(job: Predict, report: Report) -> None:
     shared = share(job.backend, job.device, job.cores)
     evaluation = Evaluation.of(job.reading, job.decode, shared.workers, allow_code=job.allow_code)
     runners = [job.loadable.load(shared.threads) for _ in range(shared.runners)]
-    found = evaluation.answers(runners, zip(job.ids, job.images, strict=True))
+    images = job.reading.with_boxes(job.images)
+    named = ((number, *image) for number, image in zip(job.ids, images, strict=True))
+    found = evaluation.answers(runners, named)
     write_predictions(job.folder, reported(found, len(job.images), report))
     facts = {"int8_convolutions": runners[0].int8_convolutions(), "images": len(job.images)}
     write_json(job.folder, "facts.json", facts)
@@ -122,12 +125,18 @@ class Score(Job):
 
 
 def score(job: Score, report: Report) -> None:
-    """Write ``accuracy.json``: points on all images, then on resamples of them."""
+    """Write ``accuracy.json``: points on all images, then on resamples of them.
+
+    ``further.json`` has the same of the task's further metrics, by their names.
+    """
     from fqbench.data import open_dataset
     from fqbench.measure.accuracy import resampled
     from fqbench.measure.prediction import read_predictions
     from fqbench.tasks.registry import tasks
 
     data, predictions = open_dataset(job.dataset), read_predictions(job.predictions)
-    points = resampled(tasks()[job.task], data, predictions)
-    write_json(job.folder, "accuracy.json", points.tolist())
+    task = tasks()[job.task]
+    write_json(job.folder, "accuracy.json", resampled(task, data, predictions).tolist())
+    others = [replace(task, metric=metric) for metric in task.further]
+    further = {t.metric.name: resampled(t, data, predictions).tolist() for t in others}
+    write_json(job.folder, "further.json", further)

@@ -86,7 +86,7 @@ class Judging(ReadingJob):
         """The images as the model takes them, and what estimates errors by them."""
         from fqbench.tune.estimators import error_estimator
 
-        images = [self.reading.placed(path) for path in self.images]
+        images = self.placed()
         size = self.reading.preprocess.resize.output
         estimator = error_estimator(self.decode, size, load_graph(self.canonical), images)
         return [feed for feed, _ in images], estimator

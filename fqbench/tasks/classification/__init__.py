@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fqbench.tasks.classification.decode import LOGITS
+from fqbench.tasks.classification.drawing import draw
 from fqbench.tasks.classification.metric import CLASS, TOP1
 from fqbench.tasks.record import Task
 
@@ -11,4 +12,6 @@ TASK = Task(
     datasets=("imagenet",),
     answers=CLASS,
     metric=TOP1,
+    further=(),
+    draw=draw,
 )

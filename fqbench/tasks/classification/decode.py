@@ -46,8 +46,10 @@ LOGITS = Decoder(
     function=_decode,
     imports=None,
     classes_of=_classes,
+    recognizes=None,  # What any decoder may end in.
     inputs=frozenset(),
     with_nms=None,
+    completed=None,
     comparison=None,  # A class says less of a small change than its score does.
     rows=None,
 )

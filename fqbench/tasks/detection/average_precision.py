@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,12 @@ class _Box(TypedDict):
     bbox: Sequence[float]
 
 
-class _Entry(_Box, total=False):
+class Entry(_Box, total=False):
     """An annotation or a result, with the keys of COCO's files."""
+
+    id: int
+    keypoints: Sequence[float]
+    num_keypoints: int
 
     score: float
     area: float
@@ -52,8 +56,13 @@ def coco_map(data: EvaluationSet, answers: Sequence[Detections]) -> float:
     ``answers``: one an image, in the order of ``data``. Raises StepError for a class that the
     annotations do not have.
     """
+    return mean_precision(_matched(data, answers))
+
+
+def mean_precision(evaluations: Iterable[COCOeval]) -> float:
+    """Mean over matched categories of the average precision, in points; 0 where there is none."""
     means = []
-    for evaluation in _matched(data, answers):
+    for evaluation in evaluations:
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.accumulate()
         # A category without an object that counts has -1.
@@ -72,9 +81,17 @@ def weighted_map(
     left out of that resample's mean, as pycocotools leaves out one without any. With weights
     of 1 it is ``coco_map``. Raises StepError as that.
     """
+    ids = [sample.image_id for sample in data.samples]
+    return weighted_precision(_matched(data, answers), ids, weights)
+
+
+def weighted_precision(
+    evaluations: Iterable[COCOeval], image_ids: Sequence[int], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``mean_precision`` for each row of ``weights`` [resamples, images], images by their ids."""
     total, counted = np.zeros(len(weights)), np.zeros(len(weights))
-    position = {sample.image_id: index for index, sample in enumerate(data.samples)}
-    for evaluation in _matched(data, answers):
+    position = {image_id: index for index, image_id in enumerate(image_ids)}
+    for evaluation in evaluations:
         category = _Category(evaluation, position)
         present = np.flatnonzero(weights[:, category.images] @ category.objects)
         step = max(1, CELLS // max(1, category.detections))
@@ -176,29 +193,45 @@ def _matched(data: EvaluationSet, answers: Sequence[Detections]) -> Iterator[COC
     truth = _objects(data.annotations, {sample.image_id for sample in data.samples})
     for label, category in enumerate(data.category_ids):
         if objects := truth.get(category):
-            yield _evaluated(objects, list(found.of(label, category)))
+            yield matched(objects, list(found.of(label, category)))
 
 
-def _evaluated(objects: list[_Entry], boxes: list[_Entry]) -> COCOeval:
-    """The matching of ``boxes`` with the ``objects`` of one category."""
+def matched(
+    objects: list[Entry],
+    found: list[Entry],
+    overlap: Literal["bbox", "segm", "keypoints"] = "bbox",
+    most: int = MAX_DETECTIONS,
+    sigmas: NDArray[np.float64] | None = None,
+) -> COCOeval:
+    """The matching of what was ``found`` with the ``objects`` of one category, by ``overlap``.
+
+    ``most``: as many count in an image, the best; ``sigmas``: of keypoints, how far each may be
+    off, None for COCO's.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_annotated(objects), _annotated(boxes), "bbox")
+        evaluation = COCOeval(_annotated(objects), _annotated(found), overlap)
+        if sigmas is not None:
+            evaluation.params.kpt_oks_sigmas = sigmas
         evaluation.params.areaRng = evaluation.params.areaRng[:1]
         evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-        evaluation.params.maxDets = [MAX_DETECTIONS]
-        evaluation.params.imgIds = sorted({entry["image_id"] for entry in (*objects, *boxes)})
+        evaluation.params.maxDets = [most]
+        evaluation.params.imgIds = sorted({entry["image_id"] for entry in (*objects, *found)})
         evaluation.evaluate()
     return evaluation
 
 
-def _annotated(entries: list[_Entry]) -> COCO:
+def _annotated(entries: list[Entry]) -> COCO:
     """``entries`` numbered from 1: pycocotools takes a match with number 0 for none.
 
     What many tools leave out of a file is filled in: ``iscrowd``, and ``area``, that of the box.
     """
     content = COCO()
     content.dataset = {
-        "images": [{"id": number} for number in {entry["image_id"] for entry in entries}],
+        # Masks are run lengths: no size of an image is needed, but it is looked at.
+        "images": [
+            {"id": number, "height": 0, "width": 0}
+            for number in {entry["image_id"] for entry in entries}
+        ],
         "categories": [{"id": number} for number in {entry["category_id"] for entry in entries}],
         "annotations": [
             {"iscrowd": 0, "area": entry["bbox"][2] * entry["bbox"][3], **entry, "id": number}
@@ -209,10 +242,10 @@ def _annotated(entries: list[_Entry]) -> COCO:
     return content
 
 
-def _objects(path: Path, images: Collection[int]) -> dict[int, list[_Entry]]:
+def _objects(path: Path, images: Collection[int]) -> dict[int, list[Entry]]:
     """The annotations of ``images`` by category, without their outlines, which nothing needs."""
-    found: dict[int, list[_Entry]] = {}
-    entries: list[_Entry] = json.loads(path.read_text(encoding="utf-8"))["annotations"]
+    found: dict[int, list[Entry]] = {}
+    entries: list[Entry] = json.loads(path.read_text(encoding="utf-8"))["annotations"]
     for entry in entries:
         if entry["image_id"] in images:
             entry.pop("segmentation", None)
@@ -244,7 +277,7 @@ class _Found:
         self._order = np.argsort(labels, kind="stable")
         self._ends = np.searchsorted(labels[self._order], np.arange(known + 1))
 
-    def of(self, label: int, category: int) -> Iterator[_Entry]:
+    def of(self, label: int, category: int) -> Iterator[Entry]:
         """The boxes of class ``label`` as COCO's results for ``category``."""
         rows = self._order[self._ends[label] : self._ends[label + 1]]
         corners, sizes = self._boxes[rows, :2], self._boxes[rows, 2:] - self._boxes[rows, :2]

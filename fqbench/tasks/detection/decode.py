@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,10 @@ from fqbench.errors import StepError, UsageError
 from fqbench.spec.model import SCALE_FACTOR_INPUT
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import COMPARISON
+from fqbench.tasks.detection.layouts import is_by_rows, is_by_rows_or_pair, require_scores
 from fqbench.tasks.detection.nms import nms
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
+from fqbench.tasks.detection.suppression import corners, suppressed
 from fqbench.tasks.record import (
     DecodeFunction,
     Decoder,
@@ -25,9 +27,6 @@ from fqbench.tasks.record import (
 )
 from fqbench.tasks.shapes import FREE, finite, unexpected_outputs, unexpected_shapes
 from fqbench.vision.geometry import Boxes, Geometry
-
-CANDIDATES = 30_000
-"""As many boxes of the best scores go into NMS, as in YOLOv5's evaluation."""
 
 CANDIDATES_OF_A_CLASS = 1000
 """As many of each class, as in PP-YOLOE's (``nms_top_k``)."""
@@ -52,8 +51,8 @@ def _ppyoloe(settings: PPYoloe, size: Size) -> DecodeFunction:
 
 def _read_yolov5(decode: YoloV5, outputs: Outputs, geometry: Geometry) -> Detections:
     rows = _rows(outputs)
-    boxes = _corners(rows[:, :2], rows[:, 2:4])
-    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
+    boxes = corners(rows[:, :2], rows[:, 2:4])
+    return suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.to_image)
 
 
 def _read_yolox(
@@ -66,8 +65,8 @@ def _read_yolox(
             f" {list(decode.strides)}"
         )
     sizes = np.exp(np.minimum(rows[:, 2:4], LARGEST_LOGARITHM)) * strides
-    boxes = _corners((rows[:, :2] + cells) * strides, sizes)
-    return _suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.uncut)
+    boxes = corners((rows[:, :2] + cells) * strides, sizes)
+    return suppressed(decode, boxes, rows[:, 4:5] * rows[:, 5:], geometry.uncut)
 
 
 def _read_ppyoloe(decode: PPYoloe, outputs: Outputs, geometry: Geometry) -> Detections:
@@ -101,6 +100,7 @@ def _of_classes(decode: PPYoloe, boxes: Boxes, scores: NDArray[np.float32]) -> D
     Of each class the best ``CANDIDATES_OF_A_CLASS`` are compared; of all that remain the best
     ``max_boxes`` are kept, of equal scores those of the first class.
     """
+    require_scores(scores, ("yolov5", "detr"))
     labels, rows = np.nonzero(scores > decode.score)
     found = scores[labels, rows]
     order = np.lexsort((-found, labels))
@@ -117,7 +117,9 @@ def _rows(outputs: Outputs) -> NDArray[np.float32]:
     shape = outputs[0].shape if len(outputs) == 1 else ()
     if len(shape) != 3 or shape[0] != 1 or shape[2] < 6:
         raise unexpected_outputs(outputs, "one output [1, n, 5 + classes]")
-    return finite(outputs[0][0])
+    rows = finite(outputs[0][0])
+    require_scores(rows[:, 4:], ("yolov8", "yolov10"))
+    return rows
 
 
 def _grid(size: Size, strides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -128,34 +130,6 @@ def _grid(size: Size, strides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any
         cells.append(np.stack([x, y], axis=-1).reshape(-1, 2))
         factors.append(np.full((y.size, 1), stride))
     return np.concatenate(cells).astype(np.float32), np.concatenate(factors).astype(np.float32)
-
-
-def _corners(centers: NDArray[np.float32], sizes: NDArray[np.float32]) -> Boxes:
-    """x, y of the centres and width, height [n, 2] each, as x1, y1, x2, y2."""
-    halves = sizes / 2
-    return np.concatenate([centers - halves, centers + halves], axis=1)
-
-
-def _suppressed(
-    decode: YoloV5 | YoloX,
-    boxes: Boxes,
-    scores: NDArray[np.float32],
-    to_image: Callable[[Boxes], Boxes],
-) -> Detections:
-    """What remains of boxes with ``scores`` [n, classes]; they are moved to the image last."""
-    if decode.multi_label:
-        rows, labels = np.nonzero(scores > decode.score)
-    else:
-        labels = scores.argmax(axis=1)
-        rows = np.flatnonzero(scores[np.arange(len(scores)), labels] > decode.score)
-        labels = labels[rows]
-    found = scores[rows, labels]
-    if found.size > CANDIDATES:
-        best = np.argsort(-found, kind="stable")[:CANDIDATES]
-        rows, labels, found = rows[best], labels[best], found[best]
-    kept = nms(boxes[rows], found, decode.iou, decode.max_boxes, labels)
-    moved = finite(to_image(boxes[rows[kept]]))
-    return Detections(moved, found[kept], labels[kept].astype(np.int64))
 
 
 def _row_classes(settings: YoloV5 | YoloX, size: Size, outputs: Sequence[Shape]) -> int | None:
@@ -183,8 +157,15 @@ def _ppyoloe_classes(settings: PPYoloe, size: Size, outputs: Sequence[Shape]) ->
     if len(outputs) == 1 and len(outputs[0]) == 3:
         return outputs[0][2] - 4 if outputs[0][2] > 4 else None
     if len(outputs) == 2 and len(outputs[1]) == 3:
-        return outputs[1][1] if outputs[1][1] != FREE else None
+        boxes, scores = outputs
+        if len(boxes) != 3 or boxes[2] not in (FREE, 4) or not _same(boxes[1], scores[2]):
+            raise unexpected_shapes(settings.kind, outputs, PP_YOLOE_SHAPES)
+        return scores[1] if scores[1] != FREE else None
     return None
+
+
+def _same(one: int, other: int) -> bool:
+    return FREE in (one, other) or one == other
 
 
 def _row_axes(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
@@ -216,8 +197,10 @@ YOLOV5 = Decoder(
     function=_yolov5,
     imports=None,
     classes_of=_row_classes,
+    recognizes=is_by_rows,
     inputs=frozenset(),
     with_nms=None,
+    completed=None,
     comparison=COMPARISON,
     rows=RowScores(_row_axes, _row_scores),
 )
@@ -226,8 +209,10 @@ YOLOX = Decoder(
     function=_yolox,
     imports=None,
     classes_of=_yolox_classes,
+    recognizes=is_by_rows,
     inputs=frozenset(),
     with_nms=None,
+    completed=None,
     comparison=COMPARISON,
     rows=RowScores(_row_axes, _row_scores),
 )
@@ -236,8 +221,10 @@ PP_YOLOE = Decoder(
     function=_ppyoloe,
     imports=None,
     classes_of=_ppyoloe_classes,
+    recognizes=is_by_rows_or_pair,
     inputs=frozenset({SCALE_FACTOR_INPUT}),
     with_nms=_with_nms,
+    completed=None,
     comparison=COMPARISON,
     rows=RowScores(_ppyoloe_axes, _ppyoloe_scores),
 )

@@ -1,0 +1,64 @@
+"""How far the poses of a quantized model are from FP32's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fqbench.tasks.keypoints.answers import Poses
+from fqbench.tasks.keypoints.metric import LOSS
+from fqbench.tasks.keypoints.oks import similarity
+from fqbench.tasks.record import AnswerComparison, DecoderSettings
+
+SCORE = 0.05
+"""Persons up to this score are left out, where a decoder finds any number of them."""
+
+FILLED = 0.53
+"""The part of the box around a person's keypoints that it fills, as in COCO's annotations."""
+
+
+COST = 0.4
+"""The part of the AP that a disagreement of 1 costs, for small ones."""
+
+
+def disagreement(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
+    """1 minus the part of all scores that both have: 0 alike, 1 nothing in common.
+
+    What two persons have in common is their OKS times the lower score; each has in common with the
+    other side what it has with its best match there.
+    """
+    common = total = 0.0
+    for one, other in zip(wanted, found, strict=True):
+        total += float(one.scores.sum() + other.scores.sum())
+        if len(one.scores) and len(other.scores):
+            shared = similarity(one.keypoints, other.keypoints, _areas(one.keypoints))
+            shared *= np.minimum(one.scores[:, None], other.scores)
+            common += float(shared.max(axis=0).sum() + shared.max(axis=1).sum())
+    return 1.0 - common / total if total > 0.0 else 0.0
+
+
+def _areas(keypoints: NDArray[np.float32]) -> NDArray[np.float64]:
+    sides = keypoints[:, :, :2].max(axis=1) - keypoints[:, :, :2].min(axis=1)
+    return np.asarray(sides.astype(np.float64).prod(axis=1) * FILLED)
+
+
+def _settings(settings: DecoderSettings) -> DecoderSettings:
+    least = getattr(settings, "score", None)
+    return settings if least is None else settings.model_copy(update={"score": max(least, SCORE)})
+
+
+def _informative(wanted: Sequence[Poses]) -> bool:
+    return any(bool((poses.scores > 0).any()) for poses in wanted)
+
+
+def _error(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
+    """As OKS falls by the square of a distance, the disagreement is that of a squared error.
+
+    Of SimplePose disagreements of 0.12 and 0.06 cost 0.045 and 0.026 of the AP.
+    """
+    return disagreement(wanted, found) * COST / LOSS
+
+
+COMPARISON = AnswerComparison(settings=_settings, informative=_informative, error=_error)
