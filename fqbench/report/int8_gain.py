@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fqbench.backends import label_of
 from fqbench.measure.int8_gain import Int8Gain, Part
 from fqbench.report.best_float import label
-from fqbench.report.table import is_best_float, method_label
+from fqbench.report.table import interval, is_best_float, method_label
 from fqbench.results import Row
 
 LEAST = 0.005
@@ -33,16 +33,17 @@ def _against(row: Row, rows: Sequence[Row]) -> str:
     best = row.best_float
     if best is None or row.slowdown is not None:  # Then FP32 runs, and was timed.
         return ""
-    slower = best.ratio.high < 1.0
-    said = (
-        "float is faster here, INT8 takes" if slower else "INT8 is no faster than float, it takes"
-    )
-    said += f" {1 / best.ratio.value:.2f} times as long as {label(best.cell)}"
+    if best.ratio.high < 1.0:
+        times = f"{1 / best.ratio.value:.2f} times as long as"
+        said = f"float is faster here, INT8 takes {times} {label(best.cell)}"
+    else:
+        times = f"{interval(best.ratio)} times as fast as"
+        said = f"INT8 is not certainly faster than float here, it is {times} {label(best.cell)}"
     own = next((each for each in rows if each.cell == row.cell.baseline), None)
     if own is None or own.best_float is None or is_best_float(own):
         return f"{said}. "
-    times = 1 / own.best_float.ratio.value
-    return f"{said}, and FP32 on {label_of(row.cell.backend)} {times:.2f} times. "
+    slower = f"{1 / own.best_float.ratio.value:.2f} times as long as that"
+    return f"{said}; FP32 on {label_of(row.cell.backend)} takes {slower}. "
 
 
 def _why(row: Row, gain: Int8Gain) -> str:
