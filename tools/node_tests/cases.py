@@ -120,7 +120,8 @@ def _tensors(folder: Path, kind: str) -> Arrays | None:
         tensor.ParseFromString(path.read_bytes())
         if tensor.data_type not in TYPES:
             return None
-        found.append(numpy_helper.to_array(tensor))
+        # Of a runtime whose input tensors are these arrays, they must be writable.
+        found.append(np.array(numpy_helper.to_array(tensor)))
     return found
 
 
