@@ -43,10 +43,10 @@ INT8 = row(
 ROWS = (FP32, INT8, row("openvino", "fp32", 5.0), row("openvino", "bf16", 4.0))
 WHY = (
     "net on ONNX Runtime: float is faster here, INT8 takes 2.00 times as long as OpenVINO BF16;"
-    " FP32 on ONNX Runtime takes 2.50 times as long as that. Of the 10.01 ms that FP32 takes there by the runtime's own"
-    " profile (10.01 in INT8), 40 % is in layers that INT8 makes 2.0 times as fast, 30 % in layers"
-    " that gain nothing (20 % depthwise, 10 % in float; 3.01 ms in INT8), 30 % in other operators"
-    " (3.50 ms in INT8); INT8 adds 1.50 ms of conversions."
+    " FP32 on ONNX Runtime takes 2.50 times as long as that. Of the 10.01 ms that FP32 takes there"
+    " by the runtime's own profile (10.01 in INT8), 40 % is in layers that INT8 makes 2.0 times as"
+    " fast, 30 % in layers that gain nothing (20 % depthwise, 10 % in float; 3.01 ms in INT8), 30 %"
+    " in other operators (3.50 ms in INT8); INT8 adds 1.50 ms of conversions."
 )
 
 
