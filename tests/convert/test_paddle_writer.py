@@ -108,6 +108,10 @@ def refused(tmp_path_factory) -> dict:
             helper.make_node("Cast", ["most"], ["axis"], "cast", to=onnx.TensorProto.INT64),
             helper.make_node("CumSum", ["x", "axis"], ["y"], "add_up"),
         ],
+        "weight": [
+            helper.make_node("Transpose", ["x"], ["t"], "turn", perm=[1, 0, 2, 3]),
+            helper.make_node("Conv", ["x", "t"], ["y"], "match", group=3),
+        ],
         "foreign": [helper.make_node("Gelu", ["x"], ["y"], "op", domain="com.microsoft")],
     }
     constants = {
@@ -139,6 +143,7 @@ def refused(tmp_path_factory) -> dict:
         ("unknown", "fqbench has no form there of the operator Det"),
         ("mode", "Resize 'enlarge': mode tf_crop_and_resize has no form in Paddle"),
         ("computed", "CumSum 'add_up': its axis must be constant"),
+        ("weight", "Conv 'match': its weight must be constant"),
         ("foreign", "fqbench has no form there of the operator Gelu"),
     ],
 )

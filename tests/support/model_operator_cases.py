@@ -102,12 +102,6 @@ def _places() -> Iterator[tuple[str, onnx.ModelProto]]:
     ]
     constants = {"shape": i(1, 4, 2, 4, 8), "w": weight[:, :, None]}
     yield "Conv of three axes", graph(deep, ["y"], constants, 17)
-    dynamic = [
-        helper.make_node("Relu", ["c"], ["r"], "r"),
-        helper.make_node("Transpose", ["r"], ["w"], "t", perm=[1, 0, 2, 3]),
-        helper.make_node("Conv", ["c", "w"], ["y"], "op", kernel_shape=[8, 8], group=4),
-    ]
-    yield "Conv with computed weights", graph(dynamic, ["y"], {}, 17)
 
 
 def _recurrent() -> Iterator[tuple[str, onnx.ModelProto]]:

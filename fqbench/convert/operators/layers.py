@@ -28,15 +28,12 @@ PLANE = 2
 """Spatial axes of an image."""
 
 
-def _weight(op: Operator, index: int, name: str, *, plane: bool = False) -> Variable:
+def _weight(op: Operator, name: str, *, plane: bool = False) -> Variable:
     """A weight, a parameter of its own even where layers share it: lowering changes it in place.
 
     ``plane``: of a convolution along one axis, as one over an image of one row.
     """
-    value = op.known(index)
-    if value is None:
-        found = op.variable(index)
-        return paddle.unsqueeze(found, 2) if plane else found
+    value = op.constant(1, "its weight")
     return parameter(np.expand_dims(value, 2) if plane else value, f"{name}.w_0")
 
 
@@ -58,7 +55,10 @@ def _in_plane(window: Window) -> Window:
 
 @converts("Conv")
 def convolution(op: Operator) -> Variable:
-    """Over one, two or three axes; depthwise ones are Paddle's own operator."""
+    """Over one, two or three axes; depthwise ones are Paddle's own operator.
+
+    Of a computed weight, oneDNN's kernels would keep what it was for the first image.
+    """
     image, kernel = op.shape(0)[2:], op.shape(1)[2:]
     if not 1 <= len(image) <= 3:
         raise Unsupported(f"Paddle has none over {len(image)} axes")
@@ -69,7 +69,7 @@ def convolution(op: Operator) -> Variable:
     function = functional.conv3d if len(image) > PLANE else functional.conv2d
     result = function(
         source,
-        _weight(op, 1, name, plane=line),
+        _weight(op, name, plane=line),
         stride=list(window.strides),
         padding=window.flat_pads,
         dilation=list(window.dilations),
@@ -95,7 +95,7 @@ def transposed_convolution(op: Operator) -> Variable:
     function = functional.conv3d_transpose if len(image) > PLANE else functional.conv2d_transpose
     result = function(
         source,
-        _weight(op, 1, name, plane=line),
+        _weight(op, name, plane=line),
         stride=list(window.strides),
         padding=[before for before, _ in window.pads] if direct else 0,
         output_padding=list(added) if direct and any(added) else 0,
@@ -153,7 +153,7 @@ def gemm(op: Operator) -> Variable:
     name = numbered("linear")
     result = paddle.matmul(
         op.variable(0),
-        _weight(op, 1, name),
+        op.variable(1) if op.known(1) is None else _weight(op, name),
         transpose_x=bool(op.attribute("transA", 0)),
         transpose_y=bool(op.attribute("transB", 0)),
     )
@@ -177,7 +177,7 @@ def product(op: Operator) -> Variable:
     left = _in_rows(op, 0)
     if op.known(1) is None:
         return paddle.matmul(left, _in_rows(op, 1))
-    return paddle.matmul(left, _weight(op, 1, numbered("linear")))
+    return paddle.matmul(left, _weight(op, numbered("linear")))
 
 
 def _in_rows(op: Operator, index: int) -> Variable:
