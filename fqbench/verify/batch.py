@@ -56,8 +56,9 @@ def check_batch(
         raise StepError(refused(batch, str(error))) from error
     names = [value.name for value in model.graph.output]
     for place, (name, whole) in enumerate(zip(names, together, strict=True)):
-        size = alone[0][place].shape[0]
-        if whole.shape != (batch * size, *alone[0][place].shape[1:]):
+        # An output without axes is one for all images.
+        size = alone[0][place].shape[0] if alone[0][place].ndim else 0
+        if not size or whole.shape != (batch * size, *alone[0][place].shape[1:]):
             reason = f"output {name!r} has shape {list(whole.shape)}"
             raise StepError(refused(batch, reason))
         own = [answer[place] for answer in alone]

@@ -247,13 +247,17 @@ class Batched(ReadingJob):
 
 def batched(job: Batched, report: Report) -> None:
     """Write a graph for ``batch`` images at once."""
-    from fqbench.convert.batch import rebatched
+    from fqbench.convert.batch import rebatched, refused
     from fqbench.verify.batch import batch_of, check_batch
     from fqbench.verify.conversion import bound_of, graph_runner
 
     model = load_graph(job.model)
     many = rebatched(model, job.batch)
-    single, together = (graph_runner(graph, optimized=True, pairs=False) for graph in (model, many))
+    single = graph_runner(model, optimized=True, pairs=False)
+    try:
+        together = graph_runner(many, optimized=True, pairs=False)
+    except Exception as error:  # the runtime's own exceptions share no base class
+        raise StepError(refused(job.batch, str(error))) from error
     images = batch_of(job.check_feeds(model), job.batch)
     check_batch(model, images, single, together, bound_of(model))
     save_graph(many, job.folder)
