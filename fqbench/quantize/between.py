@@ -14,7 +14,7 @@ NORM, SOFTMAX, GELU, PRODUCT = "LayerNormalization", "Softmax", "GELU", "product
 _REASONS: Mapping[str, str] = {
     NORM: "it divides each row by a deviation that eight bits do not hold",
     SOFTMAX: "its exponential turns the steps of codes into factors",
-    GELU: "what is added up for it in float is more accurate, and takes no longer",
+    GELU: "runtimes have no integer kernel for it",
     PRODUCT: "both factors would be rounded in each inference, which takes the time that it saves",
 }
 _KINDS = {"LayerNormalization": NORM, "Softmax": SOFTMAX, "Gelu": GELU, "Erf": GELU}
