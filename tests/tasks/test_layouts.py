@@ -43,7 +43,9 @@ READERS = [
 ]
 
 
-@pytest.mark.parametrize(("outputs", "kinds"), READERS, ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("outputs", "kinds"), READERS, ids=lambda value: "-".join(sorted(map(str, value)))
+)
 def test_shapes_tell_who_reads_them(outputs: list[list[int]], kinds: set[str]) -> None:
     found = {d.kind for d in decoders().values() if d.recognizes and d.recognizes(SIZE, outputs)}
     assert found == kinds
