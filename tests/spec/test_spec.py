@@ -111,7 +111,7 @@ def test_parameters_lie_beside_a_paddle_model(home: Path) -> None:
         # Only keys that are right at this place are suggested.
         (
             lambda s: s["calibration"].update(annotations="a.json"),
-            "key calibration.annotations is unknown, known are images, list, start, count",
+            "key calibration.annotations is unknown, known are images, list, start, count, sizes",
         ),
         # A key that is called as a kind is.
         (
