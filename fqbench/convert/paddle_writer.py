@@ -67,12 +67,8 @@ def write_program(model: onnx.ModelProto, folder: Path) -> None:
     model = onnx.shape_inference.infer_shapes(model)
     _check_known(model)
     program, startup = paddle.static.Program(), paddle.static.Program()
-    guards = (
-        paddle.static.scope_guard(paddle.static.Scope()),
-        paddle.static.program_guard(program, startup),
-        paddle.utils.unique_name.guard(),
-    )
-    with guards[0], guards[1], guards[2]:
+    scope = paddle.static.scope_guard(paddle.static.Scope())
+    with scope, paddle.static.program_guard(program, startup):
         graph = Graph(model)
         values: Values = {name: to_array(tensor) for name, tensor in graph.weights.items()}
         feeds = [value for value in model.graph.input if value.name in graph.inputs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -27,8 +26,8 @@ result that is constant may be an array."""
 REGISTRY: dict[str, Convert] = {}
 """By the name of an ONNX operator, what writes it."""
 
-_NUMBERS: Counter[str] = Counter()
-"""How many parameters of each kind this process has named: programs may share a scope."""
+APART = "parameters."
+"""What stands before the names of parameters while they are counted."""
 
 
 class Unsupported(Exception):  # noqa: N818
@@ -159,10 +158,12 @@ def plain(value: Variable) -> Variable:
 
 
 def numbered(kind: str) -> str:
-    """A name for parameters that no other in this process has, as Paddle's own layers have it."""
-    name = f"{kind}_{_NUMBERS[kind]}"
-    _NUMBERS[kind] += 1
-    return name
+    """A name for parameters that no other in this process has, as Paddle's own layers have it.
+
+    Programs may share a scope. Paddle's functions count their temporary variables by names alike,
+    so these are counted apart from them.
+    """
+    return str(paddle.utils.unique_name.generate(f"{APART}{kind}")).removeprefix(APART)
 
 
 def parameter(value: Array, name: str | None = None) -> Variable:
