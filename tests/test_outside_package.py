@@ -206,7 +206,8 @@ class TestCompress:
         assert (found.returncode, found.stderr) == (
             2,
             "fqbench: there is no method 'static_qdq': the methods are PTQ, QAT, offline,"
-            " distillation, nncf, nncf_mixed, ort_advised, ort_static, nearest, static\n",
+            " distillation, modelopt, nncf, nncf_accuracy, nncf_mixed, ort_advised, ort_static,"
+            " paddleslim_ptq, paddleslim_published, nearest, static\n",
         )
 
 

@@ -113,12 +113,13 @@ def compare(
     ``types``: of inputs that are not float32.
     """
     found = interface(spec, inputs, types or {})
+    decode = _decode(spec, nms) if nms else _completed(spec, metadata or {})
     classes = _classes(spec, [_of_one(shape, found.form.batch) for shape in outputs.values()])
     return ModelFacts(
         found.inputs,
         found.image,
         classes,
-        _decode(spec, nms) if nms else _completed(spec, metadata or {}),
+        decode,
         found.form,
         found.others,
         notes=tuple(notes(spec, found)),

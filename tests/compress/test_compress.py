@@ -423,7 +423,8 @@ class TestRefusals:
         assert compress(write_config(tmp_path / "project"), tmp_path / "out", method=method) == 2
         assert capsys.readouterr().err == (
             f"fqbench: there is no method {method!r}: the methods are PTQ, QAT, offline,"
-            " distillation, nncf, nncf_mixed, ort_advised, ort_static\n"
+            " distillation, modelopt, nncf, nncf_accuracy, nncf_mixed, ort_advised, ort_static,"
+            " paddleslim_ptq, paddleslim_published\n"
         )
 
     def test_images_that_cannot_be_read_are_named(self, tmp_path, capsys):

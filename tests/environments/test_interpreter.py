@@ -125,7 +125,7 @@ def test_step_runs_there_and_its_key_has_the_versions_there(found, monkeypatch, 
             "multiply_adds",
             "net",
             steps.multiply_adds,
-            {"canonical": Unkeyed(str(tmp_path))},
+            {"canonical": Unkeyed(str(tmp_path)), "input_shape": []},
             ("numpy",),
             Needs(environment=name),
         )

@@ -202,7 +202,7 @@ def test_fp16_has_no_layers_in_int8():
 def planned(found=None, **request):
     """The steps of a TensorRT cell whose file is there, what a GPU tells of it, and its row."""
     cell = row().cell
-    loads = Step("multiply_adds", "net", multiply_adds, {"canonical": "x"})
+    loads = Step("multiply_adds", "net", multiply_adds, {"canonical": "x", "input_shape": []})
     gpu = Measurement("on_gpu", "net", (loads,), lambda *_: None)
     steps = CellSteps(cell, loads, gpu=gpu)
     model = ModelSteps(SimpleNamespace(), Request((cell,), Margins(), **request), (), None)

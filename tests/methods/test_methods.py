@@ -203,7 +203,7 @@ def test_a_name_is_one_function(tmp_path: Path) -> None:
     from fqbench.pipeline import steps
 
     model = graph(tmp_path)
-    inputs = {"canonical": model.canonical}
+    inputs = {"canonical": model.canonical, "input_shape": [1, 3, 8, 6]}
     model.step("multiply_adds", inputs, ("onnx",))
     with pytest.raises(ValueError, match="the name 'multiply_adds' is that of another step"):
         model.step("multiply_adds", inputs, ("onnx",), function=steps.score)

@@ -78,13 +78,14 @@ def test_what_specs_may_say_is_listed(home: Path) -> None:
     path = write_spec(home / "unknown", task="guessing", decode={"kind": "gues"})
     found = python(home, "-m", "fqbench", "list", "--spec", path)
     assert found.returncode == 2
-    assert (
-        "kind is 'gues', expected 'logits', 'yolov5', 'yolox', 'ppyoloe', 'guesses', 'python',"
-        " 'none'"
-    ) in " ".join(found.stderr.split())
+    told = " ".join(found.stderr.split())
+    assert "kind is 'gues', expected 'logits', 'yolov5'" in told
+    assert told.endswith("'guesses', 'python', 'none'")
     path = write_spec(home / "other", task="guesing")
     found = python(home, "-m", "fqbench", "list", "--spec", path)
-    assert "expected 'classification', 'detection' or 'guessing'" in found.stderr
+    told = " ".join(found.stderr.split())
+    assert "expected 'classification', 'detection'" in told
+    assert "or 'guessing', found 'guesing'" in told
 
 
 def test_a_decoder_of_another_task_does_not_fit(home: Path) -> None:

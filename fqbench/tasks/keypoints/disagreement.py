@@ -17,10 +17,14 @@ SCORE = 0.05
 
 FILLED = 0.53
 """The part of the box around a person's keypoints that it fills, as in COCO's annotations."""
+COST = 0.725
+"""What a small disagreement costs of the AP, as a part of it.
 
-
-COST = 0.4
-"""The part of the AP that a disagreement of 1 costs, for small ones."""
+A keypoint that moves by itself takes its own part off a person's OKS, so that is x (1 - d) then. AP
+counts how many of the thresholds 0.5, 0.55 .. 0.95 an OKS x reaches: about (x - 0.475) / 0.5 of
+them. Of an OKS that is anything from 0 to 1 alike, it loses 2 d times the integral of x from 0.475
+to 0.975.
+"""
 
 
 def disagreement(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
@@ -54,10 +58,7 @@ def _informative(wanted: Sequence[Poses]) -> bool:
 
 
 def _error(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
-    """As OKS falls by the square of a distance, the disagreement is that of a squared error.
-
-    Of SimplePose disagreements of 0.12 and 0.06 cost 0.045 and 0.026 of the AP.
-    """
+    """As OKS falls by the square of a distance, the disagreement is that of a squared error."""
     return disagreement(wanted, found) * COST / LOSS
 
 
