@@ -108,7 +108,7 @@ def uneven(graph: Graph) -> list[Uneven]:
     """The tensors of ``graph`` whose channels can be scaled without changing what it computes."""
     free = list(_normalized(graph))
     known = {name for each in free for name in each.layers}
-    others = {}
+    others: dict[str, Uneven] = {}
     for layer in graph.layers():
         if layer.op_type == "Gemm" and layer.name not in known:
             name, inputs = str(layer.input[0]), graph.weight(layer).shape[1]
@@ -256,7 +256,8 @@ def _scale_parameters(graph: Graph, each: Uneven, by: Values) -> None:
 
 def _insert_product(graph: Graph, each: Uneven, by: Values) -> None:
     """Let what reads a tensor read it divided ``by`` factors of its channels."""
-    target, nodes = f"{each.tensor}__evened", []
+    target = f"{each.tensor}__evened"
+    nodes: list[onnx.NodeProto] = []
     shares = add_constant(graph.model.graph, f"{target}__shares", (1.0 / by).astype(np.float32))
     product = helper.make_node("Mul", [each.tensor, shares], [target], target)
     waiting = True

@@ -129,8 +129,8 @@ def test_parameters_lie_beside_a_paddle_model(home: Path) -> None:
             lambda s: s["decode"].update(kind="yolov9"),
             "key decode: kind is 'yolov9',"
             " expected 'logits', 'yolov5', 'yolox', 'ppyoloe', 'yolov8', 'yolov10', 'detr',"
-            " 'rtdetr', 'nanodet', 'yolo_seg', 'heatmaps', 'simcc', 'yolo_pose', 'semantic', 'ctc', 'python',"
-            " 'none'",
+            " 'rtdetr', 'nanodet', 'yolo_seg', 'heatmaps', 'simcc', 'yolo_pose', 'semantic',"
+            " 'ctc', 'python', 'none'",
         ),
         (
             lambda s: s.update(preprocess=None),
