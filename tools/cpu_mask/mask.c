@@ -71,7 +71,9 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 
 __attribute__((constructor)) static void arm(void)
 {
-    struct sigaction own = {.sa_sigaction = answer, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    /* On the stack that the program runs on: OpenVINO's CPU plugin gives threads an alternate one,
+     * and may leave it to them once its memory is gone. */
+    struct sigaction own = {.sa_sigaction = answer, .sa_flags = SA_SIGINFO | SA_NODEFER};
     const char *mask = getenv("CPU_MASK");
 
     if (!mask || sscanf(mask, "%x %x %x %x %x", &ebx0, &ecx0, &edx0, &eax1, &edx1) != 5) {
