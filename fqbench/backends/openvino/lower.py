@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.backends.lowering import Lowered
+from fqbench.backends.openvino.joins import lose_scales
 from fqbench.backends.openvino.mend import channels_last, with_tangents
 from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
@@ -32,18 +33,25 @@ from fqbench.quantize.record import Quantization
 MODEL = "model.onnx"
 
 
-def lower(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelProto:
-    """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is."""
-    return _lowered(model, quantization)[0]
+def lower(
+    model: onnx.ModelProto, quantization: Quantization, *, int8_joins: bool = True
+) -> onnx.ModelProto:
+    """Return the INT8 form of the canonical graph ``model``; ``model`` stays as it is.
+
+    ``int8_joins``: see ``make_plan``.
+    """
+    return _lowered(model, quantization, int8_joins)[0]
 
 
-def _lowered(model: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.ModelProto, Plan]:
+def _lowered(
+    model: onnx.ModelProto, quantization: Quantization, int8_joins: bool
+) -> tuple[onnx.ModelProto, Plan]:
     """The INT8 form, and what of it runs in INT8."""
     source = channels_last(model)
     # Once shuffles are gone, nothing tells any more whose ranges are one.
     ranges = unify_ranges(Graph(source), quantization.ranges)
     quantization = replace(quantization, ranges=ranges)
-    layers = make_plan(source, quantization).layers
+    layers = make_plan(source, quantization, int8_joins=int8_joins).layers
     source = apply_rounded_weights(source, quantization, layers)
     source, orders = without_shuffles(source, {node.name for node in source.graph.node})
     known = dict(ranges)
@@ -51,7 +59,7 @@ def _lowered(model: onnx.ModelProto, quantization: Quantization) -> tuple[onnx.M
         if node.op_type == "Split" and node.input[0] in known:  # Parts that shuffles left.
             known = {**dict.fromkeys(node.output, known[node.input[0]]), **known}
     quantization = replace(quantization, ranges=known).reordered(orders)
-    plan = make_plan(source, quantization)
+    plan = make_plan(source, quantization, int8_joins=int8_joins)
     written = with_tangents(_Writer(Graph(source), plan, quantization).write())
     return with_tokens(written, token_layers(Graph(source))), plan
 
@@ -65,8 +73,11 @@ def lower_into(
     float_silu: bool,
     unsigned: frozenset[str],
 ) -> Lowered:
-    """See ``fqbench.backends.lowering.Lower``. What a kernel computes itself is never rounded."""
-    lowered, plan = _lowered(model, quantization)
+    """See ``fqbench.backends.lowering.Lower``. What a kernel computes itself is never rounded.
+
+    It runs OpenVINO: what keeps its scale depends on the CPU.
+    """
+    lowered, plan = _lowered(model, quantization, not lose_scales())
     onnx.save(lowered, str(folder / MODEL))
     return Lowered(lowered, len(Graph(model).layers()), len(plan.layers))
 

@@ -9,7 +9,8 @@ Values that may be negative take half of the codes of int8 where negative ones a
 SiLU. A zero point takes all codes, but costs dense kernels time: they subtract it place by place,
 since it is also what padding consists of. Depthwise kernels hardly lose any. And where no reader
 pads, nothing is subtracted at all: the codes stand for values *shifted* to be positive, and what
-that adds to a layer's result is a constant of each channel, taken off its bias.
+that adds to a layer's result is a constant of each channel, taken off its bias. What is joined has
+a zero point, too, where int8 codes lose their scale so (``joins``).
 """
 
 from __future__ import annotations
@@ -81,11 +82,14 @@ class Plan:
     shifted: Mapping[str, np.float32]
 
 
-def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
+def make_plan(
+    model: onnx.ModelProto, quantization: Quantization, *, int8_joins: bool = True
+) -> Plan:
     """Choose what runs in INT8. Pure: depends on the arguments only.
 
     What is moved from layer to layer has one scale, and is rounded where it comes from; what a
-    product of two activations reads is rounded where it is read.
+    product of two activations reads is rounded where it is read. ``int8_joins``: whether codes
+    without a zero point may be joined.
     """
     graph = Graph(model)
     layers = rounded_inputs(graph, graph.layers(), quantization)
@@ -103,6 +107,7 @@ def make_plan(model: onnx.ModelProto, quantization: Quantization) -> Plan:
             ends = _union(quantization.ranges[tied] for tied in group & wanted)
             readers = [n for n in graph.layers() if layers.get(n.name) in group]
             finer = any(node.name in quantization.zero_points for node in readers)
+            finer = finer or (not int8_joins and any(_joins(graph, group)))
             plain = Codes(symmetric_codes(ends))
             known[group] = _codes(graph, ends, group, readers) if finer else plain
         return known[group]
@@ -175,13 +180,17 @@ def zero_points(model: onnx.ModelProto, quantization: Quantization) -> list[froz
 
 def _is_fixed(graph: Graph, group: Collection[str]) -> bool:
     """Whether some of ``group`` cannot hold shifted values: outputs, and what joins constants."""
-    joined = (
-        node
-        for name in group
-        if (node := graph.producer.get(name)) is not None and node.op_type == "Concat"
-    )
-    constant = any(name in graph.weights for node in joined for name in node.input)
+    joined = (name for node in _joins(graph, group) for name in node.input)
+    constant = any(name in graph.weights for name in joined)
     return constant or not set(graph.outputs).isdisjoint(group)
+
+
+def _joins(graph: Graph, group: Collection[str]) -> Iterator[onnx.NodeProto]:
+    """The concatenations that write one of ``group``."""
+    for name in group:
+        node = graph.producer.get(name)
+        if node is not None and node.op_type == "Concat":
+            yield node
 
 
 def codes_of(ends: Range) -> QuantParams:

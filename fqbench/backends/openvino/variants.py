@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
+from fqbench.backends.openvino.joins import lose_scales
 from fqbench.backends.openvino.lower import lower
 from fqbench.backends.openvino.mend import mended
 from fqbench.backends.openvino.plan import codes_of, zero_points
@@ -65,7 +66,8 @@ class OpenVinoVariants(TimedVariants):
 
     def emulated(self, setting: Setting) -> onnx.ModelProto:
         """See ``Variants``."""
-        return lower(self.model, setting.applied(self.record, self.safe_forms))
+        record = setting.applied(self.record, self.safe_forms)
+        return lower(self.model, record, int8_joins=not lose_scales())
 
     def codes(self, ends: Range) -> QuantParams:
         """See ``Variants``."""

@@ -126,6 +126,24 @@ class TestZeroPoints:
         plan = planned(net, last, zero_points=every(net, last))
         assert kind(plan.tensors[one].codes) == ("uint8", True, False)
 
+    @pytest.mark.parametrize(("size", "shifted"), [(1, True), (3, False)])
+    def test_what_is_joined_has_one_where_int8_codes_are_not_to_be(self, size, shifted):
+        net = Net()
+        one, other = (net.silu(net.conv("x", 4, 1)) for _ in range(2))
+        alone = net.silu(net.conv(net.concat(one, other), 8, size))
+        model = net.model(net.conv(alone, 8, size))
+        plan = make_plan(model, record(model, net.image()), int8_joins=False)
+        kinds = [kind(plan.tensors[name].codes) for name in ("x", one, other, alone)]
+        joined, plain = ("uint8", True, shifted), ("int8", False, False)
+        assert kinds == [plain, joined, joined, plain]
+
+    def test_what_is_joined_has_none_where_nothing_is_negative(self):
+        net = Net()
+        one, other = (net.node("Relu", net.conv("x", 4, 1)) for _ in range(2))
+        model = net.model(net.conv(net.concat(one, other), 8))
+        plan = make_plan(model, record(model, net.image()), int8_joins=False)
+        assert kind(plan.tensors[one].codes) == ("uint8", False, False)
+
     def test_sets_are_ordered_by_what_they_cost(self):
         net = Net()
         name = net.silu(net.conv("x", 8))
