@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -110,7 +111,8 @@ def kill_when(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
     root = psutil.Process(process.pid)
     tree = [root, *root.children(recursive=True)]
     for member in tree:
-        member.kill()
+        with suppress(psutil.NoSuchProcess):  # A child that ended meanwhile.
+            member.kill()
     process.communicate(timeout=TIMEOUT_S)
     psutil.wait_procs(tree[1:], timeout=10)
 

@@ -121,7 +121,7 @@ def paddle_project(folder: Path) -> dict[str, object]:
     return {
         "Global.model_dir": "net/",
         "Global.format": "paddle",
-        "Global.input_list": ["x2paddle_x"],
+        "Global.input_list": ["x"],
     }
 
 

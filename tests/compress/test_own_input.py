@@ -73,8 +73,8 @@ def test_paddles_program_takes_floats_and_the_report_says_so(job, tmp_path: Path
     assert made.reason is None
     notes = Report.now(loaded, job, [made]).notes()
     assert (
-        "Paddle: its model takes the image as float32, batch, channels, height, width, and not as"
-        " the model's file does."
+        "Paddle Inference: its model takes the image as float32, batch, channels, height, width,"
+        " and not as the model's file does."
     ) in notes
 
 

@@ -204,7 +204,7 @@ def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path) -> None:
         model.made(model.graph.fp32("paddle"))
     assert str(caught.value).endswith(
         "models are made for one size of the image, and the spec leaves its width open: take the"
-        " key free out of a spec for Paddle"
+        " key free out of a spec for Paddle Inference"
     )
 
 
