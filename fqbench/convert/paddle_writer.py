@@ -7,6 +7,8 @@ reads then, as the sigmoid of a ``swish``, saving leaves out. Imports paddle.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,7 @@ import paddle
 from onnx.numpy_helper import to_array
 from onnx.reference import ReferenceEvaluator
 
-from fqbench.convert.operators import (
-    activations,
-    arithmetic,
-    indexing,
-    layers,
-    moves,
-    normalization,
-    pooling,
-    recurrent,
-    reductions,
-    resizing,
-)
+from fqbench.convert import operators
 from fqbench.convert.operators.operator import (
     REGISTRY,
     Operator,
@@ -40,19 +31,8 @@ from fqbench.errors import StepError
 from fqbench.graph import checking
 from fqbench.graph.graph import Graph
 
-WRITERS = (
-    activations,
-    arithmetic,
-    indexing,
-    layers,
-    moves,
-    normalization,
-    pooling,
-    recurrent,
-    reductions,
-    resizing,
-)
-"""The modules that register operators."""
+for _module in pkgutil.iter_modules(operators.__path__, f"{operators.__name__}."):
+    importlib.import_module(_module.name)  # Each registers its operators.
 
 LONGEST = 200
 """Characters of what Paddle says; its messages hold pages."""

@@ -82,13 +82,15 @@ def test_callers_run_what_they_made_in_threads_of_their_own():
 
 def test_they_run_at_the_same_time():
     together = threading.Barrier(3, timeout=20)
+    met = []
 
     class Meeting:
         def run(self, inputs):
-            together.wait()
+            met.append(together.wait())
             return []
 
     Callers([Meeting] * 3).run([], 3)
+    assert sorted(met) == [0, 1, 2]
 
 
 def test_what_fails_is_raised():

@@ -38,7 +38,9 @@ def test_peak_starts_again_when_it_is_forgotten():
 
 def test_peak_that_cannot_be_forgotten_is_no_error(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "_CLEAR", tmp_path / "missing" / "clear_refs")
+    before = memory.peak()
     memory.forget_peak()
+    assert memory.peak() >= before
 
 
 def test_systems_without_proc_count_by_getrusage(monkeypatch, tmp_path):
