@@ -16,6 +16,7 @@ from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
 from fqbench.quantize.between import float_operators
 from fqbench.quantize.calibrate import calibrate
+from fqbench.saturation.probe import saturates
 from tests.support.onnx_graphs import Net
 from tests.support.openvino import needs_openvino
 from tests.support.transformers import Transformer
@@ -62,6 +63,8 @@ def test_openvino_multiplies_integers_in_every_layer_of_tokens(fused):
     assert record.float_layers == {}
     made = compiled(lower(model, record).SerializeToString(), 1)
     assert sum(node.is_int8_layer for node in executed(made)) == 10
+    if saturates("openvino"):
+        pytest.skip("8-bit products saturate on this CPU")
     wanted = np.array([run(model, image) for image in images])
     found = np.array([runner(made).run(image)[0] for image in images])
     error = np.square(found - wanted).sum() / np.square(wanted - wanted.mean(axis=0)).sum()
