@@ -271,7 +271,9 @@ class TestMeasures:
         assert verdict.head_mb == pytest.approx(230, rel=0.01)
         assert verdict.base_ms is verdict.head_ms is None
         assert verdict.slowdown.value == pytest.approx(1.15, abs=0.005)
-        assert "memory changed by +15" in verdict.reason
+        assert verdict.reason.startswith(
+            f"memory changed by {100 * (verdict.slowdown.value - 1):+.1f} %"
+        )
         # Of seven launches the first does not count.
         assert verdict.launches == 6
         assert report.decision.exit_code == 1
