@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from fqbench.cells import Cell
-    from fqbench.pipeline.graph import ModelGraph
+    from fqbench.pipeline.graph.networks import Networks
     from fqbench.steps import ArtifactNode
 
 Kernel = Literal["float32", "int8", "copy"]
@@ -56,7 +56,7 @@ class Precision:
     baseline: bool
     calibrates: bool
     kernel: Kernel | None
-    network: Callable[[ModelGraph, Cell], ArtifactNode]
+    network: Callable[[Networks, Cell], ArtifactNode]
     runtime_name: str
     method: str | None
     method_label: str | None

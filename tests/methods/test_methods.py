@@ -150,7 +150,7 @@ def test_a_whole_model_has_no_quantization(tmp_path: Path, monkeypatch: pytest.M
     whole = replace(
         OFFLINE, label="whole", yields="model", plan=lambda model, backend: model.canonical
     )
-    monkeypatch.setattr("fqbench.pipeline.graph.method_of", lambda name: whole)
+    monkeypatch.setattr("fqbench.pipeline.graph.quantization.method_of", lambda name: whole)
     model = graph(tmp_path)
     with pytest.raises(StepError, match="whole makes whole INT8 models, so no layers are chosen"):
         model.lowered("onnxruntime")
