@@ -132,6 +132,12 @@ def _space_to_depth(inputs, attributes):
     return blocks.transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
 
 
+def _top_k(inputs, attributes):
+    values, (count,) = inputs
+    places = np.argsort(-_real(values), axis=-1, kind="stable")[..., :count]
+    return np.take_along_axis(values, places, axis=-1), places
+
+
 OPERATORS = {
     "QuantizeLinear": _quantize,
     "DequantizeLinear": _dequantize,
@@ -159,4 +165,7 @@ OPERATORS = {
     "Expand": lambda i, a: np.broadcast_to(i[0], np.broadcast_shapes(i[0].shape, i[1])),
     "QuickGelu": lambda i, a: _real(i[0]) / (1.0 + np.exp(-a["alpha"] * _real(i[0]))),
     "Transpose": lambda i, a: i[0].transpose(a["perm"]),
+    "ReduceMax": lambda i, a: i[0].max(axis=tuple(a["axes"]), keepdims=bool(a["keepdims"])),
+    "Gather": lambda i, a: np.take(i[0], i[1], axis=a["axis"]),
+    "TopK": _top_k,
 }

@@ -138,6 +138,8 @@ class _Writer:
     def _node(self, node: onnx.NodeProto) -> None:
         if node.name in self._plan.heads:
             self._head(node)
+            if node.output[0] in self._plan.tensors:
+                self._pair(node.output[0], node.output[0], f"{node.output[0]}__dequantized")
             return
         convolution = node.name in self._plan.convolutions
         integer = convolution or node.name in self._plan.others

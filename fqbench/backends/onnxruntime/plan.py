@@ -11,6 +11,7 @@ from fqbench.backends.onnxruntime.ranges import keeps_scale
 from fqbench.backends.onnxruntime.rewrite import is_surrogate_conv
 from fqbench.backends.onnxruntime.silu import KIND
 from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.ordering import ordering
 from fqbench.quantize.affine import Affine
 
 JOINING = ("Add", "Mul", "Concat", "Sigmoid", "GlobalAveragePool", "AveragePool", "LeakyRelu", KIND)
@@ -42,20 +43,21 @@ def make_plan(graph: Graph, affines: Mapping[str, Affine], float_layers: Contain
     """Choose the operators that run in integers. Pure: depends on the arguments only."""
     convolutions, products, heads = {}, {}, {}
     tensors: set[str] = set()
+    exact = ordering(graph)
     for node in graph.layers():
         if node.name in float_layers or node.input[0] not in affines or is_surrogate_conv(node):
             continue
         if node.op_type == "Gemm":
             products[node.name] = node
             tensors.add(node.input[0])
-        elif graph.is_linear_head(node):
+        elif node.name in exact or graph.is_linear_head(node):
             if is_product(graph, node):
                 heads[node.name] = node
         elif graph.result(node) in affines:
             convolutions[node.name] = node
             tensors.update((node.input[0], graph.result(node)))
     # A convolution alone does not pay for rounding its input: it waits for what others quantize.
-    others = _grow(graph, affines, tensors)
+    others = _grow(graph, affines, tensors, exact)
     heads = {name: node for name, node in heads.items() if node.input[0] in tensors} | products
     _prune(graph, {**convolutions, **heads}, others, tensors)
     return Plan(*map(frozenset, (convolutions, heads, others, tensors)))
@@ -74,12 +76,17 @@ def is_product(graph: Graph, node: onnx.NodeProto) -> bool:
 
 
 def _grow(
-    graph: Graph, affines: Mapping[str, Affine], tensors: set[str]
+    graph: Graph, affines: Mapping[str, Affine], tensors: set[str], exact: Container[str]
 ) -> dict[str, onnx.NodeProto]:
-    """Add the operators all of whose inputs are quantized already, in the graph's order."""
+    """Add the operators all of whose inputs are quantized already, in the graph's order.
+
+    None of the nodes ``exact``, by name.
+    """
     others: dict[str, onnx.NodeProto] = {}
     for node in graph.model.graph.node:
         if not (node.op_type in JOINING or keeps_scale(node) or is_surrogate_conv(node)):
+            continue
+        if node.name in exact:
             continue
         data = node.input[:1] if keeps_scale(node) or is_surrogate_conv(node) else node.input
         results = integer_results(graph, node)

@@ -23,6 +23,7 @@ import onnx
 
 from fqbench.backends.pair_placement import moved, sums, with_sources
 from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.ordering import ordering
 from fqbench.quantize.affine import Affine
 from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, affine_codes, symmetric_codes
@@ -113,15 +114,22 @@ def make_plan(
         return known[group]
 
     tensors = with_sources(graph, wanted, STOPPING)
+    exact = ordering(graph)
     found: dict[str, Placement] = {}
     shifted: dict[str, np.float32] = {}
     for name in _origins(graph, tensors):
         readers = {
             node.name
             for node in graph.consumers[name]
-            if name in results
-            or name in (layers.get(node.name), added.get(node.name))
-            or _leads_on(graph, node, tensors)
+            if name == layers.get(node.name)
+            or (
+                node.name not in exact
+                and (
+                    name in results
+                    or name == added.get(node.name)
+                    or _leads_on(graph, node, tensors)
+                )
+            )
         }
         found[name] = Placement(codes(name), frozenset(readers))
         if found[name].codes.shifted:

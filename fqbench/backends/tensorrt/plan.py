@@ -12,6 +12,7 @@ import onnx
 
 from fqbench.backends.pair_placement import moved, sums, with_sources
 from fqbench.graph.graph import Graph, attributes
+from fqbench.graph.ordering import ordering
 from fqbench.quantize.pairs import QdqPlacement, int8_codes
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
@@ -91,6 +92,7 @@ def rounded_tensors(
     wanted = {*layers.values(), *added.values()}
     groups = shared_scale_groups(graph, wanted, moved)
     tensors = with_sources(graph, wanted)
+    exact = ordering(graph)
     found = {}
     for name in tensors:
         producer = graph.producer.get(name)
@@ -98,9 +100,15 @@ def rounded_tensors(
         readers = {
             node.name
             for node in graph.consumers[name]
-            if in_integers
-            or name in (layers.get(node.name), added.get(node.name))
-            or (moved(graph, node) and not tensors.isdisjoint(node.output))
+            if name == layers.get(node.name)
+            or (
+                node.name not in exact
+                and (
+                    in_integers
+                    or name == added.get(node.name)
+                    or (moved(graph, node) and not tensors.isdisjoint(node.output))
+                )
+            )
         }
         widest = max(
             (quantization.ranges[tied] for tied in groups[name] & wanted), key=lambda r: r.amax

@@ -448,3 +448,14 @@ def test_two_fully_connected_layers_hold_a_quarter_of_their_weights_size(tmp_pat
     assert layer_counts(lowered) == (3, 3)
     assert run_in_integers(lowered, tmp_path) == 3
     assert lowered.ByteSize() < 0.35 * model.ByteSize()
+
+
+def test_fully_connected_layers_without_anything_between_them(tmp_path):
+    net = Net(shape=(2, 64))
+    model = net.model(net.gemm(net.gemm("x", 48), 32))
+    lowered = lower(model, record(model, net.image()))
+    image = net.image()
+    (result,) = run(lowered, image).values()
+    expected = evaluate(lowered, {"x": image})["gemm1"]
+    assert np.abs(result - expected).max() < 0.02 * expected.std()
+    assert run_in_integers(lowered, tmp_path) == 2
