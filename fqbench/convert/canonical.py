@@ -23,6 +23,7 @@ from fqbench.convert.gemm import normalize_gemms
 from fqbench.convert.inputs import OwnInputs, with_plain_inputs
 from fqbench.convert.precision import in_float32
 from fqbench.convert.products import products_as_layers
+from fqbench.convert.shuffles import gathers_as_shuffles
 from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 from fqbench.graph import checking
@@ -62,7 +63,7 @@ def canonicalize(
     if changed:
         folded = _fold(folded)
     # After the optimizer, which would fold a Transpose into transA again.
-    folded = normalize_gemms(products_as_layers(_without_empty_ends(folded)))
+    folded = normalize_gemms(products_as_layers(_without_empty_ends(gathers_as_shuffles(folded))))
     sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
     named = _with_plain_names(_with_plain_attributes(sliced))
     return onnx.shape_inference.infer_shapes(named)

@@ -40,8 +40,8 @@ from fqbench.tune.local import local_errors
 from fqbench.tune.search import (
     MAX_ERROR_RATIO,
     OnStep,
+    give_back,
     minimal_float_prefix,
-    prune_float_layers,
     select_wide_ranges,
     sensitivities,
 )
@@ -144,7 +144,7 @@ class _Search:
         self._choose_ranges()
         kept = {**self.fixed, **dict.fromkeys(costly, ACCURACY)}
         if costly and self.target.limit is not None:
-            left = prune_float_layers(self._error_with_float, costly, self.target.limit)
+            left = give_back(self._error_with_float, costly, self.target.limit)
             kept = {**self.fixed, **dict.fromkeys(left, ACCURACY)}
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         faster = self._choose_timed_form()

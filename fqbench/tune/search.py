@@ -76,10 +76,14 @@ def minimal_float_prefix(
     return tuple(order[:many]), found
 
 
-def prune_float_layers(error: Error, kept: Sequence[str], limit: float) -> tuple[str, ...]:
-    """Those of ``kept`` without which the error is above ``limit``; the last are tried first."""
-    left = list(kept)
-    for layer in kept[::-1][:MAX_RETRIED]:
+def give_back(error: Error, kept: Sequence[str], limit: float) -> tuple[str, ...]:
+    """Those of ``kept``, the worst first, without which the error is above ``limit``.
+
+    What was decided since they were chosen, as ranges, may leave few of them to be needed, or none:
+    the fewest are found anew, and the last of these are then tried one by one.
+    """
+    left = list(minimal_float_prefix(error, kept, limit)[0])
+    for layer in left[::-1][:MAX_RETRIED]:
         without = [name for name in left if name != layer]
         if error(without) <= limit:
             left = without

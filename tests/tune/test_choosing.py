@@ -10,7 +10,7 @@ from fqbench.quantize.pairs import affine_codes
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import disagreement
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import minimal_float_prefix, prune_float_layers, select_wide_ranges
+from fqbench.tune.search import give_back, minimal_float_prefix, select_wide_ranges
 from tests.support.onnx_graphs import Net, record
 
 
@@ -90,8 +90,22 @@ def test_fewest_layers_within_the_limit(limit, kept):
 
 
 def test_layers_that_others_make_needless_go_back():
-    assert prune_float_layers(left, ("e", "a", "b"), 3.5) == ("a", "b")
-    assert prune_float_layers(left, ("a", "b"), 3.5) == ("a", "b")
+    assert give_back(left, ("e", "a", "b"), 3.5) == ("a", "b")
+    assert give_back(left, ("a", "b"), 3.5) == ("a", "b")
+
+
+def test_layers_that_ranges_made_needless_go_back_however_many_they_are():
+    layers = [f"layer{number}" for number in range(45)]
+    asked = []
+
+    def error(kept):
+        asked.append(kept)
+        return 0.2 if "layer0" in kept else 1.0
+
+    assert give_back(error, layers, 1.0) == ()
+    assert len(asked) == 1
+    assert give_back(error, layers, 0.5) == ("layer0",)
+    assert len(asked) < 12
 
 
 TENSORS = [f"t{i:02d}" for i in range(12)]
