@@ -56,6 +56,7 @@ def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return outside.python(home, home / "cache", *arguments)
 
 
+@pytest.mark.slow
 def test_list(home: Path, spec: Path) -> None:
     found = python(home, *("-m", "fqbench", "list", "--spec", spec))
     assert (found.returncode, found.stderr) == (0, "")
@@ -76,6 +77,7 @@ def ran(home: Path, spec: Path) -> subprocess.CompletedProcess[str]:
     return found
 
 
+@pytest.mark.slow
 def test_run(home: Path, ran: subprocess.CompletedProcess[str]) -> None:
     results = json.loads((home / "out/results.json").read_text())
     rows = {row["cell"]: row for row in results["rows"]}
@@ -179,6 +181,7 @@ class TestCompress:
         assert "ONNX Runtime: written as the method made it; which layers are in INT8, and" in told
         assert "as estimated" not in told
 
+    @pytest.mark.slow
     def test_a_whole_model_keeps_no_layers_in_float(self, home: Path, tmp_path: Path) -> None:
         found = self.compress(home, tmp_path, "static", {})
         assert found.returncode == 2
@@ -201,6 +204,7 @@ class TestCompress:
             " --devices, or another method\n"
         )
 
+    @pytest.mark.slow
     def test_names_that_there_are(self, home: Path, tmp_path: Path) -> None:
         found = self.compress(home, tmp_path, "static_qdq", {})
         assert (found.returncode, found.stderr) == (
@@ -224,6 +228,7 @@ class TestGateOnStoredResults:
         )
         return found.returncode, found.stderr
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("installed", [True, False])
     def test_what_ran_is_judged_whether_the_package_is_there_or_not(
         self,
@@ -261,6 +266,7 @@ class TestGateOnStoredResults:
     def written(self, folder: Path) -> str:
         return "".join(f"Written: {folder / name}\n" for name in ("gate.md", "gate.json"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("installed", [True, False])
     def test_another_version_of_the_runtime(
         self, home: Path, tmp_path: Path, *, installed: bool

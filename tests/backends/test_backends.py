@@ -65,6 +65,7 @@ def folder_of(module: str) -> str | None:
 
 
 class TestNames:
+    @pytest.mark.slow
     def test_no_module_outside_of_a_backend_s_folder_has_its_name(self):
         found = {
             (module, text)
@@ -76,6 +77,7 @@ class TestNames:
         allowed = {(file, name) for file, (names, _) in ALLOWED.items() for name in names.split()}
         assert found == {(file, name) for file, name in allowed if name in backends()}
 
+    @pytest.mark.slow
     def test_no_module_outside_of_a_backend_s_folder_imports_from_it(self):
         found = {
             f"{module} imports {name}"
@@ -91,6 +93,7 @@ class TestNames:
         assert list(texts(tree)) == ["paddle"]
 
 
+@pytest.mark.slow
 def test_lower_layers_import_no_higher_ones():
     found = {
         f"{module} imports {name}"

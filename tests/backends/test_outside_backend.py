@@ -75,6 +75,7 @@ def fqbench(package, cache, *arguments, program="fqbench"):
     return python(package, cache, "-m", program, *arguments)
 
 
+@pytest.mark.slow
 def test_listed_with_what_they_run_and_why_not(package, tmp_path):
     found = fqbench(package, tmp_path, "list", "--models", MODEL)
     assert found.returncode == 0, found.stderr

@@ -93,6 +93,7 @@ def graph_of(folder: Path, executor: LocalExecutor) -> ModelGraph:
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_winner_is_named_and_written(self, capsys, tmp_path):
         out = tmp_path / "out"
         spec = write_spec(tmp_path)
@@ -119,6 +120,7 @@ class TestCommand:
         )
         assert done.stdout == "float32 (1, 4)\n"
 
+    @pytest.mark.slow
     def test_nothing_inside_is_said_with_what_comes_nearest(self, capsys, tmp_path):
         out = tmp_path / "out"
         spec = write_spec(tmp_path)
@@ -127,6 +129,7 @@ class TestCommand:
         assert "Nothing is known to be inside the budget of 1e-09 ms. Nearest comes ONNX" in shown
         assert not out.exists()
 
+    @pytest.mark.slow
     def test_a_small_file_is_asked_for_whatever_is_faster(self, capsys, tmp_path):
         # This one is faster in float.
         spec = write_spec(tmp_path, speed="measured")
@@ -135,6 +138,7 @@ class TestCommand:
         assert "float is faster" not in shown
         assert "ONNX Runtime INT8 by offline" in shown
 
+    @pytest.mark.slow
     def test_what_the_images_cannot_tell_is_said_before_anything_runs(self, capsys, tmp_path):
         spec = write_spec(tmp_path)
         assert run("best", spec, *QUICK, "--drop", "0.5", "--dry-run") == 0
@@ -143,6 +147,7 @@ class TestCommand:
         assert "At most " in shown
         assert not (tmp_path / "cache" / "canonical").exists()
 
+    @pytest.mark.slow
     def test_default_is_the_margin_of_the_model(self, capsys, tmp_path):
         margins = [{"drop": 90.0, "source": "a test", "reason": "to be seen"}]
         assert run("best", write_spec(tmp_path, margins=margins), *QUICK, "--quiet") == 0
@@ -163,6 +168,7 @@ class TestCommand:
         assert caught.value.code == 2
         assert "nothing is inside 0" in said(capsys)[1]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
@@ -193,6 +199,7 @@ class TestCandidates:
         names = [each.name for each in candidates([graph], cells)]
         assert names == ["onnxruntime-cpu-fp32", f"onnxruntime-cpu-int8-{graph.method}"]
 
+    @pytest.mark.slow
     def test_one_of_each_method_and_the_file_as_given(self, tmp_path):
         executor = LocalExecutor(Store(tmp_path / "cache"))
         spec = write_spec(tmp_path, int8={"model": "tiny.onnx"})
@@ -229,6 +236,7 @@ class TestCandidates:
             "Unlike makes INT8 models for TensorRT only"
         )
 
+    @pytest.mark.slow
     def test_one_file_in_two_precisions_is_two(self, tmp_path):
         cells = [Cell("tiny", "openvino", "cpu", each) for each in ("fp32", "bf16")]
         if any(cell.unsupported is not None for cell in cells):
@@ -238,6 +246,7 @@ class TestCandidates:
         found = search.find(tried, Budget(drop=1.0), executor)
         assert [each.status for each in found.entries] == ["runs", "runs"]
 
+    @pytest.mark.slow
     def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch):
         executor = LocalExecutor(Store(tmp_path / "cache"))
         graph = graph_of(tmp_path, executor)
@@ -266,6 +275,7 @@ class TestTrading:
         graph = graph_of(tmp_path, executor)
         return executor, Candidate(graph, Cell("tiny", "onnxruntime", "cpu", "int8"))
 
+    @pytest.mark.slow
     def test_a_point_is_a_file_of_its_own_made_by_ordinary_steps(self, base):
         executor, int8 = base
         graph = int8.graph
@@ -286,6 +296,7 @@ class TestTrading:
         whole = json.loads(made.artifact(int8.loads).file("plan.json").read_text())
         assert whole["quantized"] > plan["quantized"] > 0
 
+    @pytest.mark.slow
     def test_search_trades_where_int8_is_outside(self, base, monkeypatch):
         executor, int8 = base
         fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
@@ -300,6 +311,7 @@ class TestTrading:
         assert found.winner is not None
         assert found.seconds > 0
 
+    @pytest.mark.slow
     def test_toolkits_are_bounded_by_what_was_lowered_here(self, base, monkeypatch):
         executor, int8 = base
         wholes = [
@@ -324,6 +336,7 @@ class TestTrading:
         # First what is lowered here, when nothing is known, then what comes whole.
         assert asked == [0, 1]
 
+    @pytest.mark.slow
     def test_what_cannot_win_is_not_made(self, base, monkeypatch):
         executor, int8 = base
         fp32 = Candidate(int8.graph, Cell("tiny", "onnxruntime", "cpu", "fp32"))
@@ -341,6 +354,7 @@ def tmp_path_of(executor, node):
 
 
 class TestSnippet:
+    @pytest.mark.slow
     @pytest.mark.parametrize("precision", ["fp32", "int8"])
     @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "paddle"])
     def test_same_bytes_as_fqbench_with_the_runtime_alone(self, name, precision, tmp_path):

@@ -291,11 +291,13 @@ def test_leaving_out_what_is_beaten_changes_nothing(candidates, budget):
     assert winner(left, budget) == winner(candidates, budget)
 
 
+@pytest.mark.slow
 @given(_candidates(), BUDGETS)
 def test_what_is_beaten_beyond_doubt_is_beaten(candidates, budget):
     assert beaten(candidates, budget, DOUBT).keys() <= beaten(candidates, budget).keys()
 
 
+@pytest.mark.slow
 @given(_candidates())
 def test_what_is_not_on_the_front_is_dominated_by_what_is(candidates):
     on_it = front(candidates)

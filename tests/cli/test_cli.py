@@ -238,6 +238,7 @@ def test_exit_code_of_each_error(error, code, capsys, monkeypatch):
     assert line.startswith("fqbench: ")
 
 
+@pytest.mark.slow
 def test_run_writes_results_and_report(capsys, tmp_path):
     out = tmp_path / "out"
     assert run("run", "--spec", write_spec(tmp_path / "project"), "--out", out, *QUICK) == 0
@@ -345,6 +346,7 @@ def started(command: list[str], environment: dict[str, str]) -> subprocess.Compl
 
 
 class TestBrokenProjects:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", NAMED)
     def test_is_one_sentence(self, mixed, name):
         finished, folder = mixed
@@ -365,6 +367,7 @@ class TestBrokenProjects:
         assert "good" in finished.stdout
 
 
+@pytest.mark.slow
 def test_package_runs_as_a_module(tmp_path):
     command = [sys.executable, "-m", "fqbench", "list", "--backends", "nope"]
     finished = started(command, {"COLUMNS": "1000"})

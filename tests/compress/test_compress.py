@@ -137,6 +137,7 @@ def made(tmp_path_factory, store) -> Path:
 
 @needs_paddle
 class TestOnnx:
+    @pytest.mark.slow
     def test_model_for_every_backend_and_a_report(self, made):
         assert files(made / "out") == sorted([*MODELS, "report.json", "report.md"])
 
@@ -277,6 +278,7 @@ def prepared(
     return prepare(loaded, compression_method(method), folder, LocalExecutor(Store(store)))
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
     """The weights of an ONNX model have names of Paddle's only once it is converted."""
@@ -336,6 +338,7 @@ class TestTraining:
         assert {each.method for each in found.graphs} == {"distillation"}
         assert (found.images, found.training) == (CALIBRATING, CALIBRATING)
 
+    @pytest.mark.slow
     @needs_paddle
     def test_output_by_the_name_that_paddle_copies(self, tmp_path):
         name = _run(
@@ -372,6 +375,7 @@ class TestWhatIsGivenUp:
     def changes(self, **metrics: float) -> dict[str, object]:
         return {f"TrainConfig.{key}": value for key, value in metrics.items()}
 
+    @pytest.mark.slow
     def test_limit_of_the_config_is_kept(self, tmp_path, capsys):
         pair = self.changes(target_metric=0.769999, origin_metric=0.77)
         assert compress(write_config(tmp_path / "project", pair), tmp_path / "out") == 1
@@ -460,6 +464,7 @@ class TestRefusals:
         assert files(tmp_path / "out") == ["paddle/notes.txt"]
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, capsys):
     def lowered(self, backend, *, everything=False):

@@ -41,6 +41,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> CompressionJob:
     return job_of(tmp_path_factory.mktemp("bytes"), of_bytes())
 
 
+@pytest.mark.slow
 def test_the_file_for_onnxruntime_takes_bytes_channels_last(job, tmp_path: Path) -> None:
     made = make(job, "onnxruntime", tmp_path)
     assert made.reason is None
@@ -78,6 +79,7 @@ def test_paddles_program_takes_floats_and_the_report_says_so(job, tmp_path: Path
     ) in notes
 
 
+@pytest.mark.slow
 def test_other_inputs_are_filled_by_the_config(tmp_path: Path) -> None:
     model = of_bytes()
     size = onnx.helper.make_tensor_value_info("size", TensorProto.INT64, [1, 2])

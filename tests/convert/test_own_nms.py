@@ -51,6 +51,7 @@ def spec(folder, decode):
     )
 
 
+@pytest.mark.slow
 def test_its_settings_are_those_of_the_file(folder):
     facts = check_model(spec(folder, PPYoloe(kind="ppyoloe", score=0.3, iou=0.9)))
     assert facts.decode.score == pytest.approx(0.05)

@@ -63,6 +63,7 @@ def found(tmp_path_factory) -> dict:
     return made
 
 
+@pytest.mark.slow
 def test_results_are_those_of_onnx_runtime(found):
     for result, expected in zip(found["results"], found["expected"], strict=True):
         np.testing.assert_allclose(result, expected, atol=1e-5)
@@ -137,6 +138,7 @@ def refused(tmp_path_factory) -> dict:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

@@ -62,6 +62,7 @@ class TestNoise:
         assert found.seconds_for_gate == pytest.approx(seconds)
         assert found.verdict == verdict
 
+    @pytest.mark.slow
     def test_this_machine_is_timed(self):
         found = noise.listen(0.1)
         assert found.speed.float32 > 0

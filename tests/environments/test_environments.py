@@ -182,6 +182,7 @@ class TestMade:
             place.listed.write_text(listed)
             look_again()
 
+    @pytest.mark.slow
     def test_another_version_beside_it(self, place, made, said, capsys):
         other = make.make("toolkit==2.0", said, Source(place.wheels, offline=True))
         assert other.versions["tiny-toolkit"] == "2.0"
@@ -218,6 +219,7 @@ class TestMade:
 
 
 class TestUse:
+    @pytest.mark.slow
     def test_another_python_is_used(self, place, made, said, capsys):
         other = make.make("toolkit==2.0", said, Source(place.wheels, offline=True))
         assert fqbench("use", "toolkit", other.executable) == 0
@@ -275,6 +277,7 @@ class TestRefused:
         message = "--find-links /nowhere is not a folder"
         assert refused(capsys, "make", "toolkit==2.0", "--find-links", "/nowhere") == message
 
+    @pytest.mark.slow
     def test_a_wheel_that_is_not_in_the_folder(self, place, capsys, tmp_path):
         write_wheel(tmp_path, "tiny-toolkit", "2.5", ["tiny-base"])
         capsys.readouterr()
@@ -288,6 +291,7 @@ class TestRefused:
         assert left_over(place) == []
         assert isinstance(find("toolkit==2.5"), Missing)
 
+    @pytest.mark.slow
     def test_no_network(self, place, capsys, monkeypatch, tmp_path):
         for name in [name for name in os.environ if name.startswith("PIP_")]:
             monkeypatch.delenv(name)
@@ -381,6 +385,7 @@ class TestRefused:
 class TestInstaller:
     """What makes environments where this Python's pip does not."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("with_uv", [True, False])
     def test_it_is_made_all_the_same(self, place, said, capsys, monkeypatch, tmp_path, with_uv):
         uv = shutil.which("uv") if with_uv else None

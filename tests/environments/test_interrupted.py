@@ -98,6 +98,7 @@ def make_again(place: Place) -> None:
     make.remove("toolkit", Said())
 
 
+@pytest.mark.slow
 def test_two_at_once(place):
     if isinstance(looked_at_again(), Environment):
         make_again(place)

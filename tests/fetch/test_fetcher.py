@@ -503,6 +503,7 @@ class TestProcesses:
         assert len(list((root / "models/tiny_infer").iterdir())) == 202
         assert [path.name for path in (root / "models").iterdir()] == ["tiny_infer"]
 
+    @pytest.mark.slow
     def test_two_at_once(self, many, root, server):
         first = self.start(root, many, 0.005)
         try:

@@ -169,6 +169,7 @@ def test_verdict_that_cannot_be_written(tmp_path, capsys):
     assert "cannot write" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     """What ``fqbench run`` writes is read, frozen and the same as itself."""
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))

@@ -45,6 +45,7 @@ def gate(
     return decide(cells, tolerances)
 
 
+@pytest.mark.slow
 def test_five_percent_are_found_and_the_rest_is_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -184,6 +184,7 @@ def test_cells_of_one_reason_share_it():
     assert "- `bad`, `bad0`, `bad1`: it was killed\n" in text
 
 
+@pytest.mark.slow
 def test_thousands_of_cells_fit_into_a_comment():
     many = [replace(SLOWER, cell=f"model{i}-onnxruntime-cpu-int8") for i in range(2000)]
     text = gate.markdown(report(*many))

@@ -34,6 +34,7 @@ def specs(tmp_path, monkeypatch):
     return [write_spec(tmp_path / "tiny"), broken, lacking, tmp_path / "absent.yaml"]
 
 
+@pytest.mark.slow
 def test_rows_accuracies_and_processes_are_answered(tmp_path, specs):
     answer = answered(tmp_path, specs)
     rows = {row["cell"]: row for row in answer["rows"]}
@@ -68,6 +69,7 @@ def test_a_version_against_itself_and_a_slowed_one(tmp_path, specs):
     assert medians[1] > 2 * medians[0]
 
 
+@pytest.mark.slow
 def test_names_that_this_version_does_not_have_are_left_out_and_told(tmp_path, specs):
     """The other one may have them: their cells are new then, or gone."""
     chosen = Selection(backends=("nothing", "onnxruntime"), precisions=("fp32", "fp4"))

@@ -98,6 +98,7 @@ def test_standard_input_is_at_its_end():
     assert run("read_stdin") == ""
 
 
+@pytest.mark.slow
 def test_large_request_and_result_do_not_deadlock():
     assert len(run("large", {"bytes": 10_000_000})) == 10_000_000
     assert len(run("echo", {"a": "x" * 10_000_000})["a"]) == 10_000_000
@@ -365,6 +366,7 @@ def test_a_question_to_a_dead_child_tells_how_it_died():
             conversation.ask(1)
 
 
+@pytest.mark.slow
 def test_an_answer_that_does_not_come_is_a_hang():
     with talk("answering", {"start": 0}, timeout_s=1.0) as conversation:
         conversation.ready()

@@ -164,6 +164,7 @@ def test_outside_of_a_child_nothing_is_waited_for():
 # Limits
 
 
+@pytest.mark.slow
 def test_time_that_a_child_is_paused_is_not_its_own(children):
     busy = children.ticking(timeout_s=2.5)
     timed, _ = children.alone(3.0)
@@ -172,6 +173,7 @@ def test_time_that_a_child_is_paused_is_not_its_own(children):
     assert busy.result() == "done"
 
 
+@pytest.mark.slow
 def test_time_that_one_waits_for_its_turn_is_not_its_own(children):
     first, _ = children.alone(3.0, "first")
     second, _ = children.alone(0.1, "second", timeout_s=2.0)
@@ -199,6 +201,7 @@ def test_memory_is_watched_while_one_is_alone(children):
     assert is_gone(pid)
 
 
+@pytest.mark.slow
 def test_one_that_is_paused_goes_where_it_uses_most(children):
     memory = SharedMemory(500)
     held = children.ticking("hold_memory", more={"mb": 350}, memory=memory)
@@ -223,6 +226,7 @@ def test_kill_of_the_one_that_is_alone_lets_the_others_go_on(children):
     assert [busy.result(), other.result()] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_kill_of_one_that_is_paused_leaves_the_others_their_turns(children):
     first, _ = children.alone(1.5, "first")
     paused = children.start("be_alone", {"seconds": 0.0, "pid_file": os.devnull})

@@ -293,6 +293,7 @@ def test_weights_of_1_give_what_pycocotools_gives(
 
 
 # Not with ties inside an image: whether A, A, B, B or A, B, A, B is sorted first is arbitrary.
+@pytest.mark.slow
 @given(_scenes(ties=False), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=40)
 def test_weights_do_what_copies_of_images_do(

@@ -50,6 +50,7 @@ def test_ratio_is_covered_as_often_as_stated(noise: Noise, truth: float, launche
     assert 0.93 <= covered(noise, truth, launches) <= 0.985
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=4, derandomize=True)
 @given(
     st.builds(
@@ -90,6 +91,7 @@ def test_one_launch_knows_nothing_of_other_starts() -> None:
     assert covered(replace(USUAL, launch=0.03), 1.0, 1, 60, trials=300) < 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("noise", "launches"),
     [

@@ -67,6 +67,7 @@ def profile(model: Model, name: str, precision: str, folder: Path) -> list[NodeT
     return [NodeTime(**node) for node in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROFILED)
 def test_every_layer_is_found_in_both(name: str, model: Model) -> None:
     if reason := Cell("digits", name, "cpu", "int8").unsupported:

@@ -81,6 +81,7 @@ def run(home: Path, spec: Path, *options: str) -> tuple[dict[str, Any], tuple[st
     return rows_of(out), (found.stdout, (out / "report.md").read_text())
 
 
+@pytest.mark.slow
 def test_they_are_listed_and_offered(home: Path, spec: Path) -> None:
     found = python(home, "-m", "fqbench", "list", "--spec", spec, "--precisions", "tf32")
     assert (found.returncode, found.stderr) == (0, "")
@@ -220,6 +221,7 @@ def test_one_that_cannot_be_used_is_one_sentence(
     assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_margins_know_the_methods_that_are_there(tmp_path: Path) -> None:
     path = write_spec(tmp_path, margins=[{**MARGIN, "method": "nearest"}])
     found = python(tmp_path, "-m", "fqbench", "list", "--spec", path)

@@ -175,6 +175,7 @@ def test_accuracy_control_keeps_what_it_may_lose(model: Model) -> None:
     assert [row.method for row in found.rows[1:]] == ["nncf", "nncf_accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("margins", "expected"), [((), 1.0), ((0.25,), 0.25)])
 def test_accuracy_control_sees_calibration_images_alone(
     margins: tuple[float, ...], expected: float, model: Model

@@ -34,6 +34,7 @@ def graph_of(artifact):
     return onnx.load(str(artifact.file("model.onnx")), load_external_data=False)
 
 
+@pytest.mark.slow
 def test_it_becomes_the_same_graph_and_another_one_with_other_weights(spec):
     two = model_of(spec)
     made = two.made(two.graph.canonical)
@@ -57,6 +58,7 @@ def test_data_that_is_gone_when_it_is_wanted_is_told(spec):
         model.made(model.graph.canonical)
 
 
+@pytest.mark.slow
 def test_an_int8_file_in_two_parts_is_measured_as_one(spec):
     given = split(spec.model.parent / "int8", classifier(), "int8.data", "int8.onnx")
     model = model_of(spec.model_copy(update={"int8": Int8File(model=given)}))

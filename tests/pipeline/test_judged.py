@@ -86,6 +86,7 @@ def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend)
     assert 0.0 < choice.error < 0.1
 
 
+@pytest.mark.slow
 def test_steps_of_another_cpu_are_made_again(tmp_path, monkeypatch):
     made = {}
     for isa in ("here", "AVX2"):

@@ -30,6 +30,8 @@ from tests.support.paddle import needs_paddle
 from tests.support.quick_fqbench import BUDGET, TIMING_BUDGET
 from tests.support.tiny_spec import write_spec
 
+pytestmark = pytest.mark.slow
+
 EFFORT = Effort(budget=MeasurementBudget(fewest=3, most=3, per_launch=TIMING_BUDGET), processes=3)
 
 

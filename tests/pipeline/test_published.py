@@ -142,12 +142,14 @@ def test_landscapes_differ_by_seed_only():
     assert (one != other).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_landscapes_have_the_brightness_and_contrast_of_photographs():
     pixels = np.stack([landscape(np.random.default_rng(seed)) for seed in range(8)])
     assert pixels.mean() == pytest.approx(114, abs=15)
     assert pixels.std() == pytest.approx(58, abs=15)
 
 
+@pytest.mark.slow
 def test_calibration_and_evaluation_share_no_image(tmp_path):
     published.write_scenery(tmp_path)
     contents = [path.read_bytes() for path in tmp_path.rglob("*.png")]

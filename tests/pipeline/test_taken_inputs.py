@@ -31,6 +31,8 @@ from tests.support.openvino import needs_openvino
 from tests.support.paddle import needs_paddle
 from tests.support.tiny_spec import SIZE, classifier, of_bytes, write_spec
 
+pytestmark = pytest.mark.slow
+
 QUICK = MeasurementBudget(
     fewest=1, most=1, per_launch=TimingBudget(warm_up=0.01, rounds=2, fewest=2)
 )
@@ -197,7 +199,6 @@ def _graph(folder: Path) -> onnx.GraphProto:
 
 
 @needs_paddle
-@pytest.mark.slow
 def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path) -> None:
     model = prepared(tmp_path, with_open_width(), **open_width())
     with pytest.raises(StepError) as caught:

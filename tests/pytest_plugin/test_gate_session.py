@@ -64,6 +64,7 @@ def session(pytester, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_cells_as_fast_as_the_baselines_pass(session, tmp_path):
     saved = f"--benchmark-json={tmp_path / 'saved.json'}"
     found = session(baseline(tmp_path), {CELL: 0.002, FP32: 0.002}, saved)
@@ -86,6 +87,7 @@ def test_cells_that_were_not_chosen_are_not_missing(session, tmp_path):
     assert "1 cell of the baseline did not run here." in found.stdout.str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("times", "sentence"),
     [
@@ -99,6 +101,7 @@ def test_nothing_to_compare(session, tmp_path, times, sentence):
     assert sentence in found.stdout.str()
 
 
+@pytest.mark.slow
 def test_failed_test_keeps_the_exit_status(session, tmp_path):
     found = session(baseline(tmp_path), {CELL: 0.002, "broken-paddle-cpu-int8": 0.002})
     assert found.ret == 1

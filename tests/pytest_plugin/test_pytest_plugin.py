@@ -15,6 +15,8 @@ from fqbench.pytest_plugin import hooks
 from fqbench.pytest_plugin.settings import settings_of
 from tests.support.tiny_spec import write_spec
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = "pytester"
 
 ROOT = Path(__file__).parents[2]

@@ -292,6 +292,7 @@ def pooled(slim, name, count=4):
     return np.stack([tensors[name] for tensors in slim[1][:count]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "count"), [run for run in RUNS if run != ("mse", 4)])
 def test_thresholds_are_those_of_paddleslim(slim, algorithm, count):
     thresholds = slim[0][algorithm, count]
@@ -325,6 +326,7 @@ def test_mse_over_all_images_is_no_worse_than_that_of_paddleslims_best_image(sli
     assert max(theirs / ours for ours, theirs in errors) > 10.0
 
 
+@pytest.mark.slow
 def test_kl_is_that_of_paddleslim(slim):
     """PaddleSlim takes seconds for each tensor of a network: here the function that it calls."""
     values = pooled(slim, "relu6_0.tmp_0")

@@ -163,6 +163,7 @@ def test_saturating_layers_are_counted_on_images(case):
     assert saturated_sums(lowered, dark)[next(iter(counts))] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["onnxruntime", PADDLE])
 def test_choice_takes_what_does_not_saturate_by_the_real_kernels(backend):
     found = ask("choose_weights", {"backend": backend, "limit": None, "here": True})

@@ -94,6 +94,7 @@ class TestPlan:
         assert other.look([again]) == [again]
         assert other.expected([one]) > 0
 
+    @pytest.mark.slow
     def test_plan_counts_what_selections_may_take(self, tmp_path):
         chosen = Select("which", "net", add(1), lambda found: "a", {"a": add(2), "b": add(3)})
         recorder = Recorder()
@@ -138,6 +139,7 @@ class TestKeys:
         assert before[0] != after[0]
         assert before[1] == after[1]
 
+    @pytest.mark.slow
     @settings(max_examples=10, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6))
     def test_any_graph_gives_what_adding_up_gives(self, shape):
@@ -253,6 +255,7 @@ class TestSideBySide:
         executor.run([work("one", 0.0, log, needs=Needs(cores=1))])
         assert [line["cores"] for line in lines(log)] == [len(cores), 1]
 
+    @pytest.mark.slow
     def test_nothing_runs_beside_what_is_timed(self, tmp_path):
         log, taken = tmp_path / "log", []
 
@@ -273,6 +276,7 @@ class TestSideBySide:
         spans.append((taken[0][0], taken[1][0]))
         assert all(end <= own[0] or begin >= own[1] for begin, end in spans)
 
+    @pytest.mark.slow
     def test_what_times_in_phases_runs_beside_others_and_is_alone_meanwhile(self, tmp_path):
         if len(cores := module.core_ids()) < 2:
             pytest.skip("one core")
@@ -291,6 +295,7 @@ class TestSideBySide:
         assert seen[0] < found["begin"]
         assert found["end"] < seen[-1]
 
+    @pytest.mark.slow
     def test_what_times_in_phases_and_what_leads_to_it_start_first(self, tmp_path):
         one, other = add(1, model="a"), add(2, model="b")
         timed = add(3, parts=(other,), name="timed", model="b", needs=Needs(alone="in phases"))
@@ -316,6 +321,7 @@ class TestSideBySide:
 
 
 class TestMemory:
+    @pytest.mark.slow
     def test_eater_is_stopped_and_what_runs_beside_it_is_not(self, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "memory_mb", lambda: 500)
         eater = Step("eat", "large", functions.eat, {"mb": 600, "seconds": 20.0})
@@ -326,6 +332,7 @@ class TestMemory:
         with pytest.raises(StepError, match=r"eat of large used \d+ MiB of memory, more than"):
             finished.artifact(eater)
 
+    @pytest.mark.slow
     def test_what_is_too_large_beside_another_runs_again_by_itself(self, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "memory_mb", lambda: 700)
         steps = [
@@ -376,6 +383,7 @@ class TestInterruption:
             assert time.monotonic() < limit
             time.sleep(0.05)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
     def test_what_was_done_is_not_done_again(self, tmp_path, number):
         first = self.start(tmp_path)
@@ -391,6 +399,7 @@ class TestInterruption:
         assert names.count("slow") == 1
         assert names.count("quick") == 1
 
+    @pytest.mark.slow
     def test_two_runs_on_one_store(self, tmp_path):
         both = [self.start(tmp_path), self.start(tmp_path)]
         assert [process.wait(60) for process in both] == [0, 0]

@@ -12,6 +12,8 @@ import pytest
 from tests.support import outside
 from tests.support.tiny_spec import EVALUATED, write_spec
 
+pytestmark = pytest.mark.slow
+
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}
 CELLS = ("--backends", "onnxruntime", "--devices", "cpu")
 

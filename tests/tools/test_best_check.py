@@ -54,6 +54,7 @@ def test_rows_inside_are_the_fastest_first():
     assert inside([row("int8", 1.0, 0.0, "failed")], Budget(drop=0.5)) == []
 
 
+@pytest.mark.slow
 def test_a_small_model_all_the_way(capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     spec = write_spec(tmp_path)

@@ -54,6 +54,7 @@ def test_forms_differ_in_their_layers():
     }
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_forms_are_timed_on_paddle(tmp_path):
     net = Net(2, (1, 8, 12, 12))

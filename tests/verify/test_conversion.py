@@ -182,6 +182,7 @@ def test_constants_do_not_jump():
     assert jumping(model.graph) == frozenset()
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_wrong_paddle_program_is_refused_and_its_operator_named(tmp_path):
     model = one("Softsign")

@@ -292,10 +292,12 @@ class TestGpu:
         ran = self.after(place, skipped).run("gpu", "At least one test ran")
         assert (ran.code, ran.said) == (1, "0 of 1 tests ran\n")
 
+    @pytest.mark.slow
     def test_no_tests_do_not_pass(self, place):
         ran = self.after(place, "").run("gpu", "At least one test ran")
         assert (ran.code, ran.said) == (1, "0 of 0 tests ran\n")
 
+    @pytest.mark.slow
     def test_one_that_ran_passes(self, place):
         both = "def test_it(): pass\ndef test_other(): pytest.skip('no GPU')\n"
         ran = self.after(place, both).run("gpu", "At least one test ran")

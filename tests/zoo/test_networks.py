@@ -57,6 +57,7 @@ def liveliness():
     return call("liveliness", size=128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_parameters_and_operations_are_the_published_ones(costs, name):
     found = costs[name]
@@ -79,6 +80,7 @@ def test_synthetic_activations_neither_die_nor_explode(liveliness, name):
         assert 0.1 < positive < 0.9
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_weights_follow_from_the_seed():
     one, same, other = call("digests", seeds=[1, 1, 2])

@@ -28,6 +28,7 @@ def _found(variables):
     )
 
 
+@pytest.mark.slow
 @each_cpu
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_codes_keep_their_values_through(operator, cpu):

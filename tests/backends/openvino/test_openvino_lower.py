@@ -160,6 +160,7 @@ class TestRuntime:
         layers = {layer.name for layer in Graph(model).layers()}
         assert [set(times) for times in made.layer_times(setting, [image], 1)] == [layers, layers]
 
+    @pytest.mark.slow
     def test_zero_points_are_taken_where_the_margin_needs_them(self):
         model, image, quantization = case("detector", False)
         limits = {}

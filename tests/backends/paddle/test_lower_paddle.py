@@ -131,6 +131,7 @@ def rms(values):
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+@pytest.mark.slow
 def test_fp32_is_that_of_onnx_runtime(case):
     session = ort.InferenceSession(
         case.model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -193,6 +194,7 @@ def joined(tmp_path_factory):
     return run_case(net, model, replace(quantization, ranges=ranges), folder)
 
 
+@pytest.mark.slow
 def test_what_joins_convolutions_runs_in_integers_where_codes_are_of_one_kind(joined):
     """Two of four concatenations: one has parts of both kinds, one is read by a SiLU."""
     integers = joined.found["integers"]["int8"]
@@ -210,6 +212,7 @@ def test_what_joins_convolutions_rounds_as_if_it_were_float(joined):
     assert rms(joined.result("int8") - joined.result("fp32")) > 1e-2
 
 
+@pytest.mark.slow
 def test_average_of_codes_that_a_convolution_reads_runs_in_integers(tmp_path):
     net = Net(8, SHAPE)
     silu = net.silu(net.conv("x", 8))
@@ -233,6 +236,7 @@ def residual(tmp_path_factory):
     return run_case(net, model, record(model, net.image()), tmp_path_factory.mktemp("residual"))
 
 
+@pytest.mark.slow
 def test_sums_run_within_convolutions_in_int8(residual):
     kinds = {kind for kind in residual.found["optimized"]["int8"] if kind not in AROUND}
     assert kinds == {"fused_conv2d", "dequantize", "pool2d"}
@@ -247,6 +251,7 @@ def test_sums_with_a_relu_do_not_saturate(residual):
     assert np.abs(error).max() <= 0.05 * residual.result("fp32").max()
 
 
+@pytest.mark.slow
 def test_sum_of_what_has_no_scale_keeps_its_convolution_in_float(tmp_path):
     """The SiLU's result is read by the sum alone, so that nothing tells Paddle its scale."""
     net = Net(7, SHAPE)
@@ -267,6 +272,7 @@ def test_mended_program_has_swish_and_relu6_and_no_clip_by_tensors(case):
     assert not any({"Min", "Max"} & set(op["inputs"]) for op in case.found["operators"])
 
 
+@pytest.mark.slow
 def test_float_layer_and_channel_of_almost_no_weight(tmp_path):
     """In one process: the third convolution stays float; a large bias stays right."""
     net = Net(4, SHAPE)
@@ -339,6 +345,7 @@ def test_layer_without_a_range_or_to_stay_in_float_is_left_out(lost):
     assert [layer.name for layer in found] == [names[0], *names[2:]]
 
 
+@pytest.mark.slow
 def test_convolution_that_conversion_lost_is_told(tmp_path):
     """A layer that the Paddle program lacks is an error, not one layer fewer in INT8."""
     net, model, quantization = planned()

@@ -127,6 +127,7 @@ def test_free_size_needs_a_range():
     assert len(compiled(build(TENSORRT_RTX, content, target=ADA, sizes=sizes))) > 0
 
 
+@pytest.mark.slow
 @rtx
 def test_size_of_the_weights_tells_their_type(lowered):
     wide = Net()

@@ -214,6 +214,7 @@ def test_this_environment_has_fqbench():
     check_fqbench(Interpreter.here(), "BASE")
 
 
+@pytest.mark.slow
 def test_pip_that_fails_is_reported(tmp_path):
     with pytest.raises(UsageError, match=r"the environment of main, 0{12} was not made: .*ERROR"):
         interpreter(

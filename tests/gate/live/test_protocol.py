@@ -26,6 +26,7 @@ def test_what_is_asked_of_another_version():
     assert asked == {**REQUEST, "measures": []}
 
 
+@pytest.mark.slow
 def test_another_version_asks_this_one(tmp_path):
     """By the literal name and request, in a process of its own."""
     request = {

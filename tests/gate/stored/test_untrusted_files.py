@@ -67,6 +67,7 @@ def documents(tmp_path_factory):
     return folder, {name: json.loads((folder / name).read_text()) for name in names}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
