@@ -19,7 +19,9 @@ import onnxruntime as ort
 from onnx import inliner, version_converter
 from onnx.numpy_helper import to_array
 
+from fqbench.convert.affine import fold_affine
 from fqbench.convert.gemm import normalize_gemms
+from fqbench.convert.hard_swish import hard_swishes
 from fqbench.convert.inputs import OwnInputs, with_plain_inputs
 from fqbench.convert.precision import in_float32
 from fqbench.convert.products import products_as_layers
@@ -63,7 +65,8 @@ def canonicalize(
     if changed:
         folded = _fold(folded)
     # After the optimizer, which would fold a Transpose into transA again.
-    folded = normalize_gemms(products_as_layers(_without_empty_ends(gathers_as_shuffles(folded))))
+    folded = gathers_as_shuffles(_without_empty_ends(folded))
+    folded = fold_affine(hard_swishes(normalize_gemms(products_as_layers(folded))))
     sliced = _with_axes_from_the_first(_without_uneven_splits(folded))
     named = _with_plain_names(_with_plain_attributes(sliced))
     return onnx.shape_inference.infer_shapes(named)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from fqbench.backends import backend, int8_form, runtime
 from fqbench.backends.record import resolve
@@ -19,6 +21,16 @@ from fqbench.steps.reading import (
     save_graph,
     write_json,
 )
+
+if TYPE_CHECKING:
+    import onnx
+
+    from fqbench.backends.lowering import Lower as LowerModel
+    from fqbench.backends.lowering import Lowered
+    from fqbench.graph.executor import Feed
+    from fqbench.quantize.record import Quantization
+    from fqbench.tune.choice import Choice
+    from fqbench.verify.conversion import Run
 
 
 class Lower(ReadingJob):
@@ -40,25 +52,18 @@ def lower(job: Lower, report: Report) -> None:
     """Write the INT8 form of the graph for a backend, and ``plan.json``."""
     from fqbench.quantize.between import float_operators
     from fqbench.verify.int8 import check_int8
+    from fqbench.verify.orders import ordered_outputs, with_given_orders
 
-    form = int8_form(job.backend)
     model, quantization, choice = _quantized(job)
     feeds = list(job.feeds(report))
-    written = resolve(form.lower)(
-        model,
-        quantization,
-        job.folder,
-        feeds=feeds,
-        float_silu=choice.float_silu,
-        unsigned=frozenset(choice.unsigned),
-    )
-    runner = runtime(form.executed_by or job.backend).prepare(
-        job.folder,
-        device="cpu",
-        precision=(INT8 if form.executed_by is None else FP32).runtime_name,
-        threads=job.cores,
-    )
-    check_int8(model, written.emulation, runner.run, feeds)
+    written = _write(job, model, quantization, choice, job.folder, feeds)
+    ordered = ordered_outputs(model)
+    check_int8(model, written.emulation, _run(job, job.folder), feeds, ordered)
+    if ordered:
+        with TemporaryDirectory() as folder:
+            given, fed = with_given_orders(model, feeds)
+            same = _write(job, given, quantization, choice, Path(folder), fed)
+            check_int8(given, same.emulation, _run(job, Path(folder)), fed)
     # How many layers were quantized, for the check of what the runtime ran.
     plan = {
         "convolutions": written.layers,
@@ -66,6 +71,38 @@ def lower(job: Lower, report: Report) -> None:
         "float_operators": float_operators(written.emulation),
     }
     write_json(job.folder, "plan.json", plan)
+
+
+def _write(
+    job: Lower,
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    choice: Choice,
+    folder: Path,
+    feeds: Sequence[Feed],
+) -> Lowered:
+    """Write the INT8 form of ``model`` into ``folder``."""
+    form: LowerModel = resolve(int8_form(job.backend).lower)
+    return form(
+        model,
+        quantization,
+        folder,
+        feeds=feeds,
+        float_silu=choice.float_silu,
+        unsigned=frozenset(choice.unsigned),
+    )
+
+
+def _run(job: Lower, folder: Path) -> Run:
+    """What runs the INT8 form in ``folder`` as its runtime does."""
+    form = int8_form(job.backend)
+    runner = runtime(form.executed_by or job.backend).prepare(
+        folder,
+        device="cpu",
+        precision=(INT8 if form.executed_by is None else FP32).runtime_name,
+        threads=job.cores,
+    )
+    return runner.run
 
 
 class Half(ReadingJob):
