@@ -10,7 +10,8 @@ from fqbench.data.sample import Sample, confined
 from fqbench.errors import UsageError
 
 # A file name may hold spaces; nine digits are more than any data set has classes.
-_WITH_CLASS = re.compile(r"(?P<name>.*\S)\s+(?P<label>[0-9]{1,9})")
+_CLASS = re.compile(r"[0-9]{1,9}")
+_WITH_CLASS = re.compile(rf"(?P<name>.*\S)\s+(?P<label>{_CLASS.pattern})")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def lines(path: Path) -> tuple[Line, ...]:
 
 def _line(number: int, text: str) -> Line:
     name, tab, rest = text.partition("\t")
-    if tab and not rest.strip().isdigit():
-        return Line(number, name.strip(), None)
+    if tab:
+        label = _CLASS.fullmatch(rest.strip())
+        return Line(number, name.strip(), int(label[0]) if label else None)
     match = _WITH_CLASS.fullmatch(text)
     return Line(number, match["name"], int(match["label"])) if match else Line(number, text, None)

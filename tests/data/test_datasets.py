@@ -184,7 +184,7 @@ def test_calibration_takes_each_so_many_th_image(images: Path) -> None:
 
 def test_a_name_in_a_list_ends_at_a_tab(images: Path) -> None:
     path = images.parent / "labels.tsv"
-    path.write_text("c d.JPG\tsome text\na.jpg\tROOM 12\nb.jpg\t7\n")
+    path.write_text("c d.JPG\tsome text\na.jpg\tROOM 12\nb.jpg\t7023083507\n")
     chosen = calibration_paths(Calibration(images=images, list=path))
     assert chosen == (images / "c d.JPG", images / "a.jpg", images / "b.jpg")
 

@@ -15,8 +15,8 @@ from fqbench.tasks.decoding import decoder
 from fqbench.tasks.text_recognition.answers import Word
 from fqbench.tasks.text_recognition.dataset import Transcripts, TranscriptSet
 from fqbench.tasks.text_recognition.decode import CTC, Ctc
-from fqbench.tasks.text_recognition.disagreement import disagreement
-from fqbench.tasks.text_recognition.edits import common_score, edit_distance, similarity
+from fqbench.tasks.text_recognition.disagreement import expected_loss
+from fqbench.tasks.text_recognition.edits import edit_distance, similarity
 from fqbench.tasks.text_recognition.metric import EDITS, EXACT, compared
 from fqbench.vision.geometry import Geometry
 
@@ -110,31 +110,38 @@ def test_edit_distance_is_a_distance(one: str, two: str, three: str) -> None:
     assert 0 <= similarity(one, two) <= 1
 
 
-def test_common_letters_keep_their_order() -> None:
-    # 0.9 + 0.5 - 2 * 0.4^2, and 0.8 + 1.0 - 2 * 0.2^2.
-    assert common_score("ab", [0.9, 0.8], "ab", [0.5, 1.0]) == pytest.approx(1.08 + 1.72)
-    # "a" of both: 0.9 + 1.0 - 2 * 0.1^2; "b" of both is less.
-    assert common_score("ab", [0.9, 0.8], "ba", [0.5, 1.0]) == pytest.approx(1.88)
-    assert common_score("", [], "a", [1.0]) == 0
-
-
 def word(text: str, score: float = 1.0) -> Word:
     return Word(text, np.full(len(text), score, np.float32))
 
 
-def test_disagreement() -> None:
-    assert disagreement([word("abc")], [word("abc")]) == 0.0
-    assert disagreement([word("abc")], [word("xyz")]) == 1.0
-    assert disagreement([word("")], [word("")]) == 0.0
-    # Of 4 letters' scores, 3 in all: (1 + 0.5 - 2 * 0.5^2) for each.
-    assert disagreement([word("ab")], [word("ab", 0.5)]) == pytest.approx(1 - 2 / 3)
+def test_what_is_lost_is_by_how_much_less_sure_a_text_is() -> None:
+    assert expected_loss([word("abc")], [word("abc")]) == 0.0
+    assert expected_loss([], []) == 0.0
+    # Both letters with 0.5: the text was sure by 1, and is by 0.25.
+    assert expected_loss([word("ab")], [word("ab", 0.5)]) == pytest.approx(0.75**2)
+    # Of another text nothing is left, where that is sure; at most one half, where it is not.
+    assert expected_loss([word("ab")], [word("ax")]) == 1.0
+    assert expected_loss([word("a")], [word("x", 0.5)]) == pytest.approx(0.25)
+    assert expected_loss([word("a", 0.5)], [word("x", 0.5)]) == 0.0
+    # The mean over all texts.
+    assert expected_loss([word("ab"), word("ab")], [word("ax"), word("ab")]) == 0.5
 
 
-def test_a_text_is_lost_with_any_of_its_letters() -> None:
+def test_a_text_that_is_about_to_change_costs_as_much_as_one_that_just_did() -> None:
+    before = expected_loss([word("a", 0.9)], [word("a", 0.5)])
+    assert before == pytest.approx(expected_loss([word("a", 0.9)], [word("b", 0.5)]))
+
+
+def test_what_the_metric_does_not_look_at_costs_nothing() -> None:
+    assert expected_loss([word("Stop!")], [word("stop")]) == 0.0
+    unsure = Word("stop!", np.array([1, 1, 1, 1, 0.1], np.float32))
+    assert expected_loss([word("stop")], [unsure]) == 0.0
+    # A text of signs alone counts whole.
+    assert expected_loss([word("&")], [word("%")]) == 1.0
+
+
+def test_the_error_stands_for_the_part_that_is_lost() -> None:
     assert CTC.comparison is not None
-    error = CTC.comparison.error([word("abcd")], [word("abcx")])
-    # A quarter of the letters is the whole text.
-    assert error * EXACT.loss == pytest.approx(1.0)
     error = CTC.comparison.error([word("abcd"), word("abcd")], [word("abcx"), word("abcd")])
     assert error * EXACT.loss == pytest.approx(0.5)
 

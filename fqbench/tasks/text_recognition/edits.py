@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 
 def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
     """The least letters to insert, delete or replace that make ``other`` of ``one`` (Levenshtein,
@@ -26,19 +24,3 @@ def similarity(one: str, other: str) -> float:
     """
     longest = max(len(one), len(other))
     return 1.0 - edit_distance(one, other) / longest if longest else 1.0
-
-
-def common_score(one: str, scores: Sequence[float], other: str, others: Sequence[float]) -> float:
-    """The greatest sum over equal letters of both, in the order of both, of what they share.
-
-    That is both scores less twice the square of their difference: small changes change no letter.
-    """
-    best = np.zeros((len(one) + 1, len(other) + 1))
-    for i, letter in enumerate(one):
-        for j, match in enumerate(other):
-            both = 0.0
-            if letter == match:
-                apart = scores[i] - others[j]
-                both = best[i, j] + scores[i] + others[j] - 2 * apart**2
-            best[i + 1, j + 1] = max(both, best[i, j + 1], best[i + 1, j])
-    return float(best[-1, -1])
