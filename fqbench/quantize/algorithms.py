@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +22,9 @@ SEARCH_PASSES = 2
 """How often each end is searched, given the other."""
 EXTREME = 700.0
 """Beyond, exp of float64 overflows."""
+OUTLIER, FEWEST_USUAL = 4.0, 8
+"""An image whose largest magnitude is so many times the median one's is an outlier, among so many
+images at least."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ def silu(values: Values) -> Values:
     return values / (1.0 + np.exp(-np.clip(values, -EXTREME, EXTREME)))
 
 
+def hard_swish(values: Values) -> Values:
+    """x * min(max(x + 3, 0), 6) / 6."""
+    return values * np.clip(values + 3.0, 0.0, 6.0) / 6.0
+
+
 def find_range(
     histogram: TensorHistogram,
     algorithm: Algorithm = "search",
@@ -60,7 +70,7 @@ def find_range(
     if histogram.amax == 0.0:
         return Range(0.0, 0.0, 0.0)
     if algorithm == "search":
-        return search_mse_range(histogram, activation)
+        return search_mse_range(histogram, activation, most=usual_amax(histogram.image_amax))
     if algorithm == "percentile":
         amax = thresholds.percentile(histogram, percent)
     else:
@@ -69,21 +79,41 @@ def find_range(
     return Range(low, high, amax)
 
 
+def usual_amax(image_amax: Sequence[float]) -> float:
+    """The largest magnitude of images that are no outliers: beyond ``OUTLIER`` of the median one.
+
+    One image that a network does not know how to read may hold values a hundred times as large as
+    any other. Its squared error would decide the range of all, and what is answered for it is
+    nothing either way. Infinite where there is none, or too few images tell.
+    """
+    if len(image_amax) < FEWEST_USUAL:
+        return math.inf
+    most = OUTLIER * float(np.median(image_amax))
+    usual = [value for value in image_amax if value <= most]
+    return math.inf if len(usual) == len(image_amax) or most == 0.0 else max(usual)
+
+
 def search_mse_range(
-    histogram: TensorHistogram, activation: Function = identity, clipping: float = 1.0
+    histogram: TensorHistogram,
+    activation: Function = identity,
+    clipping: float = 1.0,
+    most: float = math.inf,
 ) -> Range:
     """The range of least mean squared error of ``activation`` applied to the rounded values.
 
     Clipping errors count ``clipping`` times: unlike rounding errors they all have one sign, and do
     not compensate each other in what reads the tensor.
 
+    Values of larger magnitude than ``most`` do not count.
+
     Both ends are searched alternately among ``SHRINKING`` parts of what occurred, so that of ranges
     that do equally well the widest is found.
     """
     if histogram.amax == 0.0:
         return Range(0.0, 0.0, 0.0)
-    errors = CodeErrors(histogram, activation)
-    lows, highs = min(histogram.low, 0.0) * SHRINKING, max(histogram.high, 0.0) * SHRINKING
+    errors = CodeErrors(histogram, activation, most)
+    least, largest = max(histogram.low, -most), min(histogram.high, most)
+    lows, highs = min(least, 0.0) * SHRINKING, max(largest, 0.0) * SHRINKING
     low, high = lows[:1], highs[:1]
     for _ in range(SEARCH_PASSES):
         before = low
@@ -93,7 +123,7 @@ def search_mse_range(
             low = lows[[np.argmin(_squared(errors, lows, high, clipping))]]
         if low == before:
             break
-    amaxes = histogram.amax * SHRINKING
+    amaxes = min(histogram.amax, most) * SHRINKING
     lowest = np.full(amaxes.shape, -INT8_MAX)
     amax_errors = errors.squared(amaxes / INT8_MAX, lowest, 2 * INT8_MAX + 1, clipping)
     return Range(float(low[0]), float(high[0]), float(amaxes[np.argmin(amax_errors)]))

@@ -16,6 +16,7 @@ from fqbench.quantize.algorithms import (
     Algorithm,
     Range,
     find_range,
+    hard_swish,
     identity,
     search_mse_range,
     silu,
@@ -90,11 +91,12 @@ def wide_ranges(graph: Graph, seen: Mapping[str, TensorHistogram]) -> dict[str, 
 def following_activation(graph: Graph, name: str) -> Function:
     """What is computed from the tensor before anything else reads it."""
     readers = graph.consumers[name]
-    only = bool(readers) and all(
-        node.op_type == "Sigmoid" or graph.is_silu(node) for node in readers
-    )
-    gated = any(graph.is_silu(node) for node in readers)
-    return silu if only and gated and name not in graph.outputs else identity
+    if not readers or name in graph.outputs:
+        return identity
+    if all(node.op_type == "HardSwish" for node in readers):
+        return hard_swish
+    only = all(node.op_type == "Sigmoid" or graph.is_silu(node) for node in readers)
+    return silu if only and any(map(graph.is_silu, readers)) else identity
 
 
 def weight_limits(graph: Graph) -> dict[str, tuple[float, ...]]:

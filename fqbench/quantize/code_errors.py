@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,11 +22,14 @@ class CodeErrors:
     ones.
 
     Values that share a code are adjacent: prefix sums describe them, so a spacing takes one look-up
-    per code, not one operation per value.
+    per code, not one operation per value. Values of larger magnitude than ``most`` do not count.
     """
 
-    def __init__(self, histogram: TensorHistogram, activation: Function) -> None:
-        self._values, self._counts = histogram.occupied()
+    def __init__(
+        self, histogram: TensorHistogram, activation: Function, most: float = math.inf
+    ) -> None:
+        self._values, counts = histogram.occupied()
+        self._counts = np.where(np.abs(self._values) <= most, counts, 0.0)
         self._places = histogram.search(self._values)
         self._activation = activation
         self._wanted = activation(self._values)

@@ -9,7 +9,7 @@ channel behind the eighth GELU reaches 215, the typical one 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
@@ -22,6 +22,7 @@ from onnx import helper, numpy_helper
 from fqbench.graph.executor import Feed, InstrumentedModel
 from fqbench.graph.graph import Graph, add_constant, attributes, drop_unread, replace_items
 from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
+from fqbench.quantize.algorithms import usual_amax
 
 Values = NDArray[np.float64]
 
@@ -64,6 +65,18 @@ class ChannelStatistics:
         """Of nothing yet."""
         return ChannelStatistics(np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
+    @staticmethod
+    def seen(values: NDArray[np.float32]) -> ChannelStatistics:
+        """Of ``values`` [.., channels] alone."""
+        found = ChannelStatistics.of(values.shape[-1])
+        found.add(values)
+        return found
+
+    @property
+    def amax(self) -> float:
+        """The largest magnitude."""
+        return float(np.maximum(self.high, -self.low).max())
+
     def add(self, values: NDArray[np.float32]) -> None:
         """Count ``values`` [.., channels]."""
         rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
@@ -71,6 +84,19 @@ class ChannelStatistics:
         self.high = np.maximum(self.high, rows.max(axis=0))
         self.squares = self.squares + np.square(rows).sum(axis=0)
         self.rows += len(rows)
+
+
+def usual(images: Sequence[ChannelStatistics]) -> ChannelStatistics:
+    """All of ``images`` together, those left out that ``usual_amax`` takes for outliers."""
+    most = usual_amax([image.amax for image in images])
+    found = ChannelStatistics.of(len(images[0].low))
+    for image in images:
+        if image.amax <= most:
+            found.low = np.minimum(found.low, image.low)
+            found.high = np.maximum(found.high, image.high)
+            found.squares = found.squares + image.squares
+            found.rows += image.rows
+    return found
 
 
 def smooth(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
@@ -81,12 +107,7 @@ def smooth(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
     found = uneven(Graph(model))
     if not found:
         return model
-    seen = {each.tensor: ChannelStatistics.of(each.shape[-1]) for each in found}
-    watched = InstrumentedModel(model, seen)
-    for feed in feeds:
-        values = watched.computed(feed)
-        for name, statistics in seen.items():
-            statistics.add(values[name])
+    seen = channel_statistics(model, {each.tensor: -1 for each in found}, feeds)
     graph = Graph(deepcopy(model))
     layers = {layer.name: layer for layer in graph.layers()}
     for each in found:
@@ -102,6 +123,19 @@ def smooth(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
         _scale_weights(graph, each, by)
     drop_unread(graph.model.graph)
     return graph.model
+
+
+def channel_statistics(
+    model: onnx.ModelProto, tensors: Mapping[str, int], feeds: Iterable[Feed]
+) -> dict[str, ChannelStatistics]:
+    """What ``feeds`` show of the channels of ``tensors``, each with the axis that they are on."""
+    images: dict[str, list[ChannelStatistics]] = {name: [] for name in tensors}
+    watched = InstrumentedModel(model, tensors)
+    for feed in feeds:
+        values = watched.computed(feed)
+        for name, axis in tensors.items():
+            images[name].append(ChannelStatistics.seen(np.moveaxis(values[name], axis, -1)))
+    return {name: usual(parts) for name, parts in images.items()}
 
 
 def uneven(graph: Graph) -> list[Uneven]:

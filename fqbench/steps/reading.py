@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fqbench.data.ahead import ahead
 from fqbench.isolate import Report
@@ -13,6 +13,9 @@ from fqbench.measure.cell_loading import Reading
 from fqbench.steps.job import Job
 from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import read_image
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 GRAPH = "model.onnx"
 """The file of a step's artifact that holds an ONNX graph."""
@@ -23,6 +26,12 @@ class ReadingJob(Job):
 
     images: tuple[Path, ...]
     reading: Reading
+
+    def first(self, count: int) -> Self:
+        """The same job with no more than ``count`` of its images."""
+        boxes = {"boxes": self.reading.boxes[:count]}
+        reading = self.reading.model_copy(update=boxes)
+        return self.model_copy(update={"images": self.images[:count], "reading": reading})
 
     def feeds(self, report: Report) -> Iterator[list[Any]]:
         """The tensors of each image, read while the one before is worked on."""

@@ -17,6 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import onnx
 
 from fqbench.backends.variants import FP32, TimedVariants, Times, variants
@@ -50,10 +51,11 @@ from fqbench.tune.speed import Rounds, is_faster, time_rounds
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
-SENSITIVITY_LAYERS = 12
-"""Layers, the worst by their own error, of which the error of the whole is measured too."""
-SENSITIVITY_IMAGES = 4
-"""Images that each layer is tried alone on."""
+SENSITIVITY_PIXELS = 12 * 4 * 640 * 640
+"""How much of images layers are tried alone on, to measure the error of the whole."""
+FEWEST_LAYERS, FEWEST_IMAGES = 12, 4
+"""The worst layers by their own error, and the images, that are tried at least: small images leave
+time for all layers."""
 SATURATION_IMAGES = 2
 """Images that saturating sums are counted on."""
 RANGES_FIRST_RATIO = 3.0
@@ -260,16 +262,15 @@ class _Search:
             results=self.errors.variants.writes_integers,
         )
         order = sorted(self.layers, key=lambda name: -self.own[name])
+        count, images = tried_alone(len(self.layers), len(self.feeds), _pixels(self.feeds[0]))
         self.costs = sensitivities(
-            lambda names: self._error_with_float(names, SENSITIVITY_IMAGES),
+            lambda names: self._error_with_float(names, images),
             self.layers,
-            order[:SENSITIVITY_LAYERS],
+            order[:count],
             self.on_step,
         )
         worst = sorted(self.costs, key=lambda name: -self.costs[name] / self._saved_ms(name))
-        costly, _ = minimal_float_prefix(
-            self._error_with_float, [*worst, *order[SENSITIVITY_LAYERS:]], limit
-        )
+        costly, _ = minimal_float_prefix(self._error_with_float, [*worst, *order[count:]], limit)
         self.setting = replace(self.setting, float_layers=frozenset({*self.fixed, *costly}))
         return before, costly
 
@@ -372,6 +373,18 @@ class _Search:
         fp32, int8 = self.times
         found: Any = (self.own.get(name), self.costs.get(name), fp32.get(name), int8.get(name))
         return LayerCost(name, *found)
+
+
+def tried_alone(layers: int, images: int, pixels: int) -> tuple[int, int]:
+    """How many of ``layers`` are tried alone, on how many of ``images`` of so many ``pixels``."""
+    runs = SENSITIVITY_PIXELS // pixels
+    count = min(layers, max(FEWEST_LAYERS, runs // FEWEST_IMAGES))
+    return count, min(images, max(FEWEST_IMAGES, runs // count))
+
+
+def _pixels(feed: Feed) -> int:
+    """Places of an image as the model takes it."""
+    return int(np.prod(feed[0].shape[2:])) or 1
 
 
 def candidate_forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]:

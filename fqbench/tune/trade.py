@@ -29,7 +29,7 @@ from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import ACCURACY, Choice
-from fqbench.tune.choose import LOCAL_IMAGES, MAX_TIME_RATIO, SENSITIVITY_IMAGES, Alone
+from fqbench.tune.choose import FEWEST_IMAGES, LOCAL_IMAGES, MAX_TIME_RATIO, Alone
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 from fqbench.tune.local import local_errors
@@ -161,7 +161,7 @@ class _Trade:
         ]
         dearest = [name for unit in cheapest_first(units(guessed)) for name in unit.layers]
         alone = sensitivities(
-            lambda names: self._error(names, SENSITIVITY_IMAGES),
+            lambda names: self._error(names, FEWEST_IMAGES),
             self.layers,
             dearest[:MEASURED],
             self.on_step,
@@ -213,7 +213,7 @@ class _Trade:
         saved = [layers[name].saved_ms for name in pair]
         return Pair(
             *pair,
-            error=self._error(others, SENSITIVITY_IMAGES),
+            error=self._error(others, FEWEST_IMAGES),
             apart=sum(alone),
             saved_ms=timed[" and ".join(pair)] - timed[ALL],
             saved_apart=None if None in saved else sum(each or 0.0 for each in saved),
@@ -222,7 +222,7 @@ class _Trade:
     def _error_alone(self, layer: LayerTrade) -> float:
         if layer.measured:
             return layer.error
-        return self._error([n for n in self.layers if n != layer.name], SENSITIVITY_IMAGES)
+        return self._error([n for n in self.layers if n != layer.name], FEWEST_IMAGES)
 
     def _timed(self, kept: Sequence[tuple[str, ...]]) -> tuple[list[Choice], Choice]:
         """The points with ``kept`` in float, and the choice that they are made of, both timed."""

@@ -15,6 +15,7 @@ from fqbench.quantize.algorithms import (
     identity,
     search_mse_range,
     silu,
+    usual_amax,
 )
 from fqbench.quantize.code_errors import CodeErrors
 from fqbench.quantize.histogram import TensorHistogram
@@ -345,3 +346,31 @@ def test_kl_is_that_of_paddleslim(slim):
         found = find_range(seen(tensor), "KL").amax
         # Its own histogram parts bins in two, and lengths that are alike may change places.
         assert found == pytest.approx(bins * np.abs(tensor).max() / HISTOGRAM_BINS, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("amaxes", "most"),
+    [
+        ([1.0] * 7 + [100.0], 1.0),
+        ([1.0, 2.0, 3.0, 4.0] * 2, math.inf),
+        # The median is 1.5: 6 is no outlier, 6.5 is one.
+        ([1.0, 1.0, 1.0, 1.5, 1.5, 2.0, 6.0], math.inf),
+        ([1.0, 1.0, 1.0, 1.5, 1.5, 2.0, 6.0, 6.5], 6.0),
+        ([0.0] * 8 + [1.0], math.inf),
+        ([], math.inf),
+    ],
+)
+def test_images_whose_values_are_many_times_the_others(amaxes, most):
+    assert usual_amax(amaxes) == most
+
+
+def test_one_image_that_a_network_cannot_read_decides_no_range():
+    images = [np.abs(bell(seed)) for seed in range(15)]
+    alone = find_range(seen(*images))
+    wild = 100.0 * np.abs(bell(99))
+    found = find_range(seen(*images, wild))
+    assert alone.high < 5.0
+    # What of the wild image lies among the others' values counts like these.
+    assert found.high == pytest.approx(alone.high, rel=0.25)
+    assert found.amax == pytest.approx(alone.amax, rel=0.25)
+    assert search_mse_range(seen(*images, wild)).high > 50.0

@@ -13,7 +13,7 @@ from fqbench.graph.executor import InstrumentedModel
 from fqbench.graph.graph import Graph
 from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import UINT8_LEVELS, int8_weight
-from fqbench.quantize.algorithms import Range, identity, silu
+from fqbench.quantize.algorithms import Range, hard_swish, identity, silu
 from fqbench.quantize.calibrate import (
     KEPT_BY_SPEC,
     NO_RANGE,
@@ -206,6 +206,8 @@ def test_no_image_gives_no_range():
     [
         (lambda net, a: [net.silu(a)], silu),
         (lambda net, a: [net.node("Mul", net.node("Sigmoid", a), a)], silu),
+        (lambda net, a: [net.node("HardSwish", a)], hard_swish),
+        (lambda net, a: [net.node("HardSwish", a), net.node("Relu", a)], identity),
         (lambda net, a: [net.node("Relu", a)], identity),
         (lambda net, a: [net.node("Sigmoid", a)], identity),
         (lambda net, a: [net.silu(a), net.node("Relu", a)], identity),
@@ -213,10 +215,10 @@ def test_no_image_gives_no_range():
         (lambda net, a: [a], identity),
     ],
 )
-def test_only_what_a_silu_alone_reads_is_judged_behind_it(write, wanted):
+def test_only_what_an_activation_alone_reads_is_judged_behind_it(write, wanted):
     net = Net()
     source = net.conv("x", 4)
-    assert following_activation(Graph(net.model(*write(net, source))), source) is wanted
+    assert following_activation(Graph(net.model(*write(net, source), opset=14)), source) is wanted
 
 
 def test_range_before_a_silu_leaves_out_what_silu_makes_nothing_of():

@@ -16,7 +16,7 @@ from fqbench.steps import Files
 from fqbench.steps.step import Input
 
 JUDGED_PIXELS = 8 * 640 * 640
-FEWEST_JUDGING, MOST_JUDGING = 8, 64
+FEWEST_JUDGING, MOST_JUDGING = 8, 256
 """How much of the calibration images tells what rounding a layer costs, and how many at least and
 at most: small images are quick to judge by, and each says less."""
 

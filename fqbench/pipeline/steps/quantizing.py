@@ -43,7 +43,7 @@ def calibrate(job: Calibrate, report: Report) -> None:
     """Find the ranges; write their record, and the graph that they are of."""
     from fqbench.quantize import calibrate as quantize
 
-    model = _smoothed(job)
+    model = _evened(job)
     record = quantize.calibrate(
         model,
         job.feeds(report),
@@ -55,18 +55,19 @@ def calibrate(job: Calibrate, report: Report) -> None:
     save_graph(model, job.folder)
 
 
-def _smoothed(job: Calibrate) -> Any:
+def _evened(job: Calibrate) -> Any:
     """The canonical graph with evened channels, which is held to be the same function."""
+    from fqbench.quantize.equalizing import equalize
     from fqbench.quantize.smoothing import smooth
     from fqbench.verify.conversion import check_smoothed
 
-    model = load_graph(job.canonical)
-    images = job.model_copy(update={"images": job.images[:SMOOTHING_IMAGES]})
-    smoothed = smooth(model, images.feeds(lambda done, total, told="", /: None))
-    if smoothed is not model:
-        few = job.model_copy(update={"images": job.images[:CHECK_IMAGES]})
-        check_smoothed(model, smoothed, few.check_feeds(model))
-    return smoothed
+    model = evened = load_graph(job.canonical)
+    images = job.first(SMOOTHING_IMAGES)
+    for even in (smooth, equalize):
+        evened = even(evened, images.feeds(lambda done, total, told="", /: None))
+    if evened is not model:
+        check_smoothed(model, evened, job.first(CHECK_IMAGES).check_feeds(model))
+    return evened
 
 
 class Judging(ReadingJob):
