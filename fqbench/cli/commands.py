@@ -42,6 +42,7 @@ from fqbench.pipeline.run import run as run_planned
 from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
 from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
+from fqbench.report.html import render
 from fqbench.results import Results, Row
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
@@ -140,12 +141,16 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             return BAD_INPUT if problems or ready.problems else DONE
 
         def write(found: Outcome) -> None:
+            # A page of another run is no page of this one; its own comes when nothing is timed.
+            (options.out / render.FILE).unlink(missing_ok=True)
             _write(options.out, options.threads, found)
 
         outcome = run_planned(planned, executor, write)
     if outcome.rows:
-        terminal.show(_write(options.out, options.threads, outcome), Console())
-        written = f"Written: {options.out}/results.json, {options.out}/report.md"
+        results = _write(options.out, options.threads, outcome)
+        page = render.write(results, outcome.samples, options.out)
+        terminal.show(results, Console())
+        written = f"Written: {options.out}/results.json, {options.out}/report.md, {page}"
         errors.print(written, markup=False, highlight=False, soft_wrap=True)
     if problems or ready.problems:
         return BAD_INPUT

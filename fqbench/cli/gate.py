@@ -28,6 +28,7 @@ from fqbench.gate.stored.method_notes import cautions
 from fqbench.gate.verdict import GateReport, describe_machines
 from fqbench.report import gate as gate_report
 from fqbench.report import gate_terminal
+from fqbench.report.html import gate as gate_page
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -43,7 +44,10 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             report = stored(before, after, settings.tolerances, anyway=options.anyway)
     gate_terminal.show(report, Console())
     if options.out is not None:
-        for path in gate_report.write(report, options.out):
+        for path in (
+            *gate_report.write(report, options.out),
+            gate_page.write(report, settings.tolerances, options.out),
+        ):
             errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
     return report.decision.exit_code
 

@@ -177,7 +177,10 @@ def _add_common(parser: Parser) -> None:
         help=f"so much less accuracy is tolerated (default: {defaults.points:g})",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write gate.md and gate.json into this folder"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write gate.md, gate.json and report.html into this folder",
     )
 
 

@@ -37,7 +37,7 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = {
     "run": Command(
-        "quantize, measure and evaluate; write results.json and report.md",
+        "quantize, measure and evaluate; write results.json, report.md and report.html",
         "fqbench.cli.commands:add_run_options",
         "fqbench.cli.commands:run",
     ),

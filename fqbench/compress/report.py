@@ -1,4 +1,4 @@
-"""What was made and why so: ``report.md``, ``report.json`` and the terminal's table."""
+"""What was made and why so: ``report.md``, ``report.json``, ``report.html``, the terminal's table."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
 from fqbench.fileio import write_text
 from fqbench.methods.distillation.history import History
+from fqbench.report.html import compress as html
+from fqbench.report.html.compress import CompressPage
+from fqbench.report.html.datatable import table as data_table
 from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
 from fqbench.report.table import NOTHING, method_label
@@ -63,10 +66,12 @@ class Report:
         return Report(loaded, job, tuple(made), created)
 
     def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write ``report.md`` and ``report.json`` into ``folder``; return their paths."""
+        """Write ``report.md``, ``report.json`` and ``report.html`` into ``folder``; return their
+        paths."""
         return (
             write_text(folder / "report.md", self.markdown()),
             write_text(folder / "report.json", self.json(folder)),
+            html.write(self.page(), folder),
         )
 
     def json(self, folder: Path) -> str:
@@ -113,6 +118,29 @@ class Report:
             f"How an image is read: {described(job.spec.preprocess)}.",
         ]
         return "\n\n".join(parts) + "\n"
+
+    def page(self) -> CompressPage:
+        """The whole as a page shows it."""
+        job = self.job
+        told = [_told(each) for each in settings(self.loaded, job)]
+        return CompressPage(
+            title=f"INT8 of {job.spec.name}",
+            subtitle=f"Made {self.created} (UTC) from {self.loaded.path.name}:"
+            f" {method_label(job.method.quantizer.name)}, {job.counts}.",
+            made=data_table("What was made", COLUMNS, [_line(made) for made in self.made]),
+            notes=(*self.notes(), *MEANING, _usage()),
+            in_float=[
+                data_table(
+                    f"In float on {label_of(made.backend)}",
+                    ("Layer", "Why"),
+                    sorted(made.float_layers.items()),
+                )
+                for made in self.made
+                if made.float_layers
+            ],
+            settings=data_table("Settings of the config", ("Key", "Value", "Here"), told),
+            reading=f"How an image is read: {described(job.spec.preprocess)}.",
+        )
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the table does not show."""

@@ -1,0 +1,64 @@
+"""Tables as pages show them: texts, and what they are sorted by."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A text; ``key``: the number that it is sorted by, None where it starts with none."""
+
+    text: str
+    key: float | None
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """A table with its ``caption``; every row has a text for each column."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def cells(self) -> tuple[tuple[TableCell, ...], ...]:
+        """The rows with what they are sorted by."""
+        return tuple(tuple(TableCell(text, leading_number(text)) for text in r) for r in self.rows)
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Of each column whether it holds numbers: most of its texts that say anything do."""
+        return tuple(map(_mostly_numbers, zip(*self.rows, strict=True))) if self.rows else ()
+
+
+def table(caption: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> DataTable:
+    """A table of any iterables; columns in which no row says anything are left out."""
+    names, texts = tuple(columns), [tuple(row) for row in rows]
+    kept = [i for i in range(len(names)) if any(row[i] not in ("", "-") for row in texts)]
+    return DataTable(
+        caption, tuple(names[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in texts)
+    )
+
+
+def leading_number(text: str) -> float | None:
+    """The number that a text starts with: 2.5 of ``2.50 (2.4 to 2.6)``, None of ``yolov5s``."""
+    found = _NUMBER.match(text)
+    if found is None or text[found.end() :][:1] not in ("", " ", ",", "\u00a0"):
+        return None
+    value = float(found.group())
+    return value if math.isfinite(value) else None
+
+
+def _mostly_numbers(texts: Iterable[str]) -> bool:
+    said = list(_said(texts))
+    return bool(said) and 2 * sum(leading_number(text) is not None for text in said) > len(said)
+
+
+def _said(texts: Iterable[str]) -> Iterator[str]:
+    return (text for text in texts if text not in ("", "-"))

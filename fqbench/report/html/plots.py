@@ -1,0 +1,199 @@
+"""Plots as Vega-Lite specs: data with how it is drawn, and nothing that has run yet.
+
+https://vega.github.io/vega-lite/docs. Colours are the page's CSS variables, so that they follow its
+theme. Marks that mean something have a description, which a screen reader says and the tooltip
+shows; all others are hidden from both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fqbench.report.html.datatable import DataTable
+
+Spec = dict[str, Any]
+
+COLOURS = tuple(f"var(--series-{number})" for number in range(8))
+"""Okabe and Ito's, darker where a thin line would not be seen (``templates/style.css``)."""
+
+SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "triangle-right")
+
+FAINT = "var(--faint)"
+TEXT = "var(--text)"
+
+_MOST_LINEAR = 6.0
+"""Largest over smallest value from which on an axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot with its ``title``, what it shows (``about``), and its numbers."""
+
+    title: str
+    about: str
+    spec: Spec
+    numbers: DataTable
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value on its own line with its interval.
+
+    ``group``: what its colour and shape mean; ``note``: what stands at its end; ``tip``: what is
+    said of it; ``threshold``: what it must not exceed.
+    """
+
+    label: tuple[str, ...]
+    value: float
+    low: float
+    high: float
+    group: str
+    tip: str
+    note: str = ""
+    threshold: float | None = None
+
+
+def layered(layers: Sequence[Spec], *, width: int, height: int) -> Spec:
+    """A spec of layers, in the size of the whole picture in pixels."""
+    axis = {
+        "domainColor": FAINT,
+        "tickColor": FAINT,
+        "gridColor": "var(--grid)",
+        "labelColor": TEXT,
+        "titleColor": TEXT,
+        "titleFontWeight": "normal",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 190,
+    }
+    legend = {
+        "labelColor": TEXT,
+        "labelFontSize": 12,
+        "labelLimit": 200,
+        "title": None,
+        "orient": "bottom",
+        "columns": 3,
+        "symbolSize": 90,
+    }
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": width,
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "background": "transparent",
+        "layer": list(layers),
+        "config": {
+            "font": "sans-serif",
+            "view": {"stroke": None},
+            "axis": axis,
+            "legend": legend,
+            "aria": True,
+        },
+    }
+
+
+def by_order(names: Iterable[str], values: Sequence[str]) -> Spec:
+    """A scale that gives names their values in order of appearance, again from the first."""
+    domain = list(dict.fromkeys(names))
+    return {"domain": domain, "range": [values[i % len(values)] for i in range(len(domain))]}
+
+
+def quantitative(field: str, title: str, values: Sequence[float], **scale: Any) -> Spec:
+    """An axis of numbers, which is logarithmic where they are positive and lie far apart."""
+    low, high = min(values), max(values)
+    kind = "log" if low > 0 and high / low > _MOST_LINEAR else "linear"
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"type": kind, "zero": False, "padding": 14, "nice": False, **scale},
+        "axis": {"tickCount": 5, "format": "~g"},
+    }
+
+
+def intervals(
+    marks: Sequence[Mark], title: str, *, reference: float | None = None, width: int = 480
+) -> Spec:
+    """Values with their intervals below each other, each with the threshold that it must not exceed.
+
+    ``reference``: where a line says that nothing changed.
+    """
+    values = [_mark(mark, place) for place, mark in enumerate(marks)]
+    shown = [v[key] for v in values for key in ("low", "high", "value") if v[key] is not None]
+    shown += [mark.threshold for mark in marks if mark.threshold is not None]
+    shown += [] if reference is None else [reference]
+    x = quantitative("value", title, shown)
+    y = {"field": "line", "type": "nominal", "sort": None, "title": None, "axis": _lines_axis()}
+    groups = [mark.group for mark in marks]
+    colour = {"field": "group", "scale": by_order(groups, COLOURS), "type": "nominal"}
+    shape = {"field": "group", "scale": by_order(groups, SHAPES), "type": "nominal"}
+    if len(dict.fromkeys(groups)) == 1:
+        colour["legend"] = shape["legend"] = None
+    hidden: Spec = {"aria": False}
+    layers: list[Spec] = []
+    if reference is not None:
+        line = {"type": "rule", "color": FAINT, "strokeDash": [2, 3], **hidden}
+        layers.append(
+            {"mark": line, "data": {"values": [{"value": reference}]}, "encoding": {"x": x}}
+        )
+    layers.append(
+        {
+            "mark": {"type": "rule", "strokeWidth": 2, **hidden},
+            "encoding": {
+                "x": {**x, "field": "low"},
+                "x2": {"field": "high"},
+                "y": y,
+                "color": colour,
+            },
+        }
+    )
+    if any(mark.threshold is not None for mark in marks):
+        tick = {"type": "tick", "color": TEXT, "thickness": 2, "size": 18, **hidden}
+        layers.append({"mark": tick, "encoding": {"x": {**x, "field": "threshold"}, "y": y}})
+    layers.append(
+        {
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour,
+                "shape": shape,
+                "description": {"field": "tip"},
+            },
+        }
+    )
+    if any(mark.note for mark in marks):
+        text = {"type": "text", "align": "left", "dx": 8, "dy": -9, "color": TEXT, "fontSize": 11}
+        layers.append(
+            {
+                "mark": {**text, **hidden},
+                "encoding": {"x": x, "y": y, "text": {"field": "note"}},
+            }
+        )
+    lines = len({v["line"] for v in values})
+    spec = layered(layers, width=width, height=70 + 38 * lines)
+    return {**spec, "data": {"values": values}}
+
+
+def _mark(mark: Mark, place: int) -> Spec:
+    return {
+        "line": "\n".join(map(_one_line, mark.label)),
+        "value": mark.value,
+        "low": mark.low,
+        "high": mark.high,
+        "group": mark.group,
+        "tip": mark.tip,
+        "note": mark.note,
+        "threshold": mark.threshold,
+        "place": place,
+    }
+
+
+def _lines_axis() -> Spec:
+    return {"labelExpr": "split(datum.label, '\\n')", "ticks": False, "domain": False, "grid": True}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

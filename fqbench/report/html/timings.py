@@ -1,0 +1,202 @@
+"""How latencies are distributed, and how they went from launch to launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import median
+
+import numpy as np
+
+from fqbench.measure.stats import Launches
+from fqbench.report.html.advice import by_place, cell_label
+from fqbench.report.html.datatable import table
+from fqbench.report.html.plots import (
+    COLOURS,
+    FAINT,
+    SHAPES,
+    TEXT,
+    Plot,
+    Spec,
+    by_order,
+    layered,
+    quantitative,
+)
+from fqbench.results import Row
+from fqbench.samples import Samples
+
+WIDTH = 420
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Of one model and device; ``launches`` is None where there was only one."""
+
+    distribution: Plot
+    launches: Plot | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Latencies of a cell in ms: the least, quartiles, and high percentiles."""
+
+    label: str
+    low: float
+    p25: float
+    p50: float
+    p75: float
+    p90: float
+    p99: float
+    n: int
+
+
+def timings(rows: Sequence[Row], samples: Samples) -> tuple[Timing, ...]:
+    """One for each model and device whose times were kept."""
+    times: Mapping[str, Launches] = {
+        name: launches for group in samples.groups for name, launches in group.cells.items()
+    }
+    groups = ([row for row in g if row.cell.id in times] for g in by_place(rows).values())
+    return tuple(_timing(group, times) for group in groups if group)
+
+
+def spread(row: Row, launches: Launches) -> Spread | None:
+    """Of a row that was timed; what the row has not is of all its times."""
+    found = row.latency
+    if found is None:
+        return None
+    every = [t for blocks in launches for block in blocks for t in block]
+    p25, p75 = (float(1e3 * q) for q in np.percentile(every, (25, 75)))
+    return Spread(
+        cell_label(row), found.minimum, p25, found.p50.value, p75, found.p90, found.p99, found.n
+    )
+
+
+def relative_medians(launches: Launches) -> tuple[float, ...]:
+    """The median of each launch in percent above (or below, negative) the median of them."""
+    medians = [median(chain.from_iterable(blocks)) for blocks in launches]
+    middle = median(medians)
+    return tuple(100 * (each / middle - 1) for each in medians)
+
+
+def _timing(rows: Sequence[Row], times: Mapping[str, Launches]) -> Timing:
+    cell = rows[0].cell
+    title = f"{cell.model} on the {cell.device.upper()}"
+    spreads = [s for row in rows if (s := spread(row, times[row.cell.id])) is not None]
+    by_launch = {cell_label(row): relative_medians(times[row.cell.id]) for row in rows}
+    several = any(len(found) > 1 for found in by_launch.values())
+    return Timing(_distribution(title, spreads), _launches(title, by_launch) if several else None)
+
+
+def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
+    values: list[Spec] = [
+        {
+            "label": s.label,
+            "low": s.low,
+            "p25": s.p25,
+            "p50": s.p50,
+            "p75": s.p75,
+            "p90": s.p90,
+            "p99": s.p99,
+            "tip": f"{s.label}\nmedian {s.p50:.3g} ms\nhalf of all {s.p25:.3g} to {s.p75:.3g} ms"
+            f"\n99 % below {s.p99:.3g} ms",
+        }
+        for s in spreads
+    ]
+    x = quantitative("low", "Latency (ms)", [v for s in spreads for v in (s.low, s.p99)])
+    y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"ticks": False}}
+    hidden: Spec = {"aria": False}
+    colour = {
+        "field": "label",
+        "legend": None,
+        "scale": by_order([s.label for s in spreads], COLOURS),
+    }
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "color": FAINT, **hidden},
+            "encoding": {"x": x, "x2": {"field": "p99"}, "y": y},
+        },
+        {
+            "mark": {"type": "bar", "height": 13, "cornerRadius": 2},
+            "encoding": {
+                "x": {**x, "field": "p25"},
+                "x2": {"field": "p75"},
+                "y": y,
+                "color": colour,
+                "description": {"field": "tip"},
+            },
+        },
+        {
+            "mark": {"type": "tick", "color": TEXT, "thickness": 2, "size": 17, **hidden},
+            "encoding": {"x": {**x, "field": "p50"}, "y": y},
+        },
+        {
+            "mark": {"type": "tick", "color": FAINT, "thickness": 2, "size": 9, **hidden},
+            "encoding": {"x": {**x, "field": "p90"}, "y": y},
+        },
+    ]
+    spec = {
+        **layered(layers, width=WIDTH, height=60 + 28 * len(spreads)),
+        "data": {"values": values},
+    }
+    lines = [
+        (s.label, *(f"{v:.3f}" for v in (s.low, s.p25, s.p50, s.p75, s.p90, s.p99)), str(s.n))
+        for s in spreads
+    ]
+    columns = ("Cell", "Least ms", "25 %", "Median", "75 %", "90 %", "99 %", "Inferences")
+    about = f"{title}: latencies from the least to the 99th percentile of {len(spreads)} cells."
+    return Plot(title, about, spec, table(f"{title}: latencies", columns, lines))
+
+
+def _launches(title: str, by_launch: Mapping[str, Sequence[float]]) -> Plot:
+    values: list[Spec] = [
+        {
+            "label": label,
+            "launch": number,
+            "change": change,
+            "tip": f"{label}\nlaunch {number}\n{change:+.1f} % of its median",
+        }
+        for label, changes in by_launch.items()
+        for number, change in enumerate(changes, 1)
+    ]
+    most = max(map(len, by_launch.values()))
+    x = {
+        "field": "launch",
+        "type": "quantitative",
+        "title": "Launch",
+        "scale": {"domain": [1, most], "padding": 10, "nice": False},
+        "axis": {"format": "d", "tickMinStep": 1, "tickCount": min(most, 10), "grid": False},
+    }
+    y = {
+        "field": "change",
+        "type": "quantitative",
+        "title": "% of its median",
+        "axis": {"tickCount": 5, "format": "+~g"},
+    }
+    colour = {"field": "label", "scale": by_order(by_launch, COLOURS), "legend": {"columns": 2}}
+    shape = {"field": "label", "scale": by_order(by_launch, SHAPES), "legend": {"columns": 2}}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "line", "strokeWidth": 1.5, "aria": False},
+            "encoding": {"x": x, "y": y, "color": colour},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour,
+                "shape": shape,
+                "description": {"field": "tip"},
+            },
+        },
+    ]
+    spec = {**layered(layers, width=WIDTH, height=280), "data": {"values": values}}
+    columns = ("Cell", *(f"Launch {number}" for number in range(1, most + 1)))
+    lines = [
+        (label, *(f"{c:+.2f}" for c in changes), *("-" for _ in range(most - len(changes))))
+        for label, changes in by_launch.items()
+    ]
+    about = f"{title}: how far the median of each of {most} launches is from the cell's own median."
+    numbers = table(f"{title}: launches in percent of the median", columns, lines)
+    return Plot(f"{title}, launch by launch", about, spec, numbers)
