@@ -142,7 +142,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
         def write(found: Outcome) -> None:
             # A page of another run is no page of this one; its own comes when nothing is timed.
-            (options.out / render.FILE).unlink(missing_ok=True)
+            render.remove(options.out)
             _write(options.out, options.threads, found)
 
         outcome = run_planned(planned, executor, write)

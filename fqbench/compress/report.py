@@ -1,4 +1,4 @@
-"""What was made and why so: ``report.md``, ``report.json``, ``report.html``, the terminal's table."""
+"""What was made and why so: ``report.md``, ``.json`` and ``.html``, and the terminal's table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``report.html``: one file that is opened from disk and asks nothing of a network.
 
-- The same figures as in ``report.md``: both take them from the same functions of ``fqbench.report``.
+- The same figures as in ``report.md``: both take them from the functions of ``fqbench.report``.
 - One way: results become records of texts and plots (``page.py`` and what it imports, pure), these
   become HTML (``render.py`` and ``templates``).
 - Names, reasons and paths are untrusted: templates escape all that is not marked as HTML, and only

@@ -26,4 +26,4 @@ class CompressPage:
 
 def write(page: CompressPage, folder: Path) -> Path:
     """Write ``report.html`` into ``folder``, all of it or nothing; return its path."""
-    return write_text(folder / FILE, render("compress.html.j2", page=page))
+    return write_text(folder / FILE, render("compress.html.j2", page))

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+SHORT = 30
+"""Characters of a text that is not broken into lines."""
+
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
@@ -16,6 +19,11 @@ class TableCell:
 
     text: str
     key: float | None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it stays on one line."""
+        return len(self.text) <= SHORT
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fqbench.measure.margin import sentence
+from fqbench.measure.margin import Standing, sentence
 from fqbench.report.html.advice import cell_label
 from fqbench.report.html.datatable import table
 from fqbench.report.html.plots import Mark, Plot, intervals
 from fqbench.report.table import interval
 from fqbench.results import Row
+
+STANDINGS: tuple[Standing, ...] = ("inside", "outside", "not known")
 
 COLUMNS = ("Cell", "Drop", "Margin", "Against the margin", "Images", "Images that would tell")
 
@@ -20,10 +22,7 @@ def drops(rows: Sequence[Row]) -> Plot | None:
     if not held:
         return None
     marks = [mark for row in held if (mark := _mark(row)) is not None]
-    counted = {
-        where: sum(row.against_margin == where for row in held)
-        for where in ("inside", "outside", "not known")
-    }
+    counted = {where: sum(row.against_margin == where for row in held) for where in STANDINGS}
     about = ", ".join(f"{count} {where}" for where, count in counted.items() if count)
     lines = [
         (
@@ -40,7 +39,7 @@ def drops(rows: Sequence[Row]) -> Plot | None:
     return Plot(
         "Drop against margin",
         f"Of {len(held)} drops by their margin: {about}.",
-        intervals(marks, "Points lost against FP32", reference=0.0),
+        intervals(marks, "Points lost against FP32", reference=0.0, groups=STANDINGS),
         numbers,
     )
 

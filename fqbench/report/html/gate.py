@@ -36,7 +36,7 @@ class GatePage:
 def write(report: GateReport, tolerances: Tolerances, folder: Path) -> Path:
     """Write ``report.html`` into ``folder``, all of it or nothing; return its path."""
     shown = gate_page(report, tolerances)
-    return write_text(folder / FILE, render("gate.html.j2", page=shown))
+    return write_text(folder / FILE, render("gate.html.j2", shown))
 
 
 def gate_page(report: GateReport, tolerances: Tolerances) -> GatePage:
@@ -85,8 +85,11 @@ def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
         for verdict, slowdown in compared
     ]
     lines = [
-        (mark.label[0], *(f"{end:+.2f}" for end in (mark.value, mark.low, mark.high)))
-        + (f"{mark.threshold:+.2f}", mark.group)
+        (
+            mark.label[0],
+            *(f"{end:+.2f}" for end in (mark.value, mark.low, mark.high, mark.threshold or 0.0)),
+            mark.group,
+        )
         for mark in marks
     ]
     columns = ("Cell", "Change %", "Low", "High", "Tolerated", "Verdict")

@@ -23,6 +23,9 @@ SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down"
 FAINT = "var(--faint)"
 TEXT = "var(--text)"
 
+NUMBERS = ".4~f"
+"""Format of an axis: never with an exponent."""
+
 _MOST_LINEAR = 6.0
 """Largest over smallest value from which on an axis is logarithmic."""
 
@@ -94,7 +97,7 @@ def layered(layers: Sequence[Spec], *, width: int, height: int) -> Spec:
     }
 
 
-def by_order(names: Iterable[str], values: Sequence[str]) -> Spec:
+def by_order(names: Iterable[str], values: Sequence[Any]) -> Spec:
     """A scale that gives names their values in order of appearance, again from the first."""
     domain = list(dict.fromkeys(names))
     return {"domain": domain, "range": [values[i % len(values)] for i in range(len(domain))]}
@@ -109,16 +112,22 @@ def quantitative(field: str, title: str, values: Sequence[float], **scale: Any) 
         "type": "quantitative",
         "title": title,
         "scale": {"type": kind, "zero": False, "padding": 14, "nice": False, **scale},
-        "axis": {"tickCount": 5, "format": "~g"},
+        "axis": {"tickCount": 5, "format": NUMBERS},
     }
 
 
 def intervals(
-    marks: Sequence[Mark], title: str, *, reference: float | None = None, width: int = 480
+    marks: Sequence[Mark],
+    title: str,
+    *,
+    reference: float | None = None,
+    groups: Sequence[str] = (),
+    width: int = 480,
 ) -> Spec:
-    """Values with their intervals below each other, each with the threshold that it must not exceed.
+    """Values with their intervals below each other, each with the threshold that bounds it.
 
-    ``reference``: where a line says that nothing changed.
+    ``reference``: where a line says that nothing changed; ``groups``: in the order of their colours
+    and shapes, where it is not that of the marks.
     """
     values = [_mark(mark, place) for place, mark in enumerate(marks)]
     shown = [v[key] for v in values for key in ("low", "high", "value") if v[key] is not None]
@@ -126,10 +135,10 @@ def intervals(
     shown += [] if reference is None else [reference]
     x = quantitative("value", title, shown)
     y = {"field": "line", "type": "nominal", "sort": None, "title": None, "axis": _lines_axis()}
-    groups = [mark.group for mark in marks]
-    colour = {"field": "group", "scale": by_order(groups, COLOURS), "type": "nominal"}
-    shape = {"field": "group", "scale": by_order(groups, SHAPES), "type": "nominal"}
-    if len(dict.fromkeys(groups)) == 1:
+    groups = tuple(groups) or tuple(dict.fromkeys(mark.group for mark in marks))
+    colour: Spec = {"field": "group", "scale": by_order(groups, COLOURS), "type": "nominal"}
+    shape: Spec = {"field": "group", "scale": by_order(groups, SHAPES), "type": "nominal"}
+    if len(groups) == 1:
         colour["legend"] = shape["legend"] = None
     hidden: Spec = {"aria": False}
     layers: list[Spec] = []

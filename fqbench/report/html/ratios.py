@@ -28,7 +28,7 @@ def against_published(rows: Sequence[Row]) -> Plot | None:
     return Plot(
         "Measured and published ratio",
         f"FP32 time over INT8 time of {count} cells as measured here and as published.",
-        intervals(marks, "FP32 time over INT8 time", reference=1.0),
+        intervals(marks, "FP32 time over INT8 time", reference=1.0, groups=(MEASURED, PUBLISHED)),
         table("Published and measured", comparison.COLUMNS, listed),
     )
 
@@ -71,6 +71,6 @@ def against_peak(rows: Sequence[Row]) -> Plot | None:
     return Plot(
         "Share of the machine's peak",
         "What each cell reaches of the multiply-adds that this machine does in its numbers.",
-        intervals(marks, "% of the machine's peak"),
+        intervals(marks, "% of the machine's peak", reference=0.0),
         table("Share of peak in percent", ("Cell", "Share", "Low", "High"), lines),
     )

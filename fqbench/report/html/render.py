@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fqbench import __version__
+from fqbench.errors import UsageError
 from fqbench.fileio import write_text
-from fqbench.report.html.drawing import draw
+from fqbench.report.html.drawing import drawings
 from fqbench.report.html.page import Page, page
 from fqbench.results import Results
 from fqbench.samples import Samples
@@ -25,25 +26,32 @@ def write(results: Results, samples: Samples, folder: Path) -> Path:
     return write_text(folder / FILE, html(page(results, samples)))
 
 
+def remove(folder: Path) -> None:
+    """Remove the page of another run. Raises UsageError where that cannot be done."""
+    try:
+        (folder / FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot remove {folder / FILE}: {error.strerror}") from error
+
+
 def html(shown: Page) -> str:
     """The page of a run."""
-    return render("report.html.j2", page=shown)
+    return render("report.html.j2", shown)
 
 
-def render(template: str, **values: object) -> str:
-    """A template with the style and the script of all pages, and the policy that allows these."""
+def render(template: str, shown: object) -> str:
+    """A template filled with the record ``shown``, under the policy of its own style and script."""
     style, script = _source("style.css"), _source("script.js")
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            style=style,
-            script=script,
-            policy=policy(style, script),
-            version=__version__,
-            **values,
-        )
-    )
+    drawn = drawings(shown)
+    values = {
+        "page": shown,
+        "draw": lambda plot: drawn[id(plot)],
+        "style": style,
+        "script": script,
+        "policy": policy(style, script),
+        "version": __version__,
+    }
+    return _environment().get_template(template).render(values)
 
 
 def policy(style: str, script: str) -> str:
@@ -60,15 +68,13 @@ def _digest(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    return Environment(
         loader=PackageLoader("fqbench.report.html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["draw"] = draw
-    return found
 
 
 @cache

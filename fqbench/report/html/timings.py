@@ -9,6 +9,8 @@ from statistics import median
 
 import numpy as np
 
+from fqbench.backends import label_of
+from fqbench.cells import Cell
 from fqbench.measure.stats import Launches
 from fqbench.report.html.advice import by_place, cell_label
 from fqbench.report.html.datatable import table
@@ -23,10 +25,14 @@ from fqbench.report.html.plots import (
     layered,
     quantitative,
 )
+from fqbench.report.table import made_label
 from fqbench.results import Row
 from fqbench.samples import Samples
 
-WIDTH = 420
+WIDTH = 480
+
+DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
+"""Of lines that have the same colour."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Spread:
     """Latencies of a cell in ms: the least, quartiles, and high percentiles."""
 
     label: str
+    backend: str
     low: float
     p25: float
     p50: float
@@ -68,7 +75,15 @@ def spread(row: Row, launches: Launches) -> Spread | None:
     every = [t for blocks in launches for block in blocks for t in block]
     p25, p75 = (float(1e3 * q) for q in np.percentile(every, (25, 75)))
     return Spread(
-        cell_label(row), found.minimum, p25, found.p50.value, p75, found.p90, found.p99, found.n
+        cell_label(row),
+        label_of(row.cell.backend),
+        found.minimum,
+        p25,
+        found.p50.value,
+        p75,
+        found.p90,
+        found.p99,
+        found.n,
     )
 
 
@@ -83,7 +98,7 @@ def _timing(rows: Sequence[Row], times: Mapping[str, Launches]) -> Timing:
     cell = rows[0].cell
     title = f"{cell.model} on the {cell.device.upper()}"
     spreads = [s for row in rows if (s := spread(row, times[row.cell.id])) is not None]
-    by_launch = {cell_label(row): relative_medians(times[row.cell.id]) for row in rows}
+    by_launch = {row.cell: relative_medians(times[row.cell.id]) for row in rows}
     several = any(len(found) > 1 for found in by_launch.values())
     return Timing(_distribution(title, spreads), _launches(title, by_launch) if several else None)
 
@@ -92,6 +107,7 @@ def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
     values: list[Spec] = [
         {
             "label": s.label,
+            "backend": s.backend,
             "low": s.low,
             "p25": s.p25,
             "p50": s.p50,
@@ -106,11 +122,8 @@ def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
     x = quantitative("low", "Latency (ms)", [v for s in spreads for v in (s.low, s.p99)])
     y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"ticks": False}}
     hidden: Spec = {"aria": False}
-    colour = {
-        "field": "label",
-        "legend": None,
-        "scale": by_order([s.label for s in spreads], COLOURS),
-    }
+    order = by_order([s.backend for s in spreads], COLOURS)
+    colour = {"field": "backend", "legend": None, "scale": order}
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "color": FAINT, **hidden},
@@ -148,15 +161,17 @@ def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
     return Plot(title, about, spec, table(f"{title}: latencies", columns, lines))
 
 
-def _launches(title: str, by_launch: Mapping[str, Sequence[float]]) -> Plot:
+def _launches(title: str, by_launch: Mapping[Cell, Sequence[float]]) -> Plot:
     values: list[Spec] = [
         {
-            "label": label,
+            "backend": label_of(cell.backend),
+            "made": made_label(cell),
             "launch": number,
             "change": change,
-            "tip": f"{label}\nlaunch {number}\n{change:+.1f} % of its median",
+            "tip": f"{label_of(cell.backend)} {made_label(cell)}\nlaunch {number}"
+            f"\n{change:+.1f} % of its median",
         }
-        for label, changes in by_launch.items()
+        for cell, changes in by_launch.items()
         for number, change in enumerate(changes, 1)
     ]
     most = max(map(len, by_launch.values()))
@@ -171,17 +186,20 @@ def _launches(title: str, by_launch: Mapping[str, Sequence[float]]) -> Plot:
         "field": "change",
         "type": "quantitative",
         "title": "% of its median",
-        "axis": {"tickCount": 5, "format": "+~g"},
+        "axis": {"tickCount": 5, "format": "+.3~f"},
     }
-    colour = {"field": "label", "scale": by_order(by_launch, COLOURS), "legend": {"columns": 2}}
-    shape = {"field": "label", "scale": by_order(by_launch, SHAPES), "legend": {"columns": 2}}
+    backends, made = [v["backend"] for v in values], [v["made"] for v in values]
+    colour = {"field": "backend", "scale": by_order(backends, COLOURS)}
+    grey = {"symbolFillColor": TEXT, "symbolStrokeColor": TEXT}
+    shape = {"field": "made", "scale": by_order(made, SHAPES), "legend": grey}
+    dash = {"field": "made", "scale": by_order(made, DASHES), "legend": None}
     layers: list[Spec] = [
         {
             "mark": {"type": "line", "strokeWidth": 1.5, "aria": False},
-            "encoding": {"x": x, "y": y, "color": colour},
+            "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
             "encoding": {
                 "x": x,
                 "y": y,
@@ -194,8 +212,12 @@ def _launches(title: str, by_launch: Mapping[str, Sequence[float]]) -> Plot:
     spec = {**layered(layers, width=WIDTH, height=280), "data": {"values": values}}
     columns = ("Cell", *(f"Launch {number}" for number in range(1, most + 1)))
     lines = [
-        (label, *(f"{c:+.2f}" for c in changes), *("-" for _ in range(most - len(changes))))
-        for label, changes in by_launch.items()
+        (
+            f"{label_of(cell.backend)} {made_label(cell)}",
+            *(f"{change:+.2f}" for change in changes),
+            *("-" for _ in range(most - len(changes))),
+        )
+        for cell, changes in by_launch.items()
     ]
     about = f"{title}: how far the median of each of {most} launches is from the cell's own median."
     numbers = table(f"{title}: launches in percent of the median", columns, lines)

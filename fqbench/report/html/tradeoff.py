@@ -13,6 +13,7 @@ from fqbench.report.html.datatable import table
 from fqbench.report.html.plots import (
     COLOURS,
     FAINT,
+    NUMBERS,
     SHAPES,
     TEXT,
     Mark,
@@ -128,7 +129,7 @@ def _spec(points: Sequence[Point], best: Sequence[Point], metric: str) -> Spec:
         "type": "quantitative",
         "title": metric,
         "scale": {"zero": False, "padding": 14, "nice": False},
-        "axis": {"tickCount": 5, "format": "~g"},
+        "axis": {"tickCount": 5, "format": NUMBERS},
     }
     if max(heights) - min(heights) < 0.1:
         middle = (max(heights) + min(heights)) / 2

@@ -1,0 +1,156 @@
+"""Pages in a browser, opened from disk as a reader does."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from fqbench.gate.evidence import Tolerances
+from fqbench.gate.verdict import Decision, GateReport, Verdict
+from fqbench.measure.stats import Interval
+from fqbench.report.html import gate, render
+from tests.support.report_rows import INSIDE, ROWS, against, results, row, samples
+
+pytestmark = pytest.mark.slow
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: install it, as with apt-get install chromium")
+    # A sandbox needs more than containers allow; root has none at all.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The page of a run in which one of two models has a name that would run code."""
+    hostile = [
+        replace(each, cell=replace(each.cell, model=HOSTILE), best_float=None) for each in ROWS
+    ]
+    first = against(row("onnxruntime", "fp32", 12.0, model="b_net"), *[])
+    second = replace(INSIDE, cell=replace(INSIDE.cell, model="b_net"), best_float=None)
+    rows = (*hostile, *first, second)
+    return render.write(results(rows), samples(rows), tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def opened(browser, file):
+    """The page, and what it asked for and wrote to the console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    page, seen = context.new_page(), []
+    page.on("request", lambda request: seen.append(request.url))
+    page.on("console", lambda message: seen.append(message.text))
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("dialog", lambda dialog: (seen.append("a dialog"), dialog.dismiss()))
+    page.goto(file.as_uri())
+    yield page
+    assert seen == [file.as_uri()]
+    context.close()
+
+
+def violations(page) -> list[str]:
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{v['id']}: {[node['html'][:200] for node in v['nodes'][:3]]}" for v in found]
+
+
+def column(page, number: int) -> list[str]:
+    return page.locator(f"#figures tbody tr:not([hidden]) > :nth-child({number})").all_inner_texts()
+
+
+def test_names_stay_text(opened):
+    assert opened.locator("img").count() == 0
+    assert HOSTILE in column(opened, 1)
+    mark = opened.locator(".picture .mark").first
+    mark.hover()
+    assert opened.locator("#tip").inner_text().startswith("ONNX Runtime FP32")
+
+
+def test_tables_are_sorted_by_value_without_a_mouse(opened):
+    head = opened.locator("#figures th", has_text="INT8 ms")
+    head.locator("button").focus()
+    opened.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    # What has no number comes last, either way.
+    assert column(opened, 5) == ["3.00", "4.00", "4.00", "failed"]
+    opened.keyboard.press("Space")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column(opened, 5) == ["4.00", "4.00", "3.00", "failed"]
+    assert "descending" in opened.locator("#said").inner_text()
+
+
+def test_rows_are_filtered_by_words(opened):
+    opened.get_by_label("Show rows that contain").fill("b_net onnx")
+    assert column(opened, 1) == ["b_net"]
+    assert opened.locator("#count").inner_text() == "1 of 4 rows"
+    opened.get_by_label("Show rows that contain").fill("")
+    assert len(column(opened, 1)) == 4
+
+
+def test_marks_say_what_they_are_on_arrow_keys(opened):
+    picture = opened.locator(".picture").first
+    picture.locator(".mark[tabindex='0']").focus()
+    first = opened.locator("#tip").inner_text()
+    opened.keyboard.press("ArrowRight")
+    second = opened.locator("#tip").inner_text()
+    assert first != second
+    assert "ms" in second
+    opened.keyboard.press("Escape")
+    assert opened.locator("#tip").is_hidden()
+
+
+def test_the_theme_is_the_systems_until_it_is_chosen(opened):
+    button = opened.get_by_role("button", name="Dark theme")
+    light = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    dark = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark != light
+    button.press("Enter")
+    opened.emulate_media(color_scheme="dark")
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_a_screen_reader_can_read_it(opened):
+    for details in opened.locator("details").all():
+        details.evaluate("each => { each.open = true; }")
+    assert violations(opened) == []
+    opened.get_by_role("button", name="Dark theme").press("Enter")
+    assert violations(opened) == []
+
+
+def test_a_phone_scrolls_down_only(opened):
+    opened.set_viewport_size({"width": 390, "height": 844})
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_it_prints_with_all_numbers(opened):
+    opened.emulate_media(media="print")
+    assert opened.locator("nav").is_hidden()
+    assert opened.pdf(format="A4")[:5] == b"%PDF-"
+
+
+def test_a_gate_is_read_alike(browser, tmp_path):
+    slower = Verdict(
+        HOSTILE, "slower", "12 % more", True, 2.0, 2.24, Interval(1.12, 1.08, 1.16), launches=5
+    )
+    same = replace(slower, cell="net", status="same", reason="", regressed=False)
+    report = GateReport("base", "head", Decision((slower, same)), certainty=("Sure.",))
+    page = browser.new_page()
+    page.goto(gate.write(report, Tolerances(), tmp_path).as_uri())
+    assert page.locator("img").count() == 0
+    assert page.locator("strong").first.inner_text() == "1 of 2 cells got worse: 1 slower."
+    assert violations(page) == []
+    page.close()
