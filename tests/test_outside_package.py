@@ -20,7 +20,8 @@ from tests.support.repository import git
 from tests.support.tiny_config import MISSING, write_config
 from tests.support.tiny_spec import write_spec
 
-FP32, TF32, INT8 = CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "tf32", "int8")]
+FP32, TF32, INT8 = FILES = ("gate.md", "gate.json", "report.html")
+CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "tf32", "int8")]
 PRECISIONS = ("fp32", "tf32", "int8")
 ASKED = ("--backends", "delayed", "--devices", "cpu", "--method", "nearest")
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}
@@ -264,7 +265,7 @@ class TestGateOnStoredResults:
         assert verdicts(tmp_path) == dict.fromkeys(CELLS, verdict)
 
     def written(self, folder: Path) -> str:
-        return "".join(f"Written: {folder / name}\n" for name in ("gate.md", "gate.json"))
+        return "".join(f"Written: {folder / name}\n" for name in FILES)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("installed", [True, False])

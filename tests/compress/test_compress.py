@@ -42,6 +42,7 @@ from tests.support.paddle import needs_paddle
 from tests.support.tiny_config import write_config
 from tests.support.tiny_spec import CALIBRATING, SIZE
 
+REPORTS = ("report.html", "report.json", "report.md")
 MODELS = ("onnxruntime/model.onnx", "paddle/model.pdmodel", "paddle/model.pdiparams")
 ROOT = Path(__file__).parents[2]
 WATCH = _Watch("the test", timeout_s=120)
@@ -139,7 +140,7 @@ def made(tmp_path_factory, store) -> Path:
 class TestOnnx:
     @pytest.mark.slow
     def test_model_for_every_backend_and_a_report(self, made):
-        assert files(made / "out") == sorted([*MODELS, "report.json", "report.md"])
+        assert files(made / "out") == sorted([*MODELS, *REPORTS])
 
     def test_plain_onnxruntime_runs_it(self, made):
         values = inputs(made / "project")
@@ -197,7 +198,8 @@ class TestOnnx:
         assert "2 of 3" in line
         written = [line for line in captured.err.splitlines() if line.startswith("Written: ")]
         assert written == [
-            f"Written: {tmp_path / 'out' / name}" for name in (*MODELS, "report.md", "report.json")
+            f"Written: {tmp_path / 'out' / name}"
+            for name in (*MODELS, "report.md", "report.json", "report.html")
         ]
 
 
@@ -211,7 +213,7 @@ class TestBackendThatIsNotInstalled:
 
     def test_is_left_out_with_its_reason(self, tmp_path, capsys):
         assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 0
-        assert files(tmp_path / "out") == sorted([MODELS[0], "report.json", "report.md"])
+        assert files(tmp_path / "out") == sorted([MODELS[0], *REPORTS])
         said = capsys.readouterr().err.splitlines()
         assert "Left out: paddle: not here" in said
         assert "Paddle Inference: no model: not here" in (tmp_path / "out/report.md").read_text()
@@ -242,7 +244,7 @@ def paddle_made(tmp_path_factory, store) -> Path:
 class TestPaddle:
     def test_plain_runtimes_run_it(self, paddle_made, tmp_path):
         out = paddle_made / "out"
-        assert files(out) == sorted([*MODELS, "report.json", "report.md"])
+        assert files(out) == sorted([*MODELS, *REPORTS])
         values = inputs(paddle_made / "project")
         reference = onnx_answers(paddle_made / "project" / "tiny.onnx", values)
         assert_close(onnx_answers(out / MODELS[0], values), reference)
@@ -313,7 +315,7 @@ class TestTraining:
         }
         config = write_config(tmp_path / "project", changes)
         assert compress(config, tmp_path / "out", method="qat") == 0
-        assert files(tmp_path / "out") == sorted([*MODELS, "report.json", "report.md"])
+        assert files(tmp_path / "out") == sorted([*MODELS, *REPORTS])
         values = inputs(tmp_path / "project")
         reference = onnx_answers(tmp_path / "project" / "tiny.onnx", values)
         assert_close(onnx_answers(tmp_path / "out" / MODELS[0], values), reference)
@@ -379,7 +381,7 @@ class TestWhatIsGivenUp:
     def test_limit_of_the_config_is_kept(self, tmp_path, capsys):
         pair = self.changes(target_metric=0.769999, origin_metric=0.77)
         assert compress(write_config(tmp_path / "project", pair), tmp_path / "out") == 1
-        assert files(tmp_path / "out") == ["report.json", "report.md"]
+        assert files(tmp_path / "out") == [*REPORTS]
         assert "no layer is left to run in INT8, where 0.0001 points may be lost, as estimated" in (
             capsys.readouterr().err
         )
@@ -477,7 +479,7 @@ def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, ca
     assert compress(config, out) == 0
     monkeypatch.setattr(ModelGraph, "lowered", lowered)
     assert compress(config, out) == 1
-    assert files(out) == [MODELS[0], "report.json", "report.md"]
+    assert files(out) == [MODELS[0], *REPORTS]
     assert "fqbench: paddle: the model cannot be converted to Paddle: Foo\n" in (
         capsys.readouterr().err
     )
