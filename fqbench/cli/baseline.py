@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from fqbench.cli.commands import DONE
+from fqbench.cli.output import add_json, print_json, say
 from fqbench.errors import UsageError
 from fqbench.gate.stored.baseline import freeze
 from fqbench.gate.stored.figures import FEWEST_RUNS
@@ -31,13 +33,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="CELL=REASON",
         help="keep this cell's broken value, for the reason given; may be repeated",
     )
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
     """``fqbench baseline``: 0 once the file is written."""
     accepted = _accepted(options.accept)
     path = freeze([read_stored(path) for path in options.results], accepted, options.out)
-    errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+    if options.json:
+        print_json(json.loads(path.read_text()))
+    say(errors, f"Written: {path}")
     return DONE
 
 
@@ -48,6 +53,6 @@ def _accepted(texts: Sequence[str]) -> dict[str, str]:
         if not sign:
             raise UsageError(f"--accept {text}: expected CELL=REASON")
         if cell in found:
-            raise UsageError(f"--accept {cell}: it is accepted twice")
+            raise UsageError(f"--accept {cell}: it is accepted twice: give one reason for it")
         found[cell] = reason
     return found

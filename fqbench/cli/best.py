@@ -10,14 +10,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fqbench import machine
 from fqbench.artifacts import Store, default_root
 from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
 from fqbench.best.deliver import deliver
+from fqbench.best.document import document
 from fqbench.best.doubts import doubts
 from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
 from fqbench.cli.commands import CELL_FAILED, DONE, data_root, show_plan
 from fqbench.cli.display import display
+from fqbench.cli.output import add_json, add_verbose, print_json, say
 from fqbench.cli.selection import add_cells, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
@@ -88,6 +91,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="list the steps that are not in the store yet, and about how long they take",
     )
     parser.add_argument("--quiet", action="store_true", help="do not show progress")
+    add_verbose(parser)
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -107,17 +112,29 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         tried = tuple(candidates(graphs, cells))
         if not tried:
             reasons = "; ".join(f"{n}: {why}" for n, why in not_tried(graphs, cells).items())
-            raise UsageError(f"none of what was chosen runs here: {reasons or 'nothing is left'}")
+            raise UsageError(
+                f"none of what was chosen runs here: {reasons or 'nothing is left'}"
+                "; fqbench doctor shows what can run here"
+            )
         budget = _budget(options, tried, margins)
         _warn(graphs[0], budget, errors)
         if options.dry_run:
-            show_plan(planned(tried), executor)
+            show_plan(planned(tried), executor, as_json=options.json)
             return DONE
         found = find(tried, budget, executor, options.threads)
     spec = graphs[0].spec
-    show(found, len(graphs[0].images.data.samples) if spec.labelled else None, Console())
-    for name, why in not_tried(graphs, cells).items():
-        _say(errors, f"Not tried: {name}: {why}")
+    images = len(graphs[0].images.data.samples) if spec.labelled else None
+    untried = not_tried(graphs, cells)
+    if options.json:
+        print_json(document(found, spec.name, images, untried, machine.describe(options.threads)))
+    else:
+        show(found, images, Console(), verbose=options.verbose)
+        for name, why in untried.items() if options.verbose else ():
+            say(errors, f"Not tried: {name}: {why}")
+        if untried and not options.verbose:
+            say(
+                errors, f"Not tried, since they cannot run here: {len(untried)}; --verbose says why"
+            )
     if found.winner is None:
         return CELL_FAILED
     if options.save_dir is not None:
@@ -131,7 +148,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             command=shlex.join(["fqbench", *sys.argv[1:]]),
         )
         for path in written:
-            _say(errors, f"Written: {path}")
+            say(errors, f"Written: {path}")
     return DONE
 
 
@@ -144,7 +161,9 @@ def _graphs(
     if problems:
         raise UsageError("; ".join(problems))
     if len(specs) != 1:
-        raise UsageError(f"{len(specs)} models are named: fqbench best takes one at a time")
+        raise UsageError(
+            f"{len(specs)} models are named: fqbench best takes one at a time: name one by --models"
+        )
     if options.size is not None:
         # What is faster in float is larger in it.
         specs = tuple(spec.model_copy(update={"speed": "assumed"}) for spec in specs)
@@ -176,18 +195,14 @@ def _warn(graph: ModelGraph, budget: Budget, errors: Console) -> None:
     name, labelled = graph.spec.name, graph.spec.labelled
     if not labelled:
         needs = getattr(graph.spec.dataset, "needs", "images with labels")
-        _say(
+        say(
             errors,
             f"{name} has no accuracy here (it needs {needs}): only FP32 is known to be inside a"
             " drop.",
         )
     images = len(graph.images.data.samples) if labelled else None
     for doubt in doubts(budget, images, size_mb(graph.source.paths)):
-        _say(errors, f"{name}: {doubt}.")
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(errors, f"{name}: {doubt}.")
 
 
 def _positive_limit(text: str) -> float:

@@ -13,12 +13,11 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
-from fqbench import machine, zoo
+from fqbench import machine
 from fqbench.artifacts import Store, default_root
-from fqbench.cells import Cell, matrix
 from fqbench.cli.display import display, duration, plan_text
+from fqbench.cli.output import add_json, add_verbose, print_json, say
 from fqbench.cli.selection import (
     add_build_options,
     add_measure,
@@ -28,7 +27,7 @@ from fqbench.cli.selection import (
     selection_of,
     separated,
 )
-from fqbench.environments import HERE, Missing, find
+from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import default_margins_path, load_margins
@@ -39,12 +38,11 @@ from fqbench.pipeline.cell_steps import Request, plan
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.pipeline.rows import Outcome
 from fqbench.pipeline.run import run as run_planned
-from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
 from fqbench.precisions import precisions
 from fqbench.report import markdown, terminal
 from fqbench.report.html import render
+from fqbench.report.plain import plain
 from fqbench.results import Results, Row
-from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Progress as Report
 from fqbench.steps.step import Node, title
@@ -55,12 +53,8 @@ BAD_INPUT = 2
 
 
 def print_error(console: Console, message: str) -> None:
-    """Print what is wrong as one line, however narrow the terminal: logs are searched.
-
-    It may quote an untrusted file, whose escape sequences a terminal would obey.
-    """
-    line = "".join(c if c.isprintable() else " " for c in f"fqbench: {message}")
-    console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print what is wrong as one line, however narrow the terminal: logs are searched."""
+    say(console, f"fqbench: {message}", style="red")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +90,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="list the steps that are not in the store yet, and about how long they take",
     )
     parser.add_argument("--quiet", action="store_true", help="do not show progress")
+    add_verbose(parser)
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -137,7 +133,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             for model in ready.models
         ]
         if options.dry_run:
-            show_plan([node for model in planned for node in model.nodes], executor)
+            nodes = [node for model in planned for node in model.nodes]
+            show_plan(nodes, executor, as_json=options.json)
             return BAD_INPUT if problems or ready.problems else DONE
 
         def write(found: Outcome) -> None:
@@ -147,11 +144,13 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
         outcome = run_planned(planned, executor, write)
     if outcome.rows:
-        results = _write(options.out, options.threads, outcome)
+        results, report = _write(options.out, options.threads, outcome), options.out / "report.md"
         page = render.write(results, outcome.samples, options.out)
-        terminal.show(results, Console())
-        written = f"Written: {options.out}/results.json, {options.out}/report.md, {page}"
-        errors.print(written, markup=False, highlight=False, soft_wrap=True)
+        if options.json:
+            print_json(results.to_json())
+        else:
+            terminal.show(results, Console(), report=page, verbose=options.verbose)
+        say(errors, f"Written: {options.out}/results.json, {report}, {page}")
     if problems or ready.problems:
         return BAD_INPUT
     return CELL_FAILED if any(map(_failed, outcome.rows)) else DONE
@@ -162,19 +161,24 @@ def _failed(row: Row) -> bool:
     return row.status == "failed" or bool(failures(row.measures))
 
 
-def show_plan(nodes: Sequence[Node], executor: LocalExecutor) -> None:
+def show_plan(nodes: Sequence[Node], executor: LocalExecutor, *, as_json: bool) -> None:
     """Print which of ``nodes`` a run would still have to do, and about how long each takes."""
     remaining = executor.look(nodes)
+    took = [(title(node), node.model, executor.expected([node])) for node in remaining]
+    whole = executor.expected(remaining)
+    if as_json:
+        steps = [{"step": step, "model": model, "seconds": s} for step, model, s in took]
+        print_json({"steps": steps, "seconds": whole})
+        return
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Step", "Model", "Took before"):
         table.add_column(name)
-    for node in remaining:
-        seconds = executor.expected([node])
-        table.add_row(title(node), node.model, "" if seconds is None else duration(seconds))
+    for step, model, seconds in took:
+        table.add_row(plain(step), plain(model), "" if seconds is None else duration(seconds))
     console = Console()
     if remaining:
         console.print(table)
-    console.print(plan_text(len(remaining), executor.expected(remaining)), highlight=False)
+    console.print(plan_text(len(remaining), whole), highlight=False)
 
 
 def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
@@ -202,63 +206,16 @@ def _toolkits(rows: Sequence[Row]) -> Iterator[str]:
             yield known.environment
 
 
-def list_cells(options: argparse.Namespace, errors: Console) -> int:
-    """``fqbench list``: every cell and every method, and why it cannot run where it cannot."""
-    shown_methods = _methods_table()  # Before any work: a package's may not be usable.
-    specs, problems = load_specs(options.spec, data_root(options))
-    for problem in problems:
-        print_error(errors, problem.message)
-    known = (*zoo.embedded_names(), *zoo.published_names())
-    names = [spec.name for spec in specs] if options.spec else zoo_names(options.models or known)
-    cells = _listed(options, names)
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("Cell", "State"):
-        table.add_column(name)
-    for cell in cells:
-        reason = cell.unsupported
-        state = "runs here" if reason is None else f"cannot run: {reason}"
-        table.add_row(cell.id, Text(state))
-    console = Console()
-    console.print(table)
-    console.print(shown_methods)
-    return BAD_INPUT if problems else DONE
-
-
-def _methods_table() -> Table:
-    """The methods that can be asked for, and what each needs that is not here."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("Method", "Made by", "For", "State"):
-        table.add_column(name)
-    for name in offered():
-        known = methods()[name]
-        there = find(known.environment)
-        made_for = "every backend" if known.backends is None else ", ".join(known.backends)
-        state = f"cannot run: {there.reason}" if isinstance(there, Missing) else "ready"
-        table.add_row(*map(Text, (name, known.label, made_for, state)))
-    return table
-
-
-def _listed(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
-    """All chosen cells, those that cannot run included."""
-    selection = selection_of(options)
-    selection.check()
-    wanted = chain(*beside_zoo(options.models, names)) if options.spec else names
-    chosen = matrix(wanted, selection.chosen_backends)
-    return tuple(
-        cell
-        for cell in chosen
-        if cell.device in (options.devices or [cell.device])
-        and cell.precision in (options.precisions or [cell.precision])
-    )
-
-
 def data_root(options: argparse.Namespace) -> Path | None:
     """The data root, absolute. Raises UsageError where it is no folder."""
     if options.data_root is None:
         return None
     root = Path(options.data_root).absolute()
     if not root.is_dir():
-        raise UsageError(f"the data root {root} is not a folder")
+        raise UsageError(
+            f"the data root {root} is not a folder"
+            ": name one that is there by --data-root or FQBENCH_DATA"
+        )
     return root
 
 

@@ -13,12 +13,13 @@ from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
 from fqbench.cli.commands import CELL_FAILED, DONE, print_error
 from fqbench.cli.display import display
+from fqbench.cli.output import add_json, add_verbose, say
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
 from fqbench.compress.job import backends_of, prepare, why_not_made
 from fqbench.compress.make import make
 from fqbench.compress.method import compression_method, known_methods
-from fqbench.compress.report import Report, show
+from fqbench.compress.report import REPORT, Report, show
 from fqbench.errors import UsageError
 from fqbench.spec.model import Cpu
 from fqbench.steps.executor import LocalExecutor
@@ -69,6 +70,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where relative paths of the config start (default: FQBENCH_DATA, else here)",
     )
+    add_verbose(parser)
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -81,7 +84,10 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     present = [name for name in backends if name not in absent]
     if not present:
         reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
-        raise UsageError(f"no model for the {options.devices} can be made here: {reasons}")
+        raise UsageError(
+            f"no model for the {options.devices} can be made here: {reasons}"
+            "; fqbench doctor shows what can run here"
+        )
     base = _base(options.data_root)
     with display(errors) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
@@ -92,11 +98,14 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             made = tuple(make(job, backend, folder) for backend in backends)
             report = Report.now(loaded, job, made)
             files = [*(file for each in made for file in each.files), *report.write(folder)]
-    show(report, Console())
+    if options.json:
+        print(report.json(folder), end="")
+    else:
+        show(report, Console(), verbose=options.verbose, file=options.save_dir / REPORT)
     for file in files:
-        errors.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+        say(errors, f"Written: {file}")
     for name, why in absent.items():
-        errors.print(f"Left out: {name}: {why}", markup=False, highlight=False, soft_wrap=True)
+        say(errors, f"Left out: {name}: {why}")
     failed = [each for each in made if each.reason is not None and each.backend in present]
     for each in failed:
         print_error(errors, f"{each.backend}: {each.reason}")
@@ -106,5 +115,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 def _base(root: Path | None) -> Path:
     base = Path.cwd() if root is None else root.absolute()
     if not base.is_dir():
-        raise UsageError(f"the data root {base} is not a folder")
+        raise UsageError(
+            f"the data root {base} is not a folder"
+            ": name one that is there by --data-root or FQBENCH_DATA"
+        )
     return base

@@ -12,17 +12,24 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
 from fqbench.cli.commands import DONE, print_error
+from fqbench.cli.output import add_json, print_json, say
 from fqbench.environments import environment, make
 from fqbench.environments.environment import Environment, Manifest, Missing, find
 from fqbench.environments.install import Source
 from fqbench.environments.recipe import recipes, target
 from fqbench.environments.requirements import normalized
 from fqbench.errors import UsageError
+from fqbench.jsonvalue import Json
+from fqbench.report.plain import plain
+
+SCHEMA = 1
 
 NOT_AS_LISTED = 1
+
+Facts = dict[str, Json]
+"""Of an environment, as ``--json`` prints them: ``python`` is its version, or which ones fit."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +40,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         " list."
     )
     parser.set_defaults(action=_list)
+    add_json(parser)
     actions = parser.add_subparsers(metavar="COMMAND")
     listed = actions.add_parser("list", help="what there is and can be")
+    _add_json(listed)
     listed.set_defaults(action=_list)
     made = actions.add_parser("make", help="make an environment, from its list of requirements")
     made.add_argument("name", metavar="NAME")
@@ -55,6 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "check", help="import what environments are for, and compare them with their lists"
     )
     checked.add_argument("name", nargs="?", metavar="NAME")
+    _add_json(checked)
     checked.set_defaults(action=_check)
     removed = actions.add_parser("remove", help="remove an environment")
     removed.add_argument("name", metavar="NAME")
@@ -66,6 +76,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     printed = actions.add_parser("requirements", help="print the list of an environment")
     printed.add_argument("name", metavar="NAME")
     printed.set_defaults(action=_requirements)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    """The same option behind a command of this one: not given there, it leaves what was given."""
+    add_json(parser)
+    parser.set_defaults(json=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -80,11 +96,16 @@ def _list(options: argparse.Namespace, errors: Console) -> int:
         table.add_column(name)
     table.add_column("Size", justify="right")
     table.add_column("Where", overflow="fold")
-    for name in _names():
-        table.add_row(*map(Text, _row(name)))
+    listed = [_facts(name) for name in _names()]
+    if options.json:
+        folder = str(environment.root())
+        print_json({"schema": SCHEMA, "folder": folder, "environments": listed})
+        return DONE
+    for each in listed:
+        table.add_row(*map(plain, _texts(each)))
     console = Console()
     console.print(table)
-    console.print(f"Made in {environment.root()}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"Made in {environment.root()}")
     return DONE
 
 
@@ -103,24 +124,44 @@ def _is_name(text: str) -> bool:
         return False  # A lock, or what was made from a list that is gone.
 
 
-def _row(name: str) -> tuple[str, ...]:
+def _facts(name: str) -> Facts:
     found, wanted = find(name), target(name)
-    label = wanted.recipe.label if wanted.version is None else ""
+    facts: Facts = {"name": name, "label": wanted.recipe.label if wanted.version is None else None}
     if isinstance(found, Missing):
-        return name, label, "missing", "", str(wanted.python), _expected_size(name), found.reason
-    version = found.versions[normalized(wanted.recipe.distribution)]
-    state, size = str(found.where), ""
+        return {
+            **facts,
+            "state": "missing",
+            "version": None,
+            "python": str(wanted.python),
+            "megabytes": wanted.requirements.installed,
+            "executable": None,
+            "reason": found.reason,
+        }
+    state, size = str(found.where), None
     if found.where == "made":
         manifest = Manifest.read(found.executable.parents[1])
-        size = "" if manifest is None else f"{manifest.size / 1e6:.0f} MB"
-        if manifest is not None and manifest.requirements != wanted.requirements.digest:
-            state += ", of another list"
-    return name, label, state, version, found.versions["python"], size, str(found.executable)
+        if manifest is not None:
+            size = round(manifest.size / 1e6)
+            if manifest.requirements != wanted.requirements.digest:
+                state += ", of another list"
+    return {
+        **facts,
+        "state": state,
+        "version": found.versions[normalized(wanted.recipe.distribution)],
+        "python": found.versions["python"],
+        "megabytes": size,
+        "executable": str(found.executable),
+        "reason": None,
+    }
 
 
-def _expected_size(name: str) -> str:
-    size = target(name).requirements.installed
-    return "" if size is None else f"~{size} MB"
+def _texts(facts: Facts) -> Iterator[str]:
+    """The row of an environment."""
+    for key in ("name", "label", "state", "version", "python"):
+        yield str(facts[key] or "")
+    about = "~" if facts["executable"] is None else ""
+    yield "" if facts["megabytes"] is None else f"{about}{facts['megabytes']} MB"
+    yield str(facts["executable"] or facts["reason"])
 
 
 def _make(options: argparse.Namespace, errors: Console) -> int:
@@ -135,9 +176,9 @@ def _use(options: argparse.Namespace, errors: Console) -> int:
     used = make.use(options.name, options.python)
     wanted = target(used.name)
     version = used.versions[normalized(wanted.recipe.distribution)]
-    _print(errors, f"{used.name} is {used.executable}, with {wanted.recipe.distribution} {version}")
+    say(errors, f"{used.name} is {used.executable}, with {wanted.recipe.distribution} {version}")
     for difference in wanted.requirements.differences(used.versions):
-        _print(errors, f"{used.name}: {difference}")
+        say(errors, f"{used.name}: {difference}")
     return DONE
 
 
@@ -151,7 +192,7 @@ def _check(options: argparse.Namespace, errors: Console) -> int:
     found = [find(name) for name in ([options.name] if options.name else _names())]
     if options.name is None:
         found = [each for each in found if isinstance(each, Environment)]
-    code = DONE
+    checked = []
     for each in found:
         if isinstance(each, Missing):
             raise UsageError(each.reason)
@@ -160,21 +201,21 @@ def _check(options: argparse.Namespace, errors: Console) -> int:
             problems = make.problems(each)
         for problem in problems:
             print_error(errors, f"{each.name}: {problem}")
-            code = NOT_AS_LISTED
+        checked.append(
+            {"name": each.name, "python": str(each.executable), "problems": list(problems)}
+        )
         if not problems:
-            _print(errors, f"{each.name} is as listed: {each.executable}")
+            say(errors, f"{each.name} is as listed: {each.executable}")
     if not found:
-        _print(errors, "there is no environment yet: 'fqbench env make NAME' makes one")
-    return code
+        say(errors, "there is no environment yet: 'fqbench env make NAME' makes one")
+    if options.json:
+        print_json({"schema": SCHEMA, "environments": checked})
+    return NOT_AS_LISTED if any(each["problems"] for each in checked) else DONE
 
 
 def _requirements(options: argparse.Namespace, errors: Console) -> int:
     print(target(options.name).requirements.text, end="")
     return DONE
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -186,7 +227,7 @@ class _Bar:
     task: TaskID
 
     def say(self, text: str) -> None:
-        _print(self.errors, text)
+        say(self.errors, text)
 
     def progress(self, text: str, done: int, total: int) -> None:
         self.bar.update(self.task, description=text, completed=done, total=total or None)

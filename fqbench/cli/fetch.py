@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -21,12 +22,16 @@ from rich.progress import (
 )
 
 from fqbench.cli.commands import DONE, print_error
+from fqbench.cli.output import add_json, print_json, say
 from fqbench.data.root import data_root
-from fqbench.fetch import ITEMS, FetchPolicy, Item, chosen_items, fetch
+from fqbench.fetch import ITEMS, FetchOutcome, FetchPolicy, Item, chosen_items, fetch
 from fqbench.fetch.catalogue import GROUPS, IMAGENET, has_imagenet, imagenet_instructions
 from fqbench.fetch.fetcher import DOWNLOADS
 from fqbench.fetch.install import state
 from fqbench.fetch.progress import megabytes
+from fqbench.jsonvalue import Json
+
+SCHEMA = 1
 
 NOT_ALL_THERE = 1
 INTERRUPTED = 130
@@ -58,6 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where things go (default: FQBENCH_DATA, else a folder of the user's data)",
     )
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -67,36 +73,73 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     items = chosen_items([name for name in names if name != IMAGENET])
     policy = FetchPolicy(offline=options.offline, mirror=options.mirror)
     if options.list or not options.names:
-        _show(items, root, policy, with_imagenet=IMAGENET in names)
+        if options.json:
+            print_json(_document(_listed(items, root, policy, IMAGENET in names), root))
+        else:
+            _show(items, root, policy, with_imagenet=IMAGENET in names)
         return DONE
     try:
-        all_there = IMAGENET not in names or _own_copy(root, errors)
-        return DONE if _fetch(items, root, policy, errors) and all_there else NOT_ALL_THERE
+        own = [_own_copy(root)] if IMAGENET in names else []
+        outcomes = _fetch(own, items, root, policy, errors)
     except KeyboardInterrupt:
         print_error(errors, _interruption(items, root))
         return INTERRUPTED
+    if options.json:
+        fetched: list[Json] = [
+            {"name": each.name, "there": each.is_there, "text": each.text} for each in outcomes
+        ]
+        print_json(_document(fetched, root))
+    return DONE if all(each.is_there for each in outcomes) else NOT_ALL_THERE
 
 
-def _fetch(items: Sequence[Item], root: Path, policy: FetchPolicy, errors: Console) -> bool:
-    """Whether all are there then."""
-    all_there = True
+def _document(items: Sequence[Json], root: Path) -> dict[str, Json]:
+    return {"schema": SCHEMA, "data_root": str(root), "items": items}
+
+
+def _listed(
+    items: Sequence[Item], root: Path, policy: FetchPolicy, with_imagenet: bool
+) -> list[Json]:
+    found: list[Json] = [
+        {
+            "name": item.name,
+            "state": state(item, root),
+            "megabytes": item.megabytes,
+            "terms": item.terms,
+            "addresses": list(policy.addresses(item)),
+            "groups": [name for name, members in GROUPS.items() if item.name in members],
+        }
+        for item in items
+    ]
+    if with_imagenet:
+        own = "there" if has_imagenet(root) else "missing"
+        found.append({"name": IMAGENET, "state": own, "addresses": []})
+    return found
+
+
+def _fetch(
+    own: Sequence[FetchOutcome],
+    items: Sequence[Item],
+    root: Path,
+    policy: FetchPolicy,
+    errors: Console,
+) -> list[FetchOutcome]:
+    """What happened to each, after ``own``, which nothing fetches."""
+    outcomes = []
     with _listener(errors) as listener:
-        for outcome in fetch(items, root, listener, policy):
-            all_there = all_there and outcome.is_there
+        for outcome in chain(own, fetch(items, root, listener, policy)):
+            outcomes.append(outcome)
             if outcome.is_there:
                 listener.say(outcome.text)
             else:
                 print_error(errors, outcome.text)
-    return all_there
+    return outcomes
 
 
-def _own_copy(root: Path, errors: Console) -> bool:
-    """Whether ImageNet is there; else a message says where it goes."""
-    if not has_imagenet(root):
-        print_error(errors, imagenet_instructions(root))
-        return False
-    errors.print(f"{IMAGENET} is there")
-    return True
+def _own_copy(root: Path) -> FetchOutcome:
+    """Whether ImageNet is there, or where it goes."""
+    if has_imagenet(root):
+        return FetchOutcome(IMAGENET, True, f"{IMAGENET} is there")
+    return FetchOutcome(IMAGENET, False, imagenet_instructions(root))
 
 
 def _interruption(items: Sequence[Item], root: Path) -> str:
@@ -132,7 +175,7 @@ class _Bar:
 
     def say(self, text: str) -> None:
         self._forget()
-        self.errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self.errors, text)
 
     def progress(self, text: str, done: int, total: int | None) -> None:
         if self.task is None or self.shown != text:

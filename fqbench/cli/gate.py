@@ -15,6 +15,7 @@ from rich.console import Console
 from fqbench.artifacts import default_root
 from fqbench.cli import commands, gate_selftest
 from fqbench.cli.gate_options import mode_of
+from fqbench.cli.output import print_json, say
 from fqbench.cli.selection import matrix_of
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
@@ -42,13 +43,17 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         else:
             before, after = options.results
             report = stored(before, after, settings.tolerances, anyway=options.anyway)
-    gate_terminal.show(report, Console())
+    written: tuple[Path, ...] = ()
     if options.out is not None:
-        for path in (
-            *gate_report.write(report, options.out),
-            gate_page.write(report, settings.tolerances, options.out),
-        ):
-            errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+        page = gate_page.write(report, settings.tolerances, options.out)
+        written = (*gate_report.write(report, options.out), page)
+    if options.json:
+        print_json(report.to_json())
+    else:
+        file = written[-1] if written else None
+        gate_terminal.show(report, Console(), verbose=options.verbose, file=file)
+    for path in written:
+        say(errors, f"Written: {path}")
     return report.decision.exit_code
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from fqbench.cli.output import add_json, add_verbose
 from fqbench.cli.selection import Parser, add_build_options, add_measure, add_selection, positive
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
@@ -67,6 +68,7 @@ def mode_of(options: argparse.Namespace) -> GateMode:
     if mode == "stored" and len(options.results) != 2:
         raise UsageError(
             "the gate compares two files of results, or the versions --base and --head"
+            ": name one or the other"
         )
     for group, defaults in options.defaults.items():
         for name, (dest, default) in defaults.items():
@@ -182,6 +184,8 @@ def _add_common(parser: Parser) -> None:
         metavar="DIR",
         help="write gate.md, gate.json and report.html into this folder",
     )
+    add_verbose(parser)
+    add_json(parser)
 
 
 def _percent(text: str) -> float:

@@ -14,6 +14,7 @@ from rich.console import Console
 from fqbench import machine
 from fqbench.artifacts import default_root
 from fqbench.cli import commands
+from fqbench.cli.output import print_json, say
 from fqbench.cli.selection import matrix_of
 from fqbench.errors import StepError, UsageError
 from fqbench.fileio import write_text
@@ -39,11 +40,13 @@ def run(options: argparse.Namespace, settings: ComparisonSettings, errors: Conso
             # To the gate a crash is a finding, but there is no other version here.
             raise UsageError(str(error)) from error
         trial = judge(suites, options.repetitions, settings, random.Random(0), progress)
-    report.show(trial, Console())
+    if options.json:
+        print_json(report.figures(trial))
+    else:
+        report.show(trial, Console())
     if options.out is not None:
         text = json.dumps(report.figures(trial), indent=1) + "\n"
-        path = write_text(options.out / "self-test.json", text)
-        errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+        say(errors, f"Written: {write_text(options.out / 'self-test.json', text)}")
     return commands.DONE
 
 
@@ -79,5 +82,7 @@ def _processes(options: argparse.Namespace, progress: Progress) -> dict[str, Pro
     chosen = matrix.specs or any(vars(matrix.selection).values())
     processes = {cell: p for cell, p in found.items() if chosen or cell in CELLS}
     if not processes:
-        raise UsageError("none of the chosen cells runs here")
+        raise UsageError(
+            "none of the chosen cells runs here: choose among those that fqbench list shows"
+        )
     return processes

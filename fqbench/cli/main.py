@@ -1,4 +1,6 @@
-"""Commands and their options. Exit codes: 0 done, 1 a cell failed, 2 bad input.
+"""Commands and their options.
+
+Exit codes: 0 done, 1 a cell failed, 2 bad input, 130 interrupted, 141 nobody reads the output.
 
 A command's module is imported when it is the one that is asked for: ``fqbench --help`` imports
 none of them, so that it answers at once.
@@ -9,8 +11,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 CELL_FAILED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
+READER_GONE = 141
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.commands:run",
     ),
     "list": Command(
-        "the matrix, each cell with its state or reason",
-        "fqbench.cli.selection:add_selection",
-        "fqbench.cli.commands:list_cells",
+        "which cells run here; with --all why the others do not",
+        "fqbench.cli.listing:add_options",
+        "fqbench.cli.listing:run",
     ),
     "fetch": Command(
         "official weights and data", "fqbench.cli.fetch:add_options", "fqbench.cli.fetch:run"
@@ -79,6 +83,11 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.env:add_options",
         "fqbench.cli.env:run",
     ),
+    "completion": Command(
+        "the script that completes commands and options in a shell",
+        "fqbench.cli.completion:add_options",
+        "fqbench.cli.completion:run",
+    ),
 }
 
 
@@ -99,21 +108,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read has enough. Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = READER_GONE
+    sys.exit(code)
 
 
 def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """What parses ``arguments``: only the command that they name has its options."""
+    # No option before the command has a value of its own.
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    return parser_of([name for name in COMMANDS if name == named])
+
+
+def parser_of(commands: Collection[str]) -> argparse.ArgumentParser:
+    """The parser of all commands, with the options of ``commands``; imports their modules."""
     made = argparse.ArgumentParser(
         prog="fqbench", description="Benchmark and conformance suite for quantized vision models."
     )
     made.add_argument("--version", action="version", version=__version__)
     subparsers = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    # No option before the command has a value of its own.
-    named = next((word for word in arguments if not word.startswith("-")), None)
     for name, command in COMMANDS.items():
         added = subparsers.add_parser(name, help=command.help)
-        if name == named:
+        if name in commands:
             _imported(command.add_options)(added)
     return made
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from fqbench import __version__, machine
 from fqbench.backends import Int8Form, backends, label_of
@@ -28,10 +27,12 @@ from fqbench.report.html.compress import CompressPage
 from fqbench.report.html.datatable import table as data_table
 from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
+from fqbench.report.short import show_all, show_notes
 from fqbench.report.table import NOTHING, method_label
 from fqbench.spec.model import Cpu
 
 SCHEMA = 1
+REPORT = "report.md"
 
 COLUMNS = (
     "Backend",
@@ -69,7 +70,7 @@ class Report:
         """Write ``report.md``, ``report.json`` and ``report.html`` into ``folder``; return their
         paths."""
         return (
-            write_text(folder / "report.md", self.markdown()),
+            write_text(folder / REPORT, self.markdown()),
             write_text(folder / "report.json", self.json(folder)),
             html.write(self.page(), folder),
         )
@@ -146,8 +147,9 @@ class Report:
         """Sentences on what the table does not show."""
         limit = self.job.spec.margins[0].drop
         spec = self.job.spec
-        found = (text for made in self.made for text in _notes(made, limit, spec.metric, spec.cpu))
-        return (*found, *self._of_model())
+        doubts = (text for made in self.made for text in _doubts(made, limit))
+        found = (text for made in self.made for text in _notes(made, spec.metric, spec.cpu))
+        return (*doubts, *found, *self._of_model())
 
     def _of_model(self) -> Iterable[str]:
         margin, nms = self.job.spec.margins[0], self.job.nms
@@ -185,16 +187,19 @@ def _usage() -> str:
     return f"{'; '.join((*configured, *silent))}."
 
 
-def show(report: Report, console: Console) -> None:
-    """Print the table and the notes."""
+def show(report: Report, console: Console, *, verbose: bool, file: Path) -> None:
+    """Print the table and the notes: of ``file``, which has more, the most important ones."""
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for column in COLUMNS:
         shown.add_column(column, justify="left" if column == "Backend" else "right")
     for made in report.made:
         shown.add_row(*_line(made))
     console.print(shown)
-    for note in report.notes():
-        console.print(Text(note, style="dim"))
+    notes = (*report.notes(), *MEANING)
+    if verbose:
+        show_all(notes, console)
+    else:
+        show_notes(notes, console, there_are=len(notes), report=file)
 
 
 def _line(made: BuildResult) -> tuple[str, ...]:
@@ -211,10 +216,25 @@ def _line(made: BuildResult) -> tuple[str, ...]:
     )
 
 
-def _notes(made: BuildResult, limit: float, metric: str, cpu: Cpu) -> Iterable[str]:
+def _doubts(made: BuildResult, limit: float) -> Iterable[str]:
+    """What speaks against using a model."""
     name = label_of(made.backend)
     if made.reason is not None:
         yield f"{name}: no model: {made.reason}"
+        return
+    if made.points is not None and made.points > limit:
+        yield (
+            f"{name}: no form of it with a layer in INT8 loses at most {_points(limit)}, as"
+            f" estimated; this one loses about {made.points:.2f}: measure it before you use it."
+        )
+    if not made.pays:
+        yield f"{name}: on this machine INT8 is not faster than FP32, which may run instead."
+
+
+def _notes(made: BuildResult, metric: str, cpu: Cpu) -> Iterable[str]:
+    """What else is known of a model that was made."""
+    name = label_of(made.backend)
+    if made.reason is not None:
         return
     if made.layers is None or made.int8_layers is None:
         yield (
@@ -242,13 +262,6 @@ def _notes(made: BuildResult, limit: float, metric: str, cpu: Cpu) -> Iterable[s
             made.weight_errors or {}, made.unsigned_layers, metric, any_cpu=cpu == "any"
         )
         yield f"{name}: {forms}, since {cpus}{costs}."
-    if made.points is not None and made.points > limit:
-        yield (
-            f"{name}: no form of it with a layer in INT8 loses at most {_points(limit)}, as"
-            f" estimated; this one loses about {made.points:.2f}: measure it before you use it."
-        )
-    if not made.pays:
-        yield f"{name}: on this machine INT8 is not faster than FP32, which may run instead."
 
 
 def _trained(history: History) -> str:

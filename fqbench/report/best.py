@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from fqbench.best.entry import Entry, Found
 from fqbench.best.front import Budget, Limit, excess, faster, proven, standings, verdict
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
+from fqbench.report.plain import plain
+from fqbench.report.short import show_all, show_notes
 from fqbench.report.tradeoff import show_tradeoff
 from fqbench.tune.choice import ACCURACY, SPEED
 
@@ -37,8 +38,11 @@ MEANING = (
 )
 
 
-def show(found: Found, images: int | None, console: Console) -> None:
-    """Print table, winner, runner-up and notes; ``images``: how many were evaluated."""
+def show(found: Found, images: int | None, console: Console, *, verbose: bool) -> None:
+    """Print table, winner, runner-up and notes; ``images``: how many were evaluated.
+
+    ``verbose``: all notes, and what layers cost.
+    """
     lines = [line(found, entry) for entry in ordered(found)]
     whole = _table(lines)
     unlimited = console.options.update(max_width=10_000)
@@ -46,15 +50,16 @@ def show(found: Found, images: int | None, console: Console) -> None:
     console.print(whole if fits else _table([tuple(map(_short, texts)) for texts in lines]))
     console.print()
     for sentence in sentences(found, images):
-        console.print(Text(sentence))
-    for note in notes(found):
-        console.print(Text(note, style="dim"))
+        console.print(plain(sentence))
+    took = () if found.seconds is None else (f"Found in {found.seconds:.0f} s.",)
+    if not verbose:
+        said = (*MEANING, *took, *notes(found))
+        show_notes(said, console, there_are=len(said))
+        return
+    show_all(tuple(notes(found)), console)
     for trade in found.trades:
         show_tradeoff(found, trade, console)
-    if found.seconds is not None:
-        console.print(Text(f"Found in {found.seconds:.0f} s.", style="dim"))
-    for note in MEANING:
-        console.print(Text(note, style="dim"))
+    show_all((*took, *MEANING), console)
 
 
 def _table(lines: Sequence[Sequence[str]]) -> Table:
@@ -62,7 +67,7 @@ def _table(lines: Sequence[Sequence[str]]) -> Table:
     for name in COLUMNS:
         table.add_column(name, overflow="fold", justify="right" if name in NUMBERS else "left")
     for texts in lines:
-        table.add_row(*map(Text, texts))
+        table.add_row(*map(plain, texts))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -11,29 +12,34 @@ from rich.text import Text
 
 from fqbench.gate.verdict import GateReport, Verdict
 from fqbench.report.gate import COLUMNS, NUMBERS, explained, headline, ordered, quiet_line, texts
+from fqbench.report.short import show_all, show_notes
 from fqbench.report.table import NOTHING
 
 MOST_NAMES = 8
 """As many cells that did not change are named."""
 
 
-def show(report: GateReport, console: Console) -> None:
-    """Print the headline, what changed, why, and how sure that is."""
+def show(report: GateReport, console: Console, *, verbose: bool, file: Path | None = None) -> None:
+    """Print what changed, why, how sure that is, and the headline.
+
+    ``verbose``: all that is to be said; ``file``: where that is written, too.
+    """
     shown, quiet = ordered(report.decision)
     worse = any(verdict.regressed for verdict in shown)
     style = "bold red" if worse else "bold yellow" if report.decision.exit_code else "bold green"
     if shown:
         console.print(_fitting(shown, console))
         console.print()
-    for reason, about in explained(shown).items():
-        console.print(Text(f"{', '.join(about)}: {reason}"))
+    told = [f"{', '.join(about)}: {reason}" for reason, about in explained(shown).items()]
     if quiet:
         names = f": {', '.join(v.cell for v in quiet)}" if len(quiet) <= MOST_NAMES else ""
-        console.print(Text(f"{quiet_line(quiet)}{names}", style="dim"))
-    for sentence in report.certainty:
-        console.print(Text(sentence, style="dim"))
-    for caution in report.cautions:
-        console.print(Text(caution, style="yellow"))
+        told.append(f"{quiet_line(quiet)}{names}")
+    # A caution is about every cell.
+    notes = (*report.cautions, *told, *report.certainty)
+    if verbose:
+        show_all(notes, console)
+    else:
+        show_notes(notes, console, there_are=len(notes), report=file)
     console.print(Text(headline(report.decision), style=style))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,9 @@ from rich.text import Text
 from fqbench.measure.margin import Standing
 from fqbench.report import by_method, comparison, gpu, measures, versions
 from fqbench.report.notes import notes
+from fqbench.report.plain import plain
+from fqbench.report.short import show_all, show_notes
+from fqbench.report.summary import summary
 from fqbench.report.table import COLUMNS, NOTHING, TO_BEST_FLOAT, Line, lines
 from fqbench.results import Results
 
@@ -50,22 +54,32 @@ _FORMS = (_Form(True, 1), _Form(True, 0), _Form(False, 0))
 """From the roomiest to the narrowest."""
 
 
-def show(results: Results, console: Console) -> None:
-    """Print tables and notes."""
+def show(results: Results, console: Console, *, report: Path, verbose: bool) -> None:
+    """Print the tables, then what has to be known to read them; ``verbose``: all that is known.
+
+    ``report``: the file where the rest is.
+    """
     _print_lines(lines(results.rows), console)
-    for note in notes(results):
-        console.print(Text(note, style="dim"))
-    for section in (by_method, versions):
-        beside = section.lines(results.rows)
-        _print_section(section.TITLE, section.COLUMNS, beside, (section.MEANING,), console)
-    _print_measures(results, console)
+    if verbose:
+        show_all(notes(results), console)
+        beside = by_method.lines(results.rows)
+        _print_section(by_method.TITLE, by_method.COLUMNS, beside, (by_method.MEANING,), console)
+    beside = versions.lines(results.rows)
+    meaning = (versions.MEANING,) if verbose else ()
+    _print_section(versions.TITLE, versions.COLUMNS, beside, meaning, console)
+    _print_measures(results, console, verbose=verbose)
+    if not verbose:
+        console.print()
+        everything = len(notes(results))
+        show_notes(summary(results), console, there_are=everything, report=report)
+        return
     on_gpu = gpu.lines(results.rows)
     _print_section(gpu.TITLE, gpu.COLUMNS, on_gpu, gpu.notes(results.rows), console)
     compared = comparison.comparison(results.rows)
     if compared:
         console.print("\nPublished and measured\n", style="bold", highlight=False)
         _print_compared(compared, console)
-        console.print(Text(comparison.HARDWARE, style="dim"))
+        show_all((comparison.HARDWARE,), console)
 
 
 def _print_section(
@@ -80,8 +94,7 @@ def _print_section(
         return
     console.print(f"\n{title}\n", style="bold", highlight=False)
     console.print(_simple(columns, shown))
-    for note in notes:
-        console.print(Text(note, style="dim"))
+    show_all(notes, console)
 
 
 def _simple(
@@ -96,11 +109,11 @@ def _simple(
         number = name in numbers
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for line in shown:
-        table.add_row(*map(Text, line))
+        table.add_row(*map(plain, line))
     return table
 
 
-def _print_measures(results: Results, console: Console) -> None:
+def _print_measures(results: Results, console: Console, *, verbose: bool) -> None:
     """What was measured beside latency: with intervals where all of them have room."""
     pairs = zip(
         measures.sections(results.rows, whole=True),
@@ -114,8 +127,8 @@ def _print_measures(results: Results, console: Console) -> None:
             lines = [tuple(map(_short_name, line)) for line in short.lines]
             table = _simple(short.columns, lines, short.numbers)
         console.print(table)
-        for note in short.notes:
-            console.print(Text(note, style="dim"))
+        if verbose:
+            show_all(short.notes, console)
 
 
 def _short_name(text: str) -> str:
@@ -145,8 +158,7 @@ def _print_compared(shown: Sequence[comparison.Line], console: Console) -> None:
             console.print(table)
             return
     console.print(_compared(shown, _FORMS[-1]))
-    for remark in comparison.remarks(shown):
-        console.print(Text(remark, style="dim"))
+    show_all(comparison.remarks(shown), console)
 
 
 def _fits(table: Table, console: Console) -> bool:
@@ -203,7 +215,7 @@ _NOTE_WIDTH = 36
 
 
 def _cells(texts: Mapping[str, str], columns: Sequence[str], form: _Form) -> dict[str, Text]:
-    cells = {name: Text(texts[name] if form.whole else _short(texts[name])) for name in columns}
+    cells = {name: plain(texts[name] if form.whole else _short(texts[name])) for name in columns}
     if not form.whole and texts["Device"] != "CPU":
         cells["Backend"].append(f" {texts['Device']}")
     return cells

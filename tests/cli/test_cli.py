@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fqbench import __version__, zoo
-from fqbench.cli import commands
+from fqbench.cli import commands, listing
 from fqbench.cli.main import COMMANDS, main
 from fqbench.environments import Missing, here
 from fqbench.errors import StepError, UsageError
@@ -45,8 +45,8 @@ def rows(folder: Path) -> dict[str, dict]:
 
 class TestList:
     def test_every_combination_is_listed(self, capsys):
-        assert run("list") == 0
-        listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "-" in line]
+        assert run("list", "--all") == 0
+        listed = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
         expected = [
             f"{model}-{backend}-{device}-{precision}"
             for model in zoo.embedded_names()
@@ -56,14 +56,26 @@ class TestList:
         ]
         assert [cell for cell in listed if cell in expected] == expected
 
-    def test_cells_that_cannot_run_say_why(self, capsys):
-        run("list", "--models", zoo.embedded_names()[0])
-        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    def test_what_runs_here_one_a_line_where_it_is_piped(self, capsys, monkeypatch):
+        monkeypatch.setattr("fqbench.cells.find", lambda name: here())
+        monkeypatch.setenv("COLUMNS", "20")
         name = zoo.embedded_names()[0]
-        told = (line.split(maxsplit=1) for line in lines if line.startswith(f"{name}-"))
-        states = dict(told)
+        assert run("list", "--models", name, "--backends", "onnxruntime", "paddle") == 0
+        captured = capsys.readouterr()
+        assert captured.out.splitlines() == [
+            f"{name}-{backend}-cpu-{precision}"
+            for backend in ("onnxruntime", "paddle")
+            for precision in ("fp32", "int8")
+        ]
+        assert captured.err == "12 of 16 cells cannot run here: --all says why\n"
+
+    def test_cells_that_cannot_run_say_why(self, capsys):
+        name = zoo.embedded_names()[0]
+        run("list", "--all", "--models", name)
+        lines = capsys.readouterr().out.splitlines()
+        states = {line.partition("\t")[0]: line.partition("\t")[2] for line in lines}
         assert len(states) == 40
-        assert states[f"{name}-onnxruntime-cpu-int8"] == "runs here"
+        assert states[f"{name}-onnxruntime-cpu-int8"] == ""
         assert states[f"{name}-tensorrt-cpu-int8"] == (
             "cannot run: TensorRT runs on NVIDIA GPUs only"
         )
@@ -71,7 +83,7 @@ class TestList:
         assert states[f"{name}-paddle-gpu-fp32"].startswith("cannot run: ")
 
     def test_selection_keeps_what_cannot_run(self, capsys):
-        assert run("list", "--backends", "tensorrt", "--devices", "gpu") == 0
+        assert run("list", "--all", "--backends", "tensorrt", "--devices", "gpu") == 0
         out = capsys.readouterr().out
         known = (*zoo.embedded_names(), *zoo.published_names())
         assert out.count("-tensorrt-gpu-") == 4 * len(known)
@@ -80,26 +92,32 @@ class TestList:
     def test_group_stands_for_the_published_models(self, capsys, monkeypatch):
         monkeypatch.setattr("fqbench.cells.find", lambda name: here())
         assert run("list", "--models", "published", "--backends", "paddle", "--devices", "cpu") == 0
-        out = capsys.readouterr().out
-        assert [line.split()[0] for line in out.splitlines() if "runs here" in line] == [
+        assert capsys.readouterr().out.splitlines() == [
             f"{name}-paddle-cpu-{precision}"
             for name in zoo.published_names()
             for precision in ("fp32", "int8")
         ]
 
     def test_models_of_specs_take_the_place_of_the_embedded(self, capsys, tmp_path):
-        assert run("list", "--spec", write_spec(tmp_path)) == 0
+        assert run("list", "--all", "--spec", write_spec(tmp_path)) == 0
         out = capsys.readouterr().out
         assert out.count("tiny-") == 40
         assert zoo.embedded_names()[0] not in out
 
-    def test_methods_with_what_they_need(self, capsys, monkeypatch):
+    def test_cells_are_whole_in_a_narrow_terminal_and_methods_say_what_they_need(
+        self, capsys, monkeypatch
+    ):
         missing = Missing("nncf", "the environment nncf is not here")
-        monkeypatch.setattr(
-            "fqbench.cli.commands.find", lambda name: missing if name == "nncf" else here()
-        )
+        monkeypatch.setattr(listing, "find", lambda name: missing if name == "nncf" else here())
+        monkeypatch.setattr("rich.console.Console.is_terminal", True)
+        monkeypatch.setenv("COLUMNS", "60")
+        name = zoo.embedded_names()[0]
+        assert run("list", "--all", "--models", name) == 0
+        cells = capsys.readouterr().out.splitlines()
+        assert sum(line.strip().startswith(f"{name}-") for line in cells) == 40
+        assert any(line.strip().startswith(f"{name}-tensorrt_rtx-gpu-int8 ") for line in cells)
         monkeypatch.setenv("COLUMNS", "200")
-        assert run("list", "--models", zoo.embedded_names()[0]) == 0
+        assert run("list", "--models", name) == 0
         lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
         assert "offline offline quantization every backend ready" in lines
         assert (
@@ -109,22 +127,23 @@ class TestList:
 
     def test_models_of_the_zoo_beside_those_of_specs(self, capsys, tmp_path):
         spec, name = write_spec(tmp_path), zoo.embedded_names()[0]
-        assert run("list", "--spec", spec, "--models", name, "published") == 0
+        assert run("list", "--all", "--spec", spec, "--models", name, "published") == 0
         out = capsys.readouterr().out
         assert out.count("tiny-") == 40
-        assert all(f" {each}-" in out for each in (name, *zoo.published_names()))
-        assert run("list", "--spec", spec, "--models", "tiny", name) == 0
+        assert all(f"\n{each}-" in out for each in (name, *zoo.published_names()))
+        assert run("list", "--all", "--spec", spec, "--models", "tiny", name) == 0
         out = capsys.readouterr().out
         assert out.count("tiny-") == 40
         assert zoo.published_names()[0] not in out
 
     def test_unusable_spec_beside_a_good_one(self, capsys, tmp_path):
-        assert run("list", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
+        assert run("list", "--all", "--spec", write_spec(tmp_path), tmp_path / "no.yaml") == 2
         captured = capsys.readouterr()
         assert captured.out.count("tiny-") == 40
-        assert sentences(captured.err) == [
+        (said,) = sentences(captured.err)
+        assert said.startswith(
             f"fqbench: cannot read spec file {tmp_path / 'no.yaml'}: No such file or directory"
-        ]
+        )
 
 
 @pytest.mark.parametrize("command", ["list", "run"])
@@ -169,6 +188,7 @@ def test_data_root_that_is_no_folder(capsys, tmp_path):
     assert run("list", "--data-root", tmp_path / "no") == 2
     assert sentences(capsys.readouterr().err) == [
         f"fqbench: the data root {tmp_path / 'no'} is not a folder"
+        ": name one that is there by --data-root or FQBENCH_DATA"
     ]
 
 
@@ -264,7 +284,7 @@ def test_folder_of_results_that_cannot_be_written(capsys, tmp_path):
     spec = write_spec(tmp_path / "project")
     assert run("run", "--spec", spec, "--out", tmp_path / "file", "--backends", "tensorrt") == 2
     assert sentences(capsys.readouterr().err) == [
-        f"fqbench: cannot write into {tmp_path / 'file'}: it is no folder"
+        f"fqbench: cannot write into {tmp_path / 'file'}: it is no folder: choose another folder"
     ]
 
 

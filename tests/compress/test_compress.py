@@ -223,7 +223,7 @@ class TestBackendThatIsNotInstalled:
         assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 2
         assert capsys.readouterr().err == (
             "fqbench: no model for the cpu can be made here: onnxruntime: gone; openvino: not here;"
-            " paddle: not here\n"
+            " paddle: not here; fqbench doctor shows what can run here\n"
         )
 
 
@@ -639,4 +639,4 @@ def test_what_training_brought(points, sentence):
     ]
     history = History(tuple(evaluations), 1.0, "all iterations are done")
     made = BuildResult("onnxruntime", layers=3, int8_layers=3, ratio=2.0, training=history)
-    assert list(notes(made, 1.0, "top1", "any")) == [sentence]
+    assert list(notes(made, "top1", "any")) == [sentence]

@@ -209,7 +209,7 @@ def test_files_are_written_whole(tmp_path):
 
 def shown(found: GateReport, width: int) -> str:
     stream = io.StringIO()
-    gate_terminal.show(found, Console(file=stream, width=width))
+    gate_terminal.show(found, Console(file=stream, width=width), verbose=True)
     return stream.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -75,14 +76,15 @@ def test_both_reports_have_it() -> None:
     found = results(*ROWS)
     assert f"## {TITLE}" in markdown.markdown(found)
     shown = StringIO()
-    terminal.show(found, Console(file=shown, width=300))
+    terminal.show(found, Console(file=shown, width=300), report=Path("r.md"), verbose=True)
     assert TITLE in shown.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_a_narrow_terminal_says_whose_a_line_is(width: int) -> None:
     shown = StringIO()
-    terminal.show(results(*ROWS), Console(file=shown, width=width))
+    console = Console(file=shown, width=width)
+    terminal.show(results(*ROWS), console, report=Path("r.md"), verbose=False)
     first = [line.split("  ")[0:2] for line in shown.getvalue().splitlines()]
     names = ["".join(parts).strip() for parts in first]
     assert [name for name in names if name.startswith("by ")][:1] == ["by NNCF"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -64,7 +65,8 @@ def test_both_ratios_stand_beside_each_other_and_the_best_float_is_marked() -> N
 
 def test_a_narrow_terminal_says_it_too_and_what_is_not_int8() -> None:
     shown = StringIO()
-    terminal.show(results(*ROWS), Console(file=shown, width=80))
+    console = Console(file=shown, width=80)
+    terminal.show(results(*ROWS), console, report=Path("r.md"), verbose=True)
     first, second, *_ = shown.getvalue().splitlines()
     assert first.index("Best") in (second.index("float"), second.index("float") + 1)
     assert "  in BF16" in shown.getvalue()

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from fqbench import zoo
 from fqbench.cells import Cell
 from fqbench.measure.stats import Interval, Latency
 from fqbench.report import terminal
+from fqbench.report.notes import notes
 from fqbench.report.published import published_figures
+from fqbench.report.short import MOST_LINES
 from fqbench.results import Results, Row
 
 MACHINE = {
@@ -50,9 +53,13 @@ def synthetic(model: str, backend: str) -> tuple[Row, Row]:
     return fp32, replace(int8, agreement=0.98765)
 
 
-def shown(width: int, *rows: Row) -> str:
+REPORT = Path("out/report.md")
+
+
+def shown(width: int, *rows: Row, verbose: bool = True) -> str:
     console = Console(record=True, width=width, file=io.StringIO())
-    terminal.show(Results(MACHINE, rows, "2024-05-06T07:08:09+00:00"), console)
+    results = Results(MACHINE, rows, "2024-05-06T07:08:09+00:00")
+    terminal.show(results, console, report=REPORT, verbose=verbose)
     return console.export_text()
 
 
@@ -107,6 +114,66 @@ def test_narrow_terminal_tells_what_the_notes_of_published_rows_say():
     ) in said
     assert "Paddle Inference, resnet50_vd, mobilenet_v1_ssld: edition of release 1.0.7" in said
     assert "ONNX Runtime, yolov6s: ratio as published; by its times it is 2.63" in said
+
+
+FAILED = replace(
+    synthetic("yolov5s", "paddle")[1], latency=None, status="failed", reason="killed by signal 9"
+)
+OUTSIDE = replace(trained("net", "onnxruntime")[1], drop=Interval(3.5, 3.0, 4.0))
+
+
+def notes_below(width: int, *rows: Row) -> list[str]:
+    """What follows the last empty line."""
+    *_, below = shown(width, *rows, verbose=False).rstrip("\n").split("\n\n")
+    return below.splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_short_form_has_ten_lines_of_notes_and_says_where_the_others_are(width):
+    below = notes_below(width, *MIXED)
+    assert len(below) <= MOST_LINES
+    said = " ".join("\n".join(below).split())
+    count = len(notes(Results(MACHINE, MIXED, "")))
+    assert said.endswith(f"{count} notes in all: out/report.md, or --verbose.")
+
+
+def test_short_form_has_the_table_first_and_nothing_that_no_option_asked_for():
+    text = shown(80, *MIXED, verbose=False)
+    assert text.startswith("Model ")
+    assert "Published and measured" not in text
+    assert "Published and measured" in shown(80, *MIXED)
+
+
+def test_what_went_wrong_comes_first():
+    below = notes_below(200, *MIXED, FAILED, OUTSIDE)
+    assert below[0] == "Failed: yolov5s-paddle-cpu-int8: killed by signal 9"
+    assert below[1] == (
+        "over: more is lost than the margin allows: net-onnxruntime-cpu-int8 loses 3.50."
+    )
+    assert below[2].startswith("?: the images cannot tell whether the drop is within the margin, ")
+
+
+def test_cells_that_failed_alike_are_one_sentence():
+    failed = [
+        replace(FAILED, cell=Cell(f"net{number}", "onnxruntime", "cpu", "int8"))
+        for number in range(5)
+    ]
+    first, *_ = notes_below(200, *failed)
+    listed = ", ".join(f"net{number}-onnxruntime-cpu-int8" for number in range(3))
+    assert first == f"Failed: {listed} and 2 more: killed by signal 9"
+
+
+def test_long_reason_is_cut_between_words_and_says_so():
+    first, *_ = notes_below(400, replace(FAILED, reason="far too long " * 40))
+    assert first.endswith("far too ...")
+    assert len(first) < 250
+
+
+def test_nothing_that_a_terminal_would_obey_gets_through():
+    evil = "\x1b[31mred\x1b]0;title\x07\x9b2J"
+    rows = (*trained("net", "onnxruntime"), replace(FAILED, reason=evil))
+    for verbose in (False, True):
+        assert not set("\x1b\x07\x9b") & set(shown(120, *rows, verbose=verbose))
 
 
 def test_ratios_are_those_the_document_prints():

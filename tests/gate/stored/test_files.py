@@ -109,6 +109,7 @@ def test_a_doubled_key_among_many_is_found_at_once(tmp_path):
 def test_file_that_is_not_there(tmp_path):
     assert refusal(tmp_path / "no.json") == (
         f"cannot read {tmp_path / 'no.json'}: No such file or directory"
+        "; name a file that can be read"
     )
 
 

@@ -94,7 +94,7 @@ def test_one_wrong_value(documents, data, tmp_path):
     text = gate.markdown(report)
     json.dumps(report.to_json(), allow_nan=False)
     with Console().capture() as capture:
-        gate_terminal.show(report, Console())
+        gate_terminal.show(report, Console(), verbose=True)
     assert not any("\x1b" in each for each in (*sentences, text, capture.get()))
     speeds = [v.slowdown for v in report.decision.verdicts if v.slowdown is not None]
     assert all(0 < s.low <= s.value <= s.high < math.inf for s in speeds)

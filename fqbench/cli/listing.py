@@ -1,0 +1,134 @@
+"""``fqbench list``: the cells of the matrix and the methods, and which of them run here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from itertools import chain
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fqbench import zoo
+from fqbench.cells import Cell, matrix
+from fqbench.cli.commands import BAD_INPUT, DONE, data_root, print_error
+from fqbench.cli.output import add_json, print_json, say
+from fqbench.cli.selection import add_selection, selection_of
+from fqbench.environments import Missing, find
+from fqbench.jsonvalue import Json
+from fqbench.methods import methods, offered
+from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
+from fqbench.report.plain import plain
+from fqbench.spec.load import load_specs
+
+SCHEMA = 1
+
+Method = dict[str, Json]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "The cells that run here, and the methods of making INT8. Where it is piped: one cell a"
+        " line, with --all and a cell that cannot run its reason after a tab."
+    )
+    add_selection(parser)
+    parser.add_argument(
+        "--all", action="store_true", help="also list cells that cannot run here, each with why"
+    )
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench list``: 0, or 2 where a spec is not usable."""
+    made_by = _methods()  # Before any work: a package's may not be usable.
+    specs, problems = load_specs(options.spec, data_root(options))
+    for problem in problems:
+        print_error(errors, problem.message)
+    known = (*zoo.embedded_names(), *zoo.published_names())
+    names = [spec.name for spec in specs] if options.spec else zoo_names(options.models or known)
+    cells = _chosen(options, names)
+    shown = [cell for cell in cells if options.all or cell.unsupported is None]
+    console = Console()
+    if options.json:
+        print_json(
+            {"schema": SCHEMA, "cells": [_cell_json(each) for each in cells], "methods": made_by}
+        )
+    elif console.is_terminal:
+        _show(shown, made_by, console)
+    else:
+        for cell in shown:
+            print(cell.id if cell.unsupported is None else f"{cell.id}\t{_state(cell)}")
+    if len(shown) < len(cells) and not options.json:
+        left_out = len(cells) - len(shown)
+        say(errors, f"{left_out} of {len(cells)} cells cannot run here: --all says why")
+    return BAD_INPUT if problems else DONE
+
+
+def _show(cells: Sequence[Cell], made_by: Sequence[Method], console: Console) -> None:
+    """Two tables. Cells are never cut, however narrow the terminal."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Cell", no_wrap=True)
+    whole = any(cell.unsupported is not None for cell in cells)
+    if whole:
+        table.add_column("State", overflow="fold")
+    for cell in cells:
+        table.add_row(*map(plain, (cell.id, _state(cell)) if whole else (cell.id,)))
+    console.print(table)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Method", "Made by", "For", "State"):
+        table.add_column(name)
+    for each in made_by:
+        backends, reason = each["backends"], each["reason"]
+        made_for = ", ".join(map(str, backends)) if isinstance(backends, list) else "every backend"
+        state = "ready" if reason is None else f"cannot run: {reason}"
+        table.add_row(*map(plain, (str(each["method"]), str(each["label"]), made_for, state)))
+    console.print(table)
+
+
+def _state(cell: Cell) -> str:
+    return "runs here" if cell.unsupported is None else f"cannot run: {cell.unsupported}"
+
+
+def _cell_json(cell: Cell) -> Json:
+    return {
+        "cell": cell.id,
+        "model": cell.model,
+        "backend": cell.backend,
+        "device": cell.device,
+        "precision": cell.precision,
+        "runs": cell.unsupported is None,
+        "reason": cell.unsupported,
+    }
+
+
+def _methods() -> list[Method]:
+    """The methods that can be asked for, and what each needs that is not here."""
+    found: list[Method] = []
+    for name in offered():
+        known = methods()[name]
+        there = find(known.environment)
+        found.append(
+            {
+                "method": name,
+                "label": known.label,
+                "backends": None if known.backends is None else list(known.backends),
+                "reason": there.reason if isinstance(there, Missing) else None,
+            }
+        )
+    return found
+
+
+def _chosen(options: argparse.Namespace, names: Sequence[str]) -> tuple[Cell, ...]:
+    """All chosen cells, those that cannot run included."""
+    selection = selection_of(options)
+    selection.check()
+    wanted = chain(*beside_zoo(options.models, names)) if options.spec else names
+    chosen = matrix(wanted, selection.chosen_backends)
+    return tuple(
+        cell
+        for cell in chosen
+        if cell.device in (options.devices or [cell.device])
+        and cell.precision in (options.precisions or [cell.precision])
+    )
