@@ -32,7 +32,9 @@ def write_bytes(path: Path, content: bytes) -> Path:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}; choose another place, or free some space"
+        ) from error
     return path
 
 
@@ -46,9 +48,11 @@ def check_writable(folder: Path) -> None:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
         what = "it" if there == folder else str(there)
-        raise UsageError(f"cannot write into {folder}: {what} is no folder")
+        raise UsageError(f"cannot write into {folder}: {what} is no folder: choose another folder")
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise UsageError(f"cannot write into {folder}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot write into {folder}: {error.strerror}; choose another folder"
+        ) from error

@@ -78,7 +78,9 @@ def load_margins(path: Path) -> Margins:
     for entry in entries:
         cells = (entry.model, entry.backend, entry.method)
         if cells in seen:
-            raise UsageError(f"{path}: two margins for model {entry.model}, the same cells")
+            raise UsageError(
+                f"{path}: two margins for model {entry.model}, the same cells: take one of them out"
+            )
         seen.add(cells)
     return Margins(tuple(entries))
 

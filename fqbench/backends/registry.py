@@ -84,7 +84,7 @@ def int8_form(name: str) -> Int8Form:
     """The INT8 form that the backend called ``name`` runs. Raises UsageError where it has none."""
     form = backend(lowering_target(name)).int8
     if not isinstance(form, Int8Form):
-        raise UsageError(f"the backend {name!r} has no INT8")
+        raise UsageError(f"the backend {name!r} has no INT8: choose another by --backends")
     return form
 
 

@@ -110,7 +110,9 @@ def deliver(source: Path, backend: str, folder: Path) -> tuple[Path, ...]:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
-        raise UsageError(f"cannot write {place}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot write {place}: {error.strerror}; choose another folder by --save_dir"
+        ) from error
     return tuple(place / path.name for path in files)
 
 
@@ -120,7 +122,9 @@ def remove_outputs(backend: str, folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"--save_dir: cannot write to {folder}: {error.strerror}")
+    return UsageError(
+        f"--save_dir: cannot write to {folder}: {error.strerror}; choose another folder"
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -88,6 +88,7 @@ def kept_float(layers: Layers, asked: QuantAware, skipped: Sequence[str]) -> dic
         raise UsageError(
             f"the config keeps all {len(kept)} layers in float, nothing is left to quantize:"
             f" {next(iter(kept.values()))}"
+            "; leave some to quantize"
         )
     return kept
 

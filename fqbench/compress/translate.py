@@ -64,11 +64,15 @@ def source(general: General, base: Path) -> Source:
             model = confined(place, general.model_filename or "", Path("Global.model_filename"))
         _require_file("model_dir", model)
         if model.suffix != ".onnx":
-            raise UsageError(f"Global.model_dir: {model.name!r} is no .onnx file, as format says")
+            raise UsageError(
+                f"Global.model_dir: {model.name!r} is no .onnx file, as format says"
+                ": name one, or correct Global.format"
+            )
         return Source(model, None, _named(model.stem))
     if not place.is_dir():
         raise UsageError(
             f"Global.model_dir: there is no folder {place}{_hint(general.model_dir, base)}"
+            ": correct the path"
         )
     filename = general.model_filename or "model.pdmodel"
     if not filename.endswith(".pdmodel"):
@@ -86,7 +90,7 @@ def source(general: General, base: Path) -> Source:
 
 def _require_file(key: str, path: Path) -> None:
     if not path.is_file():
-        raise UsageError(f"Global.{key}: there is no file {path}")
+        raise UsageError(f"Global.{key}: there is no file {path}: correct the name")
 
 
 def _hint(path: Path, base: Path) -> str:
@@ -154,6 +158,7 @@ def _input_named(name: str, inputs: Sequence[str], form: str) -> str:
     if own not in inputs:
         raise UsageError(
             f"Global.input_list: the model has no input {name!r}, but {', '.join(inputs)}"
+            ": name these"
         )
     return own
 
@@ -163,7 +168,10 @@ def _reading(general: General, method: CompressionMethod, shape: Shape) -> Prepr
     key = f"Global.{method.section.lower()}_preprocess"
     value = general.ptq_preprocess if offline else general.qat_preprocess
     if value is None:
-        raise UsageError(f"{key} is missing: it says how an image becomes the model's input")
+        raise UsageError(
+            f"{key} is missing: it says how an image becomes the model's input"
+            ": set it as examples/compress shows"
+        )
     height, width = _size(general.layout, shape)
     try:
         return reading(value, (_fixed(height), _fixed(width)))
@@ -188,15 +196,17 @@ def _images(general: General, method: CompressionMethod, base: Path) -> Calibrat
     key = f"Global.{method.section.lower()}_image_path"
     path = general.ptq_image_path if offline else general.qat_image_path
     if path is None:
-        raise UsageError(f"{key} is missing: quantization needs images")
+        raise UsageError(f"{key} is missing: quantization needs images: name a folder of them")
     folder = base / path
     if not folder.is_dir():
-        raise UsageError(f"{key}: there is no folder {folder}{_hint(path, base)}")
+        raise UsageError(f"{key}: there is no folder {folder}{_hint(path, base)}: correct the path")
     images = Calibration(images=folder, count=general.image_count or MOST_IMAGES)
     try:
         calibration_paths(images)
     except UsageError as error:
-        raise UsageError(f"{key}: there are no images in {folder}") from error
+        raise UsageError(
+            f"{key}: there are no images in {folder}: put some there, or name another folder"
+        ) from error
     return images
 
 

@@ -74,6 +74,7 @@ def read(images: Path, annotations: Path) -> CocoSet:
         raise UsageError(
             f"{annotations}: annotations have category_id {min(unknown)}, which is not in"
             " 'categories'"
+            ": correct the annotations"
         )
     annotated = frozenset(a.image_id for a in content.annotations if not a.iscrowd)
     return CocoSet(samples, tuple(categories), annotated)
@@ -99,12 +100,18 @@ def _content(path: Path) -> _Content:
     try:
         return _Content.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}"
+            "; name a file that can be read by dataset.annotations"
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         where = f"{path}, {place}" if place else str(path)
-        raise UsageError(f"{where}: not COCO annotations: {first['msg']}") from error
+        raise UsageError(
+            f"{where}: not COCO annotations: {first['msg']}"
+            "; correct the file, or name another by dataset.annotations"
+        ) from error
 
 
 def _require_unique(ids: list[int], path: Path, key: str) -> None:

@@ -138,4 +138,7 @@ def _digests(names: Sequence[str]) -> dict[str, str]:
 
 
 def _unreadable(name: str, error: Exception) -> UsageError:
-    return UsageError(f"cannot read image {name}: {getattr(error, 'strerror', None) or error}")
+    return UsageError(
+        f"cannot read image {name}: {getattr(error, 'strerror', None) or error}"
+        "; replace it, or take it out of the list"
+    )

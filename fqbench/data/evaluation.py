@@ -54,6 +54,7 @@ def open_dataset(dataset: Dataset) -> EvaluationSet:
     if listed.annotated.isdisjoint(sample.image_id for sample in samples):
         raise UsageError(
             f"{dataset.annotations}: none of the {len(samples)} images to evaluate has an object"
+            ": choose others by dataset.start and dataset.count"
         )
     categories = listed.category_ids
     return EvaluationSet(samples, dataset.annotations, categories, len(categories))
@@ -81,6 +82,7 @@ def _chosen(listed: tuple[Sample, ...], dataset: Dataset) -> tuple[Sample, ...]:
         raise UsageError(
             f"dataset: no image is left to evaluate, {len(listed)} are listed and dataset.start"
             f" is {dataset.start}"
+            ": choose a smaller dataset.start, or give more images"
         )
     require_files(tuple(sample.path for sample in samples), "dataset.images")
     return samples

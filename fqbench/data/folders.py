@@ -52,6 +52,9 @@ def _names(folder: Path, source: str, *, folders: bool) -> list[str]:
                 e.name for e in entries if os.path.splitext(e.name)[1].lower() in SUFFIXES
             )
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"{source}: {folder} is not a folder") from error
+        raise UsageError(f"{source}: {folder} is not a folder: correct the path") from error
     except OSError as error:
-        raise UsageError(f"{source}: cannot read {folder}: {error.strerror}") from error
+        raise UsageError(
+            f"{source}: cannot read {folder}: {error.strerror}"
+            "; allow it to be read, or name another folder"
+        ) from error

@@ -43,9 +43,11 @@ def lines(path: Path) -> tuple[Line, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}; name a list file that can be read"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a text file in UTF-8") from error
+        raise UsageError(f"{path} is not a text file in UTF-8: save it as one") from error
     stripped = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
     return tuple(_line(number, line) for number, line in stripped if line)
 

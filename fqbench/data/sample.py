@@ -32,7 +32,9 @@ def confined(folder: Path, name: str, source: Path) -> Path:
     of links, and the file that names the images cannot make one.
     """
     if name.startswith("/") or ".." in name.split("/"):
-        raise UsageError(f"{source}: file name {name!r} leads out of the images folder")
+        raise UsageError(
+            f"{source}: file name {name!r} leads out of the images folder: name files inside of it"
+        )
     return folder / name
 
 
@@ -48,6 +50,7 @@ def require_files(paths: Sequence[Path], source: str) -> None:
     if missing:
         raise UsageError(
             f"{source}: {missing[0]} is not there, {len(missing)} of {len(paths)} are missing"
+            ": put the images there, or take them out of the list"
         )
 
 

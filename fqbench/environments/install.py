@@ -70,7 +70,9 @@ class Source:
         if self.offline and self.find_links is None:
             raise UsageError("--offline needs a folder of wheels: name it by --find-links DIR")
         if self.find_links is not None and not self.find_links.is_dir():
-            raise UsageError(f"--find-links {self.find_links} is not a folder")
+            raise UsageError(
+                f"--find-links {self.find_links} is not a folder: name a folder of wheels"
+            )
 
     @property
     def options(self) -> list[str]:

@@ -100,14 +100,19 @@ def use(name: str, python: Path) -> Environment:
     wanted = target(name)
     executable = Path(os.path.abspath(python))  # A link into an environment is not followed.
     if not executable.is_file():
-        raise UsageError(f"there is no Python {python}")
-    versions = versions_of(executable)
+        raise UsageError(f"there is no Python {python}: name the file of one")
+    try:
+        versions = versions_of(executable)
+    except UsageError as error:
+        raise UsageError(f"{error}: name another Python") from error
     if tuple(map(int, versions["python"].split(".")[:2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise UsageError(f"{python} is Python {versions['python']}: name one from {oldest} on")
     problem = lacking(wanted, versions)
     if problem is not None:
-        raise UsageError(f"{python} cannot be used for {wanted.name}: {problem}")
+        raise UsageError(
+            f"{python} cannot be used for {wanted.name}: {problem}; name another Python"
+        )
     folder = root()
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +130,9 @@ def remove(name: str, listener: Listener) -> None:
     folder = root()
     place, record = folder / wanted.name, folder / f"{wanted.name}.json"
     if not os.path.lexists(place) and not os.path.lexists(record):
-        raise UsageError(f"there is no environment {wanted.name} in {folder}")
+        raise UsageError(
+            f"there is no environment {wanted.name} in {folder}: fqbench env lists what there is"
+        )
     with _locked(wanted.name, folder, listener):
         python = recorded_python(wanted.name, folder)
         with _writing(folder):
@@ -186,6 +193,7 @@ def _build(
                 raise UsageError(
                     f"the environment {wanted.name} was not made: the installer ended, but"
                     f" {'; '.join(differing)}"
+                    "; run the command again, or correct the list of requirements"
                 )
             manifest = Manifest(versions, wanted.requirements.digest, _size(partial))
             place = folder / wanted.name

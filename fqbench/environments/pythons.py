@@ -36,7 +36,7 @@ def suitable(name: str, wanted: SpecifierSet, named: Path | None, tool: Installe
     if named is not None:
         executable = Path(os.path.abspath(named))
         if not executable.is_file():
-            raise UsageError(f"there is no Python {named}")
+            raise UsageError(f"there is no Python {named}: name the file of one by --python")
         found = Python(executable, version_of(executable, *tool.modules))
         if not wanted.contains(found.version):
             raise UsageError(

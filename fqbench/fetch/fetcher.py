@@ -46,9 +46,14 @@ class FetchPolicy:
             self.connection.require_allowed(self.mirror)
             parts = urlsplit(self.mirror)
         except (AddressError, ValueError) as error:
-            raise UsageError(f"the mirror is not usable: {error}") from error
+            raise UsageError(
+                f"the mirror is not usable: {error}; give another by --mirror"
+            ) from error
         if parts.query or parts.fragment:
-            raise UsageError(f"the mirror {self.mirror} is not usable: a file's name follows it")
+            raise UsageError(
+                f"the mirror {self.mirror} is not usable: a file's name follows it"
+                ": give an address that ends in a folder"
+            )
 
     def addresses(self, item: Item) -> tuple[str, ...]:
         """The item's addresses, or those at the mirror."""
@@ -80,7 +85,10 @@ def fetch(
     try:
         downloads.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the data root {root} cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"the data root {root} cannot be written: {error.strerror}"
+            "; choose another by --data-root"
+        ) from error
     lock = LockFile(root, downloads)
     for item in items:
         job = _Fetch(item, root, policy, lock, listener)

@@ -160,6 +160,7 @@ def _decode(spec: ModelSpec, nms: Mapping[str, float]) -> DecoderSettings:
     except ValidationError as error:
         raise UsageError(
             f"{spec.model}: the settings of its non-maximum suppression make no sense: {dict(nms)}"
+            ": export the model with others"
         ) from error
 
 

@@ -16,6 +16,9 @@ from fqbench.spec.contents import Contents, ModelFile
 NMS_SETTINGS = {"score": "score_threshold", "iou": "nms_threshold", "max_boxes": "keep_top_k"}
 """Keys of a decoder, and what Paddle's operator calls them."""
 
+AGAIN = "export the model again"
+BY_PADDLE = "export it by paddle.static.save_inference_model"
+
 HEAD = 512
 
 LONGEST_METADATA = 2**20
@@ -39,9 +42,9 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
     try:
         model = onnx.load_model_from_string(path.read_bytes())
     except Exception as error:  # protobuf's exceptions are not onnx's to promise
-        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}") from error
+        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path, AGAIN)}") from error
     if not model.graph.node:
-        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path)}")
+        raise UsageError(f"{path} is not a whole ONNX model: {_guess(path, AGAIN)}")
     data_files = external_data.embed(model, path)
     kinds = () if file.quantized else quantized_by(model)
     try:
@@ -55,7 +58,9 @@ def inspect_onnx(arguments: Mapping[str, Json], report: Report) -> dict[str, Jso
                 f"{path} has {version}: export it for an older version of ONNX, or install a newer"
                 " onnxruntime"
             ) from error
-        raise UsageError(f"{path} is not a valid ONNX model: {_line(error)}") from error
+        raise UsageError(
+            f"{path} is not a valid ONNX model: {_line(error)}; export it again"
+        ) from error
     if kinds:
         raise UsageError(already_quantized(path, kinds))
     weights = {tensor.name for tensor in model.graph.initializer}
@@ -121,6 +126,7 @@ def inspect_paddle(arguments: Mapping[str, Json], report: Report) -> dict[str, J
         raise UsageError(
             f"{params} does not hold the parameters of {model.name}: it is cut off, damaged or of"
             " another model"
+            ": export both files again"
         ) from error
     return found.to_json()
 
@@ -134,7 +140,9 @@ def _main_block(path: Path, content: bytes) -> Any:
         program.ParseFromString(content)
         block = program.blocks[0]
     except Exception as error:  # no block, or what the installed protobuf raises
-        raise UsageError(f"{path} is not a whole Paddle inference model: {_guess(path)}") from error
+        raise UsageError(
+            f"{path} is not a whole Paddle inference model: {_guess(path, BY_PADDLE)}"
+        ) from error
     if not any(op.type == "feed" for op in block.ops):
         raise UsageError(f"{path} has no inputs: export it by paddle.static.save_inference_model")
     return block
@@ -178,19 +186,19 @@ def _ends(block: Any, kind: str) -> Iterator[tuple[int, str]]:
             yield next(a.i for a in op.attrs if a.name == "col"), slots[0].arguments[0]
 
 
-def _guess(path: Path) -> str:
-    """What a file that cannot be parsed may be, by its first bytes."""
+def _guess(path: Path, how: str) -> str:
+    """What a file that cannot be parsed may be, by its first bytes, and ``how`` to get another."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:
-        return "it is empty"
+        return f"it is empty: {how}"
     if head.startswith(LFS_POINTER):
         return "it is a pointer of Git LFS, get the file itself by git lfs pull"
     if head.startswith(b"PK"):
-        return "it is a zip archive, as PyTorch's own files are"
+        return f"it is a zip archive, as PyTorch's own files are: {how}"
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-        return "it is a text file"
-    return "it is cut off, damaged or of another format"
+        return f"it is a text file: {how}"
+    return f"it is cut off, damaged or of another format: {how}"
 
 
 def _line(error: Exception) -> str:

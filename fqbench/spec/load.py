@@ -56,7 +56,10 @@ def load_specs(
         try:
             spec = load_spec(path, data_root)
             if spec.name in specs:
-                raise UsageError(f"{path}: key name: another spec is called {spec.name!r} too")
+                raise UsageError(
+                    f"{path}: key name: another spec is called {spec.name!r} too"
+                    ": choose another name"
+                )
             specs[spec.name] = spec
         except UsageError as error:
             problems.append(SpecProblem(path, str(error)))
@@ -135,7 +138,10 @@ def _check_files(
             if key in relative
             else ""
         )
-        raise UsageError(f"{path}: key {'.'.join(key)}: there is no {kind} {value}{hint}")
+        raise UsageError(
+            f"{path}: key {'.'.join(key)}: there is no {kind} {value}{hint}"
+            ": correct the path, or put it there"
+        )
 
 
 def _kinds(key: Key) -> tuple[bool, ...]:

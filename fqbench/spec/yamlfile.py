@@ -33,7 +33,7 @@ def read_yaml(path: Path, kind: str) -> object:
     # A character that YAML does not allow; a date or a number that looks like one and is none.
     except (yaml.YAMLError, ValueError) as error:
         found = f": {' '.join(str(error).split())}"
-    raise UsageError(f"{path} is not valid YAML{found}")
+    raise UsageError(f"{path} is not valid YAML{found}; correct the file")
 
 
 def _read_text(path: Path, kind: str) -> str:
@@ -41,7 +41,9 @@ def _read_text(path: Path, kind: str) -> str:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)  # Not by stat: a pipe or a device has no size.
     except OSError as error:
-        raise UsageError(f"cannot read {kind} {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {kind} {path}: {error.strerror}; name a file that can be read"
+        ) from error
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path} is too large for a {kind}: {SIZE_LIMIT} bytes are allowed")
     try:

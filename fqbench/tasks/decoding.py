@@ -21,7 +21,10 @@ def decoder(
     """
     known = decoder_of(settings)
     if known.function is None:
-        raise UsageError(f"decode.kind {known.kind!r} reads no answer from a model's outputs")
+        raise UsageError(
+            f"decode.kind {known.kind!r} reads no answer from a model's outputs"
+            ": choose another decode.kind"
+        )
     if known.imports is not None and not allow_code:
         raise UsageError(
             f"decode.function {known.imports(settings)!r} runs code of the spec's choice: allow it"

@@ -43,9 +43,12 @@ def _imported(settings: PythonDecoder, size: Size) -> DecodeFunction:
     try:
         function: DecodeFunction = getattr(importlib.import_module(module), attribute)
     except Exception as error:  # The user's module may raise anything.
-        raise UsageError(f"decode.function {name!r} cannot be imported: {error}") from error
+        raise UsageError(
+            f"decode.function {name!r} cannot be imported: {error}"
+            "; install its module, or correct the name"
+        ) from error
     if not callable(function):
-        raise UsageError(f"decode.function {name!r} is not a function")
+        raise UsageError(f"decode.function {name!r} is not a function: name one as module:function")
     return partial(_checked, name, function)
 
 

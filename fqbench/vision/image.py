@@ -63,6 +63,7 @@ def read_image(path: Path) -> Pixels:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UsageError(
             f"image {path} is larger than the {Image.MAX_IMAGE_PIXELS} pixels that are read"
+            ": make it smaller or take it out"
         ) from error
     except UnidentifiedImageError as error:
         raise UsageError(
@@ -70,7 +71,9 @@ def read_image(path: Path) -> Pixels:
         ) from error
     except Exception as error:  # Pillow's decoders raise almost anything for a broken file.
         reason = getattr(error, "strerror", None) or error or type(error).__name__
-        raise UsageError(f"cannot read image {path}: {' '.join(str(reason).split())}") from error
+        raise UsageError(
+            f"cannot read image {path}: {' '.join(str(reason).split())}; replace it or take it out"
+        ) from error
 
 
 def _rgb(image: Image.Image) -> Pixels:

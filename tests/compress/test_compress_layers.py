@@ -85,7 +85,7 @@ def test_pattern_of_nothing():
 def test_nothing_left():
     assert refusal(QuantAware(quantize_op_types=("conv2d",)), ["image"]) == (
         "the config keeps all 3 layers in float, nothing is left to quantize:"
-        " QuantAware.quantize_op_types does not name depthwise_conv2d"
+        " QuantAware.quantize_op_types does not name depthwise_conv2d; leave some to quantize"
     )
 
 

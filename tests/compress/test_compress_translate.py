@@ -169,7 +169,7 @@ class TestInputs:
 
     def test_unknown_name(self, home):
         assert refusal(home, {"Global.input_list": ["y"]}) == (
-            "Global.input_list: the model has no input 'y', but x"
+            "Global.input_list: the model has no input 'y', but x: name these"
         )
 
     def test_one_is_left_out(self, home):
@@ -245,6 +245,7 @@ class TestFiles:
         (home / "none").mkdir()
         assert refusal(home, {"Global.ptq_image_path": "none"}) == (
             f"Global.ptq_image_path: there are no images in {home / 'none'}"
+            ": put some there, or name another folder"
         )
 
     def test_names_that_a_spec_may_have(self, home):

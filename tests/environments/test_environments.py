@@ -261,11 +261,14 @@ class TestUse:
     def test_what_cannot_be_used(self, place, made, capsys, tmp_path):
         here = sys.executable
         no_toolkit = f"{here} cannot be used for toolkit: tiny-toolkit is not installed for it"
-        assert refused(capsys, "use", "toolkit", here) == no_toolkit
+        another = "; name another Python"
+        assert refused(capsys, "use", "toolkit", here) == f"{no_toolkit}{another}"
         other = f"{made.executable} cannot be used for toolkit==2.0: it has tiny-toolkit 1.0"
-        assert refused(capsys, "use", "toolkit==2.0", made.executable) == other
+        said = refused(capsys, "use", "toolkit==2.0", made.executable)
+        assert said == f"{other}{another}"
         nothing = tmp_path / "nothing"
-        assert refused(capsys, "use", "toolkit", nothing) == f"there is no Python {nothing}"
+        said = refused(capsys, "use", "toolkit", nothing)
+        assert said == f"there is no Python {nothing}: name the file of one"
         no_python = shutil.which("true")
         assert f"{no_python} is not a Python" in refused(capsys, "use", "toolkit", no_python)
 
@@ -274,7 +277,7 @@ class TestRefused:
     def test_no_folder_of_wheels(self, place, capsys):
         message = "--offline needs a folder of wheels: name it by --find-links DIR"
         assert refused(capsys, "make", "toolkit==2.0", "--offline") == message
-        message = "--find-links /nowhere is not a folder"
+        message = "--find-links /nowhere is not a folder: name a folder of wheels"
         assert refused(capsys, "make", "toolkit==2.0", "--find-links", "/nowhere") == message
 
     @pytest.mark.slow
@@ -426,7 +429,7 @@ class TestPython:
             " name one of these by --python"
         )
         assert refused(capsys, "make", "toolkit", "--python", "/no/python") == (
-            "there is no Python /no/python"
+            "there is no Python /no/python: name the file of one by --python"
         )
 
     def test_this_one_is_the_first(self):
@@ -452,7 +455,9 @@ class TestPython:
 
 class TestRemove:
     def test_what_is_not_there(self, place, capsys):
-        message = f"there is no environment toolkit==2.7 in {place.root}"
+        message = (
+            f"there is no environment toolkit==2.7 in {place.root}: fqbench env lists what there is"
+        )
         assert refused(capsys, "remove", "toolkit==2.7") == message
 
     def test_what_was_made(self, place, made, capsys):

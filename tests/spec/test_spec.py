@@ -235,7 +235,8 @@ def test_a_mistake_is_one_sentence(home: Path, edit: Edit, expected: str) -> Non
     ],
 )
 def test_bad_yaml_is_one_sentence(home: Path, text: str, expected: str) -> None:
-    assert message(written(home, text)) == expected
+    said = message(written(home, text))
+    assert said == (f"{expected}; correct the file" if "not valid YAML" in expected else expected)
 
 
 def test_not_text(home: Path) -> None:
@@ -273,7 +274,9 @@ def test_no_such_spec(home: Path) -> None:
     path = home / "none.yaml"
     with pytest.raises(UsageError) as caught:
         load_spec(path, None)
-    assert str(caught.value) == f"cannot read spec file {path}: No such file or directory"
+    assert str(caught.value) == (
+        f"cannot read spec file {path}: No such file or directory; name a file that can be read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,18 +295,24 @@ def test_a_missing_file(home: Path, edit: Edit, key: str, kind: str, missing: st
     assert message(edited(home, edit)) == (
         f"key {key}: there is no {kind} {home / missing}"
         f" (relative paths start at {home}: see --data-root and FQBENCH_DATA)"
+        ": correct the path, or put it there"
     )
 
 
 def test_a_missing_file_of_an_absolute_path(home: Path) -> None:
     path = edited(home, lambda s: s.update(model=str(home / "no.onnx")))
-    assert message(path) == f"key model: there is no file {home / 'no.onnx'}"
+    assert message(path) == (
+        f"key model: there is no file {home / 'no.onnx'}: correct the path, or put it there"
+    )
 
 
 def test_missing_parameters(home: Path) -> None:
     (home / "inference.pdmodel").write_bytes(b"")
     path = edited(home, lambda s: s.update(model="inference.pdmodel"))
-    assert message(path) == f"key params: there is no file {home / 'inference.pdiparams'}"
+    missing = home / "inference.pdiparams"
+    assert message(path) == (
+        f"key params: there is no file {missing}: correct the path, or put it there"
+    )
 
 
 def test_one_bad_spec_leaves_the_others(home: Path) -> None:
@@ -315,7 +324,7 @@ def test_one_bad_spec_leaves_the_others(home: Path) -> None:
     assert [spec.name for spec in specs] == ["tiny", "other"]
     assert [(problem.path, problem.message) for problem in problems] == [
         (broken, f"{broken}: expected keys and values (name: ..., model: ...)"),
-        (twin, f"{twin}: key name: another spec is called 'tiny' too"),
+        (twin, f"{twin}: key name: another spec is called 'tiny' too: choose another name"),
     ]
 
 

@@ -15,7 +15,7 @@ from fqbench.isolate.parent import _run, _Watch
 from fqbench.spec import Decode, Int8File, ModelSpec
 from fqbench.spec.check import ModelFacts, check_model, compare
 from fqbench.spec.inputs import ImageForm
-from fqbench.spec.inspect import inspect_onnx
+from fqbench.spec.inspect import AGAIN, BY_PADDLE, inspect_onnx
 from fqbench.spec.load import load_spec
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
@@ -244,20 +244,20 @@ def test_a_mistake_found_by_the_child_is_told_as_it_is(tmp_path: Path) -> None:
     path = written(tmp_path, b"no model\n")
     with pytest.raises(UsageError) as caught:
         check_model(make_spec(model=path))
-    assert str(caught.value) == f"{path} is not a whole ONNX model: it is a text file"
+    assert str(caught.value) == f"{path} is not a whole ONNX model: it is a text file: {AGAIN}"
 
 
 @pytest.mark.parametrize(
     ("content", "guess"),
     [
-        (b"no model\n", "it is a text file"),
-        (b"", "it is empty"),
-        (b"PK\x03\x04" + bytes(99), "it is a zip archive, as PyTorch's own files are"),
+        (b"no model\n", f"it is a text file: {AGAIN}"),
+        (b"", f"it is empty: {AGAIN}"),
+        (b"PK\x03\x04" + bytes(99), f"it is a zip archive, as PyTorch's own files are: {AGAIN}"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
             "it is a pointer of Git LFS, get the file itself by git lfs pull",
         ),
-        (bytes(range(256)), "it is cut off, damaged or of another format"),
+        (bytes(range(256)), f"it is cut off, damaged or of another format: {AGAIN}"),
     ],
     ids=["text", "empty", "zip", "lfs", "bytes"],
 )
@@ -269,7 +269,7 @@ def test_a_cut_onnx_file(tmp_path: Path) -> None:
     content = network().SerializeToString()
     for size in (len(content) // 2, len(content) - 1):
         assert onnx_refusal(written(tmp_path, content[:size])) == (
-            " is not a whole ONNX model: it is cut off, damaged or of another format"
+            f" is not a whole ONNX model: it is cut off, damaged or of another format: {AGAIN}"
         )
 
 
@@ -443,32 +443,35 @@ def test_a_good_paddle_model(inspected: dict[str, Any], case: str) -> None:
             "double",
             "double.pdmodel: input 'image' is not of type float32: export it with that, or as ONNX",
         ),
-        ("empty", "empty.pdmodel is not a whole Paddle inference model: it is empty"),
-        ("text", "text.pdmodel is not a whole Paddle inference model: it is a text file"),
+        ("empty", f"empty.pdmodel is not a whole Paddle inference model: it is empty: {BY_PADDLE}"),
+        (
+            "text",
+            f"text.pdmodel is not a whole Paddle inference model: it is a text file: {BY_PADDLE}",
+        ),
         (
             "cut",
             "cut.pdmodel is not a whole Paddle inference model: it is cut off, damaged or of"
-            " another format",
+            f" another format: {BY_PADDLE}",
         ),
         (
             "onnx",
             "net.onnx is not a whole Paddle inference model: it is cut off, damaged or of another"
-            " format",
+            f" format: {BY_PADDLE}",
         ),
         (
             "cut parameters",
             "cut.pdiparams does not hold the parameters of good.pdmodel: it is cut off, damaged"
-            " or of another model",
+            " or of another model: export both files again",
         ),
         (
             "no parameters",
             "none.pdiparams does not hold the parameters of good.pdmodel: it is cut off, damaged"
-            " or of another model",
+            " or of another model: export both files again",
         ),
         (
             "parameters too long",
             "long.pdiparams does not hold the parameters of good.pdmodel: it is cut off, damaged"
-            " or of another model",
+            " or of another model: export both files again",
         ),
     ],
 )

@@ -178,7 +178,8 @@ def test_results_that_are_not_there_are_one_sentence(
 ) -> None:
     assert main([str(project)]) == 2
     assert capsys.readouterr().err == (
-        f"front_page: cannot read {project / 'results.json'}: No such file or directory\n"
+        f"front_page: cannot read {project / 'results.json'}: No such file or directory"
+        "; name a file that can be read\n"
     )
 
 

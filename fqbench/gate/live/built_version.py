@@ -68,6 +68,7 @@ def read_built(label: str, answer: object, interpreter: Interpreter) -> BuiltVer
         cause = sentence(error.errors()[0], TypeAdapter(_Answer).json_schema())
         raise UsageError(
             f"the fqbench of {label} cannot be gated by this one, they are too far apart: {cause}"
+            "; compare versions that are nearer to each other"
         ) from error
     run = Run(created=found.created, rows=found.rows, samples=found.samples)
     results = StoredResults(Path(label), "results", found.machine, (run,))

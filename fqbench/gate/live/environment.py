@@ -64,7 +64,7 @@ def interpreter(
     if python is None:
         return Interpreter.here(*own)
     if not python.is_file():
-        raise UsageError(f"there is no Python {python}")
+        raise UsageError(f"there is no Python {python}: name the file of one")
     return Interpreter(str(python.absolute()), first=own)
 
 
@@ -104,7 +104,10 @@ def _project(folder: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
     except ValueError as error:
-        raise UsageError(f"pyproject.toml cannot be read: {error}") from error
+        raise UsageError(
+            f"pyproject.toml cannot be read: {error}"
+            "; correct it in that version, or leave it out of --install"
+        ) from error
     project: dict[str, Any] = content.get("project", {})
     return project
 
@@ -144,7 +147,10 @@ def check_fqbench(python: Interpreter, title: str) -> None:
             " that has it"
         )
     if missing != "nothing":
-        raise UsageError(f"the fqbench of {title} is older than the gate")
+        raise UsageError(
+            f"the fqbench of {title} is older than the gate"
+            ": install a newer one there, or name a Python that has it"
+        )
 
 
 def _arguments(install: str) -> list[str]:
@@ -152,7 +158,9 @@ def _arguments(install: str) -> list[str]:
     try:
         words = shlex.split(install)
     except ValueError as error:
-        raise UsageError(f"--install {install!r} is not usable: {error}") from error
+        raise UsageError(
+            f"--install {install!r} is not usable: {error}; write it as a shell would take it"
+        ) from error
     editable = next((word for word in words if _EDITABLE.match(word)), None)
     if editable is not None:
         raise UsageError(

@@ -83,7 +83,7 @@ def map_path(path: Path, root: Path, checkouts: Sequence[Checkout]) -> PathMappi
 
 def _existing(where: Path, path: Path) -> tuple[Path]:
     if not where.exists():
-        raise UsageError(f"there is no {path}")
+        raise UsageError(f"there is no {path}: correct the path, or choose versions that have it")
     return (where,)
 
 
@@ -115,7 +115,10 @@ def _git(folder: Path, *arguments: str, problem: str | None = None) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"git {arguments[0]} could not be run: {error}") from error
+        raise UsageError(
+            f"git {arguments[0]} could not be run: {error}"
+            "; install git, or see whether this is a repository"
+        ) from error
     if done.returncode != 0:
         output = " ".join(done.stderr.split())
         found = problem or f"git {' '.join(arguments[:2])} failed"

@@ -146,7 +146,7 @@ def pool_of(suites: Sequence[Suite]) -> Pool:
                 for recorded in timed.all:
                     pool.setdefault(cell, []).extend(_launches(recorded))
     if not pool or not all(pool.values()):
-        raise UsageError("nothing was recorded of identical sides")
+        raise UsageError("nothing was recorded of identical sides: measure more by --suites")
     return pool
 
 

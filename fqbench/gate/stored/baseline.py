@@ -59,7 +59,9 @@ def freeze(sides: Sequence[StoredResults], accepted: Mapping[str, str], out: Pat
     for cell, reason in accepted.items():
         if cell not in found:
             known = ", ".join(found) or "none is"
-            raise UsageError(f"--accept {cell}: no value of it is broken (broken: {known})")
+            raise UsageError(
+                f"--accept {cell}: no value of it is broken (broken: {known}): leave it out"
+            )
         if len(reason.strip()) < SHORTEST_REASON:
             raise UsageError(
                 f"--accept {cell}: the reason {reason!r} is too short: say in"
@@ -90,6 +92,7 @@ def _check_runs(sides: Sequence[StoredResults]) -> None:
         if found := differences(first, other):
             raise UsageError(
                 f"{first.path} and {other.path} do not belong into one baseline: {'; '.join(found)}"
+                "; freeze runs of the same machine, versions and data"
             )
     created: dict[str, Path] = {}
     for side in sides:
@@ -97,6 +100,7 @@ def _check_runs(sides: Sequence[StoredResults]) -> None:
             if run.created in created:
                 raise UsageError(
                     f"{created[run.created]} and {side.path} hold the same run ({run.created})"
+                    ": leave one of them out"
                 )
             created[run.created] = side.path
 

@@ -121,7 +121,10 @@ def parse_pytest_benchmark(path: Path, content: Mapping[str, object]) -> StoredR
     file = validated(_PytestBenchmark, content, path)
     machines = [b.extra_info.machine for b in file.benchmarks if b.extra_info.machine is not None]
     if any(machine != machines[0] for machine in machines):
-        raise UsageError(f"{path}: its benchmarks were measured on different machines")
+        raise UsageError(
+            f"{path}: its benchmarks were measured on different machines"
+            ": run them again on one machine"
+        )
     values = {"created": file.datetime, "rows": tuple(_row(b) for b in file.benchmarks)}
     run = validated(Run, values, path)
     machine = machines[0] if machines else _machine(file.machine_info)
@@ -138,17 +141,23 @@ def read_json(path: Path) -> object:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)  # Not by stat: a pipe has no size.
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}; name a file that can be read"
+        ) from error
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path} is too large for stored results: {SIZE_LIMIT} bytes are allowed")
     try:
         text = content.decode("utf-8-sig")
         return json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
     except RecursionError as error:
-        raise UsageError(f"{path} is not usable: it is nested too deeply") from error
+        raise UsageError(
+            f"{path} is not usable: it is nested too deeply: write it again by fqbench run"
+        ) from error
     # UnicodeDecodeError and JSONDecodeError are ValueErrors, as is a number of too many digits.
     except ValueError as error:
-        raise UsageError(f"{path} is not valid JSON: {error}") from error
+        raise UsageError(
+            f"{path} is not valid JSON: {error}; write it again by fqbench run"
+        ) from error
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

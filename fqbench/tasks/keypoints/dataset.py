@@ -66,11 +66,16 @@ def _read(settings: CocoPersons) -> PersonSet:
     try:
         content = _Content.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}; name a file that can be read"
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}, {place}: not COCO's keypoints: {first['msg']}") from error
+        raise UsageError(
+            f"{path}, {place}: not COCO's keypoints: {first['msg']}"
+            "; correct the file, or name another one"
+        ) from error
     files = {i.id: confined(settings.images, i.file_name, path) for i in content.images}
     persons = sorted(content.annotations, key=lambda person: person.id)
     samples = tuple(
@@ -79,7 +84,10 @@ def _read(settings: CocoPersons) -> PersonSet:
         if person.num_keypoints and not person.iscrowd and person.image_id in files
     )
     if not samples:
-        raise UsageError(f"{path} notes keypoints of no person in its images")
+        raise UsageError(
+            f"{path} notes keypoints of no person in its images"
+            ": choose others by dataset.start and dataset.count"
+        )
     return PersonSet(samples, path)
 
 

@@ -59,6 +59,7 @@ def _read(settings: LabelMaps) -> MappedSet:
         raise UsageError(
             f"dataset.maps: {len(maps) - len(found)} of {len(maps)} maps (.png) in {settings.maps}"
             f" have no image of their name in {settings.images}"
+            ": give each map the name of its image"
         )
     samples = tuple(Sample(number, path) for number, path in enumerate(found, start=1))
     return MappedSet(samples, maps=settings.maps)
@@ -75,7 +76,9 @@ def read_map(path: Path) -> NDArray[np.uint8]:
                 )
             return np.array(image, np.uint8)
     except OSError as error:
-        raise UsageError(f"cannot read the label map {path}: {error}") from error
+        raise UsageError(
+            f"cannot read the label map {path}: {error}; replace it by a PNG of class numbers"
+        ) from error
 
 
 LABEL_MAPS = DatasetKind(settings=LabelMaps, read=_read)

@@ -46,9 +46,11 @@ def _read(settings: Transcripts) -> TranscriptSet:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}; name a list file that can be read"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a text file in UTF-8") from error
+        raise UsageError(f"{path} is not a text file in UTF-8: save it as one") from error
     samples, texts = [], {}
     for number, line in enumerate(lines, start=1):
         name, tab, text = line.rstrip("\r").partition("\t")
