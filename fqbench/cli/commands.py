@@ -51,6 +51,8 @@ DONE = 0
 CELL_FAILED = 1
 BAD_INPUT = 2
 
+PLAN_SCHEMA = 1
+
 
 def print_error(console: Console, message: str) -> None:
     """Print what is wrong as one line, however narrow the terminal: logs are searched."""
@@ -82,7 +84,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_measure(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("fqbench-out"), metavar="DIR", help="where results go"
+        "--out",
+        type=Path,
+        default=Path("fqbench-out"),
+        metavar="DIR",
+        help="where results go (default: fqbench-out)",
     )
     parser.add_argument(
         "--dry-run",
@@ -151,9 +157,13 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         else:
             terminal.show(results, Console(), report=page, verbose=options.verbose)
         say(errors, f"Written: {options.out}/results.json, {report}, {page}")
+    failed = sum(map(_failed, outcome.rows))
+    if failed:
+        again = "the same command tries them again, and keeps the rest"
+        say(errors, f"Failed: {failed} of {len(outcome.rows)} cells; {again}", style="red")
     if problems or ready.problems:
         return BAD_INPUT
-    return CELL_FAILED if any(map(_failed, outcome.rows)) else DONE
+    return CELL_FAILED if failed else DONE
 
 
 def _failed(row: Row) -> bool:
@@ -168,7 +178,7 @@ def show_plan(nodes: Sequence[Node], executor: LocalExecutor, *, as_json: bool) 
     whole = executor.expected(remaining)
     if as_json:
         steps = [{"step": step, "model": model, "seconds": s} for step, model, s in took]
-        print_json({"steps": steps, "seconds": whole})
+        print_json({"schema": PLAN_SCHEMA, "steps": steps, "seconds": whole})
         return
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Step", "Model", "Took before"):

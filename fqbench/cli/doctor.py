@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
 
@@ -14,11 +13,14 @@ from rich.text import Text
 
 from fqbench.backends import backend
 from fqbench.cli.commands import CELL_FAILED, DONE, progress
+from fqbench.cli.output import add_json, print_json
 from fqbench.doctor.checkup import Checkup, examine
 from fqbench.doctor.noise import SECONDS, Noise
 from fqbench.gate.evidence import Tolerances
 from fqbench.measure.launches import NARROW
 from fqbench.precisions import precisions
+
+SCHEMA = 1
 
 MEANING = {
     "quiet": "quiet enough: the gate tells a change of {tolerance:.0%} in its own time",
@@ -32,8 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes, and what it does."""
     parser.description = (
         "What can run here, what is missing and how to get it, what 8-bit products of this CPU"
-        " give, and whether it is quiet enough to time on. 0: something runs; 1: nothing does, or"
-        " what was tried failed."
+        " give, and whether it is quiet enough to time on."
     )
     parser.add_argument(
         "--seconds",
@@ -42,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how long to listen to the machine, 0: not at all (default: {SECONDS:g})",
     )
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     with progress(errors) as report:
         found = examine(report, options.seconds)
     if options.json:
-        print(json.dumps(found.to_json(), indent=2))
+        print_json({"schema": SCHEMA, **found.to_json()})
     else:
         console = Console()
         console.print(_table(found))

@@ -28,6 +28,8 @@ SCHEMA = 1
 
 NOT_AS_LISTED = 1
 
+NAME = "one of the list, or NAME==VERSION"
+
 Facts = dict[str, Json]
 """Of an environment, as ``--json`` prints them: ``python`` is its version, or which ones fit."""
 
@@ -46,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_json(listed)
     listed.set_defaults(action=_list)
     made = actions.add_parser("make", help="make an environment, from its list of requirements")
-    made.add_argument("name", metavar="NAME")
+    made.add_argument("name", metavar="NAME", help=NAME)
     made.add_argument(
         "--find-links", type=Path, metavar="DIR", help="a folder of wheels to install from, too"
     )
@@ -63,18 +65,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     checked = actions.add_parser(
         "check", help="import what environments are for, and compare them with their lists"
     )
-    checked.add_argument("name", nargs="?", metavar="NAME")
+    checked.add_argument("name", nargs="?", metavar="NAME", help="only this one (default: all)")
     _add_json(checked)
     checked.set_defaults(action=_check)
     removed = actions.add_parser("remove", help="remove an environment")
-    removed.add_argument("name", metavar="NAME")
+    removed.add_argument("name", metavar="NAME", help=NAME)
     removed.set_defaults(action=_remove)
     used = actions.add_parser("use", help="use a Python that has what an environment is for")
-    used.add_argument("name", metavar="NAME")
+    used.add_argument("name", metavar="NAME", help=NAME)
     used.add_argument("python", type=Path, metavar="PYTHON", help="the Python of an environment")
     used.set_defaults(action=_use)
     printed = actions.add_parser("requirements", help="print the list of an environment")
-    printed.add_argument("name", metavar="NAME")
+    printed.add_argument("name", metavar="NAME", help=NAME)
     printed.set_defaults(action=_requirements)
 
 

@@ -34,8 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "With --base: check out two versions of this repository, build their models and time them"
         " in turns. With two files: compare stored results: results.json (with the samples.json"
-        " beside it), a baseline, or the file of pytest --benchmark-json. Exit code: 0 nothing is"
-        " worse, 1 something is, 2 nothing could be compared."
+        " beside it), a baseline, or the file of pytest --benchmark-json."
     )
     added = {
         "stored results": _add_stored,

@@ -56,7 +56,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             {"schema": SCHEMA, "cells": [_cell_json(each) for each in cells], "methods": made_by}
         )
     elif console.is_terminal:
-        _show(shown, made_by, console)
+        _show_cells(shown, console)
+        _show_methods([m for m in made_by if options.all or m["reason"] is None], console)
     else:
         for cell in shown:
             print(cell.id if cell.unsupported is None else f"{cell.id}\t{_state(cell)}")
@@ -66,8 +67,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     return BAD_INPUT if problems else DONE
 
 
-def _show(cells: Sequence[Cell], made_by: Sequence[Method], console: Console) -> None:
-    """Two tables. Cells are never cut, however narrow the terminal."""
+def _show_cells(cells: Sequence[Cell], console: Console) -> None:
+    """A table. Cells are never cut, however narrow the terminal; nor are methods."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Cell", no_wrap=True)
     whole = any(cell.unsupported is not None for cell in cells)
@@ -76,14 +77,20 @@ def _show(cells: Sequence[Cell], made_by: Sequence[Method], console: Console) ->
     for cell in cells:
         table.add_row(*map(plain, (cell.id, _state(cell)) if whole else (cell.id,)))
     console.print(table)
+
+
+def _show_methods(made_by: Sequence[Method], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("Method", "Made by", "For", "State"):
-        table.add_column(name)
+    table.add_column("Method", no_wrap=True)
+    whole = any(each["reason"] is not None for each in made_by)
+    for name in ("Made by", "For", "State") if whole else ("Made by", "For"):
+        table.add_column(name, overflow="fold")
     for each in made_by:
         backends, reason = each["backends"], each["reason"]
         made_for = ", ".join(map(str, backends)) if isinstance(backends, list) else "every backend"
+        texts = [str(each["method"]), str(each["label"]), made_for]
         state = "ready" if reason is None else f"cannot run: {reason}"
-        table.add_row(*map(plain, (str(each["method"]), str(each["label"]), made_for, state)))
+        table.add_row(*map(plain, [*texts, state] if whole else texts))
     console.print(table)
 
 

@@ -1,6 +1,4 @@
-"""Commands and their options.
-
-Exit codes: 0 done, 1 a cell failed, 2 bad input, 130 interrupted, 141 nobody reads the output.
+"""Commands, their options and exit codes.
 
 A command's module is imported when it is the one that is asked for: ``fqbench --help`` imports
 none of them, so that it answers at once.
@@ -14,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fqbench import __version__
@@ -32,11 +30,15 @@ READER_GONE = 141
 @dataclass(frozen=True)
 class Command:
     """A command: what it is for, and the functions that add its options and carry it out, each
-    as ``module:function``."""
+    as ``module:function``.
+
+    ``ends``: what its exit codes mean, beside those that all commands have.
+    """
 
     help: str
     add_options: str
     run: str
+    ends: Mapping[int, str] = field(default_factory=lambda: {0: "done"})
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -44,51 +46,80 @@ COMMANDS: Mapping[str, Command] = {
         "quantize, measure and evaluate; write results.json, report.md and report.html",
         "fqbench.cli.commands:add_run_options",
         "fqbench.cli.commands:run",
+        {0: "every cell ran", 1: "a cell failed, or something that was to be measured of it"},
     ),
     "list": Command(
         "which cells run here; with --all why the others do not",
         "fqbench.cli.listing:add_options",
         "fqbench.cli.listing:run",
+        {0: "listed"},
     ),
     "fetch": Command(
-        "official weights and data", "fqbench.cli.fetch:add_options", "fqbench.cli.fetch:run"
+        "official weights and data",
+        "fqbench.cli.fetch:add_options",
+        "fqbench.cli.fetch:run",
+        {0: "all is there, or listed", 1: "something is not there"},
     ),
     "best": Command(
         "which file to ship on this machine, and the file",
         "fqbench.cli.best:add_options",
         "fqbench.cli.best:run",
+        {0: "a file is inside the budget", 1: "none is known to be"},
     ),
     "compress": Command(
         "make the INT8 models of one model, from a config of FastDeploy's tool",
         "fqbench.cli.compress:add_options",
         "fqbench.cli.compress:run",
+        {0: "every model was made that can be here", 1: "one was not"},
     ),
     "gate": Command(
         "whether anything got worse from BASE to HEAD",
         "fqbench.cli.gate_options:add_options",
         "fqbench.cli.gate:run",
+        {
+            0: "nothing is worse",
+            1: "something is: slower, less accurate, failed, or gone",
+            2: "nothing could be compared, or an option or a file is not usable",
+        },
     ),
     "baseline": Command(
         "freeze results to compare later ones with",
         "fqbench.cli.baseline:add_options",
         "fqbench.cli.baseline:run",
+        {0: "the baseline is written"},
     ),
     "doctor": Command(
         "what can run here, and whether this machine is quiet enough to time on",
         "fqbench.cli.doctor:add_options",
         "fqbench.cli.doctor:run",
+        {0: "something runs here", 1: "nothing does, or what was tried failed"},
     ),
     "env": Command(
         "environments of runtimes and toolkits",
         "fqbench.cli.env:add_options",
         "fqbench.cli.env:run",
+        {0: "done", 1: "an environment is not as its list says"},
     ),
     "completion": Command(
         "the script that completes commands and options in a shell",
         "fqbench.cli.completion:add_options",
         "fqbench.cli.completion:run",
+        {0: "printed"},
     ),
 }
+
+ENDS: Mapping[int, str] = {
+    CELL_FAILED: "a step of the work failed",
+    USAGE_ERROR: "an option, a spec or a file is not usable",
+    INTERRUPTED: "interrupted; the same command goes on from there",
+    READER_GONE: "nobody reads the output any more",
+}
+"""Exit codes that every command has; its own come before them."""
+
+
+def ends_of(command: Command) -> Mapping[int, str]:
+    """All exit codes of ``command``, each with what it means."""
+    return dict(sorted({**ENDS, **command.ends}.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,7 +164,8 @@ def parser_of(commands: Collection[str]) -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=__version__)
     subparsers = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        added = subparsers.add_parser(name, help=command.help)
+        codes = "; ".join(f"{code} {meaning}" for code, meaning in ends_of(command).items())
+        added = subparsers.add_parser(name, help=command.help, epilog=f"Exit codes: {codes}.")
         if name in commands:
             _imported(command.add_options)(added)
     return made

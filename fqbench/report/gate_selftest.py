@@ -13,6 +13,8 @@ from rich.table import Table
 from fqbench.gate.selftest.replay import THRESHOLD
 from fqbench.gate.selftest.trial import Count, Trial
 
+SCHEMA = 1
+
 CONFIDENCE = 0.95
 
 
@@ -76,6 +78,7 @@ def interval(called: int, suites: int) -> tuple[float, float]:
 def figures(trial: Trial) -> Mapping[str, object]:
     """The same as a JSON object."""
     return {
+        "schema": SCHEMA,
         "cells": list(trial.cells),
         "measured": [vars(count) for count in trial.real],
         "replayed": [vars(count) for count in trial.replayed],

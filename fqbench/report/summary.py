@@ -25,21 +25,32 @@ LONGEST_REASON = 200
 def summary(results: Results) -> tuple[str, ...]:
     """The sentences; none where no row has anything to say."""
     rows = tuple(filter(is_shown, results.rows))
-    parts = (_reasons, _outside, _not_known, _lacking, _columns, _slow, _timing, _saturating)
+    parts = (
+        *(_failed, _outside, _not_known, _lacking, _columns),
+        *(_slow, _not_run, _timing, _saturating),
+    )
     return (*(text for part in parts for text in part(rows)), *_machine(results))
 
 
-def _reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """Cells without figures, once for each reason, those that failed first."""
+def _failed(rows: Sequence[Row]) -> Iterator[str]:
+    return _reasons(rows, failed=True)
+
+
+def _not_run(rows: Sequence[Row]) -> Iterator[str]:
+    return _reasons(rows, failed=False)
+
+
+def _reasons(rows: Sequence[Row], *, failed: bool) -> Iterator[str]:
+    """Cells without figures, once for each reason: those that ``failed``, or that could not run."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if row.reason:
+        if row.reason and (row.status == "failed") == failed:
             found.setdefault((row.status, row.reason), []).append(row.cell.id)
         for name, figure in row.measures.items():
-            if isinstance(figure, NotMeasured):
-                status = f"{name} {'failed' if figure.failed else 'not measured'}"
+            if isinstance(figure, NotMeasured) and figure.failed == failed:
+                status = f"{name} {'failed' if failed else 'not measured'}"
                 found.setdefault((status, figure.reason), []).append(row.cell.id)
-    for (status, reason), cells in sorted(found.items(), key=lambda each: "failed" not in each[0]):
+    for (status, reason), cells in found.items():
         short = textwrap.shorten(reason, LONGEST_REASON, placeholder=" ...")
         yield f"{status.capitalize()}: {_listed(cells)}: {short}"
 
@@ -69,12 +80,11 @@ def _not_known(rows: Sequence[Row]) -> Iterator[str]:
 
 def _lacking(rows: Sequence[Row]) -> Iterator[str]:
     """What stands in the place of accuracy, and what accuracy needs."""
-    needed: dict[str, list[str]] = {}
-    for row in rows:
-        if row.needs is not None:
-            needed.setdefault(row.needs, []).append(row.cell.model)
-    for needs, models in needed.items():
-        yield f"No accuracy of {_listed(list(dict.fromkeys(models)))}: {needs}."
+    needed = {row.cell.model: row.needs for row in rows if row.needs is not None}
+    for model, needs in list(needed.items())[:1]:
+        others = len(needed) - 1
+        likewise = f"; likewise {others} more" if others else ""
+        yield f"No accuracy: {model} {needs}{likewise}."
     if any(row.agreement is not None for row in rows if row.needs is not None):
         yield "Agreement: mean cosine of INT8's and FP32's outputs, 1 alike, 0 unrelated."
     if any(row.weights == "synthetic" for row in rows):

@@ -117,13 +117,17 @@ class TestList:
         assert sum(line.strip().startswith(f"{name}-") for line in cells) == 40
         assert any(line.strip().startswith(f"{name}-tensorrt_rtx-gpu-int8 ") for line in cells)
         monkeypatch.setenv("COLUMNS", "200")
-        assert run("list", "--models", name) == 0
+        assert run("list", "--all", "--models", name) == 0
         lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
         assert "offline offline quantization every backend ready" in lines
         assert (
             "nncf NNCF onnxruntime, openvino cannot run: the environment nncf is not here" in lines
         )
         assert not any(line.startswith("given ") for line in lines)
+        assert run("list", "--models", name) == 0
+        out = capsys.readouterr().out
+        assert "ort_static" in out
+        assert "nncf" not in out
 
     def test_models_of_the_zoo_beside_those_of_specs(self, capsys, tmp_path):
         spec, name = write_spec(tmp_path), zoo.embedded_names()[0]
@@ -243,6 +247,9 @@ def test_each_command_says_what_it_does(command, capsys):
     shown = capsys.readouterr().out
     assert shown.startswith(f"usage: fqbench {command} ")
     assert "options:" in shown
+    said = " ".join(shown.split())
+    assert f"Exit codes: 0 {COMMANDS[command].ends[0]}; 1 " in said
+    assert said.endswith("141 nobody reads the output any more.")
 
 
 @pytest.mark.parametrize(

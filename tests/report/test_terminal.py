@@ -165,7 +165,7 @@ def test_cells_that_failed_alike_are_one_sentence():
 
 def test_long_reason_is_cut_between_words_and_says_so():
     first, *_ = notes_below(400, replace(FAILED, reason="far too long " * 40))
-    assert first.endswith("far too ...")
+    assert first.endswith("far too long ...")
     assert len(first) < 250
 
 
