@@ -12,11 +12,12 @@ LFS_POINTER = b"version https://git-lfs"
 """How a pointer of Git LFS begins, which stands for a file that was not fetched."""
 
 
-def write_bytes(path: Path, content: bytes) -> Path:
+def write_bytes(path: Path, content: bytes, *, new: bool = False) -> Path:
     """Write a file and the folders above it; return its path.
 
     Whoever reads it meanwhile finds the old content or the new, never a part. Raises UsageError
-    where it cannot be written; the old content then stays.
+    where it cannot be written, or where it is there and has to be ``new``; the old content then
+    stays.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +28,11 @@ def write_bytes(path: Path, content: bytes) -> Path:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            if new:
+                os.link(temporary, path)  # Fails where there is such a file.
+                os.unlink(temporary)
+            else:
+                os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -41,6 +46,11 @@ def write_bytes(path: Path, content: bytes) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """As ``write_bytes``, in UTF-8."""
     return write_bytes(path, text.encode())
+
+
+def write_new(path: Path, text: str) -> Path:
+    """As ``write_text``, where there is no such file yet: an old one is never replaced."""
+    return write_bytes(path, text.encode(), new=True)
 
 
 def check_writable(folder: Path) -> None:

@@ -42,6 +42,11 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
+    "init": Command(
+        "propose a spec for a model's file",
+        "fqbench.cli.init:add_options",
+        "fqbench.cli.init:run",
+    ),
     "run": Command(
         "quantize, measure and evaluate; write results.json, report.md and report.html",
         "fqbench.cli.commands:add_run_options",

@@ -21,6 +21,7 @@ from fqbench.vision.image import Pixels
 
 if TYPE_CHECKING:
     from fqbench.data import EvaluationSet
+    from fqbench.tasks.recognition import Recognition
 
 Size = tuple[int, int]
 """Height, width in pixels."""
@@ -288,6 +289,9 @@ class Task:
 
     draw: Callable[[Pixels, Any], Pixels]
     """An image [height, width, 3] with an answer drawn on it, the image itself unchanged."""
+
+    recognition: Recognition | None
+    """How models without a spec are recognized as its own. None: they never are."""
 
     @property
     def dataset_names(self) -> tuple[str, ...]:

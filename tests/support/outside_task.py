@@ -128,4 +128,5 @@ TASK = Task(
     ),
     further=(),
     draw=lambda image, answer: image,
+    recognition=None,
 )

@@ -9,6 +9,7 @@ from fqbench.tasks.detection.distances import NANODET
 from fqbench.tasks.detection.drawing import draw
 from fqbench.tasks.detection.end_to_end import DETR, RT_DETR, YOLOV10
 from fqbench.tasks.detection.metric import MAP
+from fqbench.tasks.detection.recognition import RECOGNITION
 from fqbench.tasks.record import Task
 
 TASK = Task(
@@ -18,4 +19,5 @@ TASK = Task(
     metric=MAP,
     further=(),
     draw=draw,
+    recognition=RECOGNITION,
 )

@@ -7,6 +7,7 @@ from fqbench.tasks.instance_masks.answers import INSTANCES
 from fqbench.tasks.instance_masks.decode import YOLO_SEG
 from fqbench.tasks.instance_masks.drawing import draw
 from fqbench.tasks.instance_masks.metric import MASK_MAP
+from fqbench.tasks.instance_masks.recognition import RECOGNITION
 from fqbench.tasks.record import Task
 
 TASK = Task(
@@ -16,4 +17,5 @@ TASK = Task(
     metric=MASK_MAP,
     further=(MAP,),
     draw=draw,
+    recognition=RECOGNITION,
 )

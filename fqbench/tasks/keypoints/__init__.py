@@ -6,6 +6,7 @@ from fqbench.tasks.keypoints.answers import POSES
 from fqbench.tasks.keypoints.dataset import COCO_PERSONS
 from fqbench.tasks.keypoints.drawing import draw
 from fqbench.tasks.keypoints.metric import OKS_AP
+from fqbench.tasks.keypoints.recognition import RECOGNITION
 from fqbench.tasks.keypoints.rows import YOLO_POSE
 from fqbench.tasks.keypoints.top_down import HEATMAPS, SIMCC
 from fqbench.tasks.record import Task
@@ -17,4 +18,5 @@ TASK = Task(
     metric=OKS_AP,
     further=(),
     draw=draw,
+    recognition=RECOGNITION,
 )

@@ -8,6 +8,7 @@ from fqbench.tasks.segmentation.dataset import LABEL_MAPS
 from fqbench.tasks.segmentation.decode import SEMANTIC
 from fqbench.tasks.segmentation.drawing import draw
 from fqbench.tasks.segmentation.metric import MIOU
+from fqbench.tasks.segmentation.recognition import RECOGNITION
 
 TASK = Task(
     decoders=(SEMANTIC,),
@@ -16,4 +17,5 @@ TASK = Task(
     metric=MIOU,
     further=(),
     draw=draw,
+    recognition=RECOGNITION,
 )

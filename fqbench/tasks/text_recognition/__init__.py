@@ -8,6 +8,7 @@ from fqbench.tasks.text_recognition.dataset import TRANSCRIPTS
 from fqbench.tasks.text_recognition.decode import CTC
 from fqbench.tasks.text_recognition.drawing import draw
 from fqbench.tasks.text_recognition.metric import EDITS, EXACT
+from fqbench.tasks.text_recognition.recognition import RECOGNITION
 
 TASK = Task(
     decoders=(CTC,),
@@ -16,4 +17,5 @@ TASK = Task(
     metric=EXACT,
     further=(EDITS,),
     draw=draw,
+    recognition=RECOGNITION,
 )

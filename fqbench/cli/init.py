@@ -1,0 +1,102 @@
+"""``fqbench init``: a spec proposed for a model's file, and what is known of it how surely."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fqbench.cli.commands import DONE, data_root, print_error
+from fqbench.cli.selection import positive
+from fqbench.errors import UsageError
+from fqbench.fileio import check_writable, write_new
+from fqbench.propose.make import IMAGES, Draft, Wanted, draft, spec_name
+
+LONGEST = 100
+"""Characters of a value in the table."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes, and what it does."""
+    parser.description = (
+        "Look at a model's file and a few images, and write a commented spec: task, decoder and"
+        " preprocessing, each with how sure it is and why. 0: written; 2: nothing was written,"
+        " since the file is no ONNX model, its outputs are of no kind that is known, images or"
+        " labels cannot be read, or the spec is there already."
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="the model's file")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="images like those it is for")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="PATH",
+        help="what is in them: COCO's JSON, a list of files with their class or text, or a folder"
+        " of label maps; candidates are then tried, and the best by score is taken",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="images that quantization may see, none of them evaluated (default: some of --images)",
+    )
+    parser.add_argument(
+        "--count",
+        type=positive,
+        default=IMAGES,
+        metavar="N",
+        help=f"images that candidates are tried on, at most (default: {IMAGES})",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the spec (default: NAME.yaml here)"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get("FQBENCH_DATA") or None,
+        metavar="DIR",
+        help="where relative paths of the spec start (default: FQBENCH_DATA, else its folder)",
+    )
+
+
+def run(options: argparse.Namespace, errors: Console) -> int:
+    """``fqbench init``: the spec in a file, and a table of what it holds."""
+    out = options.out or Path(f"{spec_name(options.model.stem)}.yaml")
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} is there already: name another file by --out")
+    check_writable(out.absolute().parent)
+    wanted = Wanted(
+        model=options.model,
+        images=options.images,
+        labels=options.labels,
+        calibration=options.calibration,
+        root=data_root(options),
+        count=options.count,
+    )
+    made = draft(wanted, out.absolute().parent)
+    write_new(out, made.text)
+    Console().print(_table(made))
+    for each in made.unknown:
+        print_error(errors, f"not known: {each}")
+    errors.print(f"Written: {out}", markup=False, highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _table(made: Draft) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Key", "Proposed", "How sure", "Why"):
+        table.add_column(name)
+    for each in made.found.proposals:
+        value = str(each.value)
+        shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        table.add_row(*map(_plain, (each.key, shown, each.sureness, each.reason)))
+    return table
+
+
+def _plain(text: str) -> Text:
+    """Of an untrusted file: a terminal would obey its escape sequences."""
+    return Text("".join(c if c.isprintable() else " " for c in text))
