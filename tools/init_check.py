@@ -108,7 +108,7 @@ def wanted(spec: ModelSpec, way: str, root: Path | None, count: int) -> Wanted:
     if way == "alone":
         return Wanted(spec.model, root=root)
     images, labels = spec.dataset.images, spec.dataset.truth
-    if root is not None and spec.dataset.kind == "coco":
+    if root is not None and spec.dataset.kind == "coco" and images.is_relative_to(root):
         images, labels = (root / part for part in CALIBRATING)
     return Wanted(spec.model, images, labels if way == "labels" else None, None, root, count)
 

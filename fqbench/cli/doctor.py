@@ -98,6 +98,7 @@ def sentences(found: Checkup) -> Iterator[str]:
         yield _products(backend(name).label, saturates)
     if found.noise is not None:
         yield from _noise(found.noise)
+    yield "A model of your own needs a spec: fqbench init MODEL.onnx proposes one."
 
 
 def _products(label: str, saturates: bool | str) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.cli.commands import DONE, data_root, print_error
+from fqbench.cli.commands import DONE, data_root, print_error, progress
 from fqbench.cli.selection import positive
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable, write_new
@@ -77,7 +77,12 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         root=data_root(options),
         count=options.count,
     )
-    made = draft(wanted, out.absolute().parent)
+    with progress(errors) as report:
+
+        def tried(done: int, total: int, told: str = "", /) -> None:
+            report("Candidates tried", done, total)
+
+        made = draft(wanted, out.absolute().parent, tried)
     write_new(out, made.text)
     Console().print(_table(made))
     for each in made.unknown:

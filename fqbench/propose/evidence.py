@@ -13,6 +13,9 @@ from fqbench.tasks.record import DecoderSettings
 LEVEL = 0.01
 """The chance, at most, that images show by accident what is then called sure."""
 
+HINT = 0.1
+"""The same for what is called likely, and for leaving what is usual."""
+
 CLEARLY = 1.15
 """So many times as decided are answers that change a usual choice where there are no labels."""
 
@@ -59,13 +62,13 @@ def chance(better: NDArray[np.float64], worse: NDArray[np.float64]) -> float:
     return sum(comb(count, k) for k in range(wins, count + 1)) / 2.0**count
 
 
-def beats(one: Outcome, other: Outcome) -> bool:
-    """Whether labels show that ``one`` is better than ``other``, beyond chance."""
+def beats(one: Outcome, other: Outcome, level: float = LEVEL) -> bool:
+    """Whether labels show that ``one`` is better than ``other``, but for a chance of ``level``."""
     if one.each is None or one.failure is not None:
         return False
     if other.failure is not None:
         return True
-    return other.each is not None and chance(one.each, other.each) <= LEVEL
+    return other.each is not None and chance(one.each, other.each) <= level
 
 
 def answers_images(outcome: Outcome) -> bool:
@@ -75,10 +78,16 @@ def answers_images(outcome: Outcome) -> bool:
     return chance(outcome.each, outcome.others) <= LEVEL
 
 
-def better(new: Outcome, old: Outcome) -> bool:
-    """Whether a choice changes: by labels to what scores more, else to what is clearly decided."""
+def better(new: Outcome, old: Outcome, *, usual: bool = False) -> bool:
+    """Whether a choice changes: by labels to what scores more, else to what is clearly decided.
+
+    ``usual``: whether the old one is what nearly all such models have, so that labels have to show
+    that this one has not.
+    """
     if new.failure is not None or new.value <= 0:
         return False
-    if new.points is not None or old.failure is not None:
-        return new.value > old.value
-    return new.value > CLEARLY * max(old.value, 0)
+    if old.failure is not None:
+        return True
+    if new.points is None:
+        return new.value > CLEARLY * max(old.value, 0)
+    return new.value > old.value and (not usual or beats(new, old, HINT))

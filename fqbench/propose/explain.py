@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fqbench.propose.evidence import Outcome, answers_images, beats
+from fqbench.propose.evidence import HINT, Outcome, answers_images, beats
 from fqbench.propose.inputs import ImageInput
 from fqbench.propose.inside import Inside
 from fqbench.propose.proposal import Proposal, Proposed
@@ -171,9 +171,8 @@ def _judged(
         is_usual = name in (described(first.resize), first.color, _name(first))
         confirmed = is_usual and outcome.value > best.value
         return ("likely" if confirmed else "guess"), f"{name}, {compared} (no labels)"
-    if not answers_images(outcome) or outcome.value <= best.value:
-        return "guess", f"{name}, {compared}"
-    return "likely", f"{name}, {compared}"
+    shown = answers_images(outcome) and all(beats(outcome, each, HINT) for _, each in others)
+    return ("likely" if shown else "guess"), f"{name}, {compared}"
 
 
 def _name(way: Preprocess) -> str:

@@ -29,7 +29,8 @@ LONGEST = 16
 
 WIDTHS = (0.9, 6.0)
 """Of the range of an input after its normalization: 1 of 0 to 1, 4.6 by ImageNet's deviation."""
-DEEPEST = -3.0
+DEEPEST, HIGHEST = -3.0, 0.01
+"""Of what black becomes."""
 
 CENTERED = (-135.0, -85.0)
 """Black after Caffe's normalization, which only takes the mean off."""
@@ -72,7 +73,7 @@ def _is_usual(found: _Map, top: float) -> bool:
     """Whether pixels of 0 to ``top`` come out in a usual range."""
     black, white = found.offset, found.factor * top + found.offset
     width = white - black
-    usual = (width > WIDTHS[0]) & (width < WIDTHS[1]) & (black > DEEPEST)
+    usual = (width > WIDTHS[0]) & (width < WIDTHS[1]) & (black > DEEPEST) & (black < HIGHEST)
     centered = (width == 255) & (black > CENTERED[0]) & (black < CENTERED[1])
     return bool(usual.all() or centered.all())
 

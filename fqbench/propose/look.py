@@ -66,7 +66,7 @@ def look(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
     known = _known(image, inside)
     pictures = [read_image(path) for path in request.images[:PROBED]] or [made_up()]
     guesses = _recognized(subject, image, pictures, known)
-    tried, dataset = _tried(subject, guesses, image, known, request)
+    tried, dataset = _tried(subject, guesses, image, known, request, report)
     return explained(subject, image, inside, guesses, tried, dataset).to_json()
 
 
@@ -167,20 +167,38 @@ def _probed(
 
 
 def _tried(
-    subject: Subject, guesses: Sequence[Named], image: ImageInput, known: Known, request: Request
+    subject: Subject,
+    guesses: Sequence[Named],
+    image: ImageInput,
+    known: Known,
+    request: Request,
+    report: Report,
 ) -> tuple[Tried, Dataset | None]:
     """The best candidate, and the data set whose labels it was tried on."""
     if request.datasets:
-        return _by_labels(subject, guesses, image, known, request)
-    if request.images:
-        count = min(UNLABELLED, request.count)
-        samples = [Sample(n, path) for n, path in enumerate(request.images, start=1)]
-        data = chosen(EvaluationSet(tuple(samples)), count)
-        trials = Trials(subject, data, None)
-    else:
+        try:
+            return _by_labels(subject, guesses, image, known, request, report)
+        except UsageError:
+            if request.given:
+                raise
+    return _without_labels(guesses, image, known, request, _pictures(subject, request, report))
+
+
+def _pictures(subject: Subject, request: Request, report: Report) -> Trials:
+    """Trials on the images, or on one that is made up."""
+    if not request.images:
         data = EvaluationSet((Sample(1, Path()),))
-        trials = Trials(subject, data, None, read=lambda path: made_up())
-    reasons = []
+        return Trials(subject, data, None, read=lambda path: made_up())
+    samples = tuple(Sample(n, path) for n, path in enumerate(request.images, start=1))
+    data = chosen(EvaluationSet(samples), min(UNLABELLED, request.count))
+    return Trials(subject, data, None, report=report)
+
+
+def _without_labels(
+    guesses: Sequence[Named], image: ImageInput, known: Known, request: Request, trials: Trials
+) -> tuple[Tried, None]:
+    """The surest guess whose outputs can be read, fed in the way that decides most."""
+    reasons: list[str] = []
     for named in guesses:
         if named[1].missing:
             break
@@ -204,7 +222,12 @@ def _first(guesses: Sequence[Named], image: ImageInput, known: Known, trials: Tr
 
 
 def _by_labels(
-    subject: Subject, guesses: Sequence[Named], image: ImageInput, known: Known, request: Request
+    subject: Subject,
+    guesses: Sequence[Named],
+    image: ImageInput,
+    known: Known,
+    request: Request,
+    report: Report,
 ) -> tuple[Tried, Dataset | None]:
     datasets = [DATASET.validate_python(each) for each in request.datasets]
     trials: dict[str, Trials] = {}
@@ -215,7 +238,7 @@ def _by_labels(
             continue
         if dataset.kind not in trials:
             data = chosen(open_dataset(dataset), request.count)
-            trials[dataset.kind] = Trials(subject, data, dataset)
+            trials[dataset.kind] = Trials(subject, data, dataset, report=report)
         fitting.append((name, guess, dataset.kind))
     if not fitting:
         raise UsageError(

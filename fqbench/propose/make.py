@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fqbench import isolate
 from fqbench.errors import StepError, UsageError
+from fqbench.hardware import MEMORY_SHARE, memory_mb
 from fqbench.message import read_answer
 from fqbench.propose.labels import images_in, readable, split
 from fqbench.propose.proposal import PROPOSED, Proposed, Request
@@ -52,8 +53,10 @@ class Draft:
     unknown: tuple[str, ...]
 
 
-def draft(wanted: Wanted, folder: Path) -> Draft:
+def draft(wanted: Wanted, folder: Path, on_progress: isolate.Report | None = None) -> Draft:
     """A spec for ``wanted.model``, to be written into ``folder``.
+
+    ``on_progress`` is called with how many candidates were tried.
 
     Raises UsageError where the file is no ONNX model, where its inputs or outputs are of no kind
     that is known, or where images or labels cannot be read.
@@ -65,6 +68,8 @@ def draft(wanted: Wanted, folder: Path) -> Draft:
         raise UsageError(f"there is no file {wanted.model}")
     if wanted.labels is not None and wanted.images is None:
         raise UsageError("--labels needs the images that they are of: name them by --images")
+    if wanted.labels is not None and not wanted.labels.exists():
+        raise UsageError(f"--labels: there is no file or folder {wanted.labels}")
     contents = read_file(model, None)
     images = () if wanted.images is None else images_in(wanted.images)
     datasets = () if wanted.images is None else readable(wanted.images, wanted.labels)
@@ -73,17 +78,27 @@ def draft(wanted: Wanted, folder: Path) -> Draft:
         contents=contents.to_json(),
         images=images[:: max(1, len(images) // MOST_LOOKED_AT)],
         datasets=tuple(each.model_dump(mode="json") for each in datasets),
+        given=wanted.labels is not None,
         count=wanted.count,
     )
+    return _written(wanted, model, _looked_at(wanted.model, request, on_progress), folder)
+
+
+def _looked_at(model: Path, request: Request, on_progress: isolate.Report | None) -> Proposed:
+    """What a child process found of the model."""
     name = f"trying {model.name}"
     try:
         answer = isolate.call(
-            "fqbench.propose.look:look", request.to_json(), timeout_s=TIMEOUT_S, name=name
+            "fqbench.propose.look:look",
+            request.to_json(),
+            timeout_s=TIMEOUT_S,
+            memory=isolate.SharedMemory(int(MEMORY_SHARE * memory_mb())),
+            on_progress=on_progress,
+            name=name,
         )
     except UsageError as error:
-        raise UsageError(f"{wanted.model}: {error}") from error
-    found = read_answer(PROPOSED, answer, name)
-    return _written(wanted, model, found, folder)
+        raise UsageError(f"{model}: {error}") from error
+    return read_answer(PROPOSED, answer, name)
 
 
 def _written(wanted: Wanted, model: Path, found: Proposed, folder: Path) -> Draft:

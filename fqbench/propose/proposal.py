@@ -24,13 +24,15 @@ class Request(Message):
     """A model's file to be tried, with its ``Contents`` as JSON.
 
     ``images``: files that may be looked at; none: a made-up one is. ``datasets``: settings of the
-    data sets that the labels may be read as, as JSON; ``count``: images to try candidates on.
+    data sets that the labels may be read as, as JSON, none of which may fit the model where they
+    were not ``given`` but found; ``count``: images to try candidates on.
     """
 
     model: Path
     contents: Any
     images: tuple[Path, ...] = ()
     datasets: tuple[Any, ...] = ()
+    given: bool = False
     count: int
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.data import EvaluationSet
-from fqbench.errors import FqbenchError
+from fqbench.errors import FqbenchError, UsageError
 from fqbench.propose.evidence import Candidate, Outcome
-from fqbench.spec.check import compare
+from fqbench.spec.check import ModelFacts, compare
 from fqbench.spec.contents import Contents
 from fqbench.spec.inputs import Fill, Layout
 from fqbench.spec.interface import interface
@@ -29,6 +29,9 @@ from fqbench.vision.preprocess import prepare
 
 KEPT_BYTES = 2**28
 """Of images that are kept in memory between candidates."""
+
+SHUFFLED = 11
+"""Seed of the order in which images get other images' answers: the same in every run."""
 
 Run = Callable[[Sequence[NDArray[Any]]], Outputs]
 
@@ -62,12 +65,11 @@ class Subject:
             calibration=Calibration(images=found.images),
         )
 
-    def settings(self, spec: ModelSpec, outputs: Outputs) -> DecoderSettings:
-        """The decoder's, with what the file notes. Raises UsageError where they do not fit."""
+    def facts(self, spec: ModelSpec, outputs: Outputs) -> ModelFacts:
+        """What the file shows of the spec. Raises UsageError where its outputs do not fit."""
         shapes = {str(number): output.shape for number, output in enumerate(outputs)}
         found = self.contents
-        facts = compare(spec, found.inputs, shapes, None, found.metadata, types=found.types)
-        return facts.decode or spec.decode
+        return compare(spec, found.inputs, shapes, None, found.metadata, types=found.types)
 
     def outputs(self, spec: ModelSpec, image: Pixels, box: Box | None) -> tuple[Outputs, Geometry]:
         """What the model makes of one image."""
@@ -88,12 +90,14 @@ class Trials:
     data: EvaluationSet
     dataset: Dataset | None
     read: Callable[[Path], Pixels] = read_image
+    report: Callable[[int, int], None] = lambda done, total: None
     _pixels: dict[Path, Pixels] = field(default_factory=dict)
     _done: dict[Candidate, Outcome] = field(default_factory=dict)
 
     def __call__(self, candidate: Candidate) -> Outcome:
         """What the candidate comes to."""
         if candidate not in self._done:
+            self.report(len(self._done), 0)
             try:
                 self._done[candidate] = self._tried(candidate)
             except FqbenchError as error:
@@ -108,7 +112,7 @@ class Trials:
         for sample in self.data.samples:
             outputs, geometry = self.subject.outputs(spec, self._image(sample.path), sample.box)
             if decode is None:
-                settings = self.subject.settings(spec, outputs)
+                settings = self._settings(spec, outputs)
                 decode = decoder(settings, spec.preprocess.resize.output)
             answers.append(decode(outputs, geometry))
             if self.dataset is None:
@@ -117,6 +121,13 @@ class Trials:
         if self.dataset is not None:
             return _scored(task.metric, self.data, answers)
         return _judged(task.recognition, kept, answers)
+
+    def _settings(self, spec: ModelSpec, outputs: Outputs) -> DecoderSettings:
+        """The decoder's, with what the file notes. Raises UsageError where they do not fit."""
+        facts, listed = self.subject.facts(spec, outputs), self.data.classes
+        if facts.classes is not None and listed is not None and facts.classes != listed:
+            raise UsageError(f"it has {facts.classes} classes, and the labels have {listed}")
+        return facts.decode or spec.decode
 
     def _image(self, path: Path) -> Pixels:
         if path in self._pixels:
@@ -135,9 +146,9 @@ def _first(output: NDArray[Any], batch: int) -> NDArray[Any]:
 def _scored(metric: Metric, data: EvaluationSet, answers: Sequence[Any]) -> Outcome:
     count = len(answers)
     each = metric.weighted(data, answers, [np.eye(count)])
-    half = count // 2
-    moved = [*answers[half:], *answers[:half]] if half else list(answers)
-    others = metric.weighted(data, moved, [np.eye(count)])
+    # Not a shift by so many: labels are often listed in a cycle.
+    order = np.random.default_rng(SHUFFLED).permutation(count)
+    others = metric.weighted(data, [answers[i] for i in order], [np.eye(count)])
     points = metric.points(data, answers)
     return Outcome(points=points, each=each, others=others, images=count)
 

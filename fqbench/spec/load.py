@@ -18,6 +18,9 @@ from fqbench.tasks.registry import dataset_kinds
 
 Key = tuple[str, ...]
 
+MODEL = ".onnx"
+"""How a file ends that is given for a spec by mistake."""
+
 PATHS: tuple[Key, ...] = (
     ("model",),
     ("params",),
@@ -72,6 +75,8 @@ def load_spec(path: Path, data_root: Path | None) -> ModelSpec:
     Relative paths in it start at ``data_root``, or at the file's own folder where that is None.
     Raises UsageError with the file, the key, what was found and what was expected.
     """
+    if path.suffix == MODEL:
+        raise UsageError(f"{path} is a model, expected its spec: fqbench init {path} proposes one")
     content = read_yaml(path, "spec file")
     if not isinstance(content, dict):
         raise UsageError(f"{path}: expected keys and values (name: ..., model: ...)")
