@@ -6,6 +6,7 @@ no character that ends a line.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,12 @@ import yaml
 from fqbench.propose.proposal import Proposal, Proposed
 
 WIDTH = 100
+
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+"""Text that needs no quotes, but for ``WORDS``."""
+
+WORDS = ("y", "Y", "n", "N")
+"""Which some readers of YAML take for yes and no; PyYAML quotes the others itself."""
 
 PLACEHOLDER = "path/to/images"
 """Where no images were given."""
@@ -80,15 +87,18 @@ def _words(each: Proposal) -> str:
 
 def _pair(key: str, value: Any, indent: str = "") -> Iterator[str]:
     """``key: value`` in one line, as YAML reads it back."""
-    written = yaml.safe_dump(
-        {key: value},
-        default_flow_style=True,
-        width=10**9,
-        sort_keys=False,
-        allow_unicode=True,
-    )
-    # The outer braces are not wanted.
-    yield indent + written.strip().removeprefix("{").removesuffix("}")
+    yield f"{indent}{_written(key)}: {_written(value)}"
+
+
+def _written(value: Any) -> str:
+    """A value in one line. Of text, YAML breaks lines where it likes unless it is quoted."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    quoted = isinstance(value, str) and not PLAIN.fullmatch(value)
+    style = '"' if quoted or value in WORDS else None
+    return yaml.safe_dump(value, default_style=style, width=10**9).removesuffix("...\n").strip()
 
 
 def comment(text: str, indent: str = "") -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.propose.evidence import Outcome, answers_images, beats, better, chance
@@ -24,6 +24,7 @@ def test_the_chance_of_as_many_wins(wins: int, losses: int, expected: float) -> 
     assert chance(one, other) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-1, 1), max_size=40))
 def test_one_of_both_directions_is_no_surprise(signs: list[int]) -> None:
     one, other = np.array(signs, float), np.zeros(len(signs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.propose.make import spec_name
@@ -33,6 +33,7 @@ def proposed(name: str, reason: str) -> Proposed:
     )
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_untrusted_names_stay_text(name: str, reason: str) -> None:
     text = spec_text("a", name, proposed(name, reason), {"dataset": {"images": name}}, (reason,))
@@ -54,6 +55,7 @@ def test_untrusted_names_stay_text(name: str, reason: str) -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_comment_is_nothing_but_comment(text: str) -> None:
     assert all(
