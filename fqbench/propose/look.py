@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from fqbench.propose.trial import Run, Subject, Trials, chosen
 from fqbench.spec.contents import CONTENTS
 from fqbench.spec.model import Dataset, Stretch
 from fqbench.tasks.recognition import Guess, Seen
-from fqbench.tasks.record import Outputs, Size
+from fqbench.tasks.record import DecoderSettings, Outputs, Size
 from fqbench.tasks.registry import decoders, tasks
 from fqbench.tasks.shapes import shown
 from fqbench.vision.image import Pixels, read_image
@@ -66,7 +67,7 @@ def look(arguments: Mapping[str, Json], report: Report) -> dict[str, Json]:
     known = _known(image, inside)
     pictures = [read_image(path) for path in request.images[:PROBED]] or [made_up()]
     guesses = _recognized(subject, image, pictures, known)
-    tried, dataset = _tried(subject, guesses, image, known, request, report)
+    tried, dataset = _tried(_Case(subject, image, known, tuple(guesses), request, report))
     return explained(subject, image, inside, guesses, tried, dataset).to_json()
 
 
@@ -149,8 +150,13 @@ def _recognized(
 
 def _all_guesses(seen: Seen) -> Iterator[Named]:
     for name, task in tasks().items():
-        if task.recognition is not None:
-            yield from ((name, guess) for guess in task.recognition.guesses(seen))
+        if task.recognition is None:
+            continue
+        try:
+            found = tuple(task.recognition.guesses(seen))
+        except (ValueError, IndexError):  # Outputs that a task stumbles over are none of its own.
+            continue
+        yield from ((name, guess) for guess in found)
 
 
 def _probed(
@@ -161,101 +167,91 @@ def _probed(
     undecoded = decoders()["none"].settings(kind="none")
     spec = subject.spec(Candidate(next(iter(tasks())), undecoded, way))
     outputs, _ = subject.outputs(spec, picture, None)
-    if not all(np.isfinite(each).all() for each in outputs if each.dtype.kind == "f"):
-        raise UsageError("its outputs hold NaN or infinite values for a picture")
+    if any(np.isnan(each).any() for each in outputs if each.dtype.kind == "f"):
+        raise UsageError("its outputs hold NaN for a picture")
     return outputs
 
 
-def _tried(
-    subject: Subject,
-    guesses: Sequence[Named],
-    image: ImageInput,
-    known: Known,
-    request: Request,
-    report: Report,
-) -> tuple[Tried, Dataset | None]:
+@dataclass(frozen=True)
+class _Case:
+    """All that trying needs. ``guesses``: the surest first, one at least."""
+
+    subject: Subject
+    image: ImageInput
+    known: Known
+    guesses: tuple[Named, ...]
+    request: Request
+    report: Report
+
+
+def _tried(case: _Case) -> tuple[Tried, Dataset | None]:
     """The best candidate, and the data set whose labels it was tried on."""
-    if request.datasets:
+    if case.request.datasets and not case.guesses[0][1].missing:
         try:
-            return _by_labels(subject, guesses, image, known, request, report)
+            return _by_labels(case)
         except UsageError:
-            if request.given:
+            if case.request.given:
                 raise
-    return _without_labels(guesses, image, known, request, _pictures(subject, request, report))
+    return _without_labels(case, _pictures(case)), None
 
 
-def _pictures(subject: Subject, request: Request, report: Report) -> Trials:
+def _pictures(case: _Case) -> Trials:
     """Trials on the images, or on one that is made up."""
+    request = case.request
     if not request.images:
         data = EvaluationSet((Sample(1, Path()),))
-        return Trials(subject, data, None, read=lambda path: made_up())
+        return Trials(case.subject, data, None, read=lambda path: made_up())
     samples = tuple(Sample(n, path) for n, path in enumerate(request.images, start=1))
     data = chosen(EvaluationSet(samples), min(UNLABELLED, request.count))
-    return Trials(subject, data, None, report=report)
+    return Trials(case.subject, data, None, report=case.report)
 
 
-def _without_labels(
-    guesses: Sequence[Named], image: ImageInput, known: Known, request: Request, trials: Trials
-) -> tuple[Tried, None]:
-    """The surest guess whose outputs can be read, fed in the way that decides most."""
+def _without_labels(case: _Case, trials: Trials) -> Tried:
+    """The surest guess whose outputs can be read, fed in the way that decides most.
+
+    Without images in the most usual way, run once to see that its outputs can be read.
+    """
     reasons: list[str] = []
-    for named in guesses:
-        if named[1].missing:
-            break
-        if not request.images:
-            tried = _first([named], image, known, trials)
+    for named in case.guesses:
+        guess, candidate = usual_candidates([named], case.image.channels, case.known)[0]
+        if guess.missing:
+            return Tried(candidate, Outcome(failure=guess.missing[0]), guess, ())
+        if case.request.images:
+            tried = search([named], case.image.channels, case.known, trials)
         else:
-            tried = search([named], image.channels, known, trials)
+            tried = Tried(candidate, trials(candidate), guess, ())
         if tried.outcome.failure is None:
-            return tried, None
+            return tried
         reasons.append(tried.outcome.failure)
-    else:
-        raise UsageError(f"its outputs look like those of a known decoder, but {reasons[0]}")
-    guess, candidate = usual_candidates([named], image.channels, known)[0]
-    return Tried(candidate, Outcome(failure=guess.missing[0]), guess, ()), None
+    raise UsageError(f"its outputs look like those of {case.guesses[0][0]}, but {reasons[0]}")
 
 
-def _first(guesses: Sequence[Named], image: ImageInput, known: Known, trials: Trials) -> Tried:
-    """The most usual candidate, run once to see that its outputs can be read."""
-    guess, candidate = usual_candidates(guesses, image.channels, known)[0]
-    return Tried(candidate, trials(candidate), guess, ())
-
-
-def _by_labels(
-    subject: Subject,
-    guesses: Sequence[Named],
-    image: ImageInput,
-    known: Known,
-    request: Request,
-    report: Report,
-) -> tuple[Tried, Dataset | None]:
-    datasets = [DATASET.validate_python(each) for each in request.datasets]
+def _by_labels(case: _Case) -> tuple[Tried, Dataset | None]:
+    """The candidate that scores most, of the guesses whose task the labels are of."""
+    datasets = [DATASET.validate_python(each) for each in case.request.datasets]
     trials: dict[str, Trials] = {}
+    kinds: dict[tuple[str, DecoderSettings], str] = {}
     fitting = []
-    for name, guess in guesses:
+    for name, guess in case.guesses:
         dataset = _dataset(datasets, name, guess)
         if dataset is None or guess.missing:
             continue
         if dataset.kind not in trials:
-            data = chosen(open_dataset(dataset), request.count)
-            trials[dataset.kind] = Trials(subject, data, dataset, report=report)
-        fitting.append((name, guess, dataset.kind))
+            data = chosen(open_dataset(dataset), case.request.count)
+            trials[dataset.kind] = Trials(case.subject, data, dataset, report=case.report)
+        kinds[name, guess.decode] = dataset.kind
+        fitting.append((name, guess))
+
+    def of(candidate: Candidate) -> Trials:
+        return trials[kinds[candidate.task, candidate.decode]]
+
+    looks = f"its outputs look like those of {case.guesses[0][0]}"
     if not fitting:
-        raise UsageError(
-            f"its outputs look like those of {guesses[0][0]}, and the labels are none of that task"
-        )
-    kinds = {(name, guess.decode): kind for name, guess, kind in fitting}
-    tried = search(
-        [(name, guess) for name, guess, _ in fitting],
-        image.channels,
-        known,
-        lambda candidate: trials[kinds[candidate.task, candidate.decode]](candidate),
-    )
+        raise UsageError(f"{looks}, and the labels are none of that task")
+    tried = search(fitting, case.image.channels, case.known, lambda each: of(each)(each))
     if tried.outcome.failure is not None:
-        raise UsageError(
-            f"its outputs look like those of {tried.candidate.task}, but {tried.outcome.failure}"
-        )
-    return tried, trials[kinds[tried.candidate.task, tried.candidate.decode]].dataset
+        raise UsageError(f"{looks}, but {tried.outcome.failure}")
+    return tried, of(tried.candidate).dataset
 
 
 def _dataset(datasets: Iterable[Dataset], task: str, guess: Guess) -> Dataset | None:

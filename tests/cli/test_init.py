@@ -16,6 +16,7 @@ from fqbench import isolate
 from fqbench.cli.main import main
 from fqbench.propose import look
 from fqbench.spec.check import check_model
+from fqbench.spec.inspect import inspect_onnx
 from fqbench.spec.load import load_spec
 from tests.support.onnx_graphs import Net
 from tests.support.tiny_spec import SIZE, classifier, of_bytes, write_spec
@@ -27,7 +28,10 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
     monkeypatch.chdir(tmp_path)
-    inside = {"fqbench.propose.look:look": look.look}
+    inside = {
+        "fqbench.propose.look:look": look.look,
+        "fqbench.spec.inspect:inspect_onnx": inspect_onnx,
+    }
     whole = isolate.call
 
     def call(function: str, arguments: dict, **options: object) -> object:

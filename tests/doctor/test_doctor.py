@@ -123,6 +123,7 @@ class TestSentences:
         assert "ONNX Runtime: sums of 8-bit products saturate on this CPU" in text
         assert "a ratio was known to 1.0% after 12 seconds" in text
         assert "tells a change of 2% in its own time" in text
+        assert "fqbench init MODEL.onnx" in text
 
     def test_a_noisy_machine_gets_the_option_that_helps(self):
         text = " ".join(doctor.sentences(machine(noise=Noise(12.0, 0.02, SPEED))))

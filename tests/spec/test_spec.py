@@ -270,6 +270,11 @@ def test_no_decoder_without_labels(home: Path) -> None:
     assert (spec.decode.kind, spec.labelled) == ("none", False)
 
 
+def test_a_model_is_no_spec_and_gets_one(home: Path) -> None:
+    with pytest.raises(UsageError, match=r"net\.onnx is a model, .*: fqbench init .*net\.onnx"):
+        load_spec(home / "net.onnx", None)
+
+
 def test_no_such_spec(home: Path) -> None:
     path = home / "none.yaml"
     with pytest.raises(UsageError) as caught:
