@@ -96,11 +96,9 @@ def embedded(folder: Path) -> Iterator[ModelSpec]:
 
 
 def examples(root: Path) -> Iterator[ModelSpec]:
-    """The example specs of ONNX models."""
+    """The example specs."""
     for path in sorted(EXAMPLES.glob("*.yaml")):
-        spec = load_spec(path, root)
-        if spec.source_format == "onnx":
-            yield spec
+        yield load_spec(path, root)
 
 
 def wanted(spec: ModelSpec, way: str, root: Path | None, count: int) -> Wanted:

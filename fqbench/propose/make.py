@@ -63,7 +63,10 @@ def draft(wanted: Wanted, folder: Path, on_progress: isolate.Report | None = Non
     """
     model = wanted.model.absolute()
     if model.suffix != ".onnx":
-        raise UsageError(f"{wanted.model}: expected an ONNX model, a file that ends in .onnx")
+        raise UsageError(
+            f"{wanted.model}: only ONNX models are looked at, files that end in .onnx: write the"
+            " spec of another one by hand (docs/spec.md)"
+        )
     if not model.is_file():
         raise UsageError(f"there is no file {wanted.model}")
     if wanted.labels is not None and wanted.images is None:

@@ -31,7 +31,7 @@ KEPT_BYTES = 2**28
 """Of images that are kept in memory between candidates."""
 
 SHUFFLED = 11
-"""Seed of the order in which images get other images' answers: the same in every run."""
+"""Seed of the order of images."""
 
 Run = Callable[[Sequence[NDArray[Any]]], Outputs]
 
@@ -108,19 +108,25 @@ class Trials:
 
     def _tried(self, candidate: Candidate) -> Outcome:
         spec = self.subject.spec(candidate, self.dataset)
-        decode, kept, answers = None, [], []
-        for sample in self.data.samples:
-            outputs, geometry = self.subject.outputs(spec, self._image(sample.path), sample.box)
-            if decode is None:
-                settings = self._settings(spec, outputs)
-                decode = decoder(settings, spec.preprocess.resize.output)
+        task = tasks()[candidate.task]
+        runs = (
+            self.subject.outputs(spec, self._image(sample.path), sample.box)
+            for sample in self.data.samples
+        )
+        first, place = next(runs)
+        settings = self._settings(spec, first)
+        decode = decoder(settings, spec.preprocess.resize.output)
+        answers, kept, others, before = [decode(first, place)], [first], [], first
+        for outputs, geometry in runs:
             answers.append(decode(outputs, geometry))
             if self.dataset is None:
                 kept.append(outputs)
-        task = tasks()[candidate.task]
-        if self.dataset is not None:
-            return _scored(task.metric, self.data, answers)
-        return _judged(task.recognition, kept, answers)
+            else:
+                others.append(decode(before, geometry))
+            before = outputs
+        if self.dataset is None:
+            return _judged(task.recognition, kept, answers)
+        return _scored(task.metric, self.data, answers, [decode(before, place), *others])
 
     def _settings(self, spec: ModelSpec, outputs: Outputs) -> DecoderSettings:
         """The decoder's, with what the file notes. Raises UsageError where they do not fit."""
@@ -143,14 +149,17 @@ def _first(output: NDArray[Any], batch: int) -> NDArray[Any]:
     return output[:1] if batch > 1 and output.ndim > 1 and len(output) == batch else output
 
 
-def _scored(metric: Metric, data: EvaluationSet, answers: Sequence[Any]) -> Outcome:
-    count = len(answers)
-    each = metric.weighted(data, answers, [np.eye(count)])
-    # Not a shift by so many: labels are often listed in a cycle.
-    order = np.random.default_rng(SHUFFLED).permutation(count)
-    others = metric.weighted(data, [answers[i] for i in order], [np.eye(count)])
-    points = metric.points(data, answers)
-    return Outcome(points=points, each=each, others=others, images=count)
+def _scored(
+    metric: Metric, data: EvaluationSet, answers: Sequence[Any], others: Sequence[Any]
+) -> Outcome:
+    """``others``: what the model makes of another image, placed in each one."""
+    each = np.eye(len(answers))
+    return Outcome(
+        points=metric.points(data, answers),
+        each=metric.weighted(data, answers, [each]),
+        others=metric.weighted(data, others, [each]),
+        images=len(answers),
+    )
 
 
 def _judged(known: Recognition | None, runs: Sequence[Outputs], answers: Sequence[Any]) -> Outcome:
@@ -159,6 +168,12 @@ def _judged(known: Recognition | None, runs: Sequence[Outputs], answers: Sequenc
 
 
 def chosen(data: EvaluationSet, count: int) -> EvaluationSet:
-    """At most ``count`` of the images, evenly spaced."""
+    """At most ``count`` of the images, evenly spaced, in an order that is always the same.
+
+    Not in their own: each is compared with the answer to the one before, and labels are often
+    listed class by class or in a cycle.
+    """
     step = max(1, -(-len(data.samples) // count))
-    return replace(data, samples=data.samples[::step][:count])
+    found = data.samples[::step][:count]
+    order = np.random.default_rng(SHUFFLED).permutation(len(found))
+    return replace(data, samples=tuple(found[i] for i in order))

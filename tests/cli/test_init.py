@@ -150,7 +150,7 @@ def test_what_is_no_known_model_is_refused(
 
 def test_files_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no file none.onnx" in refused(capsys, "none.onnx")
-    assert "expected an ONNX model" in refused(capsys, "net.pt")
+    assert "only ONNX models are looked at" in refused(capsys, "net.pt")
     onnx.save(classifier(), "net.onnx")
     assert "not a folder" in refused(capsys, "net.onnx", "--images", "none")
     Path("empty").mkdir()
