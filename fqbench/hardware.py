@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, TypedDict
 
 import cpuinfo
@@ -107,3 +108,27 @@ MEMORY_SHARE = 0.8
 def memory_mb() -> int:
     """Memory of the machine in MiB."""
     return int(psutil.virtual_memory().total >> 20)
+
+
+SETTINGS = {
+    "governor": "cpufreq/scaling_governor",
+    "boost": "../cpufreq/boost",
+    "turbo off": "../intel_pstate/no_turbo",
+    "SMT": "../smt/control",
+}
+"""What decides about the CPU's clock, by the file that Linux keeps it in, beside the first CPU."""
+
+FIRST_CPU = Path("/sys/devices/system/cpu/cpu0")
+
+
+def settings(place: Path = FIRST_CPU) -> dict[str, str]:
+    """How the CPU's clock is governed; without what the system does not say."""
+    found = {name: _first_word(place / file) for name, file in SETTINGS.items()}
+    return {name: word for name, word in found.items() if word}
+
+
+def _first_word(path: Path) -> str:
+    try:
+        return (path.read_text("ascii", "replace").split() or [""])[0]
+    except OSError:
+        return ""

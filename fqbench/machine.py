@@ -15,7 +15,7 @@ from fqbench.backends import backend, backends, nvidia
 from fqbench.environments import HERE, Environment, find
 from fqbench.environments.recipe import target
 from fqbench.graph.executor import LIBRARY
-from fqbench.hardware import CpuFacts, cpu, kernels_of, memory_mb
+from fqbench.hardware import CpuFacts, cpu, kernels_of, memory_mb, settings
 
 LIBRARIES = (
     LIBRARY,
@@ -104,7 +104,7 @@ class MachineFacts(TypedDict, total=False):
     see the function of that name. ``threads``: number used for latency. ``pinned``: whether every
     process was bound to a core. ``reference``: what the machine did meanwhile. ``saturates``: by
     backend, whether 8-bit products saturate here. ``toolkits``: versions of others
-    that made models.
+    that made models. ``settings``: how the CPU's clock is governed, see ``hardware.settings``.
     """
 
     cpu: CpuFacts
@@ -119,6 +119,7 @@ class MachineFacts(TypedDict, total=False):
     reference: SpeedFacts
     saturates: dict[str, bool]
     toolkits: dict[str, str]
+    settings: dict[str, str]
 
 
 def describe(threads: int, further: Iterable[str] = ()) -> MachineFacts:
@@ -134,6 +135,8 @@ def describe(threads: int, further: Iterable[str] = ()) -> MachineFacts:
         facts["gpu"] = _gpu_facts(nvidia.gpu())
     if others:
         facts["environments"] = others
+    if governed := settings():
+        facts["settings"] = governed
     return {
         **facts,
         "threads": threads,

@@ -30,6 +30,7 @@ from fqbench.cli.selection import (
 from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
+from fqbench.history import keeping
 from fqbench.margins import default_margins_path, load_margins
 from fqbench.measure import reference
 from fqbench.measure.measures import failures
@@ -109,6 +110,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     selection.check()
     measures = measures_of(options)
     check_writable(options.out)
+    keeper = keeping.Keeper(Path.cwd())
     margins = load_margins(default_margins_path())
     with display(errors, quiet=options.quiet) as observer:
         executor = LocalExecutor(Store(default_root()), observer)
@@ -146,16 +148,18 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         def write(found: Outcome) -> None:
             # A page of another run is no page of this one; its own comes when nothing is timed.
             render.remove(options.out)
-            _write(options.out, options.threads, found)
+            _write(options.out, options.threads, found, keeper)
 
         outcome = run_planned(planned, executor, write)
     if outcome.rows:
-        results, report = _write(options.out, options.threads, outcome), options.out / "report.md"
+        results = _write(options.out, options.threads, outcome, keeper)
+        report = options.out / "report.md"
         page = render.write(results, outcome.samples, options.out)
         if options.json:
             print_json(results.to_json())
         else:
             terminal.show(results, Console(), report=page, verbose=options.verbose)
+        keeper.keep(results, outcome.samples)
         say(errors, f"Written: {options.out}/results.json, {report}, {page}")
     failed = sum(map(_failed, outcome.rows))
     if failed:
@@ -191,7 +195,7 @@ def show_plan(nodes: Sequence[Node], executor: LocalExecutor, *, as_json: bool) 
     console.print(plan_text(len(remaining), whole), highlight=False)
 
 
-def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
+def _write(folder: Path, threads: int, outcome: Outcome, keeper: keeping.Keeper) -> Results:
     described = machine.describe(threads, dict.fromkeys(row.cell.backend for row in outcome.rows))
     timed = [row for row in outcome.rows if row.pinned is not None]
     described["pinned"] = bool(timed) and all(row.pinned for row in timed)
@@ -204,7 +208,7 @@ def _write(folder: Path, threads: int, outcome: Outcome) -> Results:
     # Results come last: where they are, all of a run is.
     outcome.samples.write(folder, results.created)
     results.write(folder)
-    markdown.write(results, folder)
+    markdown.write(results, folder, keeper.since(described))
     return results
 
 

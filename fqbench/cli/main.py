@@ -93,6 +93,11 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.baseline:run",
         {0: "the baseline is written"},
     ),
+    "history": Command(
+        "what was measured from run to run, and two runs compared",
+        "fqbench.cli.history:add_options",
+        "fqbench.cli.history:run",
+    ),
     "doctor": Command(
         "what can run here, and whether this machine is quiet enough to time on",
         "fqbench.cli.doctor:add_options",

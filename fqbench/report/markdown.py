@@ -6,15 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fqbench.fileio import write_text
-from fqbench.report import by_method, comparison, gpu, layers, measures, methods, support, versions
+from fqbench.history.records import Since
+from fqbench.report import (
+    by_method,
+    comparison,
+    gpu,
+    history,
+    layers,
+    measures,
+    methods,
+    support,
+    versions,
+)
 from fqbench.report.notes import notes
 from fqbench.report.table import COLUMNS, lines
 from fqbench.results import Results
 
 
-def markdown(results: Results) -> str:
-    """The whole report."""
-    listed = "\n".join(f"- {_escaped(note)}" for note in notes(results))
+def markdown(results: Results, since: Since | None = None) -> str:
+    """The whole report; ``since``: what differs in the environment against the last run."""
+    told = history.since_sentence(since)
+    listed = "\n".join(
+        f"- {_escaped(note)}" for note in (*notes(results), *([told] if told else []))
+    )
     head = f"# FP32 against INT8\n\nMeasured {results.created} (UTC)."
     parts = [head, table(COLUMNS, [line.texts for line in lines(results.rows)]), listed]
     compared = comparison.comparison(results.rows)
@@ -56,9 +70,9 @@ def _on_gpu(results: Results) -> list[str]:
     return [f"## {gpu.TITLE}", table(gpu.COLUMNS, found), listed]
 
 
-def write(results: Results, folder: Path) -> Path:
-    """Write ``report.md`` into ``folder``; return its path."""
-    return write_text(folder / "report.md", markdown(results))
+def write(results: Results, folder: Path, since: Since | None = None) -> Path:
+    """Write ``report.md`` into ``folder``; return its path. ``since``: see ``markdown``."""
+    return write_text(folder / "report.md", markdown(results, since))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,106 @@
+"""Change points: after which runs a cell takes another time than before, and stays there.
+
+``ruptures`` finds them (kernel change point detection, exact: Celisse, Marot, Pierre-Jean, Rigaill
+2018, New efficient algorithms for multiple change-point detection with reproducing kernels). Its
+penalty alone would promise nothing on times: they have heavy tails, two modes, and they drift.
+
+- Values are replaced by the normal scores of their ranks (van der Waerden 1952), so that whatever
+  the distribution of independent noise, false alarms are as rare.
+- The penalty grows with the autocorrelation of what is left, by the factor by which that makes the
+  variance of a mean larger.
+
+``python -m tools.history_false_alarms`` counts both false alarms and what is found; docs/history.md
+has its figures.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+MARGIN = 5.0
+"""Of the penalty ``MARGIN`` + 2 ln n for n values; at 2 false alarms of values that drift were too
+many, at 6 less was found."""
+
+FEWEST = 3
+"""Runs between two changes: one alone, or two, are outliers."""
+
+MOST_LAGS = 10
+"""Up to this distance in time values are taken to depend on each other."""
+
+MISSING = "ruptures is not installed, so no changes are marked (it needs Python 3.13 or older)"
+
+Scores = NDArray[np.float64]
+
+
+def can_find() -> bool:
+    """Whether the library is here that finds changes."""
+    return find_spec("ruptures") is not None
+
+
+def find_changes(values: Sequence[float]) -> tuple[int, ...]:
+    """Indices of the first value after each change, ascending; empty without the library.
+
+    ``values``: any unit, finite, by time; only their order by size counts.
+
+    >>> find_changes([1.0, 1.01, 0.99, 1.02, 0.98, 1.0])
+    ()
+    """
+    if len(values) < 2 * FEWEST or not can_find():
+        return ()
+    scores, least = normal_scores(values), MARGIN + 2 * math.log(len(values))
+    penalty, found = least, _segmented(scores, least)
+    while found:
+        raised = least * inflation(scores, found)
+        if raised <= penalty:
+            return found
+        penalty, found = raised, _segmented(scores, raised)
+    return ()
+
+
+def normal_scores(values: Sequence[float]) -> Scores:
+    """Quantiles of the normal distribution at the values' ranks: (rank - 1/2) / n; ties share."""
+    ranks = scipy.stats.rankdata(values)
+    scores: Scores = scipy.special.ndtri((ranks - 0.5) / len(values))
+    return scores
+
+
+def inflation(scores: Scores, changes: Sequence[int]) -> float:
+    """By what factor autocorrelation makes the variance of a mean larger, 1 or more.
+
+    Of what is left of the scores after the mean of each segment is taken off, with r(k) its
+    autocorrelation at lag k: the largest of 1 + 2 (r(1) + ... + r(k)) up to ``MOST_LAGS`` or a
+    sixth of the values, and (1 + r(1)) / (1 - r(1)), which is that of a first-order autoregression
+    (Priestley 1981, Spectral Analysis and Time Series, 5.3.2).
+    """
+    left = np.concatenate([part - part.mean() for part in np.split(scores, changes)])
+    whole = float(left @ left)
+    if whole == 0:
+        return 1.0
+    lags = range(1, 1 + max(1, min(MOST_LAGS, len(scores) // 6)))
+    r = np.array([float(left[lag:] @ left[:-lag]) / whole for lag in lags])
+    first = min(r[0], 0.99)
+    return max(1.0, (1 + first) / (1 - first), *(1 + 2 * np.cumsum(r)))
+
+
+def _segmented(scores: Scores, penalty: float) -> tuple[int, ...]:
+    detector = _detector().fit(scores.reshape(-1, 1))
+    *changes, _ = detector.predict(pen=penalty)
+    return tuple(changes)
+
+
+@cache
+def _detector_class() -> Any:
+    return importlib.import_module("ruptures").KernelCPD
+
+
+def _detector() -> Any:
+    return _detector_class()(kernel="linear", min_size=FEWEST)
