@@ -9,16 +9,13 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from fqbench.cli.commands import DONE
-from fqbench.cli.selection import positive
 from fqbench.errors import UsageError
 from fqbench.history import database
-from fqbench.history.comparison import compare_runs
 from fqbench.history.reader import Reader, opened
 from fqbench.history.timeline import Timeline, timeline
-from fqbench.report import gate_terminal
 from fqbench.report import history as report
 
+DONE = 0
 COMPARE = "compare"
 RUNS, ROWS = 20, 100
 """How many are shown where nothing is said."""
@@ -40,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--last",
-        type=positive,
+        type=_positive,
         metavar="N",
         help=f"how many runs to show (default: {RUNS}, of a cell {ROWS})",
     )
@@ -109,12 +106,22 @@ def _compare(reader: Reader, options: argparse.Namespace) -> int:
             f"{COMPARE} {' '.join(numbers)}: expected the numbers of two runs, as"
             " 'fqbench history' lists them"
         )
+    # The gate takes longer to import than the history to read.
+    from fqbench.history.comparison import compare_runs
+    from fqbench.report import gate_terminal
+
     found = compare_runs(reader, int(numbers[0]), int(numbers[1]))
     if options.json:
         _print(found.to_json())
     else:
         gate_terminal.show(found, Console())
     return found.decision.exit_code
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _print(content: object) -> None:

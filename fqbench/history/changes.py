@@ -68,8 +68,9 @@ def find_changes(values: Sequence[float]) -> tuple[int, ...]:
 
 def normal_scores(values: Sequence[float]) -> Scores:
     """Quantiles of the normal distribution at the values' ranks: (rank - 1/2) / n; ties share."""
-    ranks = scipy.stats.rankdata(values)
-    scores: Scores = scipy.special.ndtri((ranks - 0.5) / len(values))
+    _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    scores: Scores = scipy.special.ndtri((ranks[places] - 0.5) / len(values))
     return scores
 
 

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fqbench.history import database
-from fqbench.history.database import HistoryError
 from fqbench.history.records import Answer, KeptRow, KeptRun, Place, Series, Since, Size
 from fqbench.history.surroundings import Machine, differences, environment_of, machine_of
-from fqbench.machine import MachineFacts
 from fqbench.measure.stats import Interval
+
+if TYPE_CHECKING:
+    from fqbench.machine import MachineFacts
 
 RUN = """
     SELECT runs.*, machines.facts AS machine_facts, environments.facts AS environment_facts
@@ -245,6 +246,3 @@ def _text(value: object) -> str:
 
 def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
-
-
-__all__ = ["HistoryError", "Reader", "opened", "since_last"]

@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fqbench.jsonvalue import Json
-from fqbench.machine import MachineFacts
+
+if TYPE_CHECKING:
+    from fqbench.machine import MachineFacts
 
 CLASS = ("model", "arch", "isa", "cores", "usable_cores")
 """Facts of a CPU that decide whether times on it compare, as the gate has them."""

@@ -13,8 +13,8 @@ from rich.text import Text
 from fqbench.history.changes import MISSING, can_find
 from fqbench.history.records import KeptRun, Place, Since, Size
 from fqbench.history.timeline import Event, Timeline
-from fqbench.report.table import NOTHING
 
+NOTHING = "-"
 BAR = 24
 """Characters of the plot beside a table."""
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.history import changes
@@ -56,6 +56,7 @@ def test_drift_is_no_change():
 
 
 @needs_ruptures
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.1, 10), max_size=40))
 def test_only_the_order_by_size_counts(values):
     found = find_changes(values)
