@@ -2,7 +2,7 @@
 
     python -m tools.history_check kills [--count 200]
     python -m tools.history_check pages [FOLDER] [--runs 10000] [--cells 40]
-    python -m tools.history_check writers [--count 100]
+    python -m tools.history_check writers [--count 200]
 
 *kills*: a process that writes one run after another is killed by SIGKILL at random moments; after
 each, every run that was said to be kept is there and whole, and the next one can be written.
@@ -13,15 +13,16 @@ at once.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -96,21 +97,40 @@ def kills(options: argparse.Namespace) -> None:
     )
 
 
+def _started(folder: Path, cells: int, seed: int) -> tuple[int, BinaryIO]:
+    """A writer of its own process, which need not import anything, and what it prints."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reads)
+        os.dup2(writes, sys.stdout.fileno())
+        try:
+            write_for_ever(folder, cells, seed)
+        finally:
+            os._exit(1)
+    os.close(writes)
+    return child, os.fdopen(reads, "rb")
+
+
+def _killed(child: int, printed: BinaryIO) -> list[int]:
+    """Kill a writer; the numbers of the runs that it said were kept since it was last read."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with printed:
+        return [int(line) for line in printed.read().split(b"\n")[:-1]]
+
+
 def _written_until_killed(folder: Path, cells: int, seconds: float) -> list[int]:
     """The numbers of the runs that a process said it had kept until it was killed."""
-    command = [sys.executable, "-m", "tools.history_check", "write", str(folder)]
-    with subprocess.Popen([*command, "--cells", str(cells)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()  # It takes long to start, and is killed while it writes.
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        rest = process.stdout.read()
-    # The last line may have been cut.
-    return [int(line) for line in (first + rest).split(b"\n")[:-1]]
+    child, printed = _started(folder, cells, 0)
+    time.sleep(seconds)
+    return _killed(child, printed)
 
 
 def _check(folder: Path, cells: int, before: int, told: Sequence[int]) -> int:
     """The number of runs; ends the program where one is missing or in part."""
+    if not database.exists(folder):
+        return 0 if before == 0 and not told else sys.exit(f"missing: {told}")
     with opened(folder) as reader:
         counts = reader.connection.execute(
             "SELECT runs.id, count(figures.run) FROM runs LEFT JOIN figures ON run = runs.id"
@@ -127,22 +147,14 @@ def _check(folder: Path, cells: int, before: int, told: Sequence[int]) -> int:
 
 def writers(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
-        command = [sys.executable, "-m", "tools.history_check", "write", name]
-        both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
-        told: list[list[int]] = []
-        for process in both:
-            assert process.stdout is not None
-            told.append([int(process.stdout.readline()) for _ in range(options.count)])
-        for process in both:
-            process.send_signal(signal.SIGKILL)
-            assert process.stdout is not None
-            told.append([int(line) for line in process.stdout.read().split(b"\n")[:-1]])
-            process.wait()
-        numbers = [number for found in told for number in found]
+        both = [_started(Path(name), CELLS, seed) for seed in range(2)]
+        numbers = [int(printed.readline()) for _, printed in both for _ in range(options.count)]
+        for child, printed in both:
+            numbers += _killed(child, printed)
         found = _check(Path(name), CELLS, 0, numbers)
     if len(numbers) != len(set(numbers)):
         sys.exit("two writers were given the same number")
-    print(f"two writers: {len(numbers)} runs of {CELLS} cells, all of {found} whole")
+    print(f"two writers: all {found} runs of {CELLS} cells are whole, no number was given twice")
 
 
 def pages(options: argparse.Namespace) -> None:
@@ -201,17 +213,14 @@ def _timed(what: str, page: object) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("check", choices=("kills", "pages", "writers", "write"))
+    parser.add_argument("check", choices=("kills", "pages", "writers"))
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--longest", type=float, default=0.3, help="seconds until a kill, at most")
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--cells", type=int, default=CELLS)
     options = parser.parse_args()
-    if options.check == "write":
-        write_for_ever(options.folder, options.cells, seed=0)
-    else:
-        {"kills": kills, "pages": pages, "writers": writers}[options.check](options)
+    {"kills": kills, "pages": pages, "writers": writers}[options.check](options)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 
@@ -41,7 +42,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many runs to show (default: {RUNS}, of a cell {ROWS})",
     )
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="print it as JSON")
+    shown.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page of these cells, or of all"
+    )
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -52,6 +57,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     with opened(folder) as reader:
         if options.words[:1] == [COMPARE]:
             return _compare(reader, options)
+        if options.html is not None:
+            return _page(reader, options, errors)
         if options.words:
             return _cells(reader, options)
         return _runs(reader, options)
@@ -99,8 +106,21 @@ def timelines(reader: Reader, patterns: Sequence[str], last: int) -> list[Timeli
 MOST_NAMES = 8
 
 
+def _page(reader: Reader, options: argparse.Namespace, errors: Console) -> int:
+    # Plots take longer to import than the history to read.
+    from fqbench.report.html import history as html
+
+    found = timelines(reader, options.words or ["*"], options.last or ROWS)
+    shown = html.page(found, reader.recent(RUNS), reader.size(), str(reader.path))
+    path = html.write(shown, options.html)
+    errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+    return DONE
+
+
 def _compare(reader: Reader, options: argparse.Namespace) -> int:
     numbers = options.words[1:]
+    if options.html is not None:
+        raise UsageError(f"--html is of no use with {COMPARE}: leave it out, or take --json")
     if len(numbers) != 2 or not all(word.isdecimal() for word in numbers):
         raise UsageError(
             f"{COMPARE} {' '.join(numbers)}: expected the numbers of two runs, as"

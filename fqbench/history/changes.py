@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ FEWEST = 3
 MOST_LAGS = 10
 """Up to this distance in time values are taken to depend on each other."""
 
+NEAR = 50
+"""Values to either side that a change is placed by."""
+
 MISSING = "ruptures is not installed, so no changes are marked (it needs Python 3.13 or older)"
 
 Scores = NDArray[np.float64]
@@ -49,7 +53,7 @@ def can_find() -> bool:
 def find_changes(values: Sequence[float]) -> tuple[int, ...]:
     """Indices of the first value after each change, ascending; empty without the library.
 
-    ``values``: any unit, finite, by time; only their order by size counts.
+    ``values``: any unit, finite, by time. Whether there is a change, only their order by size says.
 
     >>> find_changes([1.0, 1.01, 0.99, 1.02, 0.98, 1.0])
     ()
@@ -61,9 +65,24 @@ def find_changes(values: Sequence[float]) -> tuple[int, ...]:
     while found:
         raised = least * inflation(scores, found)
         if raised <= penalty:
-            return found
+            return placed(values, found)
         penalty, found = raised, _segmented(scores, raised)
     return ()
+
+
+def placed(values: Sequence[float], changes: Sequence[int]) -> tuple[int, ...]:
+    """Changes where the values themselves put them: ranks say that there is one, less well where.
+
+    Each splits what is between its neighbours, up to ``NEAR`` values to either side, so that the
+    sum of absolute deviations from the medians of both parts is least.
+    """
+    found = [0]
+    for change, after in pairwise((*changes, len(values))):
+        start, end = max(found[-1], change - NEAR), min(after, change + NEAR)
+        search = _library().Binseg(model="l1", min_size=FEWEST, jump=1)
+        split, _ = search.fit(np.asarray(values[start:end])).predict(n_bkps=1)
+        found.append(start + int(split))
+    return tuple(found[1:])
 
 
 def normal_scores(values: Sequence[float]) -> Scores:
@@ -93,15 +112,11 @@ def inflation(scores: Scores, changes: Sequence[int]) -> float:
 
 
 def _segmented(scores: Scores, penalty: float) -> tuple[int, ...]:
-    detector = _detector().fit(scores.reshape(-1, 1))
-    *changes, _ = detector.predict(pen=penalty)
-    return tuple(changes)
+    search = _library().KernelCPD(kernel="linear", min_size=FEWEST)
+    *changes, _ = search.fit(scores.reshape(-1, 1)).predict(pen=penalty)
+    return tuple(map(int, changes))
 
 
 @cache
-def _detector_class() -> Any:
-    return importlib.import_module("ruptures").KernelCPD
-
-
-def _detector() -> Any:
-    return _detector_class()(kernel="linear", min_size=FEWEST)
+def _library() -> Any:
+    return importlib.import_module("ruptures")

@@ -26,7 +26,7 @@ def show_runs(runs: Sequence[KeptRun], size: Size, where: str, console: Console)
         failed = Text(str(run.failed), style="red" if run.failed else "dim")
         table.add_row(
             str(run.number),
-            _when(run.created),
+            when(run.created),
             run.code or NOTHING,
             run.fqbench,
             Text(run.machine.label + (f", {run.gpu}" if run.gpu else "")),
@@ -108,7 +108,7 @@ def since_sentence(found: Since | None) -> str | None:
     if found is None:
         return None
     code = f", {found.run.code}" if found.run.code else ""
-    before = f"run {found.run.number} of {_when(found.run.created)} UTC{code}"
+    before = f"run {found.run.number} of {when(found.run.created)} UTC{code}"
     if not found.differences:
         return f"The environment is that of the last run on this kind of machine ({before})."
     listed = "; ".join(map(str, found.differences))
@@ -142,7 +142,7 @@ def _line(event: Event, scale: tuple[float, float] | None) -> tuple[RenderableTy
     style = "" if event.change is None else "red" if event.change.factor > 1 else "green"
     return (
         str(run.number),
-        _when(run.created),
+        when(run.created),
         run.code or NOTHING,
         NOTHING if ms is None else f"{ms.value:.2f}",
         _bar(event, scale),
@@ -163,5 +163,6 @@ def _bar(event: Event, scale: tuple[float, float] | None) -> RenderableType:
     return Bar(BAR, begin, max(end, begin + 0.5), width=BAR)
 
 
-def _when(created: str) -> str:
+def when(created: str) -> str:
+    """Date and time, to the minute."""
     return created[:16].replace("T", " ")

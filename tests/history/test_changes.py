@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.history import changes
-from fqbench.history.changes import find_changes, inflation, normal_scores
+from fqbench.history.changes import find_changes, inflation, normal_scores, placed
 
 needs_ruptures = pytest.mark.skipif(
     importlib.util.find_spec("ruptures") is None, reason="ruptures is not installed"
@@ -58,10 +58,17 @@ def test_drift_is_no_change():
 @needs_ruptures
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.1, 10), max_size=40))
-def test_only_the_order_by_size_counts(values):
+def test_changes_are_ascending_places_and_their_number_is_that_of_the_ranks(values):
     found = find_changes(values)
+    assert all(0 < index < len(values) for index in found)
     assert found == tuple(sorted(set(found)))
-    assert find_changes([10 * math.log(value) for value in values]) == found
+    assert len(find_changes([math.log(value) for value in values])) == len(found)
+
+
+@needs_ruptures
+def test_a_change_is_placed_by_the_values():
+    values = [1.0, 1.1, 0.9, 1.0, 1.2, 1.25, 1.15, 5.0, 5.1, 4.9, 5.0]
+    assert placed(values, [4]) == (7,)
 
 
 def test_equal_values_have_no_change():
