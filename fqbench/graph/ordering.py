@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from fqbench.graph.graph import WEIGHTED, Graph
+from collections.abc import Collection, Iterable
+from copy import deepcopy
 
-ORDERING = frozenset(
-    {"ArgMax", "ArgMin", "Hardmax", "NonMaxSuppression", "NonZero", "TopK", "Unique"}
-)
+import onnx
+from onnx.helper import make_empty_tensor_value_info
+
+from fqbench.graph.graph import WEIGHTED, Graph, drop_unread, replace_items
+
+SORTING = frozenset({"NonMaxSuppression", "NonZero", "TopK", "Unique"})
+"""Operators whose answer is an order: rows of what they choose come as their values tell."""
+
+ORDERING = SORTING | {"ArgMax", "ArgMin", "Hardmax"}
 """Operators whose answer is an index or an order.
 
 Eight bits make equals of values that differ: whichever comes first wins, as the first query of a
 DETR among all that have its code.
 """
+
+MOVING = frozenset(
+    {"Flatten", "Identity", "ReduceMax", "Reshape", "Slice", "Split", "Squeeze", "Transpose"}
+    | {"Unsqueeze"}
+)
+"""Operators that lay out or choose what they read first, and compute nothing."""
 
 
 def ordering(graph: Graph) -> frozenset[str]:
@@ -33,3 +46,69 @@ def ordering(graph: Graph) -> frozenset[str]:
                 found.add(producer.name)
                 pending.append(producer)
     return frozenset(found)
+
+
+def unordered(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model``, as it is before its rows are put in order at the end; else itself.
+
+    Rows of two such models cannot be compared one by one: where scores are almost equal, what
+    rounds leaves all of them right and few in their place. An output that is in order is replaced
+    by the tensors that it is chosen from. Where layers follow, what they compute is the answer, and
+    nothing is replaced.
+    """
+    graph = Graph(model)
+    sorted_nodes = _following(model.graph.node)
+    ordered = {name for node in sorted_nodes for name in node.output}
+    if ordered.isdisjoint(graph.outputs) or any(n.op_type in WEIGHTED for n in sorted_nodes):
+        return model
+    computed = _computed(graph)
+    read = [n for node in sorted_nodes for n in node.input if n in computed and n not in ordered]
+    sources = (_source(graph, name) for name in read)
+    kept = [name for name in graph.outputs if name not in ordered]
+    return ending_in(model, dict.fromkeys([*kept, *sources]))
+
+
+def ending_in(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
+    """A copy of ``model`` whose outputs are its tensors ``names``, without what follows them."""
+    result = deepcopy(model)
+    described = {v.name: v for v in (*model.graph.value_info, *model.graph.output)}
+    wanted = list(names)
+    outputs = [described.get(name, make_empty_tensor_value_info(name)) for name in wanted]
+    needed, nodes = set(wanted), []
+    for node in reversed(model.graph.node):
+        if not needed.isdisjoint(node.output):
+            needed.update(node.input)
+            nodes.append(node)
+    replace_items(result.graph.node, nodes[::-1])
+    replace_items(result.graph.output, outputs)
+    written = {name for node in nodes for name in node.output} - set(wanted)
+    replace_items(result.graph.value_info, (v for v in model.graph.value_info if v.name in written))
+    drop_unread(result.graph)
+    return result
+
+
+def _following(nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes that put in order, and all that depends on these."""
+    found, ordered = [], set[str]()
+    for node in nodes:
+        if node.op_type in SORTING or not ordered.isdisjoint(node.input):
+            found.append(node)
+            ordered.update(node.output)
+    return found
+
+
+def _computed(graph: Graph) -> Collection[str]:
+    """The tensors that depend on the model's inputs."""
+    found = set(graph.inputs)
+    for node in graph.model.graph.node:
+        if not found.isdisjoint(node.input):
+            found.update(node.output)
+    return found - set(graph.inputs)
+
+
+def _source(graph: Graph, name: str) -> str:
+    """What ``name`` is only moved or chosen from."""
+    node = graph.producer[name]
+    while node.op_type in MOVING and node.input[0] in graph.producer:
+        name, node = node.input[0], graph.producer[node.input[0]]
+    return name

@@ -10,7 +10,10 @@ from fqbench.backends.onnxruntime.lower import lower as for_onnxruntime
 from fqbench.backends.openvino.lower import lower as for_openvino
 from fqbench.backends.tensorrt.lower import lower as for_tensorrt
 from fqbench.graph.graph import Graph
-from fqbench.graph.ordering import ordering
+from fqbench.graph.ordering import ordering, unordered
+from fqbench.quantize.calibrate import calibrate
+from fqbench.verify.conversion import graph_runner
+from tests.support.end_to_end_heads import best_rows
 from tests.support.onnx_graphs import Net, record
 
 PLACES = 16 * 16
@@ -59,4 +62,56 @@ def test_no_rounded_value_is_ordered(lower, kernel, shared):
     assert kinds & {"Conv", "Gemm"}
     assert not kinds & {"QuantizeLinear", "DequantizeLinear"}
     # Something is in integers all the same.
+    assert any(node.op_type == "QuantizeLinear" for node in lowered.graph.node)
+
+
+def test_what_is_put_in_order_at_the_end_is_judged_before():
+    net, model = best_rows()
+    before = unordered(model)
+    assert [value.name for value in before.graph.output] == ["columns"]
+    assert "TopK" not in {node.op_type for node in before.graph.node}
+    image = net.image()
+    (rows,) = graph_runner(model, optimized=True)([image])
+    (columns,) = graph_runner(before, optimized=True)([image])
+    assert columns.shape == (1, 14, 256)
+    assert rows[0, 0, 4] == columns[0, 4:].max()
+
+
+def test_outputs_beside_what_is_put_in_order_stay():
+    net, _ = best_rows()
+    both = unordered(net.model("rows", "columns", "best"))
+    assert [value.name for value in both.graph.output] == ["columns"]
+    other = net.node("Relu", "columns", channels=14)
+    kept = unordered(net.model(other, "rows"))
+    assert [value.name for value in kept.graph.output] == [other, "columns"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_layers_compute_of_chosen_rows_is_judged_itself(shared):
+    _, model = chooses(1, shared=shared)
+    assert unordered(model) is model
+
+
+def test_a_graph_that_puts_nothing_in_order_is_judged_itself():
+    net = Net()
+    best = net.node("ArgMax", net.conv(net.node("Relu", net.conv("x", 8)), 8), axis=1)
+    model = net.model(net.node("Cast", best, to=onnx.TensorProto.FLOAT))
+    assert unordered(model) is model
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    net, model = best_rows()
+    return model, calibrate(model, [[net.image()]], "abs_max", ())
+
+
+@pytest.mark.parametrize("lower", [for_onnxruntime, for_openvino, for_tensorrt])
+def test_rows_are_put_in_order_by_floats(lower, calibrated):
+    lowered = lower(*calibrated)
+    graph = Graph(lowered)
+    names = ordering(graph)
+    kinds = {node.op_type for node in lowered.graph.node if node.name in names}
+    assert {"TopK", "Sigmoid"} <= kinds
+    assert kinds & {"Conv", "Gemm"}
+    assert not kinds & {"QuantizeLinear", "DequantizeLinear"}
     assert any(node.op_type == "QuantizeLinear" for node in lowered.graph.node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
@@ -11,7 +12,7 @@ from fqbench.measure.cell_loading import Loadable, Reading
 from fqbench.precisions.own import FP32
 from fqbench.spec import Dataset, Decode
 from fqbench.steps import Job
-from fqbench.steps.reading import write_json
+from fqbench.steps.reading import GRAPH, load_graph, save_graph, write_json
 from fqbench.vision.image import read_image
 
 
@@ -78,17 +79,47 @@ class Agree(Job):
 
 
 def agree(job: Agree, report: Report) -> None:
-    """Compare the outputs of two cells on the images; write ``agreement.json``."""
+    """Compare the outputs of two cells on the images; write ``agreement.json``.
+
+    Of ONNX graphs whose rows are put in order at their end, as they are before that.
+    """
+    with TemporaryDirectory() as scratch:
+        _compare(job, *unordered_folders(job.fp32, job.int8, Path(scratch)), report)
+
+
+def unordered_folders(fp32: Path, int8: Path, scratch: Path) -> tuple[Path, Path]:
+    """Folders of both models that end before their rows are put in order, in ``scratch``.
+
+    The models' own where nothing is put in order, or one of them is no ONNX graph.
+    """
+    from fqbench.graph.ordering import ending_in, unordered
+
+    if not all((folder / GRAPH).is_file() for folder in (fp32, int8)):
+        return fp32, int8
+    model, form = load_graph(fp32), load_graph(int8)
+    judged = unordered(model)
+    names = [value.name for value in judged.graph.output]
+    written = {name for node in form.graph.node for name in node.output}
+    if judged is model or not written.issuperset(names):
+        return fp32, int8
+    made = {"fp32": judged, "int8": ending_in(form, names)}
+    for name, graph in made.items():
+        (scratch / name).mkdir()
+        save_graph(graph, scratch / name)
+    return scratch / "fp32", scratch / "int8"
+
+
+def _compare(job: Agree, fp32: Path, int8: Path, report: Report) -> None:
     cells = (
         Loadable(
-            artifact=job.fp32,
+            artifact=fp32,
             backend=job.backend,
             device=job.device,
             precision=FP32.runtime_name,
             reading=job.reading,
         ),
         Loadable(
-            artifact=job.int8,
+            artifact=int8,
             backend=job.backend,
             device=job.device,
             precision=job.precision,
