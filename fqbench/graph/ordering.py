@@ -87,6 +87,11 @@ def ending_in(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     return result
 
 
+def in_order(model: onnx.ModelProto) -> frozenset[str]:
+    """The tensors whose rows stand as an order says, or that are computed of such."""
+    return frozenset(name for node in _following(model.graph.node) for name in node.output)
+
+
 def _following(nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """The nodes that put in order, and all that depends on these."""
     found, ordered = [], set[str]()

@@ -138,6 +138,16 @@ class Preprocess(_Record):
                 raise ValueError(f"{key} has {count} values, expected {wanted}")
         return self
 
+    @model_validator(mode="after")
+    def _std_of_scaled_pixels(self) -> Preprocess:
+        """Mean and deviation are mostly published for values of 0 to 1."""
+        if self.scale == 1.0 and max(self.std) < 1.0:
+            raise ValueError(
+                f"std {max(self.std):g} would enlarge pixels of 0 to 255: give scale"
+                " 0.00392156862745098, which is 1/255, where mean and std are of values of 0 to 1"
+            )
+        return self
+
 
 class _AnyDecoder:
     """Settings of any decoder that is installed; which there are is known when a spec is read."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fqbench.convert.batch import refused
 from fqbench.errors import StepError
+from fqbench.graph.ordering import in_order
 from fqbench.verify.conversion import Feed, Run
 from fqbench.verify.difference import Bound, worst
 from fqbench.verify.graphs import jumping
@@ -48,7 +49,7 @@ def check_batch(
     differ by ``bound``, and by less than ``NEARNESS`` of what they differ from those for the other
     images.
     """
-    batch, jumps = len(images), jumping(model.graph)
+    batch, jumps, ordered = len(images), jumping(model.graph), in_order(model)
     alone = [single(image) for image in images]
     try:
         together = many([np.concatenate(parts) for parts in zip(*images, strict=True)])
@@ -68,7 +69,8 @@ def check_batch(
             others = min(_distance(other, answer) for other in _without(own, number))
             if not np.isfinite(off) or off > NEARNESS * others:
                 raise StepError(refused(batch, "what it answers for one depends on the others"))
-        different = worst([name], [[a] for a in own], [[p] for p in parts], jumps, bound)
+        pairs = [[answer] for answer in own], [[part] for part in parts]
+        different = worst([name], *pairs, jumps, bound, ordered)
         if different is not None:
             raise StepError(refused(batch, different.text))
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fqbench.errors import StepError
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.kinds import is_half
+from fqbench.graph.ordering import in_order
 from fqbench.hardware import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
@@ -107,7 +108,7 @@ def compared(
             text = f"it has {len(other)} outputs instead of {len(names)}"
             return Difference("", float("inf"), text)
     of_wanted, of_found = zip(*answers, strict=True)
-    return worst(names, of_wanted, of_found, jumping(model.graph), bound)
+    return worst(names, of_wanted, of_found, jumping(model.graph), bound, in_order(model))
 
 
 def bound_of(model: onnx.ModelProto) -> Bound:
@@ -165,13 +166,13 @@ def first_of_graph(
     names = shared_names(source, model)
     if not names:
         return None
-    jumps = jumping(model.graph)
+    jumps, ordered = jumping(model.graph), in_order(model)
     one = graph_runner(showing(source, list(names.values())), optimized=False)
     other = graph_runner(showing(model, list(names)), optimized=False)
     wrong: set[str] = set()
     for feed in feeds:
         for name, wanted, found in zip(names, one(own(feed)), other(feed), strict=True):
-            if worst([name], [[wanted]], [[found]], jumps, bound) is not None:
+            if worst([name], [[wanted]], [[found]], jumps, bound, ordered) is not None:
                 wrong.add(name)
     return first_of(model, wrong)
 

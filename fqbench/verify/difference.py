@@ -17,8 +17,14 @@ Outputs = Sequence[Array]
 STEADY = 1e-2
 """What hardly varies is judged by this part of its size, instead of its deviation."""
 
+SLIGHT = 1e-4
+"""Of a row's values, less than this part of their column's size is no difference."""
+
 COLUMNS = 100
 """Up to so many columns, adjacent values differ in meaning."""
+
+MOST_ROWS = 2000
+"""Rows beyond this are too many to be looked for among all others."""
 
 FAINT = 1e-3
 """What is faint compared with the whole is judged by this part of the whole (of 1 at most, since a
@@ -57,14 +63,16 @@ def worst(
     found: Sequence[Outputs],
     jumping: Collection[str] = (),
     bound: Bound | None = None,
+    ordered: Collection[str] = (),
 ) -> Difference | None:
     """The output that differs most beyond what is tolerated; None where none does.
 
     ``wanted`` and ``found`` hold, for each image, the outputs ``names``. Of those ``jumping``, the
     share of differing values is judged, of the others what ``bound`` measures; None is ``EXACT``.
+    Rows of those ``ordered``, which jump too, may have changed places.
     """
     differences = [
-        _difference(name, of_wanted, of_found, name in jumping, bound or EXACT)
+        _difference(name, of_wanted, of_found, name in jumping, bound or EXACT, name in ordered)
         for name, of_wanted, of_found in zip(
             names, zip(*wanted, strict=True), zip(*found, strict=True), strict=True
         )
@@ -74,7 +82,7 @@ def worst(
 
 
 def _difference(
-    name: str, wanted: Outputs, found: Outputs, jumping: bool, bound: Bound
+    name: str, wanted: Outputs, found: Outputs, jumping: bool, bound: Bound, ordered: bool
 ) -> Difference | None:
     """How one output differs over all images, where it does too much."""
     for one, other in zip(wanted, found, strict=True):
@@ -86,6 +94,8 @@ def _difference(
     one, other = _together(wanted), _together(found)
     if jumping or not np.issubdtype(wanted[0].dtype, np.floating):
         share = share_of_different(one, other)
+        if ordered:
+            share = min(share, share_of_missing(wanted, found))
         if share <= (bound.jumped if jumping else 0.0):
             return None
         return Difference(name, share, f"{share:.2g} of the values of output {name!r} differ")
@@ -159,6 +169,38 @@ def share_of_different(wanted: Array, found: Array) -> float:
                 _share(one, other) for one, other in zip(*(t.T for t in tables), strict=True)
             )
     return _share(wanted, found)
+
+
+def share_of_missing(wanted: Outputs, found: Outputs) -> float:
+    """The part of rows in order that the other side has not, whatever their places.
+
+    Where scores are almost equal, rounding changes many places and few rows. A column of
+    ``wanted`` that is sorted says the order, and is compared place by place. Floats are alike by a
+    hundredth of their deviation, or ``SLIGHT``; 1 where there are too many rows or columns.
+    """
+    tables = [_rows(image) for image in (*wanted, *found)]
+    if any(len(table) > MOST_ROWS or table.shape[1] > COLUMNS for table in tables):
+        return 1.0
+    every = np.concatenate(tables[: len(wanted)])
+    whole = not np.issubdtype(wanted[0].dtype, np.floating)
+    near = np.maximum(STEADY * every.std(axis=0), SLIGHT * np.abs(every).max(axis=0, initial=0))
+    near = near * (not whole)
+    shares = [0.0]
+    for one, other in zip(tables[: len(wanted)], tables[len(wanted) :], strict=True):
+        steps = np.diff(one, axis=0)
+        in_order = (steps <= 0).all(axis=0) | (steps >= 0).all(axis=0)
+        moved = (np.abs(one - other) > near)[:, in_order]
+        shares.extend(moved.mean(axis=0))
+        alike = (np.abs(one[:, None] - other) <= near).all(axis=2)
+        shares.extend(1 - alike.any(axis=axis).mean() for axis in (0, 1))
+    return float(max(shares))
+
+
+def _rows(values: Array) -> NDArray[np.float64]:
+    """One image's output as rows along its longest axis; what is no number is 0."""
+    values = np.atleast_1d(np.asarray(values, np.float64))
+    rows = np.moveaxis(np.where(np.isfinite(values), values, 0), int(np.argmax(values.shape)), 0)
+    return rows.reshape(len(rows), -1)
 
 
 def _share(wanted: Array, found: Array) -> float:

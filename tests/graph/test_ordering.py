@@ -13,7 +13,7 @@ from fqbench.graph.graph import Graph
 from fqbench.graph.ordering import ordering, unordered
 from fqbench.quantize.calibrate import calibrate
 from fqbench.verify.conversion import graph_runner
-from tests.support.end_to_end_heads import best_rows
+from tests.support.best_rows import best_rows
 from tests.support.onnx_graphs import Net, record
 
 PLACES = 16 * 16

@@ -1,4 +1,4 @@
-"""INT8 forms of networks that end in their best rows are judged by what the rows are chosen from."""
+"""Networks that end in their best rows are judged by what the rows are chosen from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
 from fqbench.steps.executor import LocalExecutor
 from fqbench.verify.conversion import graph_runner
-from tests.support.end_to_end_heads import SIDE, best_rows
+from tests.support.best_rows import SIDE, best_rows
 from tests.support.openvino import needs_openvino
 
 
@@ -71,7 +71,7 @@ def test_agreement_is_that_of_the_network_without_its_head(tmp_path: Path, backe
         pipeline = Model(spec, check_model(spec), LocalExecutor(Store(tmp_path / "store")))
         found[name] = pipeline.agreement(Cell(name, backend, "cpu", "int8"))
     assert found["rows"].int8_convolutions > 0
-    assert found["rows"] == found["columns"]
+    assert found["rows"].value == pytest.approx(found["columns"].value, abs=5e-4)
     assert found["rows"].value > 0.99
 
 

@@ -169,6 +169,11 @@ def test_parameters_lie_beside_a_paddle_model(home: Path) -> None:
             "key preprocess.std.0: expected greater than 0, found 0",
         ),
         (
+            lambda s: s["preprocess"].update(scale=1, std=[0.229, 0.224, 0.225]),
+            "key preprocess: std 0.229 would enlarge pixels of 0 to 255: give scale"
+            " 0.00392156862745098, which is 1/255, where mean and std are of values of 0 to 1",
+        ),
+        (
             lambda s: s["preprocess"].update(scale=float("nan")),
             "key preprocess.scale: expected a finite number, found nan",
         ),

@@ -124,6 +124,42 @@ def test_of_rows_the_column_that_differs_most_counts():
     assert judged(boxes, found, jumping={"y"}).off == 1.0
 
 
+def table(*places):
+    """Sixty rows of a box, a score and a label, the ones of ``places`` exchanged; scores stay."""
+    random = np.random.default_rng(0)
+    rows = np.concatenate([random.uniform(0, 100, (60, 4)), random.integers(0, 9, (60, 1))], axis=1)
+    for one, other in places:
+        rows[[one, other]] = rows[[other, one]]
+    scores = np.linspace(0.95, 0.9, 60)[:, None]
+    return np.hstack([rows[:, :4], scores, rows[:, 4:]]).astype(np.float32)[None]
+
+
+EXCHANGED = [(place, place + 1) for place in range(0, 60, 2)]
+
+
+def test_rows_in_order_may_change_places_where_scores_are_almost_equal():
+    wanted, found = table(), table(*EXCHANGED)
+    found[..., 4], wanted[..., 4] = 0.9, 0.9
+    assert judged(wanted, found, jumping={"y"}).off == 1.0
+    assert judged(wanted, found, jumping={"y"}, ordered={"y"}) is None
+    assert judged(wanted, found[:, ::-1], jumping={"y"}, ordered={"y"}) is None
+    labels = np.arange(60)[None]
+    assert judged(labels, labels[:, ::-1], jumping={"y"}, ordered={"y"}) is not None
+
+
+def test_rows_in_order_are_to_be_the_same_rows():
+    wanted, found = table(), table()
+    found[0, :3, 0] += 5
+    assert judged(wanted, found, jumping={"y"}, ordered={"y"}) is None
+    found[0, :4, 0] += 5
+    assert judged(wanted, found, jumping={"y"}, ordered={"y"}).off == pytest.approx(4 / 60)
+
+
+def test_rows_in_order_are_to_be_in_this_order():
+    wanted = table()
+    assert judged(wanted, wanted[:, ::-1], jumping={"y"}, ordered={"y"}).off == 1.0
+
+
 def test_the_worst_output_is_named():
     wanted = [[np.arange(9.0), np.arange(9.0)]]
     found = [[np.arange(9.0) * 1.1, np.arange(9.0) * 2]]
