@@ -153,13 +153,13 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         outcome = run_planned(planned, executor, write)
     if outcome.rows:
         results = _write(options.out, options.threads, outcome, keeper)
-        report = options.out / "report.md"
-        page = render.write(results, outcome.samples, options.out)
+        report, page = options.out / "report.md", options.out / render.FILE
         if options.json:
             print_json(results.to_json())
         else:
             terminal.show(results, Console(), report=page, verbose=options.verbose)
         keeper.keep(results, outcome.samples)
+        render.write(results, outcome.samples, options.out)
         say(errors, f"Written: {options.out}/results.json, {report}, {page}")
     failed = sum(map(_failed, outcome.rows))
     if failed:

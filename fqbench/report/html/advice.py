@@ -53,7 +53,8 @@ def by_place(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
 
 def advice(timed: Sequence[Row], samples: Samples) -> Advice:
     """Of the rows of one model and device, all of which were timed."""
-    fastest = sorted(timed, key=_ms)
+    # Where INT8 does not pay, its cell is FP32's file again.
+    fastest = sorted((row for row in timed if row.slowdown is None), key=_ms)
     certain = [row for row in fastest if is_certain(row)]
     cell, device = timed[0].cell, timed[0].cell.device.upper()
     if not certain:

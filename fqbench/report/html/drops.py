@@ -37,7 +37,7 @@ def drops(rows: Sequence[Row]) -> Plot | None:
     ]
     numbers = table("Drops and their margins", COLUMNS, lines)
     return Plot(
-        "Drop against margin",
+        "Drops of all cells",
         f"Of {len(held)} drops by their margin: {about}.",
         intervals(marks, "Points lost against FP32", reference=0.0, groups=STANDINGS),
         numbers,
@@ -49,9 +49,7 @@ def _mark(row: Row) -> Mark | None:
         return None
     return Mark(
         (row.cell.model, cell_label(row)),
-        row.drop.value,
-        row.drop.low,
-        row.drop.high,
+        row.drop,
         row.against_margin,
         f"{row.cell.id}\n{sentence(row.drop, row.margin, row.images)}",
         note=row.against_margin,

@@ -9,6 +9,7 @@ from pathlib import Path
 from fqbench.fileio import write_text
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.verdict import GateReport, Verdict
+from fqbench.measure.stats import Interval
 from fqbench.report import gate as report_gate
 from fqbench.report.html.datatable import DataTable, table
 from fqbench.report.html.plots import Mark, Plot, intervals
@@ -70,6 +71,11 @@ def tolerated(verdict: Verdict, tolerances: Tolerances) -> float:
     return 100 * max(tolerances.slowdown, of_time)
 
 
+def _change(factor: Interval) -> Interval:
+    """A factor in percent more."""
+    return Interval(*(100 * (end - 1) for end in (factor.value, factor.low, factor.high)))
+
+
 def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
     compared = [(each, each.slowdown) for each in verdicts if each.slowdown is not None]
     if not compared:
@@ -77,7 +83,7 @@ def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
     marks = [
         Mark(
             (verdict.cell,),
-            *(100 * (end - 1) for end in (slowdown.value, slowdown.low, slowdown.high)),
+            _change(slowdown),
             verdict.status,
             f"{verdict.cell}\n{report_gate.change(slowdown)}\n{verdict.status}",
             threshold=tolerated(verdict, tolerances),
@@ -87,7 +93,8 @@ def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
     lines = [
         (
             mark.label[0],
-            *(f"{end:+.2f}" for end in (mark.value, mark.low, mark.high, mark.threshold or 0.0)),
+            *(f"{end:+.2f}" for end in (mark.known.value, mark.known.low, mark.known.high)),
+            f"{mark.threshold:+.2f}",
             mark.group,
         )
         for mark in marks

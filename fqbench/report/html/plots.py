@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fqbench.measure.stats import Interval
 from fqbench.report.html.datatable import DataTable
 
 Spec = dict[str, Any]
@@ -25,6 +26,9 @@ TEXT = "var(--text)"
 
 NUMBERS = ".4~f"
 """Format of an axis: never with an exponent."""
+
+PADDING, ROOM = 14, 62
+"""Pixels beside what is drawn: of marks, and of the notes at their ends."""
 
 _MOST_LINEAR = 6.0
 """Largest over smallest value from which on an axis is logarithmic."""
@@ -42,16 +46,14 @@ class Plot:
 
 @dataclass(frozen=True)
 class Mark:
-    """A value on its own line with its interval.
+    """What is ``known`` of a value, on a line of its own.
 
     ``group``: what its colour and shape mean; ``note``: what stands at its end; ``tip``: what is
     said of it; ``threshold``: what it must not exceed.
     """
 
     label: tuple[str, ...]
-    value: float
-    low: float
-    high: float
+    known: Interval
     group: str
     tip: str
     note: str = ""
@@ -85,6 +87,8 @@ def layered(layers: Sequence[Spec], *, width: int, height: int) -> Spec:
         "width": width,
         "height": height,
         "autosize": {"type": "fit", "contains": "padding"},
+        # Labels at the ends of axes reach beyond these.
+        "padding": {"left": 5, "right": 14, "top": 5, "bottom": 5},
         "background": "transparent",
         "layer": list(layers),
         "config": {
@@ -111,7 +115,7 @@ def quantitative(field: str, title: str, values: Sequence[float], **scale: Any) 
         "field": field,
         "type": "quantitative",
         "title": title,
-        "scale": {"type": kind, "zero": False, "padding": 14, "nice": False, **scale},
+        "scale": {"type": kind, "zero": False, "padding": PADDING, "nice": False, **scale},
         "axis": {"tickCount": 5, "format": NUMBERS},
     }
 
@@ -122,18 +126,19 @@ def intervals(
     *,
     reference: float | None = None,
     groups: Sequence[str] = (),
-    width: int = 480,
+    width: int = 440,
 ) -> Spec:
     """Values with their intervals below each other, each with the threshold that bounds it.
 
     ``reference``: where a line says that nothing changed; ``groups``: in the order of their colours
     and shapes, where it is not that of the marks.
     """
-    values = [_mark(mark, place) for place, mark in enumerate(marks)]
+    values = [_mark(mark) for mark in marks]
     shown = [v[key] for v in values for key in ("low", "high", "value") if v[key] is not None]
     shown += [mark.threshold for mark in marks if mark.threshold is not None]
     shown += [] if reference is None else [reference]
-    x = quantitative("value", title, shown)
+    has_notes = any(mark.note for mark in marks)
+    x = quantitative("value", title, shown, padding=ROOM if has_notes else PADDING)
     y = {"field": "line", "type": "nominal", "sort": None, "title": None, "axis": _lines_axis()}
     groups = tuple(groups) or tuple(dict.fromkeys(mark.group for mark in marks))
     colour: Spec = {"field": "group", "scale": by_order(groups, COLOURS), "type": "nominal"}
@@ -173,12 +178,12 @@ def intervals(
             },
         }
     )
-    if any(mark.note for mark in marks):
-        text = {"type": "text", "align": "left", "dx": 8, "dy": -9, "color": TEXT, "fontSize": 11}
+    if has_notes:
+        text = {"type": "text", "align": "left", "dx": 8, "color": TEXT, "fontSize": 11}
         layers.append(
             {
                 "mark": {**text, **hidden},
-                "encoding": {"x": x, "y": y, "text": {"field": "note"}},
+                "encoding": {"x": {**x, "field": "end"}, "y": y, "text": {"field": "note"}},
             }
         )
     lines = len({v["line"] for v in values})
@@ -186,17 +191,17 @@ def intervals(
     return {**spec, "data": {"values": values}}
 
 
-def _mark(mark: Mark, place: int) -> Spec:
+def _mark(mark: Mark) -> Spec:
     return {
         "line": "\n".join(map(_one_line, mark.label)),
-        "value": mark.value,
-        "low": mark.low,
-        "high": mark.high,
+        "value": mark.known.value,
+        "low": mark.known.low,
+        "high": mark.known.high,
         "group": mark.group,
         "tip": mark.tip,
         "note": mark.note,
         "threshold": mark.threshold,
-        "place": place,
+        "end": max(mark.known.high, mark.threshold or mark.known.high),
     }
 
 

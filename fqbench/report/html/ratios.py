@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fqbench.backends import label_of
+from fqbench.measure.stats import Interval
 from fqbench.precisions import label_of as label_of_precision
 from fqbench.precisions.own import INT8
 from fqbench.report import comparison
@@ -42,12 +43,12 @@ def _pairs(rows: Sequence[Row]) -> Iterator[Mark]:
             continue
         label = (cell.model, f"{label_of(cell.backend)} {cell.device.upper()}")
         name = " ".join(label)
-        for group, ends in (
-            (PUBLISHED, (known.ratio, known.ratio, known.ratio)),
-            (MEASURED, (row.ratio.value, row.ratio.low, row.ratio.high)),
+        for group, found in (
+            (PUBLISHED, Interval(known.ratio, known.ratio, known.ratio)),
+            (MEASURED, row.ratio),
         ):
             text = interval(row.ratio) if group == MEASURED else f"{known.ratio:.2f}"
-            yield Mark(label, *ends, group, f"{name}\n{group}: {text}")
+            yield Mark(label, found, group, f"{name}\n{group}: {text}")
 
 
 def against_peak(rows: Sequence[Row]) -> Plot | None:
@@ -58,7 +59,7 @@ def against_peak(rows: Sequence[Row]) -> Plot | None:
     marks = [
         Mark(
             (row.cell.model, cell_label(row)),
-            *(100 * end for end in (share.value, share.low, share.high)),
+            Interval(100 * share.value, 100 * share.low, 100 * share.high),
             label_of_precision(row.cell.precision),
             f"{row.cell.id}\n{100 * share.value:.0f} % of the machine's peak",
         )

@@ -29,7 +29,7 @@ from fqbench.report.table import made_label
 from fqbench.results import Row
 from fqbench.samples import Samples
 
-WIDTH = 480
+WIDTH = 440
 
 DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
 """Of lines that have the same colour."""
@@ -192,7 +192,7 @@ def _launches(title: str, by_launch: Mapping[Cell, Sequence[float]]) -> Plot:
     colour = {"field": "backend", "scale": by_order(backends, COLOURS)}
     grey = {"symbolFillColor": TEXT, "symbolStrokeColor": TEXT}
     shape = {"field": "made", "scale": by_order(made, SHAPES), "legend": grey}
-    dash = {"field": "made", "scale": by_order(made, DASHES), "legend": None}
+    dash = {"field": "made", "scale": by_order(made, DASHES), "legend": grey}
     layers: list[Spec] = [
         {
             "mark": {"type": "line", "strokeWidth": 1.5, "aria": False},

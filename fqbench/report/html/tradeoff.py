@@ -117,7 +117,7 @@ def _latency(row: Row) -> Mark:
     found = row.latency.p50 if row.latency is not None else Interval(0.0, 0.0, 0.0)
     label, made = label_of(row.cell.backend), made_label(row.cell)
     tip = f"{cell_label(row)}\n{interval(found)} ms"
-    return Mark((f"{label} {made}",), found.value, found.low, found.high, made, tip)
+    return Mark((f"{label} {made}",), found, made, tip)
 
 
 def _spec(points: Sequence[Point], best: Sequence[Point], metric: str) -> Spec:

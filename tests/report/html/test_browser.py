@@ -129,6 +129,22 @@ def test_a_screen_reader_can_read_it(opened):
     assert violations(opened) == []
     opened.get_by_role("button", name="Dark theme").press("Enter")
     assert violations(opened) == []
+    # And it would be noticed if it could not.
+    opened.evaluate("document.querySelector('label').remove()")
+    assert any(each.startswith("label: ") for each in violations(opened))
+
+
+def test_what_it_could_be_made_to_load_is_refused(browser, file):
+    page, said = browser.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(file.as_uri())
+    page.evaluate(
+        "() => new Promise((done) => { const image = new Image(); image.onerror = done;"
+        " image.src = 'https://example.invalid/x.png'; document.body.append(image); })"
+    )
+    page.wait_for_function("() => true")
+    assert any("Content Security Policy" in each for each in said)
+    page.close()
 
 
 def test_a_phone_scrolls_down_only(opened):

@@ -13,6 +13,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from fqbench.errors import UsageError
+from fqbench.measure.stats import Interval
 from fqbench.report.html import drawing, render
 from fqbench.report.html.datatable import table
 from fqbench.report.html.page import page
@@ -112,7 +113,7 @@ class TestPolicy:
 
 
 def plot_of(*labels: str) -> Plot:
-    marks = [Mark((label,), 1.0, 0.5, 1.5, label, label, note=label) for label in labels]
+    marks = [Mark((label,), Interval(1.0, 0.5, 1.5), label, label, note=label) for label in labels]
     return Plot(labels[0], labels[0], intervals(marks, "x"), table("t", ("a",), []))
 
 

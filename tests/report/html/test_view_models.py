@@ -95,6 +95,12 @@ class TestAdvice:
             "ONNX Runtime INT8, 4.00 ms: its accuracy is not known: labelled images.",
         )
 
+    def test_leaves_out_int8_that_does_not_pay(self):
+        rows = against(FP32, replace(INSIDE, slowdown=1.2))
+        (found,) = advices(rows, samples(rows))
+        assert found.use == "ONNX Runtime FP32"
+        assert found.unknown == ()
+
     def test_is_none_where_nothing_was_timed(self):
         assert advices([CRASHED, SKIPPED], Samples()) == ()
 
