@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write docs/report.png from a report.html.")
     parser.add_argument("page", type=Path, help="a report.html")
     page = parser.parse_args().page
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("there is no chromium: install it, as with apt-get install chromium")
     if not page.is_file():

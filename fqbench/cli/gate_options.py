@@ -181,7 +181,7 @@ def _add_common(parser: Parser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="write gate.md, gate.json and report.html into this folder",
+        help="write gate.md, gate.json and gate.html into this folder",
     )
     add_verbose(parser)
     add_json(parser)

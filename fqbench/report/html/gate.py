@@ -13,7 +13,10 @@ from fqbench.measure.stats import Interval
 from fqbench.report import gate as report_gate
 from fqbench.report.html.datatable import DataTable, table
 from fqbench.report.html.plots import Mark, Plot, intervals
-from fqbench.report.html.render import FILE, render
+from fqbench.report.html.render import render
+
+FILE = "gate.html"
+"""Not that of a run, whose folder may be the same."""
 
 FINE, WORSE, UNKNOWN = "fine", "worse", "unknown"
 
@@ -35,7 +38,7 @@ class GatePage:
 
 
 def write(report: GateReport, tolerances: Tolerances, folder: Path) -> Path:
-    """Write ``report.html`` into ``folder``, all of it or nothing; return its path."""
+    """Write ``gate.html`` into ``folder``, all of it or nothing; return its path."""
     shown = gate_page(report, tolerances)
     return write_text(folder / FILE, render("gate.html.j2", shown))
 
