@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.gate.evidence import Tolerances
@@ -117,6 +117,7 @@ class TestFront:
         fast, slow, worse, twin = point(1, 50), point(3, 60), point(4, 55), point(1, 40)
         assert front([worse, slow, fast, twin]) == (fast, slow)
 
+    @settings(deadline=None)
     @given(st.lists(st.builds(point, st.integers(1, 9), st.integers(1, 9)), max_size=12))
     def test_beats_or_holds_every_point(self, points):
         found = front(points)
