@@ -159,7 +159,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         else:
             terminal.show(results, Console(), report=page, verbose=options.verbose)
         keeper.keep(results, outcome.samples)
-        render.write(results, outcome.samples, options.out)
+        since = keeper.since(results.machine)
+        render.write(results, outcome.samples, options.out, since)
         say(errors, f"Written: {options.out}/results.json, {report}, {page}")
     failed = sum(map(_failed, outcome.rows))
     if failed:

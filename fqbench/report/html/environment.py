@@ -6,35 +6,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fqbench.report.history import when
 from fqbench.report.html.datatable import DataTable, table
 
 if TYPE_CHECKING:
+    from fqbench.history.records import Since
     from fqbench.machine import MachineFacts
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A fact that was ``before`` in the last run and is ``now`` in this one."""
-
-    fact: str
-    before: str
-    now: str
 
 
 @dataclass(frozen=True)
 class EnvironmentView:
     """``facts``: by their names; ``versions``: of packages, a column for each environment.
 
-    ``changed``: against the run before, where one is known.
+    ``changed``: what differs from the run before, which ``before`` names; None: none is known.
     """
 
     facts: tuple[tuple[str, str], ...]
     versions: DataTable
-    changed: tuple[Difference, ...] = ()
+    before: str | None
+    changed: DataTable
 
 
-def environment(machine: MachineFacts) -> EnvironmentView:
-    """Of the machine as results have it."""
+def environment(machine: MachineFacts, since: Since | None) -> EnvironmentView:
+    """Of the machine as results have it; ``since``: what differs from the last run."""
     here = dict.fromkeys(("This environment",), machine["versions"])
     columns = {**here, **machine.get("environments", {})}
     if toolkits := machine.get("toolkits"):
@@ -42,7 +36,14 @@ def environment(machine: MachineFacts) -> EnvironmentView:
     names = dict.fromkeys(name for found in columns.values() for name in found)
     lines = [(name, *(found.get(name, "-") for found in columns.values())) for name in names]
     versions = table("Packages and their versions", ("Package", *columns), lines)
-    return EnvironmentView(tuple(_facts(machine)), versions)
+    found = () if since is None else since.differences
+    changed = [(each.name, each.before or "-", each.now or "-") for each in found]
+    return EnvironmentView(
+        tuple(_facts(machine)),
+        versions,
+        None if since is None else f"run {since.run.number} of {when(since.run.created)} UTC",
+        table("What differs from the last run", ("Fact", "Before", "Now"), changed),
+    )
 
 
 def _facts(machine: MachineFacts) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,7 @@ def page(found: Sequence[Timeline], runs: Sequence[KeptRun], size: Size, where: 
 
 def write(shown: HistoryPage, path: Path) -> Path:
     """Write the page, all of it or nothing; return its path."""
-    return write_text(path, render("history.html.j2", page=shown))
+    return write_text(path, render("history.html.j2", shown))
 
 
 def _latest_change(found: Timeline) -> int:

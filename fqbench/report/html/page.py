@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fqbench.history.records import Since
 from fqbench.measure.measures import failures
 from fqbench.report import by_method, comparison, gpu, measures, methods, support, versions
 from fqbench.report.html.advice import Advice, advices
@@ -55,8 +56,8 @@ class Page:
     layers: object | None = None
 
 
-def page(results: Results, samples: Samples) -> Page:
-    """The page of one run."""
+def page(results: Results, samples: Samples, since: Since | None = None) -> Page:
+    """The page of one run; ``since``: what differs in the environment from the last one."""
     rows = results.rows
     return Page(
         title="FP32 against INT8",
@@ -70,7 +71,7 @@ def page(results: Results, samples: Samples) -> Page:
         drops=drops(rows),
         timings=timings(rows, samples),
         left_out=table("Cells without figures", ("Cell", "State", "Reason"), left_out(rows)),
-        environment=environment(results.machine),
+        environment=environment(results.machine, since),
         further=tuple(_further(rows)),
         notes=notes(results),
     )

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from fqbench import __version__
 from fqbench.errors import UsageError
 from fqbench.fileio import write_text
+from fqbench.history.records import Since
 from fqbench.report.html.drawing import drawings
 from fqbench.report.html.page import Page, page
 from fqbench.results import Results
@@ -21,9 +22,12 @@ from fqbench.samples import Samples
 FILE = "report.html"
 
 
-def write(results: Results, samples: Samples, folder: Path) -> Path:
-    """Write ``report.html`` into ``folder``, all of it or nothing; return its path."""
-    return write_text(folder / FILE, html(page(results, samples)))
+def write(results: Results, samples: Samples, folder: Path, since: Since | None = None) -> Path:
+    """Write ``report.html`` into ``folder``, all of it or nothing; return its path.
+
+    ``since``: what differs in the environment from the last run.
+    """
+    return write_text(folder / FILE, html(page(results, samples, since)))
 
 
 def remove(folder: Path) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.verdict import Decision, GateReport, Verdict
+from fqbench.history.records import KeptRun, Since
+from fqbench.history.surroundings import Difference, Machine
 from fqbench.measure.stats import Interval
 from fqbench.report import markdown
 from fqbench.report.html.advice import Advice, advices, times_as_fast
@@ -249,11 +251,20 @@ class TestPage:
         )
 
     def test_environments_stand_side_by_side(self):
-        found = environment(MACHINE)
+        found = environment(MACHINE, None)
         assert ("CPU", "Some CPU") in found.facts
         assert found.versions.columns == ("Package", "This environment", "other")
         assert ("numpy", "-", "1.26.4") in found.versions.rows
-        assert found.changed == ()
+        assert (found.before, found.changed.rows) == (None, ())
+
+    def test_what_differs_from_the_last_run_is_named(self):
+        run = KeptRun(
+            7, "2024-05-05T06:07:08", "p", None, None, "0.1", Machine({}), None, {}, 1, None, 2, 0
+        )
+        since = Since(run, (Difference("onnx", "1", "2"), Difference("numpy", None, "3")))
+        found = environment(MACHINE, since)
+        assert found.before == "run 7 of 2024-05-05 06:07 UTC"
+        assert found.changed.rows == (("onnx", "1", "2"), ("numpy", "-", "3"))
 
 
 class TestGate:
