@@ -24,11 +24,21 @@ SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down"
 FAINT = "var(--faint)"
 TEXT = "var(--text)"
 
+GREY: Spec = {"symbolFillColor": TEXT, "symbolStrokeColor": TEXT}
+"""A legend of shapes whatever their colours."""
+
 NUMBERS = ".4~f"
 """Format of an axis: never with an exponent."""
 
 PADDING, ROOM = 14, 62
 """Pixels beside what is drawn: of marks, and of the notes at their ends."""
+
+_LINES_AXIS: Spec = {
+    "labelExpr": "split(datum.label, '\\n')",
+    "ticks": False,
+    "domain": False,
+    "grid": True,
+}
 
 _MOST_LINEAR = 6.0
 """Largest over smallest value from which on an axis is logarithmic."""
@@ -134,61 +144,44 @@ def intervals(
     and shapes, where it is not that of the marks.
     """
     values = [_mark(mark) for mark in marks]
-    shown = [v[key] for v in values for key in ("low", "high", "value") if v[key] is not None]
-    shown += [mark.threshold for mark in marks if mark.threshold is not None]
-    shown += [] if reference is None else [reference]
+    thresholds = [mark.threshold for mark in marks if mark.threshold is not None]
+    shown = [end for v in values for end in (v["low"], v["high"], v["value"])]
+    shown += [*thresholds, *([] if reference is None else [reference])]
     has_notes = any(mark.note for mark in marks)
     x = quantitative("value", title, shown, padding=ROOM if has_notes else PADDING)
-    y = {"field": "line", "type": "nominal", "sort": None, "title": None, "axis": _lines_axis()}
+    y = {"field": "line", "type": "nominal", "sort": None, "title": None, "axis": _LINES_AXIS}
     groups = tuple(groups) or tuple(dict.fromkeys(mark.group for mark in marks))
-    colour: Spec = {"field": "group", "scale": by_order(groups, COLOURS), "type": "nominal"}
-    shape: Spec = {"field": "group", "scale": by_order(groups, SHAPES), "type": "nominal"}
-    if len(groups) == 1:
-        colour["legend"] = shape["legend"] = None
-    hidden: Spec = {"aria": False}
-    layers: list[Spec] = []
+    legend = {} if len(groups) > 1 else {"legend": None}
+    colour: Spec = {"field": "group", "scale": by_order(groups, COLOURS), **legend}
+    shape: Spec = {"field": "group", "scale": by_order(groups, SHAPES), **legend}
+    bars = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
+    layers = [
+        silent("rule", bars, strokeWidth=2),
+        points({"x": x, "y": y, "color": colour, "shape": shape}, size=90),
+    ]
     if reference is not None:
-        line = {"type": "rule", "color": FAINT, "strokeDash": [2, 3], **hidden}
-        layers.append(
-            {"mark": line, "data": {"values": [{"value": reference}]}, "encoding": {"x": x}}
-        )
-    layers.append(
-        {
-            "mark": {"type": "rule", "strokeWidth": 2, **hidden},
-            "encoding": {
-                "x": {**x, "field": "low"},
-                "x2": {"field": "high"},
-                "y": y,
-                "color": colour,
-            },
-        }
-    )
-    if any(mark.threshold is not None for mark in marks):
-        tick = {"type": "tick", "color": TEXT, "thickness": 2, "size": 18, **hidden}
-        layers.append({"mark": tick, "encoding": {"x": {**x, "field": "threshold"}, "y": y}})
-    layers.append(
-        {
-            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour,
-                "shape": shape,
-                "description": {"field": "tip"},
-            },
-        }
-    )
+        line = silent("rule", {"x": x}, color=FAINT, strokeDash=[2, 3])
+        layers.insert(0, {**line, "data": {"values": [{"value": reference}]}})
+    if thresholds:
+        at = {"x": {**x, "field": "threshold"}, "y": y}
+        layers.append(silent("tick", at, color=TEXT, thickness=2, size=18))
     if has_notes:
-        text = {"type": "text", "align": "left", "dx": 8, "color": TEXT, "fontSize": 11}
-        layers.append(
-            {
-                "mark": {**text, **hidden},
-                "encoding": {"x": {**x, "field": "end"}, "y": y, "text": {"field": "note"}},
-            }
-        )
+        at = {"x": {**x, "field": "end"}, "y": y, "text": {"field": "note"}}
+        layers.append(silent("text", at, align="left", dx=8, color=TEXT, fontSize=11))
     lines = len({v["line"] for v in values})
     spec = layered(layers, width=width, height=70 + 38 * lines)
     return {**spec, "data": {"values": values}}
+
+
+def points(encoding: Spec, *, size: int) -> Spec:
+    """A layer of points that mean something, which the field ``tip`` says."""
+    mark = {"type": "point", "filled": True, "size": size, "opacity": 1}
+    return {"mark": mark, "encoding": {**encoding, "description": {"field": "tip"}}}
+
+
+def silent(kind: str, encoding: Spec, **style: Any) -> Spec:
+    """A layer that neither a screen reader nor the tooltip speaks of."""
+    return {"mark": {"type": kind, "aria": False, **style}, "encoding": encoding}
 
 
 def _mark(mark: Mark) -> Spec:
@@ -203,10 +196,6 @@ def _mark(mark: Mark) -> Spec:
         "threshold": mark.threshold,
         "end": max(mark.known.high, mark.threshold or mark.known.high),
     }
-
-
-def _lines_axis() -> Spec:
-    return {"labelExpr": "split(datum.label, '\\n')", "ticks": False, "domain": False, "grid": True}
 
 
 def _one_line(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from statistics import median
 
@@ -17,13 +17,16 @@ from fqbench.report.html.datatable import table
 from fqbench.report.html.plots import (
     COLOURS,
     FAINT,
+    GREY,
     SHAPES,
     TEXT,
     Plot,
     Spec,
     by_order,
     layered,
+    points,
     quantitative,
+    silent,
 )
 from fqbench.report.table import made_label
 from fqbench.results import Row
@@ -104,49 +107,20 @@ def _timing(rows: Sequence[Row], times: Mapping[str, Launches]) -> Timing:
 
 
 def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
-    values: list[Spec] = [
-        {
-            "label": s.label,
-            "backend": s.backend,
-            "low": s.low,
-            "p25": s.p25,
-            "p50": s.p50,
-            "p75": s.p75,
-            "p90": s.p90,
-            "p99": s.p99,
-            "tip": f"{s.label}\nmedian {s.p50:.3g} ms\nhalf of all {s.p25:.3g} to {s.p75:.3g} ms"
-            f"\n99 % below {s.p99:.3g} ms",
-        }
-        for s in spreads
-    ]
+    values = [{**asdict(s), "tip": _tip(s)} for s in spreads]
     x = quantitative("low", "Latency (ms)", [v for s in spreads for v in (s.low, s.p99)])
     y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"ticks": False}}
-    hidden: Spec = {"aria": False}
     order = by_order([s.backend for s in spreads], COLOURS)
     colour = {"field": "backend", "legend": None, "scale": order}
+    half = {"x": {**x, "field": "p25"}, "x2": {"field": "p75"}, "y": y, "color": colour}
     layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "color": FAINT, **hidden},
-            "encoding": {"x": x, "x2": {"field": "p99"}, "y": y},
-        },
+        silent("rule", {"x": x, "x2": {"field": "p99"}, "y": y}, color=FAINT),
         {
             "mark": {"type": "bar", "height": 13, "cornerRadius": 2},
-            "encoding": {
-                "x": {**x, "field": "p25"},
-                "x2": {"field": "p75"},
-                "y": y,
-                "color": colour,
-                "description": {"field": "tip"},
-            },
+            "encoding": {**half, "description": {"field": "tip"}},
         },
-        {
-            "mark": {"type": "tick", "color": TEXT, "thickness": 2, "size": 17, **hidden},
-            "encoding": {"x": {**x, "field": "p50"}, "y": y},
-        },
-        {
-            "mark": {"type": "tick", "color": FAINT, "thickness": 2, "size": 9, **hidden},
-            "encoding": {"x": {**x, "field": "p90"}, "y": y},
-        },
+        silent("tick", {"x": {**x, "field": "p50"}, "y": y}, color=TEXT, thickness=2, size=17),
+        silent("tick", {"x": {**x, "field": "p90"}, "y": y}, color=FAINT, thickness=2, size=9),
     ]
     spec = {
         **layered(layers, width=WIDTH, height=60 + 28 * len(spreads)),
@@ -159,6 +133,13 @@ def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
     columns = ("Cell", "Least ms", "25 %", "Median", "75 %", "90 %", "99 %", "Inferences")
     about = f"{title}: latencies from the least to the 99th percentile of {len(spreads)} cells."
     return Plot(title, about, spec, table(f"{title}: latencies", columns, lines))
+
+
+def _tip(found: Spread) -> str:
+    return (
+        f"{found.label}\nmedian {found.p50:.3g} ms\nhalf of all {found.p25:.3g} to"
+        f" {found.p75:.3g} ms\n99 % below {found.p99:.3g} ms"
+    )
 
 
 def _launches(title: str, by_launch: Mapping[Cell, Sequence[float]]) -> Plot:
@@ -190,24 +171,12 @@ def _launches(title: str, by_launch: Mapping[Cell, Sequence[float]]) -> Plot:
     }
     backends, made = [v["backend"] for v in values], [v["made"] for v in values]
     colour = {"field": "backend", "scale": by_order(backends, COLOURS)}
-    grey = {"symbolFillColor": TEXT, "symbolStrokeColor": TEXT}
-    shape = {"field": "made", "scale": by_order(made, SHAPES), "legend": grey}
-    dash = {"field": "made", "scale": by_order(made, DASHES), "legend": grey}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "line", "strokeWidth": 1.5, "aria": False},
-            "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour,
-                "shape": shape,
-                "description": {"field": "tip"},
-            },
-        },
+    shape = {"field": "made", "scale": by_order(made, SHAPES), "legend": GREY}
+    dash = {"field": "made", "scale": by_order(made, DASHES), "legend": GREY}
+    at = {"x": x, "y": y, "color": colour}
+    layers = [
+        silent("line", {**at, "strokeDash": dash}, strokeWidth=1.5),
+        points({**at, "shape": shape}, size=60),
     ]
     spec = {**layered(layers, width=WIDTH, height=280), "data": {"values": values}}
     columns = ("Cell", *(f"Launch {number}" for number in range(1, most + 1)))

@@ -13,6 +13,7 @@ from fqbench.report.html.datatable import table
 from fqbench.report.html.plots import (
     COLOURS,
     FAINT,
+    GREY,
     NUMBERS,
     SHAPES,
     TEXT,
@@ -22,7 +23,9 @@ from fqbench.report.html.plots import (
     by_order,
     intervals,
     layered,
+    points,
     quantitative,
+    silent,
 )
 from fqbench.report.table import interval, made_label, metric_label
 from fqbench.results import Row
@@ -120,10 +123,10 @@ def _latency(row: Row) -> Mark:
     return Mark((f"{label} {made}",), found, made, tip)
 
 
-def _spec(points: Sequence[Point], best: Sequence[Point], metric: str) -> Spec:
-    values = [asdict(point) for point in points]
-    x = quantitative("ms", "Latency (ms)", [v for p in points for v in (p.ms_low, p.ms_high, p.ms)])
-    heights = [v for p in points for v in (p.accuracy_low, p.accuracy_high, p.accuracy)]
+def _spec(cells: Sequence[Point], best: Sequence[Point], metric: str) -> Spec:
+    values = [asdict(point) for point in cells]
+    x = quantitative("ms", "Latency (ms)", [v for p in cells for v in (p.ms_low, p.ms_high, p.ms)])
+    heights = [v for p in cells for v in (p.accuracy_low, p.accuracy_high, p.accuracy)]
     y = {
         "field": "accuracy",
         "type": "quantitative",
@@ -134,55 +137,25 @@ def _spec(points: Sequence[Point], best: Sequence[Point], metric: str) -> Spec:
     if max(heights) - min(heights) < 0.1:
         middle = (max(heights) + min(heights)) / 2
         y["scale"] = {"domain": [middle - 0.5, middle + 0.5]}
-    colour = {"field": "backend", "scale": by_order([p.backend for p in points], COLOURS)}
-    shape = {"field": "made", "scale": by_order([p.made for p in points], SHAPES)}
-    grey = {**shape, "legend": {"symbolFillColor": TEXT, "symbolStrokeColor": TEXT}}
-    hidden: Spec = {"aria": False}
-    bars: Spec = {"type": "rule", "strokeWidth": 1.5, **hidden}
-    layers: list[Spec] = [
-        {
-            "data": {"values": [asdict(point) for point in best]},
-            "mark": {
-                "type": "line",
-                "interpolate": "step-after",
-                "color": TEXT,
-                "strokeDash": [5, 4],
-                "opacity": 0.6,
-                **hidden,
-            },
-            "encoding": {"x": x, "y": y},
-        },
-        {
-            "mark": {"type": "line", "color": FAINT, "strokeWidth": 1.5, **hidden},
-            "encoding": {"x": x, "y": y, "detail": {"field": "backend"}},
-        },
-        {
-            "mark": bars,
-            "encoding": {
-                "x": {**x, "field": "ms_low"},
-                "x2": {"field": "ms_high"},
-                "y": y,
-                "color": colour,
-            },
-        },
-        {
-            "mark": bars,
-            "encoding": {
-                "x": x,
-                "y": {**y, "field": "accuracy_low"},
-                "y2": {"field": "accuracy_high"},
-                "color": colour,
-            },
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour,
-                "shape": grey,
-                "description": {"field": "tip"},
-            },
-        },
+    colour = {"field": "backend", "scale": by_order([p.backend for p in cells], COLOURS)}
+    shape = {"field": "made", "scale": by_order([p.made for p in cells], SHAPES), "legend": GREY}
+    at = {"x": x, "y": y}
+    stairs = silent(
+        "line", at, interpolate="step-after", color=TEXT, strokeDash=[5, 4], opacity=0.6
+    )
+    wide = {"x": {**x, "field": "ms_low"}, "x2": {"field": "ms_high"}, "y": y, "color": colour}
+    high = {
+        "x": x,
+        "y": {**y, "field": "accuracy_low"},
+        "y2": {"field": "accuracy_high"},
+        "color": colour,
+    }
+    joined = {**at, "detail": {"field": "backend"}}
+    layers = [
+        {**stairs, "data": {"values": [asdict(point) for point in best]}},
+        silent("line", joined, color=FAINT, strokeWidth=1.5),
+        silent("rule", wide, strokeWidth=1.5),
+        silent("rule", high, strokeWidth=1.5),
+        points({**at, "color": colour, "shape": shape}, size=110),
     ]
     return {**layered(layers, width=WIDTH, height=HEIGHT), "data": {"values": values}}
