@@ -59,10 +59,11 @@ def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_list(home: Path, spec: Path) -> None:
-    found = python(home, *("-m", "fqbench", "list", "--spec", spec))
+    found = python(home, *("-m", "fqbench", "list", "--all", "--spec", spec))
     assert (found.returncode, found.stderr) == (0, "")
-    states = dict(line.split(maxsplit=1) for line in found.stdout.splitlines() if "tiny-" in line)
-    assert {cell: states[cell].strip() for cell in CELLS} == dict.fromkeys(CELLS, "runs here")
+    lines = [line.partition("\t") for line in found.stdout.splitlines()]
+    states = {cell: state for cell, _, state in lines}
+    assert {cell: states[cell] for cell in CELLS} == dict.fromkeys(CELLS, "")
     assert states["tiny-paddle-cpu-tf32"].startswith("cannot run: fqbench's own backends do not")
 
 
@@ -71,7 +72,7 @@ def ran(home: Path, spec: Path) -> subprocess.CompletedProcess[str]:
     """``fqbench run``, which hardly times; its results are in the folder ``out``."""
     found = python(
         home,
-        *("-m", "tests.support.quick_fqbench", "run", "--spec", spec, *ASKED),
+        *("-m", "tests.support.quick_fqbench", "run", "--verbose", "--spec", spec, *ASKED),
         *("--precisions", *PRECISIONS, "--out", home / "out"),
     )
     assert found.returncode == 0, found.stderr

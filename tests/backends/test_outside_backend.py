@@ -77,12 +77,12 @@ def fqbench(package, cache, *arguments, program="fqbench"):
 
 @pytest.mark.slow
 def test_listed_with_what_they_run_and_why_not(package, tmp_path):
-    found = fqbench(package, tmp_path, "list", "--models", MODEL)
+    found = fqbench(package, tmp_path, "list", "--all", "--models", MODEL)
     assert found.returncode == 0, found.stderr
-    lines = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in cells(found.stdout)}
-    assert lines[f"{MODEL}-a_float-cpu-fp32"] == "runs here"
+    lines = {line.partition("\t")[0]: line.partition("\t")[2] for line in cells(found.stdout)}
+    assert lines[f"{MODEL}-a_float-cpu-fp32"] == ""
     assert lines[f"{MODEL}-a_float-cpu-int8"] == "cannot run: Wrapped runs no int8"
-    assert lines[f"{MODEL}-wrapped-cpu-int8"] == "runs here"
+    assert lines[f"{MODEL}-wrapped-cpu-int8"] == ""
     assert lines[f"{MODEL}-wrapped-gpu-fp32"] == "cannot run: Wrapped runs on CPUs only"
     order = list(dict.fromkeys(cell.removeprefix(f"{MODEL}-").split("-")[0] for cell in lines))
     assert order == [

@@ -74,7 +74,16 @@ def run(home: Path, spec: Path, *options: str) -> tuple[dict[str, Any], tuple[st
     out = home / "-".join(options)
     found = python(
         home,
-        *("-m", "tests.support.quick_fqbench", "run", "--spec", spec, "--devices", "cpu"),
+        *(
+            "-m",
+            "tests.support.quick_fqbench",
+            "run",
+            "--verbose",
+            "--spec",
+            spec,
+            "--devices",
+            "cpu",
+        ),
         *(*options, "--out", out),
     )
     assert found.returncode == 0, found.stderr

@@ -157,7 +157,8 @@ class TestCommand:
         spec = write_spec(tmp_path / "project")
         options = ("--backends", "onnxruntime", "--precisions", "fp32")
         out = ("--out", str(tmp_path / "out"))
-        assert main(["run", "--spec", str(spec), "--measure", "memory", *options, *out]) == 1
+        arguments = ["run", "--spec", str(spec), "--measure", "memory", "--verbose"]
+        assert main([*arguments, *options, *out]) == 1
         shown = " ".join(capsys.readouterr().out.split())
         assert "tiny-onnxruntime-cpu-fp32: memory not measured: it failed: timing" in shown
 

@@ -46,7 +46,9 @@ def test_its_cells_are_listed(home: Path, spec: Path) -> None:
 def test_it_runs_and_both_reports_show_its_metric(home: Path, spec: Path) -> None:
     out = home / "out"
     found = python(
-        home, "-m", "tests.support.quick_fqbench", "run", "--spec", spec, *CELLS, "--out", out
+        home,
+        *("-m", "tests.support.quick_fqbench", "run", "--verbose"),
+        *("--spec", spec, *CELLS, "--out", out),
     )
     assert found.returncode == 0, found.stderr
     rows = json.loads((out / "results.json").read_text())["rows"]
