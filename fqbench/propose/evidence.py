@@ -16,8 +16,9 @@ LEVEL = 0.01
 HINT = 0.1
 """The same for what is called likely, and for leaving what is usual."""
 
-CLEARLY = 1.15
-"""So many times as decided are answers that change a usual choice where there are no labels."""
+CLEARLY = 3.0
+"""So many times as decided are answers that change a usual choice where there are no labels: an
+input that is scaled far too large makes many answers somewhat more decided, and wrong."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,12 @@ def beats(one: Outcome, other: Outcome, level: float = LEVEL) -> bool:
     return other.each is not None and chance(one.each, other.each) <= level
 
 
-def answers_images(outcome: Outcome) -> bool:
-    """Whether the answers fit their own images better than other images', beyond chance."""
+def answers_images(outcome: Outcome, level: float = LEVEL) -> bool:
+    """Whether the answers fit their own images better than other images', but for a chance of
+    ``level``."""
     if outcome.each is None or outcome.others is None:
         return False
-    return chance(outcome.each, outcome.others) <= LEVEL
+    return chance(outcome.each, outcome.others) <= level
 
 
 def better(new: Outcome, old: Outcome, *, usual: bool = False) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fqbench.propose.evidence import HINT, Outcome, answers_images, beats
+from fqbench.propose.evidence import CLEARLY, HINT, Outcome, answers_images, beats
 from fqbench.propose.inputs import ImageInput
 from fqbench.propose.inside import Inside
 from fqbench.propose.proposal import Proposal, Proposed
@@ -67,8 +67,10 @@ def _decoder_sureness(guesses: Sequence[Named], tried: Tried, label: str) -> tup
             return "guess", f"{guess.reason}; {also} may read that, too"
         return guess.sureness, guess.reason
     found = f"{guess.reason}; {label} {outcome.points:.1f} on {outcome.images} images"
-    if not answers_images(outcome):
+    if not answers_images(outcome, HINT):
         return "guess", f"{found}, no more than chance can do"
+    if not answers_images(outcome):
+        return "likely", f"{found}, more than with answers to other images"
     if all(beats(outcome, other) for _, other in tried.decoders):
         return "sure", f"{found}, far more than with answers to other images"
     return "likely", f"{found}, and other decoders about as much"
@@ -167,17 +169,19 @@ def _judged(
     next_name, best = max(others, key=lambda each: each[1].value)
     compared = f"{label} {_value(outcome)} on {outcome.images} images, {next_name}: {_value(best)}"
     if outcome.points is None:
-        first = tried.guess.preprocess[0]
-        is_usual = name in (described(first.resize), first.color, _name(first))
-        confirmed = is_usual and outcome.value > best.value
+        only = len(tried.guess.preprocess) == 1 and _is_usual(tried, name)
+        confirmed = only or outcome.value > CLEARLY * best.value
         return ("likely" if confirmed else "guess"), f"{name}, {compared} (no labels)"
-    shown = answers_images(outcome) and all(beats(outcome, each, HINT) for _, each in others)
+    shown = answers_images(outcome, HINT) and all(beats(outcome, each, HINT) for _, each in others)
     return ("likely" if shown else "guess"), f"{name}, {compared}"
 
 
-def _name(way: Preprocess) -> str:
-    known = normalization_of(way)
-    return "" if known is None else known.name
+def _is_usual(tried: Tried, name: str) -> bool:
+    """Whether a choice is that of the most usual way."""
+    first = tried.guess.preprocess[0]
+    known = normalization_of(first)
+    usual = (described(first.resize), first.color, "" if known is None else known.name)
+    return name in usual
 
 
 def _value(outcome: Outcome) -> str:

@@ -57,8 +57,8 @@ def test_what_failed_is_beaten_and_beats_nothing() -> None:
 
 def test_without_labels_only_a_clear_difference_changes_a_choice() -> None:
     usual = Outcome(confidence=1.0)
-    assert not better(Outcome(confidence=1.14), usual)
-    assert better(Outcome(confidence=1.16), usual)
+    assert not better(Outcome(confidence=2.9), usual)
+    assert better(Outcome(confidence=3.1), usual)
     assert not better(Outcome(confidence=0.0), Outcome(confidence=0.0))
 
 
