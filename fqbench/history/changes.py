@@ -108,7 +108,7 @@ def inflation(scores: Scores, changes: Sequence[int]) -> float:
     lags = range(1, 1 + max(1, min(MOST_LAGS, len(scores) // 6)))
     r = np.array([float(left[lag:] @ left[:-lag]) / whole for lag in lags])
     first = min(r[0], 0.99)
-    return max(1.0, (1 + first) / (1 - first), *(1 + 2 * np.cumsum(r)))
+    return float(max(1.0, (1 + first) / (1 - first), *(1 + 2 * np.cumsum(r))))
 
 
 def _segmented(scores: Scores, penalty: float) -> tuple[int, ...]:

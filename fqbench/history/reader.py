@@ -185,15 +185,18 @@ class Reader:
         if number not in self._answers:
             points = np.frombuffer(found["points"] or b"", "<f4").tolist()
             self._answers[number] = Answer(
-                *(_text_or_none(found[name]) for name in TEXTS),
+                files=_text_or_none(found["files"]),
+                artifact=_text_or_none(found["artifact"]),
+                images=_text_or_none(found["images"]),
+                truth=_text_or_none(found["truth"]),
+                calibration=_text_or_none(found["calibration"]),
+                dataset=_text_or_none(found["dataset"]),
+                metric=_text_or_none(found["metric"]),
                 image_count=found["image_count"],
                 accuracy=found["accuracy"],
                 points=tuple(points),
             )
         return self._answers[number]
-
-
-TEXTS = ("files", "artifact", "images", "truth", "calibration", "dataset", "metric")
 
 
 @contextmanager

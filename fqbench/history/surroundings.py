@@ -13,9 +13,6 @@ from fqbench.jsonvalue import Json
 if TYPE_CHECKING:
     from fqbench.machine import MachineFacts
 
-CLASS = ("model", "arch", "isa", "cores", "usable_cores")
-"""Facts of a CPU that decide whether times on it compare, as the gate has them."""
-
 SHOWN_DIGITS = 6
 """Of a machine's key, in tables."""
 
@@ -24,8 +21,9 @@ SHOWN_DIGITS = 6
 class Machine:
     """A kind of machine: runs on two kinds are never compared.
 
-    ``facts``: those of ``CLASS``, and what hides instruction sets from runtimes. GPU cells also
-    depend on the GPU, which stands beside it.
+    ``facts``: those of the CPU that decide whether times on it compare, as the gate has them, and
+    what hides instruction sets from runtimes. GPU cells also depend on the GPU, which stands beside
+    it.
     """
 
     facts: Mapping[str, Json]
@@ -63,9 +61,17 @@ class Difference:
 
 def machine_of(facts: MachineFacts) -> Machine:
     """The kind of machine that results were measured on."""
-    known: Mapping[str, Json] = {**facts["cpu"]}
-    named = {name: known[name] for name in CLASS if name in known}
-    return Machine({**named, "hidden": dict(facts.get("hidden", {}))})
+    cpu = facts["cpu"]
+    return Machine(
+        {
+            "model": cpu["model"],
+            "arch": cpu["arch"],
+            "isa": list(cpu["isa"]),
+            "cores": cpu["cores"],
+            "usable_cores": cpu["usable_cores"],
+            "hidden": dict(facts.get("hidden", {})),
+        }
+    )
 
 
 def environment_of(facts: MachineFacts) -> dict[str, str]:

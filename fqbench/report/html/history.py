@@ -15,7 +15,7 @@ from fqbench.report.html.plots import COLOURS, FAINT, TEXT, Plot, Spec, layered,
 from fqbench.report.html.render import render
 
 WIDTH, HEIGHT = 420, 240
-MOST_PLOTS = 24
+MOST_PLOTS = 12
 """Series that are drawn: first those with the latest changes. All have a line in the table."""
 
 CELLS = ("Cell", "Machine", "Runs", "ms", "Ratio", "Accuracy", "Drop", "Changes")
