@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
+from fqbench.cli.output import add_json, print_json, say
+from fqbench.cli.selection import positive
 from fqbench.errors import UsageError
 from fqbench.history import database
 from fqbench.history.reader import Reader, opened
 from fqbench.history.timeline import Timeline, timeline
 from fqbench.report import history as report
+
+SCHEMA = 1
+"""Of what ``--json`` prints."""
 
 DONE = 0
 COMPARE = "compare"
@@ -38,12 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--last",
-        type=_positive,
+        type=positive,
         metavar="N",
         help=f"how many runs to show (default: {RUNS}, of a cell {ROWS})",
     )
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(shown)
     shown.add_argument(
         "--html", type=Path, metavar="FILE", help="write a page of these cells, or of all"
     )
@@ -67,7 +71,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 def _runs(reader: Reader, options: argparse.Namespace) -> int:
     runs, size = reader.recent(options.last or RUNS), reader.size()
     if options.json:
-        _print({"runs": [each.to_json() for each in runs], "size": asdict(size)})
+        listed = [each.to_json() for each in runs]
+        print_json({"schema": SCHEMA, "runs": listed, "size": asdict(size)})
     else:
         report.show_runs(runs, size, str(reader.path), Console())
     return DONE
@@ -76,7 +81,7 @@ def _runs(reader: Reader, options: argparse.Namespace) -> int:
 def _cells(reader: Reader, options: argparse.Namespace) -> int:
     found = timelines(reader, options.words, options.last or ROWS)
     if options.json:
-        _print({"series": [each.to_json() for each in found]})
+        print_json({"schema": SCHEMA, "series": [each.to_json() for each in found]})
         return DONE
     console = Console()
     if len({each.series.place.cell for each in found}) > 1:
@@ -113,7 +118,7 @@ def _page(reader: Reader, options: argparse.Namespace, errors: Console) -> int:
     found = timelines(reader, options.words or ["*"], options.last or ROWS)
     shown = html.page(found, reader.recent(RUNS), reader.size(), str(reader.path))
     path = html.write(shown, options.html)
-    errors.print(f"Written: {path}", markup=False, highlight=False, soft_wrap=True)
+    say(errors, f"Written: {path}")
     return DONE
 
 
@@ -132,17 +137,7 @@ def _compare(reader: Reader, options: argparse.Namespace) -> int:
 
     found = compare_runs(reader, int(numbers[0]), int(numbers[1]))
     if options.json:
-        _print(found.to_json())
+        print_json(found.to_json())
     else:
         gate_terminal.show(found, Console())
     return found.decision.exit_code
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
-
-
-def _print(content: object) -> None:
-    print(json.dumps(content, indent=1, allow_nan=False))

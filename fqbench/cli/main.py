@@ -97,6 +97,7 @@ COMMANDS: Mapping[str, Command] = {
         "what was measured from run to run, and two runs compared",
         "fqbench.cli.history:add_options",
         "fqbench.cli.history:run",
+        {0: "shown; of two runs, nothing is worse", 1: "of two runs, something is worse"},
     ),
     "doctor": Command(
         "what can run here, and whether this machine is quiet enough to time on",

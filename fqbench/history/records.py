@@ -103,7 +103,9 @@ class KeptRow:
 
     def to_json(self) -> dict[str, Json]:
         """As ``--json`` prints it."""
-        found = {**asdict(self), "run": self.run.number}
+        run = self.run
+        told = {"run": run.number, "created": run.created, "revision": run.revision}
+        found = {**asdict(self), **told}
         found["answer"].pop("points")
         for name in ("ms", "kernels", "ratio", "drop"):
             interval: Interval | None = getattr(self, name)

@@ -12,7 +12,10 @@ from fqbench.history.timeline import timeline
 from fqbench.history.writer import record
 from fqbench.report.history import since_sentence
 from fqbench.report.html import history as html
+from fqbench.report.html.page import page as run_page
+from fqbench.report.html.render import html as run_html
 from fqbench.report.markdown import markdown
+from fqbench.samples import Samples
 from tests.support.kept_runs import (
     CELL,
     MACHINE,
@@ -117,6 +120,12 @@ class TestSince:
         )
         assert since_sentence(since) == told
         assert f"- {told}" in markdown(results(row()), since)
+
+    def test_it_stands_in_the_page_of_a_run(self, folder):
+        keep(folder, machine=with_version("1.30.0"))
+        shown = run_html(run_page(results(row()), Samples(), since_last(folder, MACHINE)))
+        assert "<dt>onnxruntime</dt><dd>1.30.0 &rarr; 1.31.0</dd>" in shown
+        assert "What differs from the last run" not in run_html(run_page(results(row()), Samples()))
 
     def test_nothing_differs(self, folder):
         keep(folder)

@@ -12,6 +12,7 @@ VARIABLES: Mapping[str, str] = {
     "FQBENCH_CACHE": "where artifacts are kept; else a folder of the user's cache",
     "FQBENCH_ENVIRONMENTS": "where environments of runtimes are made; else a folder of the user's"
     " data",
+    "FQBENCH_HISTORY": "where what runs measured is kept; else a folder of the user's data",
     "FQBENCH_MIRROR": "the address that `fqbench fetch` takes files from, where `--mirror` is not"
     " given",
 }
