@@ -139,5 +139,5 @@ def _compare(reader: Reader, options: argparse.Namespace) -> int:
     if options.json:
         print_json(found.to_json())
     else:
-        gate_terminal.show(found, Console())
+        gate_terminal.show(found, Console(), verbose=True)
     return found.decision.exit_code
