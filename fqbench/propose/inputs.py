@@ -63,7 +63,7 @@ def find_image(contents: Contents) -> ImageInput:
     try:
         name = image_input(contents.inputs, FILLS)
     except UsageError as error:
-        raise UsageError(f"{error}, and which of them takes the image is not known") from error
+        raise UsageError(f"{error}: write the spec by hand, with the key other_inputs") from error
     shape = tuple(contents.inputs[name])
     kind = contents.types.get(name, "float32")
     if len(shape) != IMAGE_RANK:
@@ -75,7 +75,7 @@ def find_image(contents: Contents) -> ImageInput:
     channels = shape[1] if layout == "nchw" else shape[3]
     if channels not in (FREE, *CHANNELS):
         raise UsageError(
-            f"input {name!r} has shape {shown(shape)}, and no axis of 1 or 3 channels of an image"
+            f"input {name!r} has shape {shown(shape)}, expected 1 or 3 channels, as images have"
         )
     size = (shape[2], shape[3]) if layout == "nchw" else (shape[1], shape[2])
     count = 3 if channels == FREE else channels

@@ -27,7 +27,7 @@ def images_in(folder: Path) -> tuple[Path, ...]:
         for inner in class_folders(folder, "--images"):
             found.extend(image_files(inner, "--images"))
     if not found:
-        raise UsageError(f"--images: there is no image in {folder}")
+        raise UsageError(f"--images: there is no image in {folder}, choose a folder of some")
     return tuple(found)
 
 
@@ -44,7 +44,9 @@ def readable(images: Path, labels: Path | None) -> tuple[DatasetSettings, ...]:
         except UsageError as error:
             reasons.append(f"{settings.kind}: {error}")
     if labels is not None and not found:
-        raise UsageError(f"--labels {labels} cannot be read: {'; '.join(reasons)}")
+        raise UsageError(
+            f"--labels {labels} cannot be read: {'; '.join(reasons)}: correct it, or leave it out"
+        )
     return tuple(found)
 
 

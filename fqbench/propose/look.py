@@ -80,13 +80,17 @@ def _runner(model: onnx.ModelProto) -> Run:
     try:
         session = open_session(model.SerializeToString(), options)
     except Exception as error:  # The runtime's own exceptions share no base class.
-        raise UsageError(f"ONNX Runtime does not load it: {_line(error)}") from error
+        raise UsageError(
+            f"ONNX Runtime does not load it: {_line(error)}: export it again"
+        ) from error
 
     def run(tensors: Sequence[Any]) -> Outputs:
         try:
             found: Outputs = session.run(None, dict(zip(inputs, tensors, strict=True)))
         except Exception as error:  # as above
-            raise UsageError(f"ONNX Runtime cannot run it: {_line(error)}") from error
+            raise UsageError(
+                f"ONNX Runtime cannot run it: {_line(error)}: export it again"
+            ) from error
         return found
 
     return run
@@ -168,7 +172,7 @@ def _probed(
     spec = subject.spec(Candidate(next(iter(tasks())), undecoded, way))
     outputs, _ = subject.outputs(spec, picture, None)
     if any(np.isnan(each).any() for each in outputs if each.dtype.kind == "f"):
-        raise UsageError("its outputs hold NaN for a picture")
+        raise UsageError("its outputs hold NaN for a picture: check the file by what trained it")
     return outputs
 
 
@@ -223,7 +227,8 @@ def _without_labels(case: _Case, trials: Trials) -> Tried:
         if tried.outcome.failure is None:
             return tried
         reasons.append(tried.outcome.failure)
-    raise UsageError(f"its outputs look like those of {case.guesses[0][0]}, but {reasons[0]}")
+    looks = f"its outputs look like those of {case.guesses[0][0]}"
+    raise UsageError(f"{looks}, but {reasons[0]}: write the spec by hand")
 
 
 def _by_labels(case: _Case) -> tuple[Tried, Dataset | None]:
@@ -247,10 +252,10 @@ def _by_labels(case: _Case) -> tuple[Tried, Dataset | None]:
 
     looks = f"its outputs look like those of {case.guesses[0][0]}"
     if not fitting:
-        raise UsageError(f"{looks}, and the labels are none of that task")
+        raise UsageError(f"{looks}, and the labels are none of that task: leave them out")
     tried = search(fitting, case.image.channels, case.known, lambda each: of(each)(each))
     if tried.outcome.failure is not None:
-        raise UsageError(f"{looks}, but {tried.outcome.failure}")
+        raise UsageError(f"{looks}, but {tried.outcome.failure}: write the spec by hand")
     return tried, of(tried.candidate).dataset
 
 

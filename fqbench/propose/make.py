@@ -68,11 +68,11 @@ def draft(wanted: Wanted, folder: Path, on_progress: isolate.Report | None = Non
             " spec of another one by hand (docs/spec.md)"
         )
     if not model.is_file():
-        raise UsageError(f"there is no file {wanted.model}")
+        raise UsageError(f"there is no file {wanted.model}: check its path")
     if wanted.labels is not None and wanted.images is None:
         raise UsageError("--labels needs the images that they are of: name them by --images")
     if wanted.labels is not None and not wanted.labels.exists():
-        raise UsageError(f"--labels: there is no file or folder {wanted.labels}")
+        raise UsageError(f"--labels: there is no file or folder {wanted.labels}: check its path")
     contents = read_file(model, None)
     images = () if wanted.images is None else images_in(wanted.images)
     datasets = () if wanted.images is None else readable(wanted.images, wanted.labels)

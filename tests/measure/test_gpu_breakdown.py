@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -172,7 +173,7 @@ def test_report_shows_the_parts():
     assert "GPU: NVIDIA &lt;L4&gt; (compute capability 8.9), driver 580.65." in text
     assert "at batch 1 (on the GPU of 4 images at once), in milliseconds" in text
     console = Console(record=True, width=120, file=io.StringIO())
-    terminal.show(found, console)
+    terminal.show(found, console, report=Path("report.html"), verbose=True)
     assert "Time on the GPU" in console.export_text()
 
 

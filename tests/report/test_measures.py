@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -118,7 +119,9 @@ def test_generated_images_are_said_to_be():
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_no_figure_is_cut(width):
     console = Console(record=True, width=width, file=io.StringIO())
-    terminal.show(Results(MACHINE, tuple(LONGEST), "now"), console)
+    terminal.show(
+        Results(MACHINE, tuple(LONGEST), "now"), console, report=Path("report.html"), verbose=True
+    )
     text = console.export_text()
     for word in ("81.3", "312", "400", "50.00", "60 %", "1.50", "digits_mobilenet_v1"):
         assert word in text

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -159,7 +160,7 @@ def test_hostile_reason_is_harmless_in_markdown():
 
 def shown(width: int, *rows: Row) -> str:
     console = Console(record=True, width=width, file=io.StringIO())
-    terminal.show(results(*rows), console)
+    terminal.show(results(*rows), console, report=Path("report.html"), verbose=True)
     return console.export_text()
 
 

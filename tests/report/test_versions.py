@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 
@@ -61,7 +62,7 @@ def test_what_is_not_known_is_a_dash():
 def test_reports_show_versions_and_what_their_environments_hold():
     results = Results(MACHINE, ROWS, "now")
     out = StringIO()
-    terminal.show(results, Console(file=out, width=200))
+    terminal.show(results, Console(file=out, width=200), report=Path("report.html"), verbose=True)
     for text in (markdown.markdown(results), out.getvalue()):
         assert versions.TITLE in text
         assert "0.50 (0.49 to 0.51)" in text

@@ -102,11 +102,11 @@ def unordered_folders(fp32: Path, int8: Path, scratch: Path) -> tuple[Path, Path
     written = {name for node in form.graph.node for name in node.output}
     if judged is model or not written.issuperset(names):
         return fp32, int8
-    made = {"fp32": judged, "int8": ending_in(form, names)}
+    made = {"model": judged, "form": ending_in(form, names)}
     for name, graph in made.items():
         (scratch / name).mkdir()
         save_graph(graph, scratch / name)
-    return scratch / "fp32", scratch / "int8"
+    return scratch / "model", scratch / "form"
 
 
 def _compare(job: Agree, fp32: Path, int8: Path, report: Report) -> None:

@@ -35,7 +35,9 @@ def remove(folder: Path) -> None:
     try:
         (folder / FILE).unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot remove {folder / FILE}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot remove {folder / FILE}: {error.strerror}: choose another --out"
+        ) from error
 
 
 def html(shown: Page) -> str:
