@@ -20,7 +20,7 @@ NOT_RUN = {
     r"(python|python3) -m (venv|pip) ": ".ci/run installs by the same lines",
     r"fqbench env make ": "installs hundreds of megabytes; tests/environments makes small ones",
     r"fqbench fetch ": "gigabytes from the network; tests/fetch has a server of its own",
-    r"fqbench run$": "takes minutes; its parts are run one by one below",
+    r"fqbench run$": "takes minutes; nightly, below",
     r"fqbench run --models published": "takes a quarter of an hour; nightly.yml runs it",
     r"fqbench run --backends \S+==": "versions of a runtime, each in an environment",
     r"fqbench gate --base (main|onnxruntime==)": "tests/gate/live has versions to compare",
@@ -124,7 +124,20 @@ def test_command_of_the_readme(words, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
+nightly = pytest.mark.skipif(
+    "FQBENCH_NIGHTLY" not in os.environ, reason="takes minutes: FQBENCH_NIGHTLY is not set"
+)
+
+
+@nightly
+def test_the_first_command(tmp_path):
+    (tmp_path / "here").mkdir()
+    done = run(["fqbench", "run"], programs(tmp_path / "bin", "fqbench"), tmp_path / "here")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "here/fqbench-out/report.md").is_file()
+
+
+@nightly
 def test_the_tutorial(tmp_path):
     """All of it, block after block, by the fqbench and the clock that its readers have."""
     script = "\n".join(blocks(ROOT / "docs/tutorial.md"))

@@ -395,6 +395,12 @@ class TestNightly:
             ]
         ]
 
+    def test_runs_the_commands_of_the_docs(self, place):
+        tool(place / "tools", "python", RECORDING)
+        job = runner(place, "nightly")
+        assert job.run("table", "Commands of README and tutorial").code == 0
+        assert calls(place / "tools") == [["-m", "pytest", "tests/docs"]]
+
     def test_measures_the_published_table(self, place):
         tool(place / "tools", "fqbench", RECORDING)
         assert runner(place, "nightly").run("table", "Measure").code == 0
