@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from copy import deepcopy
 
 import onnx
-from onnx.helper import make_empty_tensor_value_info
+from onnx.helper import make_empty_tensor_value_info, make_tensor_value_info
 
 from fqbench.graph.graph import WEIGHTED, Graph, drop_unread, replace_items
 
@@ -66,6 +66,26 @@ def unordered(model: onnx.ModelProto) -> onnx.ModelProto:
     sources = (_source(graph, name) for name in read)
     kept = [name for name in graph.outputs if name not in ordered]
     return ending_in(model, dict.fromkeys([*kept, *sources]))
+
+
+def head_of(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What ``unordered`` takes off ``model``, as a model of its own; its inputs are the tensors
+    that ``unordered`` ends in, floats where their type is not known."""
+    cut, result = unordered(model), deepcopy(model)
+    before = {name for node in cut.graph.node for name in node.output}
+    nodes = [node for node in model.graph.node if before.isdisjoint(node.output)]
+    replace_items(result.graph.node, nodes)
+    replace_items(result.graph.input, map(_typed, cut.graph.output))
+    own = {name for node in nodes for name in node.output}
+    replace_items(result.graph.value_info, (v for v in model.graph.value_info if v.name in own))
+    drop_unread(result.graph)
+    return result
+
+
+def _typed(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    if value.type.tensor_type.elem_type:
+        return value
+    return make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, None)
 
 
 def ending_in(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fqbench.errors import StepError
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.kinds import is_half
-from fqbench.graph.ordering import in_order
+from fqbench.graph.ordering import head_of, in_order, unordered
 from fqbench.hardware import usable_cores
 from fqbench.verify.difference import EXACT, ROUNDED, Bound, Difference, Outputs, worst
 from fqbench.verify.graphs import (
@@ -126,8 +126,39 @@ def check_canonical(
     """Raise StepError where ``model``, the canonical graph of ``source``, computes another one.
 
     It is run as it is measured, so that ONNX Runtime's own optimizations are checked, too. ``own``:
-    what ``source`` takes where ``model`` takes one of ``feeds``.
+    what ``source`` takes where ``model`` takes one of ``feeds``. Of graphs that put rows in order
+    at their end, what comes before that is judged, then the end by itself.
     """
+    (first, given), *ends = in_parts(model, feeds)
+    cut = unordered(source)
+    if not ends or cut is source or len(cut.graph.output) != len(first.graph.output):
+        _check_canonical(source, model, feeds, own)
+        return
+    _check_canonical(cut, first, given, own)
+    for end, inputs in ends:
+        _check_canonical(head_of(source), end, inputs, list)
+
+
+def in_parts(
+    model: onnx.ModelProto, feeds: Sequence[Feed]
+) -> list[tuple[onnx.ModelProto, Sequence[Feed]]]:
+    """``model`` as it is before rows are put in order, and what does that; each with its feeds.
+
+    Itself alone where nothing is put in order at its end.
+    """
+    cut = unordered(model)
+    if cut is model:
+        return [(model, feeds)]
+    run = graph_runner(cut, optimized=True)
+    return [(cut, feeds), (head_of(model), [run(feed) for feed in feeds])]
+
+
+def _check_canonical(
+    source: onnx.ModelProto,
+    model: onnx.ModelProto,
+    feeds: Sequence[Feed],
+    own: Callable[[Feed], Feed],
+) -> None:
     bound, run = bound_of(source), graph_runner(source, optimized=False)
     replace(CANONICAL, bound=bound).check(
         model,
@@ -142,10 +173,11 @@ def check_smoothed(
     model: onnx.ModelProto, smoothed: onnx.ModelProto, feeds: Sequence[Feed]
 ) -> None:
     """Raise StepError where ``smoothed``, made of the canonical graph ``model``, differs."""
+    before, after = unordered(model), unordered(smoothed)  # What follows is not touched.
     replace(SMOOTHED, bound=bound_of(model)).check(
-        model,
-        graph_runner(model, optimized=True),
-        lambda: graph_runner(smoothed, optimized=True),
+        before,
+        graph_runner(before, optimized=True),
+        lambda: graph_runner(after, optimized=True),
         feeds,
         lambda: None,
     )

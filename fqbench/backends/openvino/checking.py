@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -10,7 +11,15 @@ import onnx
 from fqbench.backends.openvino.mend import mended
 from fqbench.backends.openvino.runtime import MODEL, compiled, runner
 from fqbench.hardware import usable_cores
-from fqbench.verify.conversion import Conversion, Feed, Run, bound_of, compared, graph_runner
+from fqbench.verify.conversion import (
+    Conversion,
+    Feed,
+    Run,
+    bound_of,
+    compared,
+    graph_runner,
+    in_parts,
+)
 from fqbench.verify.graphs import first_operator, with_weight
 
 
@@ -19,13 +28,19 @@ def check_graph(model: onnx.ModelProto, folder: Path, feeds: Sequence[Feed]) -> 
 
     ``model``: the canonical graph that it was made of.
     """
-    Conversion("the graph for OpenVINO", "the ONNX graph it was made from", bound_of(model)).check(
-        model,
-        graph_runner(model, optimized=True),
-        lambda: _run(folder / MODEL),
-        feeds,
-        lambda: _first_operator(model, feeds),
-    )
+    parts = in_parts(model, feeds)
+    check = Conversion(
+        "the graph for OpenVINO", "the ONNX graph it was made from", bound_of(model)
+    ).check
+    for part, given in parts:
+        file = folder / MODEL if part is model else mended(part).SerializeToString()
+        check(
+            part,
+            graph_runner(part, optimized=True),
+            partial(_run, file),
+            given,
+            partial(_first_operator, part, given),
+        )
 
 
 def _run(model: Path | bytes) -> Run:
