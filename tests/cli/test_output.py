@@ -108,7 +108,8 @@ def test_results_of_a_run_are_those_of_its_file(capfd, tmp_path):
     assert run("run", "--json", "--quiet", "--spec", spec, *FP32, "--out", out) == 0
     captured = capfd.readouterr()
     assert json.loads(captured.out) == json.loads((out / "results.json").read_text())
-    assert captured.err.splitlines() == [f"Written: {out}/results.json, {out}/report.md"]
+    files = ", ".join(f"{out}/{name}" for name in ("results.json", "report.md", "report.html"))
+    assert captured.err.splitlines() == [f"Written: {files}"]
 
 
 def test_steps_that_a_run_would_take(capfd, tmp_path):

@@ -37,7 +37,7 @@ def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_two_images_are_refused() -> None:
-    with pytest.raises(UsageError, match="left, right, and which of them"):
+    with pytest.raises(UsageError, match="left, right: write the spec by hand"):
         find_image(contents(left=(1, 3, 32, 32), right=(1, 3, 32, 32)))
 
 
