@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from fqbench.tasks.examination import Examination
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.image import Pixels
 
@@ -287,8 +288,12 @@ class Task:
     further: tuple[Metric, ...]
     """What else results tell of its answers; margins and choices know nothing of it."""
 
-    draw: Callable[[Pixels, Any], Pixels]
-    """An image [height, width, 3] with an answer drawn on it, the image itself unchanged."""
+    draw: Callable[[Pixels, Any, float], Pixels]
+    """An image [height, width, 3] with an answer drawn on it, the image itself unchanged. It may be
+    ``scale`` times the image that was answered: the answer is then drawn at that scale."""
+
+    examination: Examination
+    """How its answers are looked at, image by image."""
 
     recognition: Recognition | None
     """How models without a spec are recognized as its own. None: they never are."""

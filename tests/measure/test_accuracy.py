@@ -21,6 +21,7 @@ from fqbench.measure.accuracy import image_weights
 from fqbench.measure.prediction import Prediction
 from fqbench.measure.stats import Interval
 from fqbench.spec import Coco
+from fqbench.tasks.classification.answers import TopClass
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.average_precision import weighted_map
 from fqbench.tasks.record import Task
@@ -46,7 +47,7 @@ def _top1(labels: list[int]) -> EvaluationSet:
 
 
 def _classes(answers: list[int]) -> list[Prediction]:
-    return [Prediction(i, answer) for i, answer in enumerate(answers)]
+    return [Prediction(i, TopClass(answer)) for i, answer in enumerate(answers)]
 
 
 def _found(boxes: Any, scores: Any, labels: Any) -> Detections:

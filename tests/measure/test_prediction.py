@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fqbench.errors import StepError
 from fqbench.measure.prediction import FILE, Prediction, read_predictions, write_predictions
+from fqbench.tasks.classification.answers import TopClass
 from fqbench.tasks.detection.answers import BOX, Detections
 
 ids = st.integers(-(2**63), 2**63 - 1)
@@ -57,15 +58,15 @@ def test_boxes_are_read_as_they_were_written(images: list[tuple[int, Any]]) -> N
     assert all(map(_same, read, predictions))
 
 
-@given(st.lists(st.tuples(ids, ids)))
+@given(st.lists(st.tuples(ids, ids, st.floats(0, 1, width=32))))
 @settings(deadline=None, max_examples=40)
-def test_classes_are_read_as_they_were_written(images: list[tuple[int, int]]) -> None:
-    predictions = [Prediction(*image) for image in images]
+def test_classes_are_read_as_they_were_written(images: list[tuple[int, int, float]]) -> None:
+    predictions = [Prediction(number, TopClass(*top)) for number, *top in images]
     assert list(_kept(predictions)) == predictions
 
 
 def test_answers_are_of_one_kind(tmp_path: Path) -> None:
-    mixed = [Prediction(4, 1), Prediction(9, _found([]))]
+    mixed = [Prediction(4, TopClass(1)), Prediction(9, _found([]))]
     for order in (mixed, mixed[::-1]):
         last = order[-1].image_id
         with pytest.raises(StepError, match=rf"a class for some .* boxes for .* image {last}"):

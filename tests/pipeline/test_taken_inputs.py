@@ -78,7 +78,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def labels(model: Model, precision: str = "fp32", backend: str = "onnxruntime") -> list[int]:
     answers = model.answers(Cell("tiny", backend, "cpu", precision))
-    return [int(each.answer) for each in answers.predictions]
+    return [each.answer.label for each in answers.predictions]
 
 
 def scores(model: Model) -> list[list[float]]:

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from fqbench.data import EvaluationSet, Sample
 from fqbench.tasks.classification.decode import LOGITS
+from fqbench.tasks.examination import Comparison, Examination
 from fqbench.tasks.record import (
     AnswerFormat,
     DatasetKind,
@@ -87,6 +88,13 @@ def weighted(data, answers, weights):
     return np.concatenate([block @ found / block.sum(axis=1) * 100 for block in weights])
 
 
+def compare(data, fp32, int8):
+    sides = (fp32, int8)
+    scores = (None if data is None else hits(data, side).astype(float) for side in sides)
+    alike = np.array([float(a.labels == b.labels) for a, b in zip(fp32, int8, strict=True)])
+    return Comparison(*scores, alike, (), None)
+
+
 TASK = Task(
     decoders=(
         Decoder(
@@ -127,6 +135,12 @@ TASK = Task(
         weighted=weighted,
     ),
     further=(),
-    draw=lambda image, answer: image,
+    draw=lambda image, answer, scale: image,
+    examination=Examination(
+        measure="whether the class is guessed",
+        unit="guesses",
+        compare=compare,
+        says=lambda answer: f"classes {answer.labels}",
+    ),
     recognition=None,
 )

@@ -235,7 +235,33 @@ def test_ppyoloe_does_what_paddles_own_operator_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1), (1, 1, 4)])
 def test_logits_name_the_greatest(shape: tuple[int, ...]) -> None:
     outputs = [_floats(-np.inf, 3, 5, 1).reshape(shape)]
-    assert decoder(Logits(kind="logits"), (8, 8))(outputs, SAME) == 2
+    found = decoder(Logits(kind="logits"), (8, 8))(outputs, SAME)
+    assert found.label == 2
+    np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-2) + np.exp(-4)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0.25, 0.75, 0.0), 0.75),
+        # Probabilities that INT8 has rounded, their sum 0.97.
+        ((0.22, 0.75, 0.0), 0.75),
+        # Logits that are none below zero.
+        ((0.0, np.log(3.0)), 0.75),
+        # Logarithms of probabilities, one of them 0.
+        ((-np.inf, np.log(0.75), np.log(0.25)), 0.75),
+        ((1e4, 0.0), 1.0),
+    ],
+)
+def test_probability_of_the_greatest(values: tuple[float, ...], expected: float) -> None:
+    found = decoder(Logits(kind="logits"), (8, 8))([_floats(*values)[None]], SAME)
+    assert found.probability == pytest.approx(expected)
+
+
+def test_an_infinite_logit_has_no_probability() -> None:
+    found = decoder(Logits(kind="logits"), (8, 8))([_floats(np.inf, 0.0)[None]], SAME)
+    assert found.label == 0
+    assert np.isnan(found.probability)
 
 
 @pytest.mark.parametrize(

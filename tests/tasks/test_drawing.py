@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fqbench.tasks.classification.answers import TopClass
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.drawing import color
 from fqbench.tasks.instance_masks.answers import Instances
@@ -27,7 +28,7 @@ LABEL_MAP[5:10, 7:9] = 4
 POINTS = np.array([[[20, 30, 0.9], [50, 10, 0.1]]], np.float32)
 
 ANSWERS: dict[str, Any] = {
-    "classification": 7,
+    "classification": TopClass(7, 0.5),
     "detection": Detections(BOXES, SURE, LABELS),
     "instance_masks": Instances(BOXES, SURE, LABELS, CODED, (50, 60)),
     "keypoints": Poses(POINTS, np.array([0.8], np.float32)),
@@ -38,7 +39,7 @@ ANSWERS: dict[str, Any] = {
 
 def drawn(task: str) -> np.ndarray:
     image = np.zeros((50, 60, 3), np.uint8)
-    found = tasks()[task].draw(image, ANSWERS[task])
+    found = tasks()[task].draw(image, ANSWERS[task], 1.0)
     assert not image.any()
     return found
 

@@ -16,6 +16,7 @@ from fqbench.errors import StepError, UsageError
 from fqbench.measure.prediction import FILE, read_predictions
 from fqbench.tasks import registry
 from fqbench.tasks.classification import TASK as CLASSIFICATION
+from fqbench.tasks.classification.answers import TopClass
 from fqbench.tasks.classification.decode import LOGITS
 from fqbench.tasks.detection import TASK as DETECTION
 from fqbench.tasks.record import (
@@ -136,7 +137,7 @@ def test_tasks_may_share_what_is_the_same(installed: dict[str, Task]) -> None:
     installed["again"] = replace(CLASSIFICATION, datasets=("folder",))
     assert list(registry.decoders())[:2] == ["logits", "yolov5"]
     assert list(registry.metrics()) == ["top1", "mAP"]
-    assert list(registry.answer_formats()) == ["labels", "boxes"]
+    assert list(registry.answer_formats()) == ["classes", "boxes"]
 
 
 def test_two_decoders_of_one_kind(installed: dict[str, Task]) -> None:
@@ -153,7 +154,7 @@ def test_two_metrics_of_one_name(installed: dict[str, Task]) -> None:
         registry.metrics()
 
 
-@pytest.mark.parametrize("same", [{"array": "labels"}, {"answer_type": int}])
+@pytest.mark.parametrize("same", [{"array": "classes"}, {"answer_type": TopClass}])
 def test_two_formats_that_cannot_be_told_apart(
     installed: dict[str, Task], same: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from fqbench.tasks.detection.decode import PP_YOLOE, YOLOV5, YOLOX
 from fqbench.tasks.detection.distances import NANODET
 from fqbench.tasks.detection.drawing import draw
 from fqbench.tasks.detection.end_to_end import DETR, RT_DETR, YOLOV10
+from fqbench.tasks.detection.examining import EXAMINATION
 from fqbench.tasks.detection.metric import MAP
 from fqbench.tasks.detection.recognition import RECOGNITION
 from fqbench.tasks.record import Task
@@ -19,5 +20,6 @@ TASK = Task(
     metric=MAP,
     further=(),
     draw=draw,
+    examination=EXAMINATION,
     recognition=RECOGNITION,
 )

@@ -56,7 +56,7 @@ def coco_map(data: EvaluationSet, answers: Sequence[Detections]) -> float:
     ``answers``: one an image, in the order of ``data``. Raises StepError for a class that the
     annotations do not have.
     """
-    return mean_precision(_matched(data, answers))
+    return mean_precision(matchings(data, answers))
 
 
 def mean_precision(evaluations: Iterable[COCOeval]) -> float:
@@ -82,7 +82,7 @@ def weighted_map(
     of 1 it is ``coco_map``. Raises StepError as that.
     """
     ids = [sample.image_id for sample in data.samples]
-    return weighted_precision(_matched(data, answers), ids, weights)
+    return weighted_precision(matchings(data, answers), ids, weights)
 
 
 def weighted_precision(
@@ -183,7 +183,7 @@ def _at_recalls(
     return np.asarray(np.where(first < columns, values, 0).mean(axis=1))
 
 
-def _matched(data: EvaluationSet, answers: Sequence[Detections]) -> Iterator[COCOeval]:
+def matchings(data: EvaluationSet, answers: Sequence[Detections]) -> Iterator[COCOeval]:
     """pycocotools' matching of the evaluated images, one category with an object at a time.
 
     All of them at once would make millions of Python objects of a large data set.

@@ -31,7 +31,7 @@ def disagreement(wanted: Sequence[Detections], found: Sequence[Detections]) -> f
     for one, other in zip(wanted, found, strict=True):
         total += float(one.scores.sum() + other.scores.sum())
         if len(one.scores) and len(other.scores):
-            shared = _overlaps(one.boxes, other.boxes)
+            shared = overlaps(one.boxes, other.boxes)
             shared *= np.minimum(one.scores[:, None], other.scores)
             shared *= one.labels[:, None] == other.labels
             common += float(shared.max(axis=0).sum() + shared.max(axis=1).sum())
@@ -55,7 +55,7 @@ def _error(wanted: Sequence[Detections], found: Sequence[Detections]) -> float:
     return disagreement(wanted, found) ** 2 / LOSS
 
 
-def _overlaps(one: Boxes, other: Boxes) -> NDArray[np.float64]:
+def overlaps(one: Boxes, other: Boxes) -> NDArray[np.float64]:
     """Intersection over union of each box with each."""
     a, b = one[:, None].astype(np.float64), other[None].astype(np.float64)
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])

@@ -6,6 +6,7 @@ from fqbench.tasks.detection.metric import MAP
 from fqbench.tasks.instance_masks.answers import INSTANCES
 from fqbench.tasks.instance_masks.decode import YOLO_SEG
 from fqbench.tasks.instance_masks.drawing import draw
+from fqbench.tasks.instance_masks.examining import EXAMINATION
 from fqbench.tasks.instance_masks.metric import MASK_MAP
 from fqbench.tasks.instance_masks.recognition import RECOGNITION
 from fqbench.tasks.record import Task
@@ -17,5 +18,6 @@ TASK = Task(
     metric=MASK_MAP,
     further=(MAP,),
     draw=draw,
+    examination=EXAMINATION,
     recognition=RECOGNITION,
 )

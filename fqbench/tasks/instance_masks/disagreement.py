@@ -26,12 +26,12 @@ def disagreement(wanted: Sequence[Instances], found: Sequence[Instances]) -> flo
     for one, other in zip(wanted, found, strict=True):
         total += float(one.scores.sum() + other.scores.sum())
         if len(one.scores) and len(other.scores):
-            shared = _overlaps(one, other) * np.minimum(one.scores[:, None], other.scores)
+            shared = overlaps(one, other) * np.minimum(one.scores[:, None], other.scores)
             common += float(shared.max(axis=0).sum() + shared.max(axis=1).sum())
     return 1.0 - common / total if total > 0.0 else 0.0
 
 
-def _overlaps(one: Instances, other: Instances) -> NDArray[np.float64]:
+def overlaps(one: Instances, other: Instances) -> NDArray[np.float64]:
     """Intersection over union of each mask with each of its class; 0 of other classes."""
     masks, others = (
         [decode(mask, found.image_size).ravel() for mask in found.masks] for found in (one, other)

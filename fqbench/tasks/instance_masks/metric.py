@@ -22,7 +22,7 @@ LOSS = 0.3
 """As of boxes, see ``fqbench.tasks.detection.metric``."""
 
 
-def _matched(data: EvaluationSet, answers: Answers) -> Iterator[COCOeval]:
+def matchings(data: EvaluationSet, answers: Answers) -> Iterator[COCOeval]:
     """pycocotools' matching of masks, one category with an object at a time."""
     from fqbench.tasks.detection.average_precision import matched
 
@@ -100,7 +100,7 @@ def points(data: EvaluationSet, answers: Answers) -> float:
     """mAP of masks at IoU 0.50 to 0.95, in points."""
     from fqbench.tasks.detection.average_precision import mean_precision
 
-    return mean_precision(_matched(data, answers))
+    return mean_precision(matchings(data, answers))
 
 
 def weighted(
@@ -110,7 +110,7 @@ def weighted(
     from fqbench.tasks.detection.average_precision import weighted_precision
 
     ids = [sample.image_id for sample in data.samples]
-    return weighted_precision(_matched(data, answers), ids, np.concatenate([*weights]))
+    return weighted_precision(matchings(data, answers), ids, np.concatenate([*weights]))
 
 
 MASK_MAP = Metric(

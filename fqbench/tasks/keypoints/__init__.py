@@ -5,6 +5,7 @@ from __future__ import annotations
 from fqbench.tasks.keypoints.answers import POSES
 from fqbench.tasks.keypoints.dataset import COCO_PERSONS
 from fqbench.tasks.keypoints.drawing import draw
+from fqbench.tasks.keypoints.examining import EXAMINATION
 from fqbench.tasks.keypoints.metric import OKS_AP
 from fqbench.tasks.keypoints.recognition import RECOGNITION
 from fqbench.tasks.keypoints.rows import YOLO_POSE
@@ -18,5 +19,6 @@ TASK = Task(
     metric=OKS_AP,
     further=(),
     draw=draw,
+    examination=EXAMINATION,
     recognition=RECOGNITION,
 )

@@ -37,13 +37,14 @@ def disagreement(wanted: Sequence[Poses], found: Sequence[Poses]) -> float:
     for one, other in zip(wanted, found, strict=True):
         total += float(one.scores.sum() + other.scores.sum())
         if len(one.scores) and len(other.scores):
-            shared = similarity(one.keypoints, other.keypoints, _areas(one.keypoints))
+            shared = similarity(one.keypoints, other.keypoints, areas(one.keypoints))
             shared *= np.minimum(one.scores[:, None], other.scores)
             common += float(shared.max(axis=0).sum() + shared.max(axis=1).sum())
     return 1.0 - common / total if total > 0.0 else 0.0
 
 
-def _areas(keypoints: NDArray[np.float32]) -> NDArray[np.float64]:
+def areas(keypoints: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of persons [n], in square pixels, by what their keypoints [n, k, 3] span."""
     sides = keypoints[:, :, :2].max(axis=1) - keypoints[:, :, :2].min(axis=1)
     return np.asarray(sides.astype(np.float64).prod(axis=1) * FILLED)
 

@@ -24,7 +24,7 @@ MOST = 20
 """Persons of an image that count, by score: COCO's own number."""
 
 
-def _matched(data: EvaluationSet, answers: Answers) -> tuple[COCOeval, list[int]]:
+def matching(data: EvaluationSet, answers: Answers) -> tuple[COCOeval, list[int]]:
     """pycocotools' matching, and the id of the image of each sample."""
     from fqbench.tasks.detection.average_precision import matched
     from fqbench.tasks.keypoints.dataset import PersonSet, persons
@@ -64,7 +64,7 @@ def points(data: EvaluationSet, answers: Answers) -> float:
     """AP at OKS 0.50 to 0.95, all sizes, in points."""
     from fqbench.tasks.detection.average_precision import mean_precision
 
-    return mean_precision([_matched(data, answers)[0]])
+    return mean_precision([matching(data, answers)[0]])
 
 
 def weighted(
@@ -73,7 +73,7 @@ def weighted(
     """The same for each row of the blocks of weights; samples of one image have the same."""
     from fqbench.tasks.detection.average_precision import weighted_precision
 
-    evaluation, ids = _matched(data, answers)
+    evaluation, ids = matching(data, answers)
     images, first = np.unique(ids, return_index=True)
     of_images = np.concatenate([block[:, first] for block in weights])
     return weighted_precision([evaluation], images.tolist(), of_images)

@@ -7,6 +7,7 @@ from fqbench.tasks.segmentation.answers import CLASS_MAP
 from fqbench.tasks.segmentation.dataset import LABEL_MAPS
 from fqbench.tasks.segmentation.decode import SEMANTIC
 from fqbench.tasks.segmentation.drawing import draw
+from fqbench.tasks.segmentation.examining import EXAMINATION
 from fqbench.tasks.segmentation.metric import MIOU
 from fqbench.tasks.segmentation.recognition import RECOGNITION
 
@@ -17,5 +18,6 @@ TASK = Task(
     metric=MIOU,
     further=(),
     draw=draw,
+    examination=EXAMINATION,
     recognition=RECOGNITION,
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from fqbench.tasks.drawing import area
+from fqbench.tasks.drawing import area, stretched
 from fqbench.tasks.segmentation.answers import ClassMap
 from fqbench.vision.image import Pixels
 
 
-def draw(image: Pixels, answer: ClassMap) -> Pixels:
+def draw(image: Pixels, answer: ClassMap, scale: float) -> Pixels:
     """Every class but 0, the background of most data sets, in its colour."""
-    found = image
-    for label in np.unique(answer.labels[answer.labels > 0]).tolist():
-        found = area(found, answer.labels == label, label)
+    height, width, _ = image.shape
+    found, labels = image, stretched(answer.labels, (height, width))
+    for label in np.unique(labels[labels > 0]).tolist():
+        found = area(found, labels == label, label)
     return found

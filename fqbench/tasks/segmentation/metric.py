@@ -53,7 +53,8 @@ def _overlap(first: Maps, second: Maps, ignored: int) -> NDArray[np.float64]:
     return np.asarray(np.stack([common, either]), np.float64)
 
 
-def _counts(data: EvaluationSet, answers: Answers) -> NDArray[np.float64]:
+def image_counts(data: EvaluationSet, answers: Answers) -> NDArray[np.float64]:
+    """``overlaps`` of the data set's maps with ``answers``. Raises StepError where sizes differ."""
     from fqbench.tasks.segmentation.dataset import IGNORED, read_map
 
     def pairs() -> Iterator[tuple[Maps, Maps]]:
@@ -71,14 +72,14 @@ def _counts(data: EvaluationSet, answers: Answers) -> NDArray[np.float64]:
 
 def points(data: EvaluationSet, answers: Answers) -> float:
     """mIoU over the pixels of all images, in points."""
-    return float(mean_iou(_counts(data, answers).sum(axis=0)) * 100)
+    return float(mean_iou(image_counts(data, answers).sum(axis=0)) * 100)
 
 
 def weighted(
     data: EvaluationSet, answers: Answers, weights: Iterable[Weights]
 ) -> NDArray[np.float64]:
     """The same for each row of the blocks of weights."""
-    counts = _counts(data, answers)
+    counts = image_counts(data, answers)
     sums = (np.tensordot(block, counts, axes=1) for block in weights)
     return np.asarray(np.concatenate([mean_iou(total) for total in sums]) * 100)
 

@@ -7,6 +7,7 @@ from fqbench.tasks.text_recognition.answers import WORDS
 from fqbench.tasks.text_recognition.dataset import TRANSCRIPTS
 from fqbench.tasks.text_recognition.decode import CTC
 from fqbench.tasks.text_recognition.drawing import draw
+from fqbench.tasks.text_recognition.examining import EXAMINATION
 from fqbench.tasks.text_recognition.metric import EDITS, EXACT
 from fqbench.tasks.text_recognition.recognition import RECOGNITION
 
@@ -17,5 +18,6 @@ TASK = Task(
     metric=EXACT,
     further=(EDITS,),
     draw=draw,
+    examination=EXAMINATION,
     recognition=RECOGNITION,
 )
