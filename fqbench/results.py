@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from fqbench.cells import Cell
+from fqbench.examine.record import Changes
 from fqbench.fileio import write_text
 from fqbench.jsonvalue import Json
 from fqbench.measure.gpu_breakdown import GpuBreakdown
@@ -88,9 +89,9 @@ class Row:
     float of any. ``int8_gain``: where INT8 saves time against FP32 on the same backend and where
     not, in case it is no faster than that float. ``beside``: the same cell in another version of
     its backend. ``measures``: what was measured beside latency, where it was asked for. ``notes``:
-    what was made of the model's file, in words. ``further``: the task's further metrics, by their
-    names. ``batch``: images of one inference as it was timed; ``gpu``: where it spends its time
-    there.
+    what was made of the model's file, in words. ``changes``: what INT8 changes of FP32's answers.
+    ``further``: the task's further metrics, by their names. ``batch``: images of one inference as
+    it was timed; ``gpu``: where it spends its time there.
     """
 
     cell: Cell
@@ -139,6 +140,7 @@ class Row:
     accuracy_exact: float | None = None
     beside: Beside | None = None
     measures: Figures = field(default_factory=dict)
+    changes: Changes | None = None
     notes: tuple[str, ...] = ()
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -225,6 +227,7 @@ class Row:
             "accuracy_exact": self.accuracy_exact,
             "beside": _beside(self.beside),
             "measures": figures_json(self.measures),
+            "changes": None if self.changes is None else self.changes.to_json(),
             "notes": list(self.notes),
             "hashes": self.hashes,
         }

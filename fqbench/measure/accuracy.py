@@ -24,7 +24,7 @@ def accuracy(task: Task, data: EvaluationSet, predictions: Sequence[Prediction])
 
     Raises StepError unless there is one of the task's answers for each image.
     """
-    return task.metric.points(data, _answers(task, data, predictions))
+    return task.metric.points(data, answers_of(task, data, predictions))
 
 
 def drop(
@@ -48,7 +48,7 @@ def resampled(
 
     The same ``seed`` draws the same images. Raises StepError as ``accuracy``.
     """
-    answers = _answers(task, data, predictions)
+    answers = answers_of(task, data, predictions)
     images = [sample.path for sample in data.samples]
     place = {path: number for number, path in enumerate(dict.fromkeys(images))}
     # What is in one image is drawn together: it is alike.
@@ -80,8 +80,8 @@ def image_weights(images: int, seed: int) -> Iterator[Weights]:
         yield draws.astype(np.float64)
 
 
-def _answers(task: Task, data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
-    """One answer per image, in the order of the data set."""
+def answers_of(task: Task, data: EvaluationSet, predictions: Sequence[Prediction]) -> list[object]:
+    """One answer per image, in the order of the data set. Raises StepError as ``accuracy``."""
     answers = {p.image_id: p.answer for p in predictions}
     missing = [s for s in data.samples if s.image_id not in answers]
     if missing:

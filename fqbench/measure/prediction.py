@@ -25,40 +25,67 @@ class Prediction:
     answer: Any
 
 
-def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> None:
-    """Write ``predictions`` as they come, with no more than two numbers per image in memory.
+class PredictionFile:
+    """A file of predictions in ``folder`` while it is written, with no more than two numbers per
+    image in memory. It is there once it is closed; what is left open leaves none.
 
-    The file has ``image_ids`` and the array of the answers' format, such as ``labels`` [images]
-    of classes. Where an answer may have any number of rows, as detections have, the array holds
-    those of all images one after the other, those of image i from ``ends[i - 1]`` to ``ends[i]``.
-    Raises StepError where some answers are of one format and others of another.
+    It has ``image_ids`` and the array of the answers' format, such as ``classes`` [images]. Where
+    an answer may have any number of rows, as detections have, the array holds those of all images
+    one after the other, those of image i from ``ends[i - 1]`` to ``ends[i]``.
     """
-    image_ids: list[int] = []
-    ends: list[int] = []
-    spool = folder / "answers.part"
-    kept: AnswerFormat | None = None
-    with spool.open("wb") as stream:
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._spool = folder, folder / "answers.part"
+        self._stream = self._spool.open("wb")
+        self._image_ids: list[int] = []
+        self._ends: list[int] = []
+        self._kept: AnswerFormat | None = None
+
+    def add(self, prediction: Prediction) -> None:
+        """Keep one more. Raises StepError where it is of another format than those before."""
+        found = format_of(prediction.answer)
+        if self._kept not in (None, found):
+            raise StepError(
+                f"the decoder gave {_both(found, self._kept)} for others, up to image"
+                f" {prediction.image_id}"
+            )
+        self._kept = found
+        self._image_ids.append(prediction.image_id)
+        self._stream.write(found.rows(prediction.answer).tobytes())
+        self._ends.append(self._stream.tell() // found.dtype.itemsize)
+
+    def close(self) -> None:
+        """Write the file."""
+        self._stream.close()
+        # Where there are no answers, they are of any format.
+        kept = self._kept or next(iter(answer_formats().values()))
+        arrays: dict[str, NDArray[np.generic]] = {"image_ids": np.array(self._image_ids, np.int64)}
+        # Copied in blocks; a file of no length cannot be mapped.
+        filled = bool(self._ends and self._ends[-1])
+        arrays[kept.array] = (
+            np.memmap(self._spool, kept.dtype, "r") if filled else np.zeros(0, kept.dtype)
+        )
+        if kept.several:
+            arrays["ends"] = np.array(self._ends, np.int64)
+        np.savez(self._folder / FILE, **arrays)
+        self._spool.unlink()
+
+    def __enter__(self) -> PredictionFile:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._stream.close()
+
+
+def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> None:
+    """Write ``predictions`` as they come, in a ``PredictionFile``. Raises StepError as that."""
+    with PredictionFile(folder) as file:
         for prediction in predictions:
-            found = format_of(prediction.answer)
-            if kept not in (None, found):
-                raise StepError(
-                    f"the decoder gave {_both(found, kept)} for others, up to image"
-                    f" {prediction.image_id}"
-                )
-            kept = found
-            image_ids.append(prediction.image_id)
-            stream.write(found.rows(prediction.answer).tobytes())
-            ends.append(stream.tell() // found.dtype.itemsize)
-    # Where there are no answers, they are of any format.
-    kept = kept or next(iter(answer_formats().values()))
-    arrays: dict[str, NDArray[np.generic]] = {"image_ids": np.array(image_ids, np.int64)}
-    # Copied in blocks; a file of no length cannot be mapped.
-    filled = bool(ends and ends[-1])
-    arrays[kept.array] = np.memmap(spool, kept.dtype, "r") if filled else np.zeros(0, kept.dtype)
-    if kept.several:
-        arrays["ends"] = np.array(ends, np.int64)
-    np.savez(folder / FILE, **arrays)
-    spool.unlink()
+            file.add(prediction)
 
 
 def read_predictions(folder: Path) -> tuple[Prediction, ...]:

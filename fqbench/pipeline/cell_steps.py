@@ -50,8 +50,9 @@ class CellSteps:
     ``agreement`` with FP32, where the data set tells no truth. Of an INT8 cell: the steps of
     ``quantizing``, its score where no layer stays in float (``without_float``). Of a model that is
     not lowered here: the layers that saturate, and its score if none did. ``probe``: what its
-    backend's kernels do. ``gpu``: where on the GPU the time goes; ``gain``: where INT8 saves time
-    and where not, in case it is no faster than the fastest float.
+    backend's kernels do. ``examined``: what INT8 changes, image by image. ``gpu``: where on the
+    GPU the time goes; ``gain``: where INT8 saves time and where not, in case it is no faster than
+    the fastest float.
     """
 
     cell: Cell
@@ -63,6 +64,7 @@ class CellSteps:
     quantizing: tuple[Step, ...] = ()
     probe: Step | None = None
     without_float: ArtifactNode | None = None
+    examined: ArtifactNode | None = None
     saturation: Step | None = None
     without_saturation: ArtifactNode | None = None
     gpu: Measurement | None = None
@@ -72,7 +74,7 @@ class CellSteps:
     def nodes(self) -> Iterator[Node]:
         """All of them."""
         found = (
-            *(self.loads, self.predictions, self.score, self.agreement, self.probe),
+            *(self.loads, self.predictions, self.score, self.agreement, self.probe, self.examined),
             *(self.without_float, self.saturation, self.without_saturation, self.gpu, self.gain),
             self.subject.loads if self.subject is not None else None,
         )
@@ -236,6 +238,11 @@ def _cell(graph: ModelGraph, request: Request, cell: Cell, *, compares: bool) ->
         ),
         quantizing=graph.quantizing(cell.backend) if known.method == CHOSEN else (),
         probe=probe,
+        examined=(
+            graph.examined(cell)
+            if graph.has_answers and compares and known.weights.kind != "float"
+            else None
+        ),
         without_float=graph.without_float(cell) if lowered and labelled else None,
         saturation=graph.saturation(cell) if counts else None,
         without_saturation=graph.without_saturation(cell) if counts and labelled else None,

@@ -18,6 +18,7 @@ from fqbench.backends import backend as backend_of
 from fqbench.cells import Cell
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import FqbenchError, StepError
+from fqbench.examine.record import Broken, Examined, PartedImage
 from fqbench.measure import reference, stats
 from fqbench.measure.accuracy import lost
 from fqbench.measure.measures import Figure, Measure, NotMeasured
@@ -47,9 +48,11 @@ class Outcome:
 
     rows: tuple[Row, ...] = ()
     samples: Samples = field(default_factory=Samples)
+    broken: Broken = field(default_factory=Broken)
 
     def __add__(self, other: Outcome) -> Outcome:
-        return Outcome((*self.rows, *other.rows), self.samples + other.samples)
+        broken = (self.broken + other.broken).limited()
+        return Outcome((*self.rows, *other.rows), self.samples + other.samples, broken)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class _Measured:
     points: Points | None = None
     further: Mapping[str, Points] = field(default_factory=dict)
     times: Launches = ()
+    broken: tuple[PartedImage, ...] = ()
 
 
 def outcome(planned: ModelSteps, finished: Finished) -> Outcome:
@@ -73,7 +77,8 @@ def outcome(planned: ModelSteps, finished: Finished) -> Outcome:
         m.row.cell.id: m.points.tolist() for m in measured.values() if m.points is not None
     }
     rows = tuple(m.row for m in measured.values())
-    return Outcome(rows, Samples(groups, accuracies, made.values(planned.groups)))
+    broken = Broken({m.row.cell.id: m.broken for m in measured.values() if m.broken})
+    return Outcome(rows, Samples(groups, accuracies, made.values(planned.groups)), broken)
 
 
 def _with_best_float(measured: Mapping[Cell, _Measured]) -> dict[Cell, _Measured]:
@@ -360,7 +365,24 @@ class _Rows:
             row = self._without_fallback(fp32.points, row, steps)
         if fp32.times and int8.times:
             row = replace(row, ratio=stats.ratio(fp32.times, int8.times))
+        examined = self._examined(steps) if fp32.row.status == row.status == "ok" else None
+        if examined is not None:
+            row = replace(row, changes=examined.changes)
+            return replace(int8, row=row, broken=examined.worst)
         return replace(int8, row=row)
+
+    def _examined(self, steps: CellSteps) -> Examined | None:
+        """What INT8 changes, image by image; None where that is not looked at or FP32 runs."""
+        node = steps.examined
+        if node is None:
+            return None
+        try:
+            if self._took_fp32(node):
+                return None
+            return Examined.read(self._finished.artifact(node).file("examined.json"))
+        except FqbenchError as error:
+            _log.warning("%s: what INT8 changes is not known: %s", steps.cell.id, error)
+            return None
 
     def _without_fallback(self, fp32: Points, row: Row, steps: CellSteps) -> Row:
         """The row with what INT8 would lose, had no layer stayed in float for its accuracy."""

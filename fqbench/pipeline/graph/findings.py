@@ -8,13 +8,15 @@ from fqbench.cells import Cell
 from fqbench.data.calibration import evenly_spaced
 from fqbench.graph.executor import LIBRARY, RUNNING
 from fqbench.methods.given import METHOD as GIVEN
-from fqbench.pipeline import decisions
+from fqbench.pipeline import decisions, steps
 from fqbench.pipeline.graph.inputs import dumped
 from fqbench.pipeline.graph.networks import Networks
 from fqbench.precisions import baseline
 from fqbench.precisions.own import EXACT, INT8, INT8_ALL
 from fqbench.steps import ArtifactNode, Files, Needs, Select, Step, Unkeyed
+from fqbench.steps.step import Input
 from fqbench.tasks.decoding import source_of
+from fqbench.tasks.registry import decoder_of
 
 SATURATING_IMAGES = 4
 """Calibration images that layers which saturate are counted on."""
@@ -55,20 +57,28 @@ class ModelGraph(Networks):
         if isinstance(predictions, Select):
             options = {name: self.score_of(node) for name, node in predictions.options.items()}
             return self.select(predictions.name, predictions.by, predictions.decide, options)
-        data = self.images.data
         return self.step(
             "score",
-            {
-                "predictions": predictions,
-                "task": self.spec.task,
-                "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
-                "truth": Files(data.truth),
-                "labels": [[sample.image_id, sample.label] for sample in data.samples],
-            },
+            {"predictions": predictions, **self._truth},
             ("pycocotools", "numpy"),
             of=predictions,
             depends_on_cpu=False,
         )
+
+    def examined(self, cell: Cell) -> ArtifactNode:
+        """What INT8 in ``cell`` changes of FP32's answers, image by image.
+
+        Where FP32 runs instead that is nothing: what would be looked at then.
+        """
+        if self.spec.labelled:
+            fp32, found = self.predictions(cell.baseline), self.predictions(cell)
+        else:
+            fp32, found = None, self.agreement(cell)
+        if not isinstance(found, Select):
+            return self._examined(fp32, found)
+        int8 = self._examined(fp32, found.options[decisions.INT8])
+        options = {decisions.INT8: int8, decisions.FP32: found.options[decisions.FP32]}
+        return self.select(found.name, found.by, found.decide, options)
 
     def without_float(self, cell: Cell) -> ArtifactNode:
         """The score of an INT8 ``cell`` where no layer stays in float for its accuracy.
@@ -115,9 +125,55 @@ class ModelGraph(Networks):
             return self._faster(cell, {decisions.INT8: int8, decisions.FP32: same})
         return self._agreement(cell, fp32, self.artifact(cell), self.runtime_precision(cell))
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether answers tell anything: outputs are decoded, and weights are no random ones."""
+        decodes = decoder_of(self.spec.decode).function is not None
+        return decodes and self.spec.weights != "synthetic"
+
+    def _examined(self, fp32: ArtifactNode | None, int8: ArtifactNode) -> Step:
+        """``int8``: holds the answers of both where ``fp32`` is None."""
+        sides = steps.SIDES if fp32 is None else ("", "")
+        fp32 = int8 if fp32 is None else fp32
+        images = [str(sample.path) for sample in self.images.data.samples]
+        return self.step(
+            "examine",
+            {
+                "fp32": fp32,
+                "int8": int8,
+                "sides": sides,
+                "images": Unkeyed(images),
+                **self._truth,
+            },
+            ("pycocotools", "numpy", "pillow"),
+            of=(fp32, int8),
+            depends_on_cpu=False,
+        )
+
+    @property
+    def _truth(self) -> dict[str, Input]:
+        """What answers are compared with."""
+        data = self.images.data
+        return {
+            "task": self.spec.task,
+            "dataset": Unkeyed(self.spec.dataset.model_dump(mode="json")),
+            "truth": Files(data.truth),
+            "labels": [[sample.image_id, sample.label] for sample in data.samples],
+        }
+
+    @property
+    def _answered(self) -> dict[str, Input]:
+        """The images that are answered, and the decoder's code."""
+        samples, source = self.images.data.samples, source_of(self.spec.decode)
+        return {
+            "code": Files((source,) if source is not None and source.is_file() else ()),
+            "allow_code": Unkeyed(self.allow_code),
+            "images": Files(tuple(sample.path for sample in samples)),
+            "ids": [sample.image_id for sample in samples],
+        }
+
     def _predictions(self, cell: Cell, model: ArtifactNode, precision: str) -> ArtifactNode:
         samples = self.images.data.samples
-        source = source_of(self.spec.decode)
         return self.step(
             "predict",
             {
@@ -127,10 +183,7 @@ class ModelGraph(Networks):
                 "precision": precision,
                 "reading": dumped(self.reading_of(cell).of(samples)),
                 "decode": self.decode,
-                "code": Files((source,) if source is not None and source.is_file() else ()),
-                "allow_code": Unkeyed(self.allow_code),
-                "images": Files(tuple(sample.path for sample in samples)),
-                "ids": [sample.image_id for sample in samples],
+                **self._answered,
             },
             _running(cell.backend),
             len(samples),
@@ -141,7 +194,6 @@ class ModelGraph(Networks):
     def _agreement(
         self, cell: Cell, fp32: ArtifactNode, int8: ArtifactNode, precision: str
     ) -> Step:
-        images = tuple(sample.path for sample in self.images.data.samples)
         return self.step(
             "agree",
             {
@@ -152,10 +204,11 @@ class ModelGraph(Networks):
                 "precision": precision,
                 "reading": dumped(self.reading),
                 "int8_reading": dumped(self.reading_of(cell)),
-                "images": Files(images),
+                "decode": self.decode if self.has_answers else None,
+                **self._answered,
             },
             _running(cell.backend),
-            len(images),
+            len(self.images.data.samples),
             needs=_runs(cell),
             of=(cell, int8),
         )

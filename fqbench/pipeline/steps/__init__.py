@@ -4,7 +4,8 @@ A step runs in a child process of its own, writes only into the folder it is giv
 native libraries in its function only, since a plan of steps imports this package, too.
 """
 
-from fqbench.pipeline.steps.answering import agree, predict, score
+from fqbench.pipeline.steps.answering import SIDES, agree, predict, score
+from fqbench.pipeline.steps.examining import examine
 from fqbench.pipeline.steps.graphs import (
     batched,
     canonical,
@@ -25,6 +26,7 @@ from fqbench.pipeline.steps.quantizing import (
 )
 
 __all__ = [
+    "SIDES",
     "agree",
     "batched",
     "calibrate",
@@ -32,6 +34,7 @@ __all__ = [
     "choose",
     "converted",
     "engine",
+    "examine",
     "given_int8",
     "half",
     "lower",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fqbench.backends import Runner
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
 from fqbench.measure.cell_loading import Loadable, Reading
@@ -13,7 +15,9 @@ from fqbench.precisions.own import FP32
 from fqbench.spec import Dataset, Decode
 from fqbench.steps import Job
 from fqbench.steps.reading import GRAPH, load_graph, save_graph, write_json
-from fqbench.vision.image import read_image
+
+SIDES = ("fp32", "int8")
+"""Folders of the step ``agree`` that hold answers."""
 
 
 class Predict(Job):
@@ -65,7 +69,11 @@ def predict(job: Predict, report: Report) -> None:
 
 class Agree(Job):
     """``fp32`` and ``int8``: folders of what ``backend`` runs on ``device``, as a cell of
-    ``precision`` and one of FP32, each fed as it reads ``images``."""
+    ``precision`` and one of FP32, each fed as it reads ``images``.
+
+    ``decode``: None where answers are not kept; ``code``, ``allow_code`` and ``ids`` as of
+    ``predict``.
+    """
 
     fp32: Path
     int8: Path
@@ -74,17 +82,39 @@ class Agree(Job):
     precision: str
     reading: Reading
     int8_reading: Reading
+    decode: Decode | None
+    code: tuple[Path, ...]
+    allow_code: bool
     images: tuple[Path, ...]
+    ids: tuple[int, ...]
     cores: int
+
+    def load(self, fp32: Path, int8: Path) -> list[Runner]:
+        """What runs FP32 and the other cell, of these folders."""
+        sides = (
+            (fp32, FP32.runtime_name, self.reading),
+            (int8, self.precision, self.int8_reading),
+        )
+        return [
+            Loadable(
+                artifact=artifact,
+                backend=self.backend,
+                device=self.device,
+                precision=precision,
+                reading=reading,
+            ).load(self.cores)
+            for artifact, precision, reading in sides
+        ]
 
 
 def agree(job: Agree, report: Report) -> None:
     """Compare the outputs of two cells on the images; write ``agreement.json``.
 
-    Of ONNX graphs whose rows are put in order at their end, as they are before that.
+    Of ONNX graphs whose rows are put in order at their end, as they are before that. Where answers
+    are kept, those of both are written, too, into the folders ``SIDES``.
     """
     with TemporaryDirectory() as scratch:
-        _compare(job, *unordered_folders(job.fp32, job.int8, Path(scratch)), report)
+        _compare(job, unordered_folders(job.fp32, job.int8, Path(scratch)), report)
 
 
 def unordered_folders(fp32: Path, int8: Path, scratch: Path) -> tuple[Path, Path]:
@@ -109,33 +139,36 @@ def unordered_folders(fp32: Path, int8: Path, scratch: Path) -> tuple[Path, Path
     return scratch / "model", scratch / "form"
 
 
-def _compare(job: Agree, fp32: Path, int8: Path, report: Report) -> None:
-    cells = (
-        Loadable(
-            artifact=fp32,
-            backend=job.backend,
-            device=job.device,
-            precision=FP32.runtime_name,
-            reading=job.reading,
-        ),
-        Loadable(
-            artifact=int8,
-            backend=job.backend,
-            device=job.device,
-            precision=job.precision,
-            reading=job.int8_reading,
-        ),
-    )
-    runners = [cell.load(job.cores) for cell in cells]
-    found = []
-    for done, path in enumerate(job.images, start=1):
-        image = read_image(path)
-        outputs = [r.run(cell.feed(image)) for r, cell in zip(runners, cells, strict=True)]
-        found.append(agreement(*outputs))
-        report(done, len(job.images))
+def _compare(job: Agree, judged: tuple[Path, Path], report: Report) -> None:
+    """``judged``: the folders of what is compared, which may end before outputs are answers."""
+    from fqbench.measure.prediction import Prediction, PredictionFile
+    from fqbench.tasks.decoding import decoder
+
+    runners, decode, found = job.load(*judged), None, list[float]()
+    answering = runners
+    if job.decode is not None:
+        size = job.reading.preprocess.resize.output
+        decode = decoder(job.decode, size, allow_code=job.allow_code)
+        if judged != (job.fp32, job.int8):
+            answering = job.load(job.fp32, job.int8)
+    with ExitStack() as stack:
+        folders = [job.folder / side for side in SIDES if decode is not None]
+        files = [stack.enter_context(PredictionFile(folder)) for folder in folders]
+        for number, path in zip(job.ids, job.images, strict=True):
+            first = job.reading.placed(path)
+            same = job.int8_reading == job.reading
+            read = (first, first if same else job.int8_reading.placed(path))
+            outputs = [r.run(fed) for r, (fed, _) in zip(runners, read, strict=True)]
+            found.append(agreement(*outputs))
+            if decode is not None:
+                if answering is not runners:
+                    outputs = [r.run(fed) for r, (fed, _) in zip(answering, read, strict=True)]
+                for file, each, (_, geometry) in zip(files, outputs, read, strict=True):
+                    file.add(Prediction(number, decode(each, geometry)))
+            report(len(found), len(job.images))
     facts = {
         "agreement": sum(found) / len(found),
-        "int8_convolutions": [runner.int8_convolutions() for runner in runners],
+        "int8_convolutions": [runner.int8_convolutions() for runner in answering],
     }
     write_json(job.folder, "agreement.json", facts)
 
