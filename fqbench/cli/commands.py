@@ -160,7 +160,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             terminal.show(results, Console(), report=page, verbose=options.verbose)
         keeper.keep(results, outcome.samples)
         since = keeper.since(results.machine)
-        render.write(results, outcome.samples, options.out, since)
+        render.write(results, outcome.samples, options.out, since, outcome.broken)
         say(errors, f"Written: {options.out}/results.json, {report}, {page}")
     failed = sum(map(_failed, outcome.rows))
     if failed:
@@ -208,6 +208,7 @@ def _write(folder: Path, threads: int, outcome: Outcome, keeper: keeping.Keeper)
     results = Results.now(described, outcome.rows)
     # Results come last: where they are, all of a run is.
     outcome.samples.write(folder, results.created)
+    outcome.broken.write(folder, results.created)
     results.write(folder)
     markdown.write(results, folder, keeper.since(described))
     return results

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fqbench.examine.record import Broken
 from fqbench.history.records import Since
 from fqbench.measure.measures import failures
 from fqbench.report import by_method, comparison, gpu, measures, methods, support, versions
 from fqbench.report.html.advice import Advice, advices
+from fqbench.report.html.broken import BrokenView
+from fqbench.report.html.broken import view as broken_view
 from fqbench.report.html.datatable import DataTable, table
 from fqbench.report.html.drops import drops
 from fqbench.report.html.environment import EnvironmentView, environment
+from fqbench.report.html.layers import LayersView
+from fqbench.report.html.layers import view as layers_view
 from fqbench.report.html.plots import Plot
 from fqbench.report.html.ratios import against_peak, against_published
+from fqbench.report.html.threshold import ThresholdView
+from fqbench.report.html.threshold import view as threshold_view
 from fqbench.report.html.timings import Timing, timings
 from fqbench.report.html.tradeoff import tradeoffs
 from fqbench.report.notes import notes
@@ -35,7 +42,8 @@ class Section:
 class Page:
     """From the top to the bottom. What is None or empty is left out of the page.
 
-    ``broken`` and ``layers``: what INT8 broke and what its layers cost, see their templates.
+    ``broken``, ``threshold`` and ``layers``: what INT8 broke, what it does to decisions at a fixed
+    threshold, and what its layers cost.
     """
 
     title: str
@@ -52,12 +60,18 @@ class Page:
     environment: EnvironmentView
     further: tuple[Section, ...]
     notes: tuple[str, ...]
-    broken: object | None = None
-    layers: object | None = None
+    broken: BrokenView | None
+    threshold: ThresholdView | None
+    layers: LayersView | None
 
 
-def page(results: Results, samples: Samples, since: Since | None = None) -> Page:
-    """The page of one run; ``since``: what differs in the environment from the last one."""
+def page(
+    results: Results, samples: Samples, since: Since | None = None, broken: Broken = Broken()
+) -> Page:
+    """The page of one run.
+
+    ``since``: what differs in the environment from the last one; ``broken``: images to show.
+    """
     rows = results.rows
     return Page(
         title="FP32 against INT8",
@@ -74,6 +88,9 @@ def page(results: Results, samples: Samples, since: Since | None = None) -> Page
         environment=environment(results.machine, since),
         further=tuple(_further(rows)),
         notes=notes(results),
+        broken=broken_view(rows, broken),
+        threshold=threshold_view(rows),
+        layers=layers_view(rows),
     )
 
 

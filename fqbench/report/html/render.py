@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from fqbench import __version__
 from fqbench.errors import UsageError
+from fqbench.examine.record import Broken
 from fqbench.fileio import write_text
 from fqbench.history.records import Since
 from fqbench.report.html.drawing import drawings
@@ -22,12 +23,18 @@ from fqbench.samples import Samples
 FILE = "report.html"
 
 
-def write(results: Results, samples: Samples, folder: Path, since: Since | None = None) -> Path:
+def write(
+    results: Results,
+    samples: Samples,
+    folder: Path,
+    since: Since | None = None,
+    broken: Broken = Broken(),
+) -> Path:
     """Write ``report.html`` into ``folder``, all of it or nothing; return its path.
 
-    ``since``: what differs in the environment from the last run.
+    ``since`` and ``broken`` as of ``page``.
     """
-    return write_text(folder / FILE, html(page(results, samples, since)))
+    return write_text(folder / FILE, html(page(results, samples, since, broken)))
 
 
 def remove(folder: Path) -> None:
