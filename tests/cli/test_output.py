@@ -191,7 +191,7 @@ def test_what_is_piped_holds_no_control_codes(arguments, capsys, monkeypatch):
 
 def test_reader_that_has_enough_is_no_error():
     found = subprocess.run(
-        ["bash", "-c", 'set -o pipefail; "$0" -m fqbench fetch --json | head -1', sys.executable],
+        ["bash", "-c", 'set -o pipefail; "$0" -m fqbench fetch --json | true', sys.executable],
         cwd=ROOT,
         env=without_data_root(),
         capture_output=True,
@@ -199,7 +199,7 @@ def test_reader_that_has_enough_is_no_error():
         timeout=300,
         check=False,
     )
-    assert (found.returncode, found.stdout, found.stderr) == (141, "{\n", "")
+    assert (found.returncode, found.stdout, found.stderr) == (141, "", "")
 
 
 COMPLETE = """
