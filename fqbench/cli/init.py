@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.cli.commands import DONE, data_root, print_error, progress
+from fqbench.cli.commands import DONE, data_root, progress
+from fqbench.cli.output import add_json, print_json, say
 from fqbench.cli.selection import positive
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable, write_new
 from fqbench.propose.make import IMAGES, Draft, Wanted, draft, spec_name
+
+SCHEMA = 1
 
 LONGEST = 100
 """Characters of a value in the table."""
@@ -25,9 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes, and what it does."""
     parser.description = (
         "Look at a model's file and a few images, and write a commented spec: task, decoder and"
-        " preprocessing, each with how sure it is and why. 0: written; 2: nothing was written,"
-        " since the file is no ONNX model, its outputs are of no kind that is known, images or"
-        " labels cannot be read, or the spec is there already."
+        " preprocessing, each with how sure it is and why."
     )
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="the model's file")
     parser.add_argument("--images", type=Path, metavar="DIR", help="images like those it is for")
@@ -61,6 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where relative paths of the spec start (default: FQBENCH_DATA, else its folder)",
     )
+    add_json(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
@@ -84,11 +87,23 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
         made = draft(wanted, out.absolute().parent, tried)
     write_new(out, made.text)
-    Console().print(_table(made))
+    if options.json:
+        print_json({"schema": SCHEMA, "spec": str(out), **_document(made)})
+    else:
+        Console().print(_table(made))
     for each in made.unknown:
-        print_error(errors, f"not known: {each}")
-    errors.print(f"Written: {out}", markup=False, highlight=False, soft_wrap=True)
+        say(errors, f"Not known: {each}")
+    say(errors, f"Written: {out}")
     return DONE
+
+
+def _document(made: Draft) -> dict[str, Any]:
+    found = made.found
+    return {
+        "proposals": [each.to_json() for each in found.proposals],
+        "unknown": list(made.unknown),
+        "tried": list(found.tried),
+    }
 
 
 def _table(made: Draft) -> Table:

@@ -46,6 +46,11 @@ COMMANDS: Mapping[str, Command] = {
         "propose a spec for a model's file",
         "fqbench.cli.init:add_options",
         "fqbench.cli.init:run",
+        {
+            0: "the spec is written",
+            2: "nothing is: no model, outputs of no known kind, images that cannot be read, or the"
+            " spec is there already",
+        },
     ),
     "run": Command(
         "quantize, measure and evaluate; write results.json, report.md and report.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -77,17 +78,26 @@ def test_a_spec_that_runs_is_written(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert spec.dataset.truth == given / "list.txt"
     assert check_model(spec).image_input == "x"
     assert "NOT KNOWN" not in Path("tiny.yaml").read_text()
-    assert "not known" not in capsys.readouterr().err
+    assert "Not known" not in capsys.readouterr().err
 
 
 def test_without_images_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(classifier(), "net.onnx")
     assert run("net.onnx", "--out", "own.yaml") == 0
-    assert "not known: dataset and calibration" in capsys.readouterr().err
+    assert "Not known: dataset and calibration" in capsys.readouterr().err
     text = Path("own.yaml").read_text()
     assert "# NOT KNOWN: dataset and calibration" in text
     # A random network's four numbers are nobody's to be sure of.
     assert "# guess: one output of 4 numbers, which may also be an embedding" in text
+
+
+def test_a_document_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(classifier(), "net.onnx")
+    assert run("net.onnx", "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["schema"], content["spec"]) == (1, "net.yaml")
+    assert {each["key"]: each["sureness"] for each in content["proposals"]}["layout"] == "sure"
+    assert len(content["unknown"]) == 1
 
 
 def test_images_are_divided(tmp_path: Path) -> None:
