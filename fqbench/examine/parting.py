@@ -12,7 +12,7 @@ from fqbench.data import Sample
 from fqbench.examine.record import Changes, PartedImage
 from fqbench.tasks.examination import Comparison, Examination
 
-ALIKE = 0.9
+ALIKE = 0.95
 """Answers of one image that have this much in common do not part: rounding moves every score."""
 
 LONGEST = 120

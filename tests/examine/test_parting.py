@@ -23,7 +23,7 @@ def compared(alike: list[float], losses: list[float] | None) -> Comparison:
 
 
 def test_the_greatest_loss_comes_first_then_what_is_least_alike() -> None:
-    found = compared([0.2, 0.9, 0.1, 1.0, 0.95], [0.5, 1.0, 0.5, 0.0, 0.0])
+    found = compared([0.2, 0.9, 0.1, 1.0, 0.97], [0.5, 1.0, 0.5, 0.0, 0.0])
     assert parted(found).tolist() == [1, 2, 0]
 
 
@@ -32,7 +32,7 @@ def test_what_gets_better_parts_too_and_comes_last() -> None:
 
 
 def test_without_labels_what_is_least_alike_comes_first() -> None:
-    assert parted(compared([0.89, 0.91, 0.2], None)).tolist() == [2, 0]
+    assert parted(compared([0.94, 0.96, 0.2], None)).tolist() == [2, 0]
 
 
 def test_changes() -> None:
