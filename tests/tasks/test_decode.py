@@ -355,13 +355,13 @@ def test_code_of_the_user_answers(module: ModuleType) -> None:
     assert found.boxes.tolist() == [[2, 2, 4, 4]]
     assert (found.scores.dtype, found.labels.dtype) == (np.float32, np.int64)
     module.decode = lambda outputs, geometry: np.int64(7)  # type: ignore[attr-defined]
-    assert _own()([], HALF) == 7
+    assert _own()([], HALF).label == 7
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("cat", "returned str, expected ClassMap, Detections, Instances, Poses, Word or int"),
+        ("cat", "returned str, expected ClassMap, Detections, Instances, Poses, TopClass or Word"),
         (
             Detections(_floats([1, 2, 3, 4]), _floats(1, 1), np.array([0])),
             r"\[\[1, 4\], \[2\], \[1",
