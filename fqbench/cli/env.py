@@ -82,8 +82,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     """The same option behind a command of this one: not given there, it leaves what was given."""
-    add_json(parser)
-    parser.set_defaults(json=argparse.SUPPRESS)
+    add_json(parser, default=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:

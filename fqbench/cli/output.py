@@ -11,10 +11,11 @@ from rich.console import Console
 from fqbench.cli.selection import Parser
 
 
-def add_json(parser: Parser) -> None:
+def add_json(parser: Parser, *, default: object = False) -> None:
     """Add ``--json``; the command then prints nothing else on standard output."""
     parser.add_argument(
         "--json",
+        default=default,
         action="store_true",
         help="print results as one JSON document (docs/json.md), and no tables",
     )

@@ -142,4 +142,4 @@ def test_a_classifier_sees_the_centre_normalized(name: str) -> None:
 def test_a_classifier_names_the_greatest(name: str) -> None:
     answer = _answer(name, [[0.1, 0.7, 0.2]])
     assert not isinstance(answer, Detections)
-    assert answer == 1
+    assert (answer.label, answer.probability) == (1, pytest.approx(0.7))
