@@ -197,7 +197,8 @@ def test_classifier_knows_most_digits(folders: dict[str, Path]) -> None:
     spec = zoo.spec("digits_mobilenet_v1", folders["digits_mobilenet_v1"])
     rows = [line.split() for line in spec.dataset.list.read_text().splitlines()[:100]]
     answers = _answers(spec, [file for file, _ in rows])
-    right = sum(answer.label == int(label) for answer, (_, label) in zip(answers, rows, strict=True))
+    labels = [int(label) for _, label in rows]
+    right = sum(each.label == label for each, label in zip(answers, labels, strict=True))
     assert right >= 94
 
 
