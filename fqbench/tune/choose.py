@@ -37,6 +37,7 @@ from fqbench.tune.choice import (
 )
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
+from fqbench.tune.forms import AS_QUANTIZED, MAX_TIME_RATIO, candidate_forms, fastest_form
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import (
     MAX_ERROR_RATIO,
@@ -45,17 +46,13 @@ from fqbench.tune.search import (
     minimal_float_prefix,
     select_wide_ranges,
     sensitivities,
+    tried_alone,
 )
 from fqbench.tune.setting_errors import SettingErrors
 from fqbench.tune.speed import Rounds, is_faster, time_rounds
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
-SENSITIVITY_PIXELS = 12 * 4 * 640 * 640
-"""How much of images layers are tried alone on, to measure the error of the whole."""
-FEWEST_LAYERS, FEWEST_IMAGES = 12, 4
-"""The worst layers by their own error, and the images, that are tried at least: small images leave
-time for all layers."""
 SATURATION_IMAGES = 2
 """Images that saturating sums are counted on."""
 RANGES_FIRST_RATIO = 3.0
@@ -63,14 +60,10 @@ RANGES_FIRST_RATIO = 3.0
 NEGLIGIBLE_RATIO = 0.25
 """Where the error is below this part of its limit, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
-AS_QUANTIZED = "as quantized"
 PRODUCTS = "products of activations in integers"
 Alone = Callable[[], AbstractContextManager[Sequence[int]]]
 """What keeps everything else off the machine inside its context, and gives the cores that may be
 used there; none: those that this process has."""
-
-MAX_TIME_RATIO = 0.98
-"""A form must take less of the time than this to be preferred: less is noise."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +139,7 @@ class _Search:
         self._choose_ranges()
         kept = {**self.fixed, **dict.fromkeys(costly, ACCURACY)}
         if costly and self.target.limit is not None:
-            left = give_back(self._error_with_float, costly, self.target.limit)
+            left = self._give_back(costly, self.target.limit)
             kept = {**self.fixed, **dict.fromkeys(left, ACCURACY)}
         self.setting = replace(self.setting, float_layers=frozenset(kept))
         faster = self._choose_timed_form()
@@ -279,17 +272,37 @@ class _Search:
         kept = frozenset({*self.fixed, *layers})
         return self.errors.of(replace(self.setting, float_layers=kept), images)
 
+    def _give_back(self, costly: Sequence[str], limit: float) -> tuple[str, ...]:
+        """Those of ``costly`` that have to stay in float.
+
+        None where all layers keep to ``limit`` with ranges that are chosen for them: those chosen
+        beside layers in float are for the others.
+        """
+        left = give_back(self._error_with_float, costly, limit)
+        if not left:
+            return ()
+        every = replace(self.setting, float_layers=frozenset(self.fixed))
+        found = replace(every, wide=self._wide_ranges(every))
+        if self.errors.of(found) > limit:
+            return left
+        self.setting = found
+        return ()
+
     def _choose_ranges(self) -> None:
         """Once the errors of layers that will stay in float are gone: they would mask those of
         ranges."""
         limit = self.target.limit
         if limit is not None and self.errors.of(self.setting) <= NEGLIGIBLE_RATIO * limit:
             return
-        wide = select_wide_ranges(
-            lambda tensors: self.errors.of(replace(self.setting, wide=frozenset(tensors))),
+        self.setting = replace(self.setting, wide=self._wide_ranges(self.setting))
+
+    def _wide_ranges(self, setting: Setting) -> frozenset[str]:
+        """The tensors that are to take their wide range in ``setting``."""
+        found = select_wide_ranges(
+            lambda tensors: self.errors.of(replace(setting, wide=frozenset(tensors))),
             self._with_wide_range(),
         )
-        self.setting = replace(self.setting, wide=frozenset(wide))
+        return frozenset(found)
 
     def _with_wide_range(self) -> list[str]:
         """The tensors, in the graph's order, whose wide range differs from their range."""
@@ -375,40 +388,6 @@ class _Search:
         return LayerCost(name, *found)
 
 
-def tried_alone(layers: int, images: int, pixels: int) -> tuple[int, int]:
-    """How many of ``layers`` are tried alone, on how many of ``images`` of so many ``pixels``."""
-    runs = SENSITIVITY_PIXELS // pixels
-    count = min(layers, max(FEWEST_LAYERS, runs // FEWEST_IMAGES))
-    return count, min(images, max(FEWEST_IMAGES, runs // count))
-
-
 def _pixels(feed: Feed) -> int:
     """Places of an image as the model takes it."""
     return int(np.prod(feed[0].shape[2:])) or 1
-
-
-def candidate_forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, frozenset[str]]:
-    """Forms that may be the fastest: further layers in float, by a description of them.
-
-    ``times`` of layers in FP32 and in INT8, as far as they are known.
-    """
-    fp32, int8 = times
-    depthwise = frozenset(node.name for node in graph.layers() if graph.is_depthwise(node))
-    slower = frozenset(name for name in int8 if int8[name] > fp32.get(name, int8[name]))
-    tried = {
-        AS_QUANTIZED: frozenset[str](),
-        "depthwise layers in float": depthwise,
-        "layers with slower integer kernels in float": slower,
-        "both of these in float": depthwise | slower if slower else slower,
-    }
-    # Forms of the same layers are one.
-    distinct: dict[frozenset[str], str] = {}
-    for text, more in tried.items():
-        distinct.setdefault(more, text)
-    return {text: more for more, text in distinct.items() if more or text == AS_QUANTIZED}
-
-
-def fastest_form(timed: Mapping[str, Rounds]) -> str:
-    """The form that takes the least time; the one as quantized unless it is clearly beaten."""
-    best = min(timed, key=lambda text: median(timed[text]))
-    return best if is_faster(timed[best], timed[AS_QUANTIZED], MAX_TIME_RATIO) else AS_QUANTIZED

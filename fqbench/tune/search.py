@@ -16,7 +16,20 @@ MAX_ERROR_RATIO = 0.97
 MAX_RETRIED = 6
 """How many of the layers kept in float are tried in INT8 once more."""
 
+SENSITIVITY_PIXELS = 12 * 4 * 640 * 640
+"""How much of images layers are tried alone on, to measure the error of the whole."""
+FEWEST_LAYERS, FEWEST_IMAGES = 12, 4
+"""The worst layers by their own error, and the images, that are tried at least: small images leave
+time for all layers."""
+
 OnStep = Callable[[int, int], None]
+
+
+def tried_alone(layers: int, images: int, pixels: int) -> tuple[int, int]:
+    """How many of ``layers`` are tried alone, on how many of ``images`` of so many ``pixels``."""
+    runs = SENSITIVITY_PIXELS // pixels
+    count = min(layers, max(FEWEST_LAYERS, runs // FEWEST_IMAGES))
+    return count, min(images, max(FEWEST_IMAGES, runs // count))
 
 
 def sensitivities(

@@ -29,11 +29,12 @@ from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import ACCURACY, Choice
-from fqbench.tune.choose import FEWEST_IMAGES, LOCAL_IMAGES, MAX_TIME_RATIO, Alone
+from fqbench.tune.choose import LOCAL_IMAGES, Alone
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
+from fqbench.tune.forms import MAX_TIME_RATIO
 from fqbench.tune.local import local_errors
-from fqbench.tune.search import OnStep, sensitivities
+from fqbench.tune.search import FEWEST_IMAGES, OnStep, sensitivities
 from fqbench.tune.setting_errors import SettingErrors
 from fqbench.tune.speed import Rounds, time_rounds
 from fqbench.tune.tradeoff import (

@@ -130,7 +130,7 @@ def time_forms(arguments, report):
     from fqbench.graph.graph import Graph
     from fqbench.quantize.record import Quantization
     from fqbench.quantize.setting import Setting
-    from fqbench.tune.choose import candidate_forms
+    from fqbench.tune.forms import candidate_forms
     from fqbench.tune.speed import time_rounds
 
     folder = Path(arguments["folder"])

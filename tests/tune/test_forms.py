@@ -1,6 +1,7 @@
 """Which form of a graph is chosen for its speed."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -9,12 +10,9 @@ from fqbench.backends.variants import TimedVariants
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.tune import choose as module
-from fqbench.tune.choose import (
-    TuningTarget,
-    _Search,
-    candidate_forms,
-    fastest_form,
-)
+from fqbench.tune.choose import TuningTarget, _Search
+from fqbench.tune.forms import candidate_forms, fastest_form
+from fqbench.tune.search import tried_alone
 from fqbench.tune.setting_errors import SettingErrors
 from tests.support.onnx_graphs import Net, record
 from tests.support.paddle import needs_paddle
@@ -164,3 +162,61 @@ def test_products_multiply_integers_where_the_error_allows_it(error, limit, satu
     )
     found = search._with_products()
     assert [set(setting.products) for setting in found.values()] == [{"scores"}] * tried
+
+
+class Ranged:
+    """Variants, and an estimator, of layers that cost more with some ranges than with others.
+
+    In float beside each other ``a`` and ``b`` want narrow ranges; all layers want wide ones.
+    """
+
+    names = ("y",)
+    unsuited = {}  # noqa: RUF012
+
+    def __init__(self, all_wide):
+        self.all_wide = all_wide
+
+    def runs(self, names):
+        return True
+
+    def executable(self, setting, names):
+        return setting
+
+    def error(self, setting, images=None):
+        if setting.float_layers:
+            return 0.02 if setting.wide else 0.01
+        return self.all_wide if len(setting.wide) == 2 else 1.0
+
+
+@pytest.mark.parametrize(("all_wide", "left"), [(0.02, ()), (0.04, ("n_conv0",))])
+def test_all_layers_get_ranges_of_their_own_before_some_stay_in_float(all_wide, left):
+    net = Net(1)
+    model, made = net.model(net.conv(net.conv("x", 4), 4)), Ranged(all_wide)
+    ranges = record(model, net.image())
+    wide = {
+        name: replace(ends, high=2 * ends.high)
+        for name, ends in ranges.ranges.items()
+        if name in ("x", "conv0")
+    }
+    target, quantization = TuningTarget(limit=0.03, threads=None), replace(ranges, wide=wide)
+    search = _Search(
+        model, quantization, [None], target, lambda *_: None, SettingErrors(made, made)
+    )
+    search.setting = replace(search.setting, float_layers=frozenset({"n_conv0"}))
+    assert search._give_back(("n_conv0",), 0.03) == left
+    assert search.setting.wide == (frozenset() if left else {"x", "conv0"})
+
+
+@pytest.mark.parametrize(
+    ("layers", "images", "pixels", "found"),
+    [
+        (100, 8, 640 * 640, (12, 4)),  # as many as ever
+        (50, 64, 224 * 224, (50, 7)),  # all layers, more images
+        (200, 64, 224 * 224, (97, 4)),
+        (47, 256, 48 * 320, (47, 27)),
+        (5, 64, 28 * 28, (5, 64)),  # no more images than there are
+        (5, 8, 4000 * 4000, (5, 4)),
+    ],
+)
+def test_small_images_leave_time_to_try_more(layers, images, pixels, found):
+    assert tried_alone(layers, images, pixels) == found
