@@ -147,6 +147,12 @@ def test_document_of_a_check(problems, capsys, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("arguments", [("env",), ("env", "list"), ("env", "check", "nope")])
+def test_no_document_unless_it_is_asked_for(arguments, capsys):
+    run(*arguments)
+    assert not capsys.readouterr().out.startswith("{")
+
+
 def test_an_option_before_a_command_of_a_command_counts(capsys):
     assert run("env", "--json", "list") == 0
     (first, *_) = json.loads(capsys.readouterr().out)["environments"]
