@@ -20,8 +20,8 @@ from tests.support.repository import git
 from tests.support.tiny_config import MISSING, write_config
 from tests.support.tiny_spec import write_spec
 
-FP32, TF32, INT8 = FILES = ("gate.md", "gate.json", "gate.html")
-CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "tf32", "int8")]
+FILES = ("gate.md", "gate.json", "gate.html")
+FP32, TF32, INT8 = CELLS = [f"tiny-delayed-cpu-{each}" for each in ("fp32", "tf32", "int8")]
 PRECISIONS = ("fp32", "tf32", "int8")
 ASKED = ("--backends", "delayed", "--devices", "cpu", "--method", "nearest")
 MARGIN = {"drop": 100.0, "source": "a test", "reason": "what it loses is not what is tested"}

@@ -65,7 +65,9 @@ def unordered(model: onnx.ModelProto) -> onnx.ModelProto:
     read = [n for node in sorted_nodes for n in node.input if n in computed and n not in ordered]
     sources = (_source(graph, name) for name in read)
     kept = [name for name in graph.outputs if name not in ordered]
-    return ending_in(model, dict.fromkeys([*kept, *sources]))
+    names = dict.fromkeys([*kept, *sources])
+    # Where the input itself is put in order, nothing is computed before that.
+    return ending_in(model, names) if names else model
 
 
 def head_of(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,9 +10,11 @@ import pytest
 
 from fqbench.cli.gate_options import mode_of
 from fqbench.cli.main import parser
+from fqbench.history.writer import record
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
 from tests.support.documented import PAGES, ROOT, blocks, commands, of_fqbench
+from tests.support.kept_runs import SOURCE, results, row, samples
 from tests.support.tiny_config import write_config
 from tests.support.tiny_spec import without_data_root, write_spec
 
@@ -88,7 +90,11 @@ def programs(folder: Path, fqbench: str) -> Path:
 
 def run(command: list[str], programs_of: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{programs_of}{os.pathsep}{os.environ['PATH']}"
-    home = {"FQBENCH_CACHE": str(folder.parent / "cache"), "PYTHONPATH": _path()}
+    home = {
+        "FQBENCH_CACHE": str(folder.parent / "cache"),
+        "FQBENCH_HISTORY": str(folder.parent / "history"),
+        "PYTHONPATH": _path(),
+    }
     return subprocess.run(
         command,
         cwd=folder,
@@ -119,6 +125,9 @@ def test_command_of_the_readme(words, tmp_path):
     command = [Path(words[0]).name, *(ours.get(word, word) for word in words[1:])]
     if "compress" in command:
         command += ["--data-root", str(data / "config")]
+    if "history" in command:
+        kept = results(row(model="digits_yolov5"))
+        record(kept, samples(), SOURCE, tmp_path / "history")
     quick = programs(tmp_path / "bin", "tests.support.quick_fqbench")
     done = run(command, quick, tmp_path / "here")
     assert done.returncode == 0, done.stderr
