@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -146,7 +147,7 @@ class TestRefused:
 
     def test_a_newer_schema(self, tmp_path):
         keep(tmp_path, row())
-        with sqlite3.connect(tmp_path / FILE) as connection:
+        with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
             connection.execute("PRAGMA user_version = 99")
         with pytest.raises(HistoryError, match=r"newer fqbench \(schema 99, this one knows 1\)"):
             keep(tmp_path, row())
@@ -154,7 +155,7 @@ class TestRefused:
             pass
 
     def test_the_database_of_another_program(self, tmp_path):
-        with sqlite3.connect(tmp_path / FILE) as connection:
+        with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
             connection.execute("CREATE TABLE bookmarks (url TEXT)")
         before = (tmp_path / FILE).read_bytes()
         with pytest.raises(HistoryError, match="of another program"):
@@ -192,7 +193,7 @@ class TestRefused:
 
     def test_json_that_is_none(self, tmp_path):
         keep(tmp_path, row())
-        with sqlite3.connect(tmp_path / FILE) as connection:
+        with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
             connection.execute("UPDATE machines SET facts = '{'")
         with pytest.raises(HistoryError, match="damaged"), opened(tmp_path) as reader:
             reader.recent(1)

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,10 @@ def _environment(checkout: Checkout, install: list[str], root: Path) -> Path:
             command = [str(python), "-m", "pip", "install", "--quiet", *install]
             _run(command, checkout.folder, PIP_S, problem)
             _refuse_editable(folder, problem)
+        # Of the clock itself: what touch() takes may be the same for two in a row.
         done.touch()
+        now = time.time_ns()
+        os.utime(done, ns=(now, now))
     _prune(root)
     return python
 
