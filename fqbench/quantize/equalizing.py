@@ -50,13 +50,11 @@ Weight = NDArray[np.float64]
 @dataclass(frozen=True)
 class Between:
     """A ``tensor`` that only convolutions, ``readers``, read. ``writer``: the layer that its
-    channels can be scaled in; None where a product has to do it. ``scaled``: what is scaled on the
-    way, the tensor itself among them."""
+    channels can be scaled in; None where a product has to do it."""
 
     tensor: str
     writer: str | None
     readers: tuple[str, ...]
-    scaled: tuple[str, ...]
 
 
 def equalize(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
@@ -107,17 +105,16 @@ def _between(graph: Graph, tensor: str) -> Between | None:
     if not all(_is_own(graph, node) and node.input[0] == tensor for node in readers):
         return None
     names = tuple(node.name for node in readers)
-    scaled, name = [tensor], tensor
+    name = tensor
     while (node := graph.producer.get(name)) is not None:
-        if len(scaled) == 1 and _is_in_float(graph, node):
-            return Between(tensor, None, names, (tensor,))
+        if name == tensor and _is_in_float(graph, node):
+            return Between(tensor, None, names)
         if _writes(graph, node):
-            return Between(tensor, node.name, names, tuple(scaled))
+            return Between(tensor, node.name, names)
         source = str(node.input[0]) if node.input else ""
         alone = len(graph.consumers[source]) == 1 and source not in graph.outputs
         if node.op_type not in HOMOGENEOUS or not alone or len(node.output) > 1:
             return None
-        scaled.append(source)
         name = source
     return None
 
