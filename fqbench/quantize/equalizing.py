@@ -10,23 +10,28 @@ it, where that is worth an operator more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, add_constant, attributes, drop_unread, replace_items
-from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
-from fqbench.quantize.smoothing import ChannelStatistics, Values, channel_statistics
+from fqbench.quantize.smoothing import (
+    POWERS,
+    ChannelStatistics,
+    Values,
+    Weight,
+    channel_statistics,
+    factors,
+    rounding_error,
+)
 
-POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Powers of a channel's largest activation, and of its largest weight, tried in its factor."""
+WHOLE = (*POWERS, 1.0)
+"""Powers that are tried: a depthwise layer takes a channel by all that it reaches."""
 
 WORTH_ANOTHER_SCALE = 0.9
 """Part of the rounding error below which factors are taken that cost nothing."""
@@ -34,17 +39,11 @@ WORTH_ANOTHER_SCALE = 0.9
 WORTH_A_PRODUCT = 1 / 3
 """Part of the rounding error below which an operator more is worth it."""
 
-LARGEST = 2.0**10
-"""The largest factor either way: float32 should lose nothing."""
-
 HOMOGENEOUS = ("Relu", "LeakyRelu", "MaxPool", "AveragePool")
 """Operators that do the same to each channel whatever positive number it is multiplied by."""
 
 IN_FLOAT = ("HardSwish",)
 """Operators that no runtime computes in integers, so that nothing is rounded before a product."""
-
-Weight = NDArray[np.float64]
-"""What a layer multiplies channels by: [groups, outputs, channels, places]."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _worthwhile(graph: Graph, each: Between, seen: ChannelStatistics) -> Values 
     """The factors to divide the channels of a tensor by; None where they bring too little."""
     nodes = {node.name: node for node in graph.layers()}
     weights = [_weight(graph, nodes[name]) for name in each.readers]
-    by = factors(weights, seen)
+    by = factors(weights, seen, WHOLE)
     plain = rounding_error(weights, seen, np.ones(len(by)))
     part = WORTH_A_PRODUCT if each.writer is None else WORTH_ANOTHER_SCALE
     return by if rounding_error(weights, seen, by) < part * plain else None
@@ -163,41 +162,6 @@ def _weight(graph: Graph, layer: onnx.NodeProto) -> Weight:
     groups = attributes(layer).get("group", 1)
     outputs, channels = weight.shape[:2]
     return weight.reshape(groups, outputs // groups, channels, -1)
-
-
-def factors(weights: Sequence[Weight], seen: ChannelStatistics) -> Values:
-    """What to divide each channel by, which ``weights`` multiply.
-
-    Of powers of its largest activation over powers of its largest weight, those of the least
-    ``rounding_error``; within ``LARGEST`` either way.
-    """
-    largest = np.maximum(seen.high, -seen.low)
-    weighed = np.max([np.abs(weight).max(axis=(1, 3)).ravel() for weight in weights], axis=0)
-    alive = (largest > 0.0) & (weighed > 0.0)
-    if not alive.any():
-        return np.ones(len(largest))
-    read = np.where(alive, largest / largest.max(), 1.0)
-    held = np.where(alive, weighed / weighed.max(), 1.0)
-    tried = [np.clip(read**a / held**b, 1.0 / LARGEST, LARGEST) for a, b in product(POWERS, POWERS)]
-    return min(tried, key=lambda by: rounding_error(weights, seen, by))
-
-
-def rounding_error(weights: Sequence[Weight], seen: ChannelStatistics, by: Values) -> float:
-    """Expected squared error of what ``weights`` make of channels that are divided ``by`` factors.
-
-    As ``smoothing.rounding_error``, at each place of a kernel.
-    """
-    step = ((seen.high / by).max() - (seen.low / by).min()) / UINT8_LEVELS
-    squares = seen.squares / max(seen.rows, 1) / by**2
-    total = 0.0
-    for weight in weights:
-        groups, _, channels, places = weight.shape
-        scaled = weight * by.reshape(groups, 1, channels, 1)
-        steps = np.abs(scaled).max(axis=(2, 3)) / INT8_MAX
-        seen_by_group = places * squares.reshape(groups, channels).sum(axis=1)
-        total += step**2 * np.square(scaled).sum()
-        total += (np.square(steps).sum(axis=1) * seen_by_group).sum()
-    return float(total) / 12.0
 
 
 def _scale_written(graph: Graph, layer: onnx.NodeProto, by: Values) -> None:

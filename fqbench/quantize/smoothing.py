@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,6 +26,12 @@ from fqbench.quantize.affine import INT8_MAX, UINT8_LEVELS
 from fqbench.quantize.algorithms import usual_amax
 
 Values = NDArray[np.float64]
+
+Weight = NDArray[np.float64]
+"""What a layer multiplies channels by: [groups, outputs, channels, places]."""
+
+LARGEST = 2.0**10
+"""The largest factor either way: float32 should lose nothing."""
 
 POWERS = (0.0, 0.25, 0.5, 0.75)
 """Powers of a channel's largest activation and of its largest weight that are tried in its factor;
@@ -112,7 +119,7 @@ def smooth(model: onnx.ModelProto, feeds: Iterable[Feed]) -> onnx.ModelProto:
     layers = {layer.name: layer for layer in graph.layers()}
     for each in found:
         parts = [graph.weight(layers[name]) for name in each.layers]
-        weight, statistics = np.concatenate(parts).astype(np.float64), seen[each.tensor]
+        weight, statistics = of_rows(np.concatenate(parts)), seen[each.tensor]
         by = factors(weight, statistics)
         if each.parameters:
             _scale_parameters(graph, each, by)
@@ -164,9 +171,14 @@ def _before_reshapes(graph: Graph, name: str, channels: int) -> str:
     return name
 
 
-def _is_worth_it(weight: Values, seen: ChannelStatistics, by: Values) -> bool:
+def _is_worth_it(weight: Sequence[Weight], seen: ChannelStatistics, by: Values) -> bool:
     plain = rounding_error(weight, seen, np.ones(len(by)))
     return rounding_error(weight, seen, by) < WORTH_A_PRODUCT * plain
+
+
+def of_rows(weight: NDArray[np.floating[Any]]) -> list[Weight]:
+    """The weight [outputs, channels] of fully connected layers, as that of one group and place."""
+    return [weight.astype(np.float64)[None, :, :, None]]
 
 
 def _normalized(graph: Graph) -> Iterator[Uneven]:
@@ -182,35 +194,42 @@ def _normalized(graph: Graph) -> Iterator[Uneven]:
             yield Uneven(node.output[0], shape, tuple(parameters), tuple(layers))
 
 
-def factors(weight: Values, seen: ChannelStatistics) -> Values:
-    """What to divide each channel by, of weights [outputs, channels] that multiply it.
+def factors(
+    weights: Sequence[Weight], seen: ChannelStatistics, powers: Sequence[float] = POWERS
+) -> Values:
+    """What to divide each channel by, which ``weights`` multiply.
 
-    Of powers of its largest activation over powers of its largest weight, those of the least
-    ``rounding_error``.
+    Of ``powers`` of its largest activation over powers of its largest weight, those of the least
+    ``rounding_error``; within ``LARGEST`` either way.
     """
     largest = np.maximum(seen.high, -seen.low)
-    weighed = np.abs(weight).max(axis=0)
+    weighed = np.max([np.abs(weight).max(axis=(1, 3)).ravel() for weight in weights], axis=0)
     alive = (largest > 0.0) & (weighed > 0.0)
     if not alive.any():
         return np.ones(len(largest))
     read = np.where(alive, largest / largest.max(), 1.0)
     held = np.where(alive, weighed / weighed.max(), 1.0)
-    tried = [read**a / held**b for a, b in product(POWERS, POWERS)]
-    return min(tried, key=lambda by: rounding_error(weight, seen, by))
+    tried = [np.clip(read**a / held**b, 1.0 / LARGEST, LARGEST) for a, b in product(powers, powers)]
+    return min(tried, key=lambda by: rounding_error(weights, seen, by))
 
 
-def rounding_error(weight: Values, seen: ChannelStatistics, by: Values) -> float:
-    """Expected squared error of the layers' results with channels divided ``by`` factors.
+def rounding_error(weights: Sequence[Weight], seen: ChannelStatistics, by: Values) -> float:
+    """Expected squared error of what ``weights`` make of channels that are divided ``by`` factors.
 
     A step of codes is off by its square over 12. Activations have one step for all channels, which
     their weights multiply; weights one for each output, which the mean square of activations does.
     """
     step = ((seen.high / by).max() - (seen.low / by).min()) / UINT8_LEVELS
-    scaled = weight * by
-    steps = np.abs(scaled).max(axis=1) / INT8_MAX
-    of_activations = step**2 * np.square(scaled).sum()
-    of_weights = np.square(steps).sum() * (seen.squares / max(seen.rows, 1) / by**2).sum()
-    return float(of_activations + of_weights) / 12.0
+    squares = seen.squares / max(seen.rows, 1) / by**2
+    total = 0.0
+    for weight in weights:
+        groups, _, channels, places = weight.shape
+        scaled = weight * by.reshape(groups, 1, channels, 1)
+        steps = np.abs(scaled).max(axis=(2, 3)) / INT8_MAX
+        seen_by_group = places * squares.reshape(groups, channels).sum(axis=1)
+        total += step**2 * np.square(scaled).sum()
+        total += (np.square(steps).sum(axis=1) * seen_by_group).sum()
+    return float(total) / 12.0
 
 
 def _parameters(graph: Graph, node: onnx.NodeProto) -> list[tuple[str, int]]:

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from fqbench.graph.executor import open_session, session_options
 from fqbench.graph.graph import Graph
-from fqbench.quantize.equalizing import between, equalize, factors, rounding_error
-from fqbench.quantize.smoothing import ChannelStatistics, channel_statistics, usual
+from fqbench.quantize.equalizing import WHOLE, between, equalize
+from fqbench.quantize.smoothing import (
+    ChannelStatistics,
+    channel_statistics,
+    factors,
+    rounding_error,
+    usual,
+)
 from tests.support.onnx_graphs import Net
 
 
@@ -143,7 +149,7 @@ def test_rounding_error_by_hand():
 
 def test_depthwise_layers_take_each_channel_by_what_it_reaches():
     seen = ChannelStatistics.seen(np.float32([[1, 4], [0, 2]]))
-    by = factors([np.ones((2, 1, 1, 9))], seen)
+    by = factors([np.ones((2, 1, 1, 9))], seen, WHOLE)
     assert by[1] / by[0] == pytest.approx(4.0)
 
 

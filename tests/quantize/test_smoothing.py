@@ -14,6 +14,7 @@ from fqbench.graph.graph import Graph
 from fqbench.quantize.smoothing import (
     ChannelStatistics,
     factors,
+    of_rows,
     rounding_error,
     smooth,
     uneven,
@@ -55,29 +56,29 @@ def test_rounding_error_by_hand():
     weight = np.array([[1.0, 3.0], [1.0, 0.0]])
     activations = (3 / 255) ** 2 * (1 + 9 + 1)
     weights = ((3 / 127) ** 2 + (1 / 127) ** 2) * (4 + 1)
-    found = rounding_error(weight, statistics, np.ones(2))
+    found = rounding_error(of_rows(weight), statistics, np.ones(2))
     assert found == pytest.approx((activations + weights) / 12)
     # With the second channel divided by 2, its weights doubled: 2.5 / 255, and 6 / 127.
     activations = (2.5 / 255) ** 2 * (1 + 36 + 1)
     weights = ((6 / 127) ** 2 + (1 / 127) ** 2) * (4 + 1 / 4)
-    found = rounding_error(weight, statistics, np.array([1.0, 2.0]))
+    found = rounding_error(of_rows(weight), statistics, np.array([1.0, 2.0]))
     assert found == pytest.approx((activations + weights) / 12)
 
 
 def test_channel_that_stands_out_is_divided_by_more():
-    by = factors(np.ones((4, 3)), seen([1, 16, -1], [0.5, -16, 1]))
+    by = factors(of_rows(np.ones((4, 3))), seen([1, 16, -1], [0.5, -16, 1]))
     assert by[1] > 2 * by[0]
     assert by[0] == by[2]
 
 
 def test_even_channels_stay_as_they_are():
-    assert factors(np.ones((4, 3)), seen([1, 1, -1], [-1, -1, 1])).tolist() == [1, 1, 1]
+    assert factors(of_rows(np.ones((4, 3))), seen([1, 1, -1], [-1, -1, 1])).tolist() == [1, 1, 1]
 
 
 def test_channels_that_hold_nothing_change_nothing():
-    by = factors(np.array([[1.0, 0.0, 2.0]]), seen([0, 5, 1], [0, -5, 1]))
+    by = factors(of_rows(np.array([[1.0, 0.0, 2.0]])), seen([0, 5, 1], [0, -5, 1]))
     assert by[:2].tolist() == [1, 1]
-    assert factors(np.zeros((2, 2)), seen([1, 1])).tolist() == [1, 1]
+    assert factors(of_rows(np.zeros((2, 2))), seen([1, 1])).tolist() == [1, 1]
 
 
 @settings(deadline=None)
@@ -87,10 +88,10 @@ def test_factors_are_never_worse_than_none(channels, outputs, seed):
     spread = np.exp(random.normal(0, 2, channels))
     statistics = seen(*(random.normal(0, 1, (8, channels)) * spread))
     weight = random.normal(0, 1, (outputs, channels))
-    by = factors(weight, statistics)
+    by = factors(of_rows(weight), statistics)
     assert (by > 0).all()
-    plain = rounding_error(weight, statistics, np.ones(channels))
-    assert rounding_error(weight, statistics, by) <= plain
+    plain = rounding_error(of_rows(weight), statistics, np.ones(channels))
+    assert rounding_error(of_rows(weight), statistics, by) <= plain
 
 
 @pytest.mark.parametrize("fused", [True, False])
