@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,8 @@ def _started(folder: Path, cells: int, seed: int) -> tuple[int, BinaryIO]:
         os.dup2(writes, sys.stdout.fileno())
         try:
             write_for_ever(folder, cells, seed)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     os.close(writes)

@@ -3,15 +3,17 @@
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fqbench.history.database import FILE, HistoryError
+from fqbench.history.database import FILE, MIGRATIONS, HistoryError, _version
 from fqbench.history.reader import opened
 from fqbench.history.writer import record
 from tests.support.kept_runs import CELL, SOURCE, results, row, samples
@@ -101,6 +103,22 @@ with opened(folder) as reader:
     print(reader.size().runs, len(reader.rows(1)))
 print(keeper.keep(results(row()), samples()))
 """
+
+
+@pytest.mark.parametrize("statement", [1, 2, 3])
+def test_a_history_that_is_made_while_it_is_looked_at_is_a_history(tmp_path, statement):
+    seen = []
+
+    def make(sql: str) -> None:
+        seen.append(sql)
+        if len(seen) == statement:
+            keep(tmp_path)
+
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.set_trace_callback(make)
+        assert _version(connection, path) in (0, len(MIGRATIONS))
+    assert seen
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
