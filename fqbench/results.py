@@ -19,7 +19,7 @@ from fqbench.measure.launches import Stopped
 from fqbench.measure.margin import Standing, images_needed, standing
 from fqbench.measure.measures import Figures, figures_json
 from fqbench.measure.stats import Interval, Latency
-from fqbench.spec.model import Cpu
+from fqbench.spec.quantization import Cpu
 from fqbench.tune.choice import LayerCost
 
 if TYPE_CHECKING:

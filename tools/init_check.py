@@ -27,7 +27,7 @@ from fqbench.propose.proposal import Proposed
 from fqbench.propose.search import described
 from fqbench.spec import ModelSpec, Preprocess
 from fqbench.spec.load import load_spec
-from fqbench.spec.model import Crop
+from fqbench.spec.preprocessing import Crop
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ASPECTS = ("task", "decoder", "layout", "size", "resizing", "color", "mean, std")

@@ -20,9 +20,9 @@ from fqbench.errors import UsageError
 from fqbench.fileio import write_bytes, write_text
 from fqbench.measure.cell_loading import Loadable, Reading
 from fqbench.measure.stats import Interval
-from fqbench.pipeline.rows import loaded_files
+from fqbench.pipeline.written import loaded_files
 from fqbench.spec import ModelSpec
-from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.registry import metrics
 
 SCHEMA = 1

@@ -10,7 +10,7 @@ from fqbench.best.front import NO_DROP
 from fqbench.best.ledger import Ledger
 from fqbench.errors import FqbenchError
 from fqbench.pipeline import decisions
-from fqbench.pipeline.rows import loaded_files, size_mb
+from fqbench.pipeline.written import loaded_files, size_mb
 from fqbench.steps import ArtifactNode, Finished, Node, Select
 from fqbench.steps.executor import Executor
 from fqbench.tune.choice import Choice

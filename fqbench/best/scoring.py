@@ -7,7 +7,7 @@ from fqbench.best.halving import next_to_evaluate
 from fqbench.best.ledger import Ledger
 from fqbench.errors import FqbenchError
 from fqbench.measure.accuracy import lost
-from fqbench.pipeline.rows import Points, points_of
+from fqbench.pipeline.written import Points, points_of
 from fqbench.steps import ArtifactNode
 from fqbench.steps.executor import Executor
 

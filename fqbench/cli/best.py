@@ -28,7 +28,7 @@ from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.methods import offered
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.prepare import find_specs, prepare
-from fqbench.pipeline.rows import size_mb
+from fqbench.pipeline.written import size_mb
 from fqbench.report.best import show
 from fqbench.steps.executor import LocalExecutor
 

@@ -21,7 +21,7 @@ from fqbench.compress.make import make
 from fqbench.compress.method import compression_method, known_methods
 from fqbench.compress.report import REPORT, Report, show
 from fqbench.errors import UsageError
-from fqbench.spec.model import Cpu
+from fqbench.spec.quantization import Cpu
 from fqbench.steps.executor import LocalExecutor
 
 

@@ -24,7 +24,7 @@ from pydantic import (
 from fqbench.errors import UsageError
 from fqbench.spec.inputs import Fill, Layout
 from fqbench.spec.mistake import sentence
-from fqbench.spec.model import Algorithm
+from fqbench.spec.quantization import Algorithm
 from fqbench.spec.yamlfile import read_yaml
 
 NONE = "None"

@@ -30,7 +30,7 @@ from fqbench.pipeline.images import Images
 from fqbench.precisions.own import INT8
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts, facts_of, read_file
-from fqbench.spec.model import Cpu
+from fqbench.spec.quantization import Cpu
 from fqbench.steps import ArtifactNode, Files, Needs, Node, Step
 from fqbench.steps.executor import Executor
 from fqbench.vision.image import read_image

@@ -17,7 +17,7 @@ from fqbench.methods.distillation import METHOD as DISTILLATION
 from fqbench.methods.distillation.history import History
 from fqbench.pipeline.decisions import MAX_INT8_TIME_RATIO, choice_of
 from fqbench.pipeline.graph import ModelGraph
-from fqbench.pipeline.rows import seconds_of
+from fqbench.pipeline.written import seconds_of
 from fqbench.quantize.calibrate import KEPT_BY_SPEC
 from fqbench.steps import ArtifactNode
 from fqbench.tasks.registry import metrics

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
 from fqbench.spec.mistake import sentence
-from fqbench.spec.model import BoxCrop, Size, TextLine
+from fqbench.spec.preprocessing import BoxCrop, Size, TextLine
 from fqbench.zoo.processing import IMAGENET_MEAN, IMAGENET_STD
 
 OF_UNIT = 1 / 255

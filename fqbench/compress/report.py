@@ -29,7 +29,7 @@ from fqbench.report.markdown import table
 from fqbench.report.saturation import weight_costs, weight_forms
 from fqbench.report.short import show_all, show_notes
 from fqbench.report.table import NOTHING, method_label
-from fqbench.spec.model import Cpu
+from fqbench.spec.quantization import Cpu
 
 SCHEMA = 1
 REPORT = "report.md"

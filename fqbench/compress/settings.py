@@ -11,7 +11,7 @@ from fqbench.compress.config import TRANSPOSED, LoadedConfig
 from fqbench.compress.job import CompressionJob
 from fqbench.compress.layers import DEFAULT_PATTERN
 from fqbench.compress.reading import described
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 
 AS_ALWAYS = "what fqbench does anyway"
 

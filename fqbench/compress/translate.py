@@ -17,13 +17,8 @@ from fqbench.spec import Calibration, Folder, Margin, ModelSpec, Preprocess
 from fqbench.spec.contents import Contents
 from fqbench.spec.inputs import Layout
 from fqbench.spec.interface import image_input
-from fqbench.spec.model import (
-    Algorithm,
-    Distillation,
-    LearningRate,
-    Offline,
-    TaskName,
-)
+from fqbench.spec.model import TaskName
+from fqbench.spec.quantization import Algorithm, Distillation, LearningRate, Offline
 from fqbench.tasks.record import Shape
 from fqbench.tasks.shapes import FREE
 from fqbench.tasks.shared import Undecoded

@@ -22,7 +22,7 @@ from onnx.numpy_helper import to_array
 from fqbench.convert.batch import SHAPE_INPUTS
 from fqbench.graph.graph import add_constant, attributes, replace_items
 from fqbench.spec.inputs import Filled, ImageForm
-from fqbench.spec.model import Size
+from fqbench.spec.preprocessing import Size
 from fqbench.vision.inputs import TO_NCHW, TO_NHWC, as_taken, constant
 
 TYPES = {

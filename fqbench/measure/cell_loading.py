@@ -15,7 +15,7 @@ from fqbench.data.sample import Sample
 from fqbench.measure.latency import Call
 from fqbench.spec import Preprocess
 from fqbench.spec.inputs import PLAIN, Filled, ImageForm
-from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT, Size
 from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import read_image
 from fqbench.vision.inputs import model_inputs

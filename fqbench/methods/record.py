@@ -20,7 +20,8 @@ from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:
     from fqbench.measure.cell_loading import Reading
-    from fqbench.spec.model import Calibration, ModelSpec
+    from fqbench.spec.model import ModelSpec
+    from fqbench.spec.quantization import Calibration
     from fqbench.steps import Needs, Step
     from fqbench.steps.job import Function
     from fqbench.steps.step import Input

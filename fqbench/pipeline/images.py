@@ -15,7 +15,7 @@ from fqbench.data.coco import largest_boxes
 from fqbench.data.digests import Digests
 from fqbench.errors import UsageError
 from fqbench.spec import Calibration, ModelSpec
-from fqbench.spec.model import BoxCrop
+from fqbench.spec.preprocessing import BoxCrop
 from fqbench.vision.geometry import Box
 
 

@@ -27,8 +27,8 @@ from fqbench.methods import DEFAULT
 from fqbench.pipeline import decisions
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.images import Images
-from fqbench.pipeline.rows import Points, points_of, seconds_of
 from fqbench.pipeline.timing import Subject, Timed, measured, timing
+from fqbench.pipeline.written import Points, points_of, seconds_of
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.steps import ArtifactNode, Finished, Measurement, Node, Select

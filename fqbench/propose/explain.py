@@ -10,7 +10,8 @@ from fqbench.propose.inside import Inside
 from fqbench.propose.proposal import Proposal, Proposed
 from fqbench.propose.search import Tried, described
 from fqbench.propose.trial import Subject
-from fqbench.spec.model import Dataset, Preprocess
+from fqbench.spec.datasets import Dataset
+from fqbench.spec.preprocessing import Preprocess
 from fqbench.tasks.recognition import Guess, Sureness, noted_size
 from fqbench.tasks.registry import tasks
 from fqbench.vision.normalization import normalization_of

@@ -9,7 +9,7 @@ from fqbench.errors import UsageError
 from fqbench.spec.contents import Contents
 from fqbench.spec.inputs import Fill, ImageSize, InputSize, Layout, ScaleFactor
 from fqbench.spec.interface import IMAGE_RANK, image_input
-from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.recognition import Sureness, noted_size
 from fqbench.tasks.record import Size
 from fqbench.tasks.shapes import FREE, shown

@@ -12,7 +12,8 @@ from fqbench.data import open_dataset
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.folders import class_folders, image_files
 from fqbench.errors import UsageError
-from fqbench.spec.model import OWN_DATASETS, Calibration, Dataset, Folder
+from fqbench.spec.datasets import OWN_DATASETS, Dataset, Folder
+from fqbench.spec.quantization import Calibration
 from fqbench.tasks.record import DatasetSettings
 from fqbench.tasks.registry import dataset_kinds
 

@@ -26,7 +26,8 @@ from fqbench.propose.proposal import Request
 from fqbench.propose.search import Known, Tried, fitted, search, usual_candidates
 from fqbench.propose.trial import Run, Subject, Trials, chosen
 from fqbench.spec.contents import CONTENTS
-from fqbench.spec.model import Dataset, Stretch
+from fqbench.spec.datasets import Dataset
+from fqbench.spec.preprocessing import Stretch
 from fqbench.tasks.recognition import Guess, Seen
 from fqbench.tasks.record import DecoderSettings, Outputs, Size
 from fqbench.tasks.registry import decoders, tasks

@@ -20,7 +20,9 @@ from fqbench.propose.labels import images_in, readable, split
 from fqbench.propose.proposal import PROPOSED, Proposed, Request
 from fqbench.propose.text import PLACEHOLDER, spec_text
 from fqbench.spec.check import read_file
-from fqbench.spec.model import Calibration, Dataset, Folder, ModelSpec
+from fqbench.spec.datasets import Dataset, Folder
+from fqbench.spec.model import ModelSpec
+from fqbench.spec.quantization import Calibration
 
 TIMEOUT_S = 1800.0
 IMAGES = 24

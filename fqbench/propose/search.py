@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fqbench.propose.evidence import Candidate, Outcome, better
-from fqbench.spec.model import Crop, Letterbox, Preprocess, Resize, Stretch
+from fqbench.spec.preprocessing import Crop, Letterbox, Preprocess, Resize, Stretch
 from fqbench.tasks.recognition import Guess
 from fqbench.vision.normalization import (
     NORMALIZATIONS,

@@ -15,9 +15,12 @@ from fqbench.errors import FqbenchError, UsageError
 from fqbench.propose.evidence import Candidate, Outcome
 from fqbench.spec.check import ModelFacts, compare
 from fqbench.spec.contents import Contents
+from fqbench.spec.datasets import Dataset, Folder
 from fqbench.spec.inputs import Fill, Layout
 from fqbench.spec.interface import interface
-from fqbench.spec.model import Calibration, Dataset, Folder, ModelSpec, Preprocess
+from fqbench.spec.model import ModelSpec
+from fqbench.spec.preprocessing import Preprocess
+from fqbench.spec.quantization import Calibration
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.recognition import Recognition
 from fqbench.tasks.record import DecoderSettings, Metric, Outputs

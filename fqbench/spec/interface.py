@@ -19,7 +19,8 @@ from fqbench.spec.inputs import (
     ScaleFactor,
     dimensions,
 )
-from fqbench.spec.model import SCALE_FACTOR_INPUT, ModelSpec, Side
+from fqbench.spec.model import ModelSpec, Side
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.record import Shape
 from fqbench.tasks.registry import decoder_of
 from fqbench.tasks.shapes import FREE, shown

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from fqbench.errors import UsageError
 from fqbench.spec.mistake import sentence
-from fqbench.spec.model import Int8File, ModelSpec
+from fqbench.spec.model import ModelSpec
+from fqbench.spec.quantization import Int8File
 from fqbench.spec.yamlfile import read_yaml
 from fqbench.tasks.registry import dataset_kinds
 

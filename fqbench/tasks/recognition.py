@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fqbench.tasks.record import Answers, DecoderSettings, Outputs, Shape, Size
 
 if TYPE_CHECKING:
-    from fqbench.spec.model import Preprocess
+    from fqbench.spec.preprocessing import Preprocess
 
 Sureness = Literal["sure", "likely", "guess"]
 """``sure``: the file states it, or labels show it; ``likely``: several signs agree; ``guess``:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fqbench.errors import StepError, UsageError
-from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.record import (
     DecodeFunction,
     Decoder,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.spec.inputs import PLAIN, Constant, Filled, ImageForm, ImageSize, InputSize
-from fqbench.spec.model import SCALE_FACTOR_INPUT, Size
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT, Size
 from fqbench.vision.geometry import Geometry
 from fqbench.vision.preprocess import Prepared
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fqbench.spec.model import Preprocess
+from fqbench.spec.preprocessing import Preprocess
 
 UNIT_SCALE = 1 / 255
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fqbench.errors import UsageError
 from fqbench.spec import Crop, Letterbox, Preprocess, Stretch
-from fqbench.spec.model import BoxCrop, Size, TextLine
+from fqbench.spec.preprocessing import BoxCrop, Size, TextLine
 from fqbench.vision.geometry import Box, Geometry
 from fqbench.vision.image import Pixels
 from fqbench.vision.resample import resize as resize_image

@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from fqbench.spec.model import Interpolation, Size
+from fqbench.spec.preprocessing import Interpolation, Size
 from fqbench.vision.image import Pixels
 
 CUBIC_A = -0.75

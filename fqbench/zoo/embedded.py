@@ -18,7 +18,7 @@ from fqbench.spec import (
     ModelSpec,
     Preprocess,
 )
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import YoloV5
 from fqbench.zoo import digits, png

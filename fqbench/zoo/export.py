@@ -14,7 +14,7 @@ from paddle.static import InputSpec
 
 from fqbench.convert.program import STEM
 from fqbench.spec import Preprocess
-from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.vision.preprocess import prepare
 from fqbench.zoo.scenery import landscape
 from fqbench.zoo.synthetic import synthesize

@@ -20,7 +20,8 @@ from fqbench.measure import gpu_breakdown as measured
 from fqbench.measure.cell_loading import Loadable
 from fqbench.measure.gpu_breakdown import GpuBreakdown, medians
 from fqbench.pipeline.cell_steps import CellSteps, ModelSteps, Request
-from fqbench.pipeline.rows import _Measured, _Rows
+from fqbench.pipeline.rows.draft import Draft, Ran
+from fqbench.pipeline.rows.timed import on_gpu
 from fqbench.pipeline.steps import multiply_adds
 from fqbench.report import gpu, markdown, terminal
 from fqbench.report.notes import notes
@@ -208,21 +209,21 @@ def planned(found=None, **request):
     steps = CellSteps(cell, loads, gpu=gpu)
     model = ModelSteps(SimpleNamespace(), Request((cell,), Margins(), **request), (), None)
     result = Failed(found) if isinstance(found, Exception) else Value(found)
-    return _Rows(model, Finished({gpu: result})), steps
+    return Ran(model, Finished({gpu: result})), steps
 
 
 def test_row_of_a_gpu_tells_batch_and_parts():
-    rows, steps = planned(GpuBreakdown(PARTS), batch=4)
-    found = rows._on_gpu(_Measured(row()), steps).row
+    ran, steps = planned(GpuBreakdown(PARTS), batch=4)
+    found = on_gpu(ran, Draft(row()), steps).row
     assert (found.status, found.batch, found.gpu) == ("ok", 4, GpuBreakdown(PARTS))
 
 
 def test_cell_whose_parts_cannot_be_timed_fails_alone():
-    rows, steps = planned(StepError("the GPU is out of memory"))
-    found = rows._on_gpu(_Measured(row()), steps).row
+    ran, steps = planned(StepError("the GPU is out of memory"))
+    found = on_gpu(ran, Draft(row()), steps).row
     assert (found.status, found.reason) == ("failed", "the GPU is out of memory")
     failed = replace(row(), status="failed", reason="it crashed")
-    assert rows._on_gpu(_Measured(failed), steps).row.reason == "it crashed"
+    assert on_gpu(ran, Draft(failed), steps).row.reason == "it crashed"
 
 
 def test_only_a_gpu_is_timed_with_several_images():

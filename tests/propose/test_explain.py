@@ -16,7 +16,7 @@ from fqbench.propose.proposal import Proposed
 from fqbench.propose.search import Tried
 from fqbench.propose.trial import Subject
 from fqbench.spec.contents import Contents
-from fqbench.spec.model import ImageList
+from fqbench.spec.datasets import ImageList
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.recognition import Guess
 from fqbench.vision.normalization import PIXELS, UNIT, usual

@@ -6,7 +6,7 @@ import numpy as np
 
 from fqbench.propose.evidence import Candidate, Outcome
 from fqbench.propose.search import Known, search
-from fqbench.spec.model import Letterbox, Preprocess, Stretch
+from fqbench.spec.preprocessing import Letterbox, Preprocess, Stretch
 from fqbench.tasks.recognition import Guess
 from fqbench.tasks.registry import decoders
 from fqbench.vision.normalization import IMAGENET, PIXELS, UNIT, usual

@@ -13,7 +13,7 @@ from fqbench.data import open_dataset
 from fqbench.propose.evidence import Candidate, answers_images, beats
 from fqbench.propose.trial import Subject, Trials, chosen
 from fqbench.spec.contents import Contents
-from fqbench.spec.model import ImageList
+from fqbench.spec.datasets import ImageList
 from fqbench.tasks.classification.decode import Logits
 from fqbench.vision.normalization import PIXELS, in_color, usual
 

@@ -7,7 +7,7 @@ import onnx
 
 from fqbench.methods.distillation.distill import DistillationTask, distill
 from fqbench.quantize.record import Quantization
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 from fqbench.tasks.detection.settings import YoloX
 from fqbench.tasks.shared import Undecoded
 from fqbench.tune.choice import Choice

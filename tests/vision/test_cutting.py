@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.spec import Preprocess
-from fqbench.spec.model import BoxCrop, TextLine
+from fqbench.spec.preprocessing import BoxCrop, TextLine
 from fqbench.vision.preprocess import cut_out, prepare, text_line
 from fqbench.vision.sampling import matrix, sample
 

@@ -9,7 +9,8 @@ from fqbench.convert.environment import PROGRAMS
 from fqbench.methods.record import Method, ModelPlan
 
 if TYPE_CHECKING:
-    from fqbench.spec.model import Calibration, ModelSpec
+    from fqbench.spec.model import ModelSpec
+    from fqbench.spec.quantization import Calibration
     from fqbench.steps import Step
 
 KEY = "distillation.images"

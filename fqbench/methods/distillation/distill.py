@@ -30,7 +30,8 @@ from fqbench.quantize.calibrate import weight_limits
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import FindRoundings
 from fqbench.quantize.setting import Setting
-from fqbench.spec.model import Decode, Distillation
+from fqbench.spec.model import Decode
+from fqbench.spec.quantization import Distillation
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator

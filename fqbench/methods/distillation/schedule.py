@@ -6,7 +6,7 @@ from math import cos, pi
 
 import numpy as np
 
-from fqbench.spec.model import LearningRate
+from fqbench.spec.quantization import LearningRate
 
 
 def rate(settings: LearningRate, iteration: int, iterations: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fqbench.isolate import Report
 from fqbench.spec import Decode
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 from fqbench.steps.child import write_seconds
 from fqbench.steps.reading import ReadingJob, load_graph, save_graph, write_json
 

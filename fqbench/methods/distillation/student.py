@@ -22,7 +22,7 @@ from fqbench.graph.graph import Graph
 from fqbench.methods.distillation.rounded_program import RoundedProgram
 from fqbench.methods.distillation.rounding_marks import marked
 from fqbench.quantize.roundings import Roundings
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 
 Arrays = Mapping[str, NDArray[np.float32]]
 

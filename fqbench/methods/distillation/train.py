@@ -20,7 +20,7 @@ from fqbench.methods.distillation.history import BROKEN, LAST, REACHED, Evaluati
 from fqbench.methods.distillation.schedule import batch
 from fqbench.methods.distillation.student import Arrays, Student
 from fqbench.methods.distillation.teacher_outputs import TeacherOutputs
-from fqbench.spec.model import Distillation
+from fqbench.spec.quantization import Distillation
 from fqbench.tasks.registry import metrics
 
 

@@ -11,7 +11,7 @@ from fqbench.pipeline.nodes import CHECKED, NodeFactory
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import ModelFacts
 from fqbench.spec.inputs import PLAIN
-from fqbench.spec.model import Size
+from fqbench.spec.preprocessing import Size
 from fqbench.steps import Files
 from fqbench.steps.step import Input
 

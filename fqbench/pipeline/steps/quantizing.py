@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fqbench.isolate import Report, alone
 from fqbench.spec import Decode
-from fqbench.spec.model import Cpu, Offline
+from fqbench.spec.quantization import Cpu, Offline
 from fqbench.steps import Job
 from fqbench.steps.reading import ReadingJob, load_graph, save_graph, write_json
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fqbench.spec.model import Crop
+from fqbench.spec.preprocessing import Crop
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.recognition import (
     ULTRALYTICS,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fqbench.errors import StepError, UsageError
-from fqbench.spec.model import SCALE_FACTOR_INPUT
+from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import COMPARISON
 from fqbench.tasks.detection.layouts import is_by_rows, is_by_rows_or_pair, require_scores

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.spec.model import Letterbox, Preprocess, Stretch
+from fqbench.spec.preprocessing import Letterbox, Preprocess, Stretch
 from fqbench.tasks.detection.layouts import (
     LARGEST_SCORE,
     is_best_rows,

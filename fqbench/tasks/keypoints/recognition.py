@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fqbench.spec.model import BoxCrop
+from fqbench.spec.preprocessing import BoxCrop
 from fqbench.tasks.detection.recognition import letterbox
 from fqbench.tasks.keypoints.dataset import COCO_PERSONS
 from fqbench.tasks.keypoints.rows import YOLO_POSE, YoloPose

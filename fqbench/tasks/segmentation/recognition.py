@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fqbench.spec.model import Stretch
+from fqbench.spec.preprocessing import Stretch
 from fqbench.tasks.recognition import Guess, Recognition, Seen, are_probabilities, decidedness
 from fqbench.tasks.record import Answers, Outputs
 from fqbench.tasks.segmentation.decode import Semantic

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fqbench.spec.model import TextLine
+from fqbench.spec.preprocessing import TextLine
 from fqbench.tasks.recognition import Guess, Recognition, Seen, are_probabilities
 from fqbench.tasks.record import Answers, Outputs
 from fqbench.tasks.text_recognition.decode import METADATA, Ctc

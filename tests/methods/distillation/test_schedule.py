@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fqbench.methods.distillation.schedule import batch, is_held_out, rate
-from fqbench.spec.model import LearningRate
+from fqbench.spec.quantization import LearningRate
 
 COUNTS = st.integers(1, 60)
 
