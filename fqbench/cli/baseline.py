@@ -9,8 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fqbench.cli.commands import DONE
-from fqbench.cli.output import add_json, print_json, say
+from fqbench.cli.output import DONE, add_json, print_json, say
 from fqbench.errors import UsageError
 from fqbench.gate.stored.baseline import freeze
 from fqbench.gate.stored.figures import FEWEST_RUNS

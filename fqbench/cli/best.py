@@ -18,10 +18,9 @@ from fqbench.best.document import document
 from fqbench.best.doubts import doubts
 from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
-from fqbench.cli.commands import CELL_FAILED, DONE, data_root, show_plan
-from fqbench.cli.display import display
-from fqbench.cli.output import add_json, add_verbose, print_json, say
-from fqbench.cli.selection import add_cells, positive, selection_of
+from fqbench.cli.display import display, show_plan
+from fqbench.cli.output import CELL_FAILED, DONE, add_json, add_verbose, print_json, say
+from fqbench.cli.selection import add_cells, data_root, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import Margins, default_margins_path, load_margins

@@ -11,9 +11,8 @@ from rich.console import Console
 
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import DEVICES
-from fqbench.cli.commands import CELL_FAILED, DONE, print_error
 from fqbench.cli.display import display
-from fqbench.cli.output import add_json, add_verbose, say
+from fqbench.cli.output import CELL_FAILED, DONE, add_json, add_verbose, print_error, say
 from fqbench.compress.config import load_config
 from fqbench.compress.deliver import alone_in, check_folder
 from fqbench.compress.job import backends_of, prepare, why_not_made

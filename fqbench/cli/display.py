@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from fqbench.cli.output import print_json
+from fqbench.report.plain import plain
+from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Observer, Silent
+from fqbench.steps.observer import Progress as Report
 from fqbench.steps.step import Node, title
+
+PLAN_SCHEMA = 1
 
 
 def duration(seconds: float) -> str:
@@ -111,3 +119,42 @@ def plan_text(nodes: int, seconds: float | None) -> str:
     steps = "1 step" if nodes == 1 else f"{nodes} steps"
     time = f", about {duration(seconds)} as they took before" if seconds else ""
     return f"At most {steps} to run{time}."
+
+
+def show_plan(nodes: Sequence[Node], executor: LocalExecutor, *, as_json: bool) -> None:
+    """Print which of ``nodes`` a run would still have to do, and about how long each takes."""
+    remaining = executor.look(nodes)
+    took = [(title(node), node.model, executor.expected([node])) for node in remaining]
+    whole = executor.expected(remaining)
+    if as_json:
+        steps = [{"step": step, "model": model, "seconds": s} for step, model, s in took]
+        print_json({"schema": PLAN_SCHEMA, "steps": steps, "seconds": whole})
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("Step", "Model", "Took before"):
+        table.add_column(name)
+    for step, model, seconds in took:
+        table.add_row(plain(step), plain(model), "" if seconds is None else duration(seconds))
+    console = Console()
+    if remaining:
+        console.print(table)
+    console.print(plan_text(len(remaining), whole), highlight=False)
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Report]:
+    """One line that says what is being done; nothing where standard error is no terminal."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("")
+
+        def report(text: str, done: int, total: int) -> None:
+            bar.update(task, description=text, completed=done, total=total or None)
+
+        yield report

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.backends import backend
-from fqbench.cli.commands import CELL_FAILED, DONE, progress
-from fqbench.cli.output import add_json, print_json
+from fqbench.cli.display import progress
+from fqbench.cli.output import CELL_FAILED, DONE, add_json, print_json
 from fqbench.doctor.checkup import Checkup, examine
 from fqbench.doctor.noise import SECONDS, Noise
 from fqbench.gate.evidence import Tolerances

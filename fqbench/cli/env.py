@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fqbench.cli.commands import DONE, print_error
-from fqbench.cli.output import add_json, print_json, say
+from fqbench.cli.output import DONE, add_json, print_error, print_json, say
 from fqbench.environments import environment, make
 from fqbench.environments.environment import Environment, Manifest, Missing, find
 from fqbench.environments.install import Source

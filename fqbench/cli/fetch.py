@@ -21,8 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from fqbench.cli.commands import DONE, print_error
-from fqbench.cli.output import add_json, print_json, say
+from fqbench.cli.output import DONE, add_json, print_error, print_json, say
 from fqbench.data.root import data_root
 from fqbench.fetch import ITEMS, FetchOutcome, FetchPolicy, Item, chosen_items, fetch
 from fqbench.fetch.catalogue import GROUPS, IMAGENET, has_imagenet, imagenet_instructions

@@ -13,7 +13,8 @@ from types import FrameType
 from rich.console import Console
 
 from fqbench.artifacts import default_root
-from fqbench.cli import commands, gate_selftest
+from fqbench.cli import gate_selftest
+from fqbench.cli.display import progress
 from fqbench.cli.gate_options import mode_of
 from fqbench.cli.output import print_json, say
 from fqbench.cli.selection import matrix_of
@@ -81,7 +82,7 @@ def _versions(
     options: argparse.Namespace, settings: ComparisonSettings, errors: Console
 ) -> GateReport:
     runtimes = [name for name in (options.base, options.head) if names_a_runtime(name)]
-    with commands.progress(errors) as progress:
+    with progress(errors) as report:
         if len(runtimes) == 2:
             return compare_runtimes(
                 options.base,
@@ -89,7 +90,7 @@ def _versions(
                 matrix_of(options),
                 settings,
                 cache=default_root() / "gate",
-                progress=progress,
+                progress=report,
             )
         if runtimes:
             raise UsageError(
@@ -103,7 +104,7 @@ def _versions(
             settings,
             install=options.install,
             cache=default_root() / "gate",
-            progress=progress,
+            progress=report,
         )
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from fqbench import machine
 from fqbench.artifacts import default_root
-from fqbench.cli import commands
-from fqbench.cli.output import print_json, say
+from fqbench.cli.display import progress
+from fqbench.cli.output import DONE, print_json, say
 from fqbench.cli.selection import matrix_of
 from fqbench.errors import StepError, UsageError
 from fqbench.fileio import write_text
@@ -33,13 +33,13 @@ from fqbench.steps.observer import Progress
 
 def run(options: argparse.Namespace, settings: ComparisonSettings, errors: Console) -> int:
     """Measure suites, or read them, judge them repeatedly, and print what was found."""
-    with commands.progress(errors) as progress:
+    with progress(errors) as told:
         try:
-            suites = _suites(options, settings, progress)
+            suites = _suites(options, settings, told)
         except StepError as error:
             # To the gate a crash is a finding, but there is no other version here.
             raise UsageError(str(error)) from error
-        trial = judge(suites, options.repetitions, settings, random.Random(0), progress)
+        trial = judge(suites, options.repetitions, settings, random.Random(0), told)
     if options.json:
         print_json(report.figures(trial))
     else:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, settings: ComparisonSettings, errors: Conso
     if options.out is not None:
         text = json.dumps(report.figures(trial), indent=1) + "\n"
         say(errors, f"Written: {write_text(options.out / 'self-test.json', text)}")
-    return commands.DONE
+    return DONE
 
 
 def _suites(

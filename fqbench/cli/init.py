@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fqbench.cli.commands import DONE, data_root, progress
-from fqbench.cli.output import add_json, print_json, say
-from fqbench.cli.selection import positive
+from fqbench.cli.display import progress
+from fqbench.cli.output import DONE, add_json, print_json, say
+from fqbench.cli.selection import data_root, positive
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable, write_new
 from fqbench.propose.make import IMAGES, Draft, Wanted, draft, spec_name

@@ -12,9 +12,8 @@ from rich.table import Table
 
 from fqbench import zoo
 from fqbench.cells import Cell, matrix
-from fqbench.cli.commands import BAD_INPUT, DONE, data_root, print_error
-from fqbench.cli.output import add_json, print_json, say
-from fqbench.cli.selection import add_selection, selection_of
+from fqbench.cli.output import BAD_INPUT, DONE, add_json, print_error, print_json, say
+from fqbench.cli.selection import add_selection, data_root, selection_of
 from fqbench.environments import Missing, find
 from fqbench.jsonvalue import Json
 from fqbench.methods import methods, offered

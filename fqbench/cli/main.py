@@ -54,8 +54,8 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "run": Command(
         "quantize, measure and evaluate; write results.json, report.md and report.html",
-        "fqbench.cli.commands:add_run_options",
-        "fqbench.cli.commands:run",
+        "fqbench.cli.run:add_options",
+        "fqbench.cli.run:run",
         {0: "every cell ran", 1: "a cell failed, or something that was to be measured of it"},
     ),
     "list": Command(
@@ -204,7 +204,7 @@ def _console() -> Console:
 
 
 def _ended(message: str, code: int) -> int:
-    from fqbench.cli.commands import print_error
+    from fqbench.cli.output import print_error
 
     print_error(_console(), message)
     return code

@@ -10,6 +10,11 @@ from rich.console import Console
 
 from fqbench.cli.selection import Parser
 
+DONE = 0
+CELL_FAILED = 1
+BAD_INPUT = 2
+"""Exit codes."""
+
 
 def add_json(parser: Parser, *, default: object = False) -> None:
     """Add ``--json``; the command then prints nothing else on standard output."""
@@ -40,3 +45,8 @@ def say(console: Console, text: str, *, style: str | None = None) -> None:
     """
     line = "".join(c if c.isprintable() else " " for c in text)
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_error(console: Console, message: str) -> None:
+    """Print what is wrong as one line, however narrow the terminal: logs are searched."""
+    say(console, f"fqbench: {message}", style="red")

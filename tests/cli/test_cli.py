@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fqbench import __version__, zoo
-from fqbench.cli import commands, listing
+from fqbench.cli import listing
+from fqbench.cli import run as run_command
 from fqbench.cli.main import COMMANDS, main
 from fqbench.environments import Missing, here
 from fqbench.errors import StepError, UsageError
@@ -27,7 +28,7 @@ def _surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET))
+    monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
 
 
 def run(*arguments: object) -> int:
@@ -259,7 +260,7 @@ def test_exit_code_of_each_error(error, code, capsys, monkeypatch):
     def broken(*_):
         raise error
 
-    monkeypatch.setattr(commands, "run", broken)
+    monkeypatch.setattr(run_command, "run", broken)
     assert run("run") == code
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("fqbench: ")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fqbench import zoo
-from fqbench.cli import commands, completion
+from fqbench.cli import completion
+from fqbench.cli import run as run_command
 from fqbench.cli.main import COMMANDS, main, parser_of
 from fqbench.environments.environment import Environment
 from fqbench.pipeline.cell_steps import Request
@@ -31,7 +32,7 @@ def _surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FQBENCH_ENVIRONMENTS", str(tmp_path / "environments"))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
-    monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET))
+    monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
 
 
 def run(*arguments: object) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from fqbench.cli import commands
+from fqbench.cli import run as run_command
 from fqbench.cli.gate_options import mode_of
 from fqbench.cli.main import main, parser
 from fqbench.errors import StepError
@@ -173,7 +173,7 @@ def test_verdict_that_cannot_be_written(tmp_path, capsys):
 def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     """What ``fqbench run`` writes is read, frozen and the same as itself."""
     monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET))
+    monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
     spec = write_spec(tmp_path / "project")
     quick = ("--backends", "onnxruntime", "--precisions", "fp32")
     assert main(["run", "--spec", str(spec), *quick, "--out", str(tmp_path / "run")]) == 0

@@ -9,7 +9,7 @@ import pytest
 from fqbench.artifacts import Store
 from fqbench.backends import backend
 from fqbench.cells import Cell
-from fqbench.cli import commands
+from fqbench.cli import run as run_command
 from fqbench.cli.main import main
 from fqbench.margins import Margins
 from fqbench.measure.end_to_end import PARTS, EndToEnd
@@ -133,7 +133,7 @@ class TestCommand:
         monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
         monkeypatch.delenv("FQBENCH_DATA", raising=False)
         monkeypatch.setenv("COLUMNS", "80")
-        monkeypatch.setattr(commands, "Request", partial(Request, budget=BUDGET, effort=EFFORT))
+        monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET, effort=EFFORT))
 
     def test_figures_are_in_files_and_terminal(self, tmp_path, capsys):
         out = tmp_path / "out"

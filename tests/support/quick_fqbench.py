@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 
-from fqbench.cli import commands
+from fqbench.cli import run as run_command
 from fqbench.cli.main import main
 from fqbench.measure.latency import TimingBudget
 from fqbench.measure.launches import MeasurementBudget
@@ -15,5 +15,5 @@ TIMING_BUDGET = TimingBudget(
 BUDGET = MeasurementBudget(fewest=1, most=1, per_launch=TIMING_BUDGET)
 
 if __name__ == "__main__":
-    commands.Request = partial(Request, budget=BUDGET)
+    run_command.Request = partial(Request, budget=BUDGET)
     sys.exit(main())
