@@ -29,7 +29,7 @@ from fqbench.convert.shuffles import gathers_as_shuffles
 from fqbench.convert.simplify import simplify
 from fqbench.errors import StepError
 from fqbench.graph import checking
-from fqbench.graph.graph import add_constant, attributes, replace_items
+from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
 OPSET = 13
 """First opset whose DequantizeLinear takes one scale per channel."""
@@ -50,8 +50,9 @@ def canonicalize(
     name stays free. ``own``: the inputs of the model's file where it takes others than one image
     of float32, channels first.
 
-    Functions that the model brings with it are inlined, by ONNX Runtime. One of a newer IR than
-    every supported version of ONNX Runtime loads is written in an older one.
+    Functions that the model brings with it are inlined, by ONNX Runtime. One of a newer IR or
+    opset than every supported version of ONNX Runtime optimizes is written in an older one, where
+    that has its operators.
 
     Raises StepError where the graph cannot be loaded by ONNX Runtime.
     """
@@ -59,7 +60,7 @@ def canonicalize(
     if own is not None:
         model = with_plain_inputs(model, own, image_shape)
     folded = _fold(_at_least_opset(_with_fixed_shape(model, image_shape), OPSET))
-    if folded.ir_version > checking.IR:
+    if folded.ir_version > checking.IR or checking.opset_of(folded) > checking.OPSET:
         folded = _in_older_version(folded)
     folded, changed = simplify(folded)
     if changed:
@@ -119,8 +120,10 @@ def _in_older_version(model: onnx.ModelProto) -> onnx.ModelProto:
 
     It stays in its opset where an operator of it is not in the older one. Most later versions of
     operators only take more types; whether the result is the same is checked as everything is.
+    A release loads newer opsets than its optimizer knows: ONNX Runtime 1.23 loads opset 23, and
+    folds and fuses nothing into a Conv of 22.
     """
-    model.ir_version = checking.IR
+    model.ir_version = min(model.ir_version, checking.IR)
     if checking.opset_of(model) <= checking.OPSET:
         return model
     older = onnx.ModelProto()
@@ -171,12 +174,13 @@ def _without_empty_ends(model: onnx.ModelProto) -> onnx.ModelProto:
 def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
     """Write splits into parts of different sizes as slices, so that each part has a node."""
     graph = model.graph
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    known = Graph(onnx.shape_inference.infer_shapes(model))
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        sizes = constants.get(node.input[1]) if _is(node, "Split", 2) else None
-        parts = to_array(sizes).tolist() if sizes is not None else []
-        if len(set(parts)) < 2:
+        parts = _parts(known, node) if _is(node, "Split", 1) else []
+        if 0 in parts:
+            node = _by_sizes(graph, node, parts)
+        if 0 in parts or len(set(parts)) < 2:
             nodes.append(node)
             continue
         axis = attributes(node).get("axis", 0)
@@ -189,6 +193,29 @@ def _without_uneven_splits(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.append(onnx.helper.make_node("Slice", [node.input[0], *names], [target]))
     replace_items(graph.node, nodes)
     return model
+
+
+def _parts(graph: Graph, split: onnx.NodeProto) -> list[int]:
+    """The sizes of a Split's parts; none where they are not known.
+
+    Of a number of parts that does not divide the whole, the last is smaller.
+    """
+    if len(split.input) > 1 and split.input[1] in graph.weights:
+        return [int(size) for size in to_array(graph.weights[split.input[1]])]
+    given, shape = attributes(split), graph.shape(split.input[0])
+    if shape is None or "num_outputs" not in given:
+        return []
+    whole = shape[given.get("axis", 0)]
+    each = -(-whole // given["num_outputs"])
+    return [max(min(each, whole - each * part), 0) for part in range(given["num_outputs"])]
+
+
+def _by_sizes(graph: onnx.GraphProto, split: onnx.NodeProto, sizes: list[int]) -> onnx.NodeProto:
+    """``split`` with its ``sizes`` as an input: by number, ONNX Runtime 1.23 has no empty part."""
+    given = add_constant(graph, f"{split.output[0]}_sizes", np.array(sizes, np.int64))
+    axis = attributes(split).get("axis", 0)
+    inputs = [split.input[0], given]
+    return onnx.helper.make_node("Split", inputs, split.output, split.name, axis=axis)
 
 
 def _is(node: onnx.NodeProto, kind: str, inputs: int) -> bool:

@@ -137,13 +137,14 @@ def _shuffle(
         f"{name}_whole": [batch, channels, *area],
         f"{name}_sizes": [channels // len(parts)] * len(parts),
     }
+    # Under names of their own: that of ``first`` has another shape, which the graph may state.
     split, whole, sizes = (
         add_constant(graph, key, np.array(value, np.int64)) for key, value in shapes.items()
     )
-    turned, shuffled = f"{name}_turned", f"{name}_shuffled"
+    grouped, turned, shuffled = f"{name}_grouped", f"{name}_turned", f"{name}_shuffled"
     return [
-        make_node("Reshape", [source, split], [name]),
-        make_node("Transpose", [name], [turned], perm=SHUFFLING),
+        make_node("Reshape", [source, split], [grouped]),
+        make_node("Transpose", [grouped], [turned], perm=SHUFFLING),
         make_node("Reshape", [turned, whole], [shuffled]),
         make_node("Split", [shuffled, sizes], parts, axis=1),
     ]

@@ -87,6 +87,30 @@ def test_a_scalar_before_a_layer_is_a_part_of_it_where_nothing_is_padded(order, 
     assert left["Mul"] + left["Div"] == 0
 
 
+def norm(net: Net, source: str, *statistics: float, **attributes: object) -> str:
+    """A batch norm by scale, shift, mean and variance, the same for each channel."""
+    channels = net.channels[source]
+    names = [
+        net.constant(f"{source}_{place}", np.full(channels, value, np.float32))
+        for place, value in enumerate(statistics)
+    ]
+    return net.node("BatchNormalization", source, *names, channels=channels, **attributes)
+
+
+def test_a_batch_norm_is_a_part_of_the_layer_before_it():
+    net = Net(8)
+    model = net.model(norm(net, net.conv("x", 2, 1), 3.0, 0.5, 1.0, 3.0, epsilon=1.0))
+    before = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    found = fold_affine(model)
+    (layer,) = found.graph.node
+    after = {t.name: onnx.numpy_helper.to_array(t) for t in found.graph.initializer}
+    # 3 / sqrt(3 + 1) of what is 1 above the mean, and 0.5.
+    weight, bias = layer.input[1:]
+    np.testing.assert_allclose(after[weight], 1.5 * before["w0"], rtol=1e-6)
+    np.testing.assert_allclose(after[bias], 1.5 * (before["b0"] - 1.0) + 0.5, rtol=1e-6)
+    same(model, found, net)
+
+
 def test_a_gemm_takes_what_its_rows_are_multiplied_by():
     net = Net(4, (3, 8))
     last = net.node("Sigmoid", step(net, "Mul", net.gemm("x", 6), np.linspace(0.5, 2, 6)))
@@ -127,6 +151,26 @@ def by_zero(net: Net) -> list[str]:
     return [net.node("Sigmoid", step(net, "Div", net.conv("x", 6), 0.0))]
 
 
+def norm_of_batch(net: Net) -> list[str]:
+    """Whose statistics are computed from the batch."""
+    first = net.conv("x", 6)
+    values = [net.constant(f"v{place}", np.ones(6, np.float32)) for place in range(4)]
+    node = onnx.helper.make_node(
+        "BatchNormalization", [first, *values], ["y", "m", "v"], training_mode=1
+    )
+    net.nodes.append(node)
+    net.channels["y"] = 6
+    return ["y"]
+
+
+def norm_without_layer(net: Net) -> list[str]:
+    return [norm(net, net.node("Relu", net.conv("x", 6)), 2.0, 0.5, 0.1, 1.5)]
+
+
+def norm_of_no_spread(net: Net) -> list[str]:
+    return [norm(net, net.conv("x", 6), 2.0, 0.5, 0.1, 0.0, epsilon=0.0)]
+
+
 def shared_weight(net: Net) -> list[str]:
     first = step(net, "Mul", net.conv("x", 3), 2.0)
     weight = net.nodes[0].input[1]
@@ -144,6 +188,9 @@ def shared_weight(net: Net) -> list[str]:
         before_more_than_layers,
         a_number_minus_it,
         by_zero,
+        norm_of_batch,
+        norm_without_layer,
+        norm_of_no_spread,
         shared_weight,
     ],
 )

@@ -107,12 +107,14 @@ def classifier(opset: int, ir: int | None = None) -> onnx.ModelProto:
 
 
 def activations(opset: int, ir: int, *kinds: str) -> onnx.ModelProto:
-    """A convolution and operators of one input each, by name."""
+    """A convolution and operators of one tensor each, by name."""
     net = _Writer(opset)
     name = net.conv("x", 3, 4)
     for kind in kinds:
-        scale = [net.constant(np.ones(8), np.float32)] if "Normalization" in kind else []
-        name = net.node(kind, name, *scale)
+        parameters = {"BatchNormalization": [4] * 4, "RMSNormalization": [8]}.get(kind, [])
+        name = net.node(
+            kind, name, *(net.constant(np.full(n, 0.5), np.float32) for n in parameters)
+        )
     return net.model(name, [1, 4, 8, 8], ir)
 
 
