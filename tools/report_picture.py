@@ -1,7 +1,9 @@
-"""The README's picture of a report: ``python -m tools.report_picture OUT/report.html``.
+"""The picture of a report that README and docs open with.
 
-Takes the first screens of a page that ``fqbench run`` wrote, in the system's chromium, and writes
-``docs/report.png``. Needs the extra ``dev``.
+    python -m tools.report_picture OUT/report.html
+
+Takes the first screen of a page that ``fqbench run`` wrote, in the system's chromium, and writes
+``docs/pictures/report.png``. Needs the extra ``dev``.
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 WIDTH, HEIGHT = 1200, 1150
-PICTURE = Path(__file__).parent.parent / "docs" / "report.png"
+PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "report.png"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write docs/report.png from a report.html.")
+    parser = argparse.ArgumentParser("python -m tools.report_picture")
     parser.add_argument("page", type=Path, help="a report.html")
     page = parser.parse_args().page
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

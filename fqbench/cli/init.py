@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,15 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     for each in made.unknown:
         say(errors, f"Not known: {each}")
     say(errors, f"Written: {out}")
+    say(errors, _next_step(made, out, wanted.root))
     return DONE
+
+
+def _next_step(made: Draft, out: Path, root: Path | None) -> str:
+    """What to do with the spec: read it, then run it."""
+    first = "fill in what is not known in it" if made.unknown else "check what is not sure in it"
+    command = ["fqbench", "run", "--spec", str(out), *(["--data-root", str(root)] if root else [])]
+    return f"Next: {first}, then {shlex.join(command)}"
 
 
 def _document(made: Draft) -> dict[str, Any]:

@@ -78,13 +78,17 @@ def test_a_spec_that_runs_is_written(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert spec.dataset.truth == given / "list.txt"
     assert check_model(spec).image_input == "x"
     assert "NOT KNOWN" not in Path("tiny.yaml").read_text()
-    assert "Not known" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Not known" not in told
+    assert told.endswith("Next: check what is not sure in it, then fqbench run --spec tiny.yaml\n")
 
 
 def test_without_images_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(classifier(), "net.onnx")
     assert run("net.onnx", "--out", "own.yaml") == 0
-    assert "Not known: dataset and calibration" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Not known: dataset and calibration" in told
+    assert "Next: fill in what is not known in it, then fqbench run --spec own.yaml" in told
     text = Path("own.yaml").read_text()
     assert "# NOT KNOWN: dataset and calibration" in text
     # A random network's four numbers are nobody's to be sure of.

@@ -15,35 +15,63 @@ from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
 from tests.support.documented import PAGES, ROOT, blocks, commands, of_fqbench
 from tests.support.kept_runs import SOURCE, results, row, samples
+from tests.support.repository import git
 from tests.support.tiny_config import write_config
 from tests.support.tiny_spec import without_data_root, write_spec
 
-NOT_RUN = {
-    r"(python|python3) -m (venv|pip) ": ".ci/run installs by the same lines",
-    r"fqbench env make ": "installs hundreds of megabytes; tests/environments makes small ones",
-    r"fqbench fetch ": "gigabytes from the network; tests/fetch has a server of its own",
-    r"fqbench run$": "takes minutes; nightly, below",
-    r"fqbench run --models published": "takes a quarter of an hour; nightly.yml runs it",
-    r"fqbench run --backends \S+==": "versions of a runtime, each in an environment",
-    r"fqbench gate --base (main|onnxruntime==)": "tests/gate/live has versions to compare",
-    r"fqbench (baseline|gate baseline.json) ": "of five runs; tests/gate/stored has such",
-    r"python -m pytest ": ".ci/run runs them",
-    r"python -m tools\.(cpu_mask|peers) ": "tests/tools has them",
+WHOLE = {
+    "tutorial.md": "block after block, below; its first lines install, which NOT_RUN has",
+    "pytest.md": "tests/pytest_plugin/test_pytest_wheel.py, by a wheel instead of from GitHub",
 }
-"""Commands of the README that no test runs as they stand, each with why. The first word is the
-program's name alone."""
+"""Pages that are run from their first command to their last."""
+
+OWN_MODEL = "fqbench init my_model.onnx --images photos --labels labels.txt"
+"""The first command of a block of the README that is run as a whole, below."""
+
+NOT_RUN = {
+    r"(python|python3) -m (venv|pip) ": "the network; .ci/run installs by the same lines",
+    r"pip (install|wheel) ": "the network",
+    r"nvidia-smi ": "a GPU, and its settings",
+    r"fqbench env (make|remove|use) ": "the network; tests/environments makes small ones",
+    r"fqbench fetch \w": "gigabytes from the network; tests/fetch has a server of its own",
+    r"fqbench run$": "takes minutes; nightly, below",
+    r"fqbench run --(json|out \S+|measure \S+|methods \S+)$": "the embedded models take minutes",
+    r"fqbench run --models published( --devices cpu)?$": "takes 15 minutes; nightly.yml runs it",
+    r"fqbench run --models published --devices gpu": "a GPU",
+    r"fqbench run --backends \S+==": "versions of a runtime, each in an environment",
+    r"fqbench gate --base (main --head HEAD|onnxruntime==)": "tests/gate/live has versions",
+    r"fqbench gate --self-test ": "takes minutes; tests/gate/selftest has stored times",
+    r"fqbench (baseline|gate \S+.json) ": "of five runs; tests/gate/stored has such",
+    r"(python -m )?pytest ": ".ci/run runs them",
+    r"python -m tools\.(cpu_mask|peers) ": "tests/tools has them",
+    r"fqbench history (compare|yolov5s)": "of runs that are kept; tests/history has such",
+    r"(for|jq|xargs|sleep) ": "no command of ours",
+}
+"""Commands that no test runs as they stand, each with why."""
 
 
 def shown(words: list[str]) -> str:
+    """A command by its program's name alone."""
     return " ".join([Path(words[0]).name, *words[1:]])
 
 
-def why_not_run(words: list[str]) -> str | None:
-    return next((why for each, why in NOT_RUN.items() if re.match(each, shown(words))), None)
+def why_not_run(command: str) -> str | None:
+    return next((why for each, why in NOT_RUN.items() if re.match(each, command)), None)
 
 
-README = [words for block in blocks(PAGES[0]) for words in commands(block)]
-RUN = [words for words in README if why_not_run(words) is None]
+def own_model() -> list[str]:
+    (found,) = (block for block in blocks(PAGES[0]) if OWN_MODEL in block)
+    return found.replace(".venv/bin/", "").splitlines()
+
+
+ALL = {
+    shown(words): words
+    for page in PAGES
+    if page.name not in WHOLE
+    for block in blocks(page)
+    for words in commands(block)
+}
+RUN = [words for each, words in ALL.items() if why_not_run(each) is None and each not in own_model()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -59,7 +87,8 @@ def test_every_command_is_understood(page):
     [
         ("a && b -c 'x; y'\n", [["a"], ["b", "-c", "x; y"]]),
         ("for i in 1 2; do a $i; done", [["for", "i", "in", "1", "2"], ["a", "$i"]]),
-        ("a --b \\\n    c   # why\n", [["a", "--b", "c"]]),
+        ("a --b \\\n    c   # why; so\n", [["a", "--b", "c"]]),
+        ("a 'b # c'; d\n# e\n", [["a", "b # c"], ["d"]]),
         ("cat > x <<'EOF'\nno: command\nEOF\na > b | c\n", [["cat"], ["a"], ["c"]]),
     ],
 )
@@ -68,7 +97,12 @@ def test_how_blocks_are_read(block, expected):
 
 
 def test_what_is_not_run_is_there():
-    assert [each for each in NOT_RUN if not any(re.match(each, shown(w)) for w in README)] == []
+    assert [each for each in NOT_RUN if not any(re.match(each, command) for command in ALL)] == []
+
+
+def test_only_what_runs_here_is_run():
+    """Nothing is left to a shell that is no program of the repository."""
+    assert {Path(words[0]).name for words in RUN} <= {"fqbench", "python"}
 
 
 def test_what_a_verdict_needs_is_what_is_computed():
@@ -112,15 +146,18 @@ def _path() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", RUN, ids=shown)
-def test_command_of_the_readme(words, tmp_path):
+def test_command(words, tmp_path):
     """By an fqbench that hardly times."""
     data = tmp_path / "data"
     (tmp_path / "here").mkdir()
     spec, config = write_spec(data), write_config(data / "config")
     ours = {
         "my_model.yaml": str(spec),
+        "my_model.onnx": str(data / "tiny.onnx"),
+        "photos": str(data / "images"),
+        "annotations.json": str(data / "list.txt"),
         "/path/to/data": str(data),
-        "examples/compress/yolov5s.yaml": str(config),
+        "CFG.yaml": str(config),
     }
     command = [Path(words[0]).name, *(ours.get(word, word) for word in words[1:])]
     if "compress" in command:
@@ -131,6 +168,28 @@ def test_command_of_the_readme(words, tmp_path):
     quick = programs(tmp_path / "bin", "tests.support.quick_fqbench")
     done = run(command, quick, tmp_path / "here")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_way_of_a_model_of_ones_own(tmp_path):
+    """The README's four commands, one after the other, in a repository whose main has the spec."""
+    project = tmp_path / "here"
+    write_spec(project)
+    (project / "tiny.yaml").unlink()
+    (project / "tiny.onnx").rename(project / "my_model.onnx")
+    (project / "images").rename(project / "photos")
+    (project / "list.txt").rename(project / "labels.txt")
+    quick = programs(tmp_path / "bin", "tests.support.quick_fqbench")
+    for command in own_model():
+        if " gate " in command:
+            git(project, "init", "--quiet", "--initial-branch", "main")
+            git(project, "add", "my_model.onnx", "my_model.yaml", "photos", "labels.txt")
+            git(project, "commit", "--quiet", "--message", "Add the model")
+        done = run(command.split(), quick, project)
+        assert done.returncode == 0, done.stderr
+    assert (project / "my_model.yaml").is_file()
+    assert (project / "fqbench-out/report.html").is_file()
+    assert (project / "ship/load.py").is_file()
 
 
 nightly = pytest.mark.skipif(

@@ -51,7 +51,7 @@ def test_example_of_the_document(python: Path, tmp_path: Path) -> None:
     assert set(files) == {"make_model.py", "colours.yaml", "pyproject.toml", "test_int8.py"}
     for name, body in files.items():
         (tmp_path / name).write_text(body)
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", document, flags=re.M | re.S)
+    _, block = re.findall(r"^```sh\n(.*?)^```$", document, flags=re.M | re.S)
     make, tests, conformance, benchmarks = block.splitlines()
 
     def run(command: str) -> str:
