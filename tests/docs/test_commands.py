@@ -71,7 +71,9 @@ ALL = {
     for block in blocks(page)
     for words in commands(block)
 }
-RUN = [words for each, words in ALL.items() if why_not_run(each) is None and each not in own_model()]
+RUN = [
+    words for each, words in ALL.items() if why_not_run(each) is None and each not in own_model()
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

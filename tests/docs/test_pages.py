@@ -87,7 +87,7 @@ def test_what_is_looked_for():
     assert not is_there("fqbench.measure.stats.rato")
 
 
-@pytest.mark.parametrize("page", (*PAGES, *GENERATED), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *GENERATED], ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     assert [link for link in links(page) if not (page.parent / link).exists()] == []
 

@@ -104,7 +104,7 @@ def _reasons(best: Row, second: Row | None, samples: Samples) -> Iterator[str]:
         yield "There is no other cell to compare it with."
         return
     if best.best_float is not None and best.best_float.cell == second.cell:
-        yield "That float is also the next one."
+        yield "That float is the second fastest."
         return
     ratio = times_as_fast(best, second, samples)
     name = cell_label(second)

@@ -9,6 +9,7 @@ from fqbench.examine.record import Broken
 from fqbench.history.records import Since
 from fqbench.measure.measures import failures
 from fqbench.report import by_method, comparison, gpu, measures, methods, support, versions
+from fqbench.report.history import when
 from fqbench.report.html.advice import Advice, advices
 from fqbench.report.html.broken import BrokenView
 from fqbench.report.html.broken import view as broken_view
@@ -75,7 +76,7 @@ def page(
     rows = results.rows
     return Page(
         title="FP32 against INT8",
-        created=results.created,
+        created=when(results.created),
         advices=advices(rows, samples),
         tradeoffs=tradeoffs(rows),
         table=table("FP32 against INT8", COLUMNS, [line.texts for line in lines(rows)]),

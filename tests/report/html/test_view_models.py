@@ -53,7 +53,7 @@ class TestAdvice:
                 "4.00",
                 "2.50 (2.48 to 2.52) times as fast as the fastest float, ONNX Runtime FP32. INT8"
                 " loses 0.50 points (95 % interval 0.10 to 0.90), inside of its margin of 1. That"
-                " float is also the next one.",
+                " float is the second fastest.",
                 (
                     "Paddle Inference INT8, 3.00 ms: INT8 loses 0.50 points (95 % interval -0.10 to"
                     " 1.25); whether that is within its margin of 1 is not known: about 290 images"
