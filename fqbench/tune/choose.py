@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fqbench.backends.variants import FP32, TimedVariants, Times, variants
+from fqbench.backends.variants import FP32, Times, variants
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import (
@@ -37,7 +36,13 @@ from fqbench.tune.choice import (
 )
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
-from fqbench.tune.forms import AS_QUANTIZED, MAX_TIME_RATIO, candidate_forms, fastest_form
+from fqbench.tune.forms import (
+    AS_QUANTIZED,
+    MAX_TIME_RATIO,
+    candidate_forms,
+    fastest_form,
+    saved_ms,
+)
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import (
     MAX_ERROR_RATIO,
@@ -49,7 +54,8 @@ from fqbench.tune.search import (
     tried_alone,
 )
 from fqbench.tune.setting_errors import SettingErrors
-from fqbench.tune.speed import Rounds, is_faster, time_rounds
+from fqbench.tune.speed import Rounds, is_faster
+from fqbench.tune.stopwatch import Alone, Stopwatch
 
 LOCAL_IMAGES = 2
 """Images that each layer's own error is measured on."""
@@ -61,9 +67,6 @@ NEGLIGIBLE_RATIO = 0.25
 """Where the error is below this part of its limit, ranges are left as they are."""
 IN_INTEGERS, IN_FLOAT = "SiLU in integers", "SiLU in float"
 PRODUCTS = "products of activations in integers"
-Alone = Callable[[], AbstractContextManager[Sequence[int]]]
-"""What keeps everything else off the machine inside its context, and gives the cores that may be
-used there; none: those that this process has."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class _Search:
         self.fixed = {**self.errors.variants.unsuited, **self.record.float_layers}
         self.layers = [n.name for n in self.graph.layers() if n.name not in self.fixed]
         self.setting = Setting(float_layers=frozenset(self.fixed))
+        self.stopwatch = Stopwatch(self.errors.variants, self.feeds[0], self.alone)
 
     def choice(self) -> Choice:
         """The outcome of all phases."""
@@ -262,7 +266,8 @@ class _Search:
             order[:count],
             self.on_step,
         )
-        worst = sorted(self.costs, key=lambda name: -self.costs[name] / self._saved_ms(name))
+        saved = saved_ms(self.times, self.costs)
+        worst = sorted(self.costs, key=lambda name: -self.costs[name] / saved[name])
         costly, _ = minimal_float_prefix(self._error_with_float, [*worst, *order[count:]], limit)
         self.setting = replace(self.setting, float_layers=frozenset({*self.fixed, *costly}))
         return before, costly
@@ -347,40 +352,14 @@ class _Search:
         """Time each layer's kernel in FP32 and in INT8, once, where the runtime reports it."""
         threads = self.target.threads if self.target.fastest else None
         if threads is not None and self.times == ({}, {}):
-            with self._undisturbed():
-                self.times = self._timed.layer_times(self.setting, self.feeds[0], threads)
-
-    @property
-    def _timed(self) -> TimedVariants:
-        made = self.errors.variants
-        if not isinstance(made, TimedVariants):
-            raise TypeError(f"{type(made).__name__} cannot be timed while layers are chosen")
-        return made
+            self.times = self.stopwatch.layers(self.setting, threads)
 
     def _time_settings(self, settings: Mapping[str, Setting]) -> dict[str, Rounds]:
         """Times in each of ``settings`` and in FP32, interleaved; their medians are kept."""
         assert self.target.threads is not None
-        calls = self._timed.calls(settings, self.feeds[0], self.target.threads)
-        with self._undisturbed():
-            timed = time_rounds(calls, self.target.threads)
+        timed = self.stopwatch.forms(settings, self.target.threads)
         self.forms.update({text: median(times) for text, times in timed.items()})
         return timed
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Alone on the machine, and on any of its cores."""
-        with self.alone() as cores, bound(cores):
-            yield
-
-    def _saved_ms(self, layer: str) -> float:
-        """Milliseconds that INT8 saves in ``layer``; a microsecond at least.
-
-        Where it is unknown, what it saves in the median layer; 1 where it is unknown of all.
-        """
-        fp32, int8 = self.times
-        saved = {name: max(fp32[name] - int8[name], 0.001) for name in fp32.keys() & int8.keys()}
-        known = sorted(saved.values())
-        return saved.get(layer, known[len(known) // 2] if known else 1.0)
 
     def _layer_cost(self, name: str) -> LayerCost:
         fp32, int8 = self.times

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 from fqbench.backends.variants import Times
@@ -33,6 +33,19 @@ def candidate_forms(graph: Graph, times: tuple[Times, Times]) -> dict[str, froze
     for text, more in tried.items():
         distinct.setdefault(more, text)
     return {text: more for more, text in distinct.items() if more or text == AS_QUANTIZED}
+
+
+def saved_ms(times: tuple[Times, Times], layers: Iterable[str]) -> dict[str, float]:
+    """Milliseconds that INT8 saves in each of ``layers``; a microsecond at least.
+
+    ``times`` as of ``candidate_forms``. Where it is unknown, what it saves in the median layer; 1
+    where it is unknown of all.
+    """
+    fp32, int8 = times
+    saved = {name: max(fp32[name] - int8[name], 0.001) for name in fp32.keys() & int8.keys()}
+    known = sorted(saved.values())
+    typical = known[len(known) // 2] if known else 1.0
+    return {name: saved.get(name, typical) for name in layers}
 
 
 def fastest_form(timed: Mapping[str, Rounds]) -> str:

@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -22,21 +22,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
-from fqbench.backends.variants import FP32, TimedVariants, variants
+from fqbench.backends.variants import FP32, Variants, variants
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph
-from fqbench.measure.pinning import bound
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.setting import Setting
 from fqbench.tune.choice import ACCURACY, Choice
-from fqbench.tune.choose import LOCAL_IMAGES, Alone
+from fqbench.tune.choose import LOCAL_IMAGES
 from fqbench.tune.error import raw_outputs
 from fqbench.tune.estimators import ErrorEstimator, OutputErrorEstimator
 from fqbench.tune.forms import MAX_TIME_RATIO
 from fqbench.tune.local import local_errors
 from fqbench.tune.search import FEWEST_IMAGES, OnStep, sensitivities
 from fqbench.tune.setting_errors import SettingErrors
-from fqbench.tune.speed import Rounds, time_rounds
+from fqbench.tune.speed import Rounds
+from fqbench.tune.stopwatch import Alone, Stopwatch
 from fqbench.tune.tradeoff import (
     LayerTrade,
     Pair,
@@ -92,8 +92,6 @@ def trade(
     by = estimator or OutputErrorEstimator.of(model, raw_outputs(Graph(model)), feeds)
     with TemporaryDirectory() as scratch:
         made = variants(quantized.backend, model, quantized.record, Path(scratch))
-        if not isinstance(made, TimedVariants):
-            raise TypeError(f"{type(made).__name__} cannot be timed while layers are traded")
         return _Trade(quantized, made, feeds, on_step, SettingErrors(made, by), alone).found()
 
 
@@ -102,7 +100,7 @@ class _Trade:
     """The model in the setting of its choice, whose layers in float are another question here."""
 
     quantized: Quantized
-    made: TimedVariants
+    made: Variants
     feeds: Sequence[Feed]
     on_step: OnStep
     errors: SettingErrors
@@ -111,6 +109,7 @@ class _Trade:
     def __post_init__(self) -> None:
         choice = self.quantized.choice
         self.graph = Graph(self.quantized.model)
+        self.stopwatch = Stopwatch(self.made, self.feeds[0], self.alone)
         self.fixed = {n: why for n, why in choice.float_layers.items() if why != ACCURACY}
         self.layers = [n.name for n in self.graph.layers() if n.name not in self.fixed]
         self.setting = Setting(
@@ -178,10 +177,7 @@ class _Trade:
             if layer.fp32_ms is not None and layer.int8_ms is not None
         }
         if not known:
-            with self._undisturbed():
-                fp32, int8 = self.made.layer_times(
-                    self.setting, self.feeds[0], self.quantized.threads
-                )
+            fp32, int8 = self.stopwatch.layers(self.setting, self.quantized.threads)
             known = {name: fp32[name] - int8[name] for name in fp32.keys() & int8.keys()}
         return known or self._saved_by_parts()
 
@@ -252,18 +248,9 @@ class _Trade:
         """Milliseconds of the whole in FP32, in INT8, and with the layers of each of ``forms`` in
         float: interleaved, as ratios of the same rounds to FP32's."""
         settings = {ALL: self.setting, **{t: self._with_float(n) for t, n in forms.items()}}
-        threads = self.quantized.threads
-        calls = self.made.calls(settings, self.feeds[0], threads)
-        with self._undisturbed():
-            timed = time_rounds(calls, threads)
+        timed = self.stopwatch.forms(settings, self.quantized.threads)
         fp32 = median(timed[FP32])
         return {text: fp32 * _typical_ratio(each, timed[FP32]) for text, each in timed.items()}
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Alone on the machine, and on any of its cores."""
-        with self.alone() as cores, bound(cores):
-            yield
 
 
 def _typical_ratio(one: Rounds, other: Rounds) -> float:

@@ -9,7 +9,7 @@ import pytest
 from fqbench.backends.variants import TimedVariants
 from fqbench.graph.graph import Graph
 from fqbench.isolate.parent import _run, _Watch
-from fqbench.tune import choose as module
+from fqbench.tune import stopwatch
 from fqbench.tune.choose import TuningTarget, _Search
 from fqbench.tune.forms import candidate_forms, fastest_form
 from fqbench.tune.search import tried_alone
@@ -105,7 +105,7 @@ def test_only_what_is_timed_is_alone_on_the_machine(monkeypatch):
         yield ()
         trace.append("not alone")
 
-    monkeypatch.setattr(module, "time_rounds", time_rounds)
+    monkeypatch.setattr(stopwatch, "time_rounds", time_rounds)
     net = Net(1)
     model = net.model(net.conv(net.conv("x", 6, groups=3), 4))
     timed, target = Timed(trace), TuningTarget(limit=None, threads=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fqbench.backends.variants import FP32
 from fqbench.graph.graph import Graph
 from fqbench.quantize.calibrate import calibrate
-from fqbench.tune import trade as module
+from fqbench.tune import stopwatch
 from fqbench.tune.choice import ACCURACY, Choice
 from fqbench.tune.choose import TuningTarget, choose
 from fqbench.tune.trade import Quantized, trade
@@ -184,7 +184,7 @@ def traded():
     quantized = Quantized("onnxruntime", model, record, chosen, anywhere=False, threads=1)
     with pytest.MonkeyPatch.context() as patched:
         # What is timed is the fewer microseconds the noisier.
-        patched.setattr(module, "time_rounds", times)
+        patched.setattr(stopwatch, "time_rounds", times)
         return model, chosen, trade(quantized, feeds, lambda *_: None)
 
 
