@@ -102,6 +102,18 @@ def test_disagreement_by_hand() -> None:
     assert disagreement([one], [ClassMap(np.array([[2, 2, 2, 2]]))]) == 1.0
 
 
+def test_a_speck_of_another_class_is_no_class_lost() -> None:
+    """Two of 20000 pixels, of which FP32 saw class 2 in one image: a fiftieth of a class."""
+    maps = np.zeros((2, 100, 100), np.uint16)
+    maps[:, 50:] = 1
+    wanted, found = [ClassMap(each.copy()) for each in maps], [ClassMap(each) for each in maps]
+    wanted[0].labels[0, :2] = 2
+    # IoU of 9998 of 10000 pixels, 1 and 0, of weights 1, 1 and 2 / (0.01 * 10000).
+    assert disagreement(wanted, found) == pytest.approx(1 - (0.9998 + 1.0) / 2.02)
+    wanted[0].labels[0, :100] = 2  # a whole one
+    assert disagreement(wanted, found) == pytest.approx(1 - (0.99 + 1.0) / 3)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> MappedSet:
     for name in ("images", "maps"):
