@@ -15,8 +15,12 @@ OF_A_USER = {
 }
 """What looks like a path or module of this repository and is none, each with what it is."""
 
+WRITTEN = {"load.py"}
+"""Sources that commands write."""
+
 TOP = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"docs"}
 FOLDERS = {path.name for path in (ROOT / "fqbench").iterdir() if path.is_dir()}
+SOURCES = {path.name for top in sorted(TOP) if top[0] != "." for path in (ROOT / top).rglob("*.py")}
 MODULES = re.compile(r"(?:fqbench|tools|tests)(?:\.\w+)+(?::\w+)?")
 PATHS = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 FILES = re.compile(r"\.(?:py|md|ya?ml|toml|txt|csv|json|in|html|j2|onnx)$")
@@ -63,6 +67,12 @@ def test_files_that_are_named_are_there(page):
         and path not in OF_A_USER
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_sources_that_are_named_without_a_folder_are_there(page):
+    named = {word for span in spans(page) for word in span.split()}
+    assert {name for name in named if re.fullmatch(r"\w+\.py", name)} - SOURCES - WRITTEN == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

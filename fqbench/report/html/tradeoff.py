@@ -30,7 +30,7 @@ from fqbench.report.html.plots import (
 from fqbench.report.table import interval, made_label, metric_label
 from fqbench.results import Row
 
-WIDTH, HEIGHT = 500, 340
+WIDTH, HEIGHT = 420, 340
 COLUMNS = ("Cell", "Latency ms", "Accuracy", "Drop", "On the front")
 
 
