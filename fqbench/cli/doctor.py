@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.backends import backend
-from fqbench.cli.display import progress
+from fqbench.cli.display import duration, progress
 from fqbench.cli.output import CELL_FAILED, DONE, add_json, print_json
 from fqbench.doctor.checkup import Checkup, examine
 from fqbench.doctor.noise import SECONDS, Noise
@@ -21,6 +21,8 @@ from fqbench.measure.launches import NARROW
 from fqbench.precisions import precisions
 
 SCHEMA = 1
+
+DAY = 24 * 60 * 60
 
 MEANING = {
     "quiet": "quiet enough: the gate tells a change of {tolerance:.0%} in its own time",
@@ -123,11 +125,15 @@ def _noise(found: Noise | str) -> Iterator[str]:
         f" fast. It copies {speed.copy:.1f} GB a second."
     )
     yield (
-        f"Noise: a ratio was known to {found.width:.1%} after {found.seconds:.0f} seconds;"
-        f" to {NARROW:.0%} it takes about {found.seconds_for_gate:.0f} (slow moments were"
+        f"Noise: a ratio was known to {found.width:.1%} after {duration(found.seconds)};"
+        f" to {NARROW:.0%} it takes {_at_most_a_day(found.seconds_for_gate)} (slow moments were"
         f" {speed.spread:.0%} longer than fast ones). This is"
         f" {MEANING[found.verdict].format(tolerance=Tolerances().slowdown, seconds=_asked(found))}."
     )
+
+
+def _at_most_a_day(seconds: float) -> str:
+    return "more than a day" if seconds > DAY else f"about {duration(seconds)}"
 
 
 def _asked(found: Noise) -> float:

@@ -121,7 +121,7 @@ class TestSentences:
         text = " ".join(doctor.sentences(machine()))
         assert "INT8 is at most 4.0 times as fast" in text
         assert "ONNX Runtime: sums of 8-bit products saturate on this CPU" in text
-        assert "a ratio was known to 1.0% after 12 seconds" in text
+        assert "a ratio was known to 1.0% after 12 s; to 1% it takes about 12 s" in text
         assert "tells a change of 2% in its own time" in text
         assert "fqbench init MODEL.onnx" in text
 
@@ -132,6 +132,11 @@ class TestSentences:
     def test_a_machine_that_is_too_noisy(self):
         text = " ".join(doctor.sentences(machine(noise=Noise(12.0, 0.2, SPEED))))
         assert "too noisy for the gate" in text
+        assert "to 1% it takes about 80 min" in text
+
+    def test_times_that_nobody_waits_for_are_not_counted(self):
+        text = " ".join(doctor.sentences(machine(noise=Noise(12.0, 2.5, SPEED))))
+        assert "to 1% it takes more than a day" in text
 
     def test_what_failed_is_said(self):
         text = " ".join(doctor.sentences(machine(noise="timing hung", saturates=())))
