@@ -55,10 +55,13 @@ def tradeoffs(rows: Sequence[Row]) -> tuple[Plot, ...]:
 
 
 def front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points than which none is at least as fast and as accurate; by latency."""
+    """The points than which none is at least as fast and as accurate; by latency.
+
+    Accuracies that are shown alike are alike: FP32 of two runtimes differs in its last digits.
+    """
     found: list[Point] = []
     for point in sorted(points, key=lambda p: (p.ms, -p.accuracy)):
-        if not found or point.accuracy > found[-1].accuracy:
+        if not found or round(point.accuracy, 2) > round(found[-1].accuracy, 2):
             found.append(point)
     return tuple(found)
 

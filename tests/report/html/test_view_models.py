@@ -119,6 +119,10 @@ class TestFront:
         fast, slow, worse, twin = point(1, 50), point(3, 60), point(4, 55), point(1, 40)
         assert front([worse, slow, fast, twin]) == (fast, slow)
 
+    def test_what_no_figure_shows_is_not_more_accurate(self):
+        fast = point(1, 37.501)
+        assert front([point(2, 37.504), fast]) == (fast,)
+
     @settings(deadline=None)
     @given(st.lists(st.builds(point, st.integers(1, 9), st.integers(1, 9)), max_size=12))
     def test_beats_or_holds_every_point(self, points):
