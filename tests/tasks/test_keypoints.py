@@ -94,12 +94,62 @@ def pose(*values: float, score: float = 1.0) -> Poses:
     return Poses(np.array([[[x, 0, 1] for x in values]], np.float32), np.array([score], "f4"))
 
 
+def test_oks_counts_keypoints_by_their_shares() -> None:
+    wanted, found = np.zeros((2, 2, 2)), np.zeros((1, 2, 2))
+    found[0, 1] = [1000.0, 0.0]
+    areas = np.array([400.0, 400.0])
+    oks = similarity(wanted, found, areas, np.array([[0.9, 0.3], [0.0, 0.0]]))
+    np.testing.assert_allclose(oks, [[0.75], [0.5]])
+
+
+def test_a_keypoint_counts_as_much_as_fp32_is_sure_of_it() -> None:
+    def person(end: float, sure: float) -> Poses:
+        points = [[0, 0, 0.9], [100, 100, 0.9], [end, 50, sure]]
+        return Poses(np.array([points], np.float32), np.ones(1, np.float32))
+
+    seen, unseen = (disagreement([person(50, sure)], [person(9000, sure)]) for sure in (0.9, 0.1))
+    assert seen == pytest.approx(0.9 / 2.7)
+    assert unseen == pytest.approx(0.1 / 1.9)
+
+
+def test_scores_that_differ_a_little_cost_their_square() -> None:
+    one, other = pose(0, 10, score=1.0), pose(0, 10, score=0.875)
+    assert disagreement([one], [other]) == pytest.approx(0.015625)
+    assert disagreement([pose(0, 10, score=0.0)], [one]) == pytest.approx(1.0)
+
+
+def test_the_top_of_a_parabola_does_not_jump() -> None:
+    """Of 0.5, 0.9, 0.7 around column 2 it is 0.2 / 1.2 of a place behind it."""
+    maps = np.zeros((1, 1, 4, 5), np.float32)
+    maps[0, 0, 2, 1:4] = 0.5, 0.9, 0.7
+    by_parabola = decoder(Heatmaps(kind="heatmaps", refine="parabola"), (4, 5))
+    same = Geometry((4, 5), (1.0, 1.0), (0.0, 0.0))
+    np.testing.assert_allclose(by_parabola([maps], same).keypoints[0, 0, :2], [2 + 1 / 6, 2])
+    # Two that are alike: between them, whichever is found.
+    maps[0, 0, 2, 1:4] = 0.1, 0.9, 0.9
+    np.testing.assert_allclose(by_parabola([maps], same).keypoints[0, 0, :2], [2.5, 2])
+
+
+def test_neighbours_that_are_almost_alike_cost_nothing_where_int8_is_judged() -> None:
+    """By a quarter of a place it would be half a place."""
+    comparison = TASK.decoders[0].comparison
+    assert comparison is not None
+    judged = decoder(comparison.settings(Heatmaps(kind="heatmaps")), SIZE)
+    answers = []
+    for after in (0.5001, 0.4999):
+        maps = np.zeros((1, 2, 16, 12), np.float32)
+        maps[0, 0, 8, 4:7] = 0.5, 0.9, after
+        maps[0, 1, 2, 2] = 0.9
+        answers.append(judged([maps], SAME))
+    assert comparison.error(answers[:1], answers[1:]) < 1e-6
+
+
 def test_disagreement() -> None:
     one, none = pose(0, 10), Poses(np.zeros((0, 0, 3), np.float32), np.zeros(0, np.float32))
     assert disagreement([one], [one]) == 0.0
     assert disagreement([one], [none]) == 1.0
     assert disagreement([none], [none]) == 0.0
-    assert disagreement([one], [pose(0, 10, score=0.5)]) == pytest.approx(1 - 1.0 / 1.5)
+    assert disagreement([one], [pose(0, 10, score=0.5)]) == pytest.approx(0.25)
 
 
 def write_annotations(folder: Path, persons: list[dict[str, Any]]) -> Path:

@@ -27,12 +27,20 @@ def similarity(
     wanted: Points,
     found: Points,
     areas: Points,
+    counting: Points | None = None,
 ) -> NDArray[np.float64]:
     """OKS [n, m] of keypoints [n, k, 2 or more] with others [m, k, 2 or more]: 1 alike, 0 far off.
 
     exp(-d^2 / (2 area (2 sigma)^2)), the mean over keypoints; ``areas`` [n] of the wanted persons,
-    in square pixels.
+    in square pixels. ``counting`` [n, k]: how much each wanted keypoint counts in the mean, 0 or
+    more; all alike if None, or where a person's are all 0.
     """
     apart = wanted[:, None, :, :2].astype(np.float64) - found[None, :, :, :2]
     spread = (2 * sigmas(wanted.shape[1])) ** 2 * 2 * (areas[:, None] + np.spacing(1))
-    return np.asarray(np.exp(-(apart**2).sum(axis=3) / spread[:, None]).mean(axis=2))
+    near = np.exp(-(apart**2).sum(axis=3) / spread[:, None])
+    if counting is None:
+        return np.asarray(near.mean(axis=2))
+    shares = counting.astype(np.float64)
+    shares = np.where(shares.sum(axis=1, keepdims=True) > 0.0, shares, 1.0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.asarray((near * shares[:, None]).sum(axis=2))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -33,10 +34,19 @@ QUARTER = 0.25
 (Newell et al., "Stacked Hourglass Networks", 2016)."""
 
 
+Values = NDArray[np.float32]
+Step = Callable[[Values, Values, Values], Values]
+"""By how much a maximum moves, from the values before it, at it and after it."""
+
+
 class Heatmaps(DecoderSettings):
-    """A heat map for each keypoint; its maximum, a quarter of a place towards its neighbour."""
+    """A heat map for each keypoint; its maximum, moved towards its greater neighbour.
+
+    ``refine``: by a quarter of a place, or to the top of the parabola through it and both.
+    """
 
     kind: Literal["heatmaps"]
+    refine: Literal["quarter", "parabola"] = "quarter"
 
 
 class SimCC(DecoderSettings):
@@ -46,14 +56,14 @@ class SimCC(DecoderSettings):
 
 
 def _heatmaps(settings: Heatmaps, size: Size) -> DecodeFunction:
-    return partial(_read_maps, size)
+    return partial(_read_maps, settings, size)
 
 
 def _simcc(settings: SimCC, size: Size) -> DecodeFunction:
     return partial(_read_lines, size)
 
 
-def _read_maps(size: Size, outputs: Outputs, geometry: Geometry) -> Poses:
+def _read_maps(settings: Heatmaps, size: Size, outputs: Outputs, geometry: Geometry) -> Poses:
     shape = outputs[0].shape if len(outputs) == 1 else ()
     if len(shape) != 4 or shape[0] != 1 or not is_grid(size, shape[2:]):
         raise unexpected_outputs(outputs, MAPS)
@@ -61,27 +71,39 @@ def _read_maps(size: Size, outputs: Outputs, geometry: Geometry) -> Poses:
     flat = maps.reshape(len(maps), -1)
     best = flat.argmax(axis=1)
     y, x = np.divmod(best, maps.shape[2])
-    places = np.stack([_shifted(maps, x, y, 1), _shifted(maps, x, y, 0)], axis=1)
+    step = _to_parabola if settings.refine == "parabola" else _by_quarter
+    places = np.stack([_shifted(maps, x, y, axis, step) for axis in (1, 0)], axis=1)
     stride = np.array([size[1] / maps.shape[2], size[0] / maps.shape[1]])
     return _pose(places * stride, flat[np.arange(len(flat)), best], geometry)
 
 
 def _shifted(
-    maps: NDArray[np.float32], x: NDArray[np.intp], y: NDArray[np.intp], axis: int
+    maps: Values, x: NDArray[np.intp], y: NDArray[np.intp], axis: int, step: Step
 ) -> NDArray[np.float64]:
-    """The column (``axis`` 1) or row (0) of each maximum, moved to its greater neighbour.
+    """The column (``axis`` 1) or row (0) of each maximum, moved by ``step``.
 
-    Not at the border, where one is missing.
+    Not at the border, where a neighbour is missing.
     """
     place, count = (x, maps.shape[2]) if axis else (y, maps.shape[1])
     inner = (place > 0) & (place < count - 1)
     moved = place.astype(np.float64)
     points = np.flatnonzero(inner)
-    step = (0, 1) if axis else (1, 0)
-    after = maps[points, y[points] + step[0], x[points] + step[1]]
-    before = maps[points, y[points] - step[0], x[points] - step[1]]
-    moved[points] += np.sign(after - before) * QUARTER
+    down, across = (0, 1) if axis else (1, 0)
+    before, highest, after = (
+        maps[points, y[points] + sign * down, x[points] + sign * across] for sign in (-1, 0, 1)
+    )
+    moved[points] += step(before, highest, after)
     return moved
+
+
+def _by_quarter(before: Values, highest: Values, after: Values) -> Values:
+    return np.sign(after - before) * np.float32(QUARTER)
+
+
+def _to_parabola(before: Values, highest: Values, after: Values) -> Values:
+    """Up to half a place; none where all three are alike."""
+    bend = 2 * highest - after - before
+    return np.divide(after - before, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
 
 
 def _read_lines(size: Size, outputs: Outputs, geometry: Geometry) -> Poses:
@@ -128,6 +150,15 @@ def _line_classes(settings: SimCC, size: Size, outputs: Sequence[Shape]) -> int 
     return None
 
 
+def _continuous(settings: Heatmaps) -> DecoderSettings:
+    """Where both neighbours are almost alike, any rounding moves a maximum by half a place.
+
+    Of as many it is to the better as to the worse: in both, the keypoint lies between. As the
+    error of the heat maps falls, such moves become fewer by its root only.
+    """
+    return settings.model_copy(update={"refine": "parabola"})
+
+
 HEATMAPS = Decoder(
     settings=Heatmaps,
     function=_heatmaps,
@@ -137,7 +168,7 @@ HEATMAPS = Decoder(
     inputs=frozenset(),
     with_nms=None,
     completed=None,
-    comparison=COMPARISON,
+    comparison=replace(COMPARISON, settings=_continuous),
     rows=None,
 )
 SIMCC = Decoder(
