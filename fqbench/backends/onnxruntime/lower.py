@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from fqbench.backends.lowering import Lowered
-from fqbench.backends.onnxruntime.plan import Plan, make_plan
+from fqbench.backends.onnxruntime.plan import Plan, folds_activation, make_plan
 from fqbench.backends.onnxruntime.ranges import activation_affines
 from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX, is_surrogate_conv, rewrite
 from fqbench.backends.onnxruntime.runtime import MODEL
@@ -206,8 +206,8 @@ class _Writer:
         producer = self._graph.producer.get(node.input[0]) if node.input else None
         if producer is None or self._graph.result(producer) not in node.output:
             return False
-        sums = producer.op_type == "Add" and producer.name in self._plan.others
-        return sums or producer.name in self._plan.convolutions
+        other = folds_activation(producer) and producer.name in self._plan.others
+        return other or producer.name in self._plan.convolutions
 
     def _reads_own_pair(self, name: str) -> bool:
         """Whether ``name`` stays float for float readers, with a pair for integer readers."""
@@ -290,7 +290,7 @@ def _without_unread(
 def layer_counts(lowered: onnx.ModelProto) -> tuple[int, int]:
     """How many convolutions and fully connected layers there are, and how many read integers.
 
-    What stands for a pooling or a shuffle is none of them.
+    What stands for a pooling, a shuffle or a transposed convolution is none of them.
     """
     graph = Graph(lowered)
     layers = [

@@ -10,6 +10,7 @@ import onnx
 from fqbench.backends.onnxruntime.ranges import keeps_scale
 from fqbench.backends.onnxruntime.rewrite import is_surrogate_conv
 from fqbench.backends.onnxruntime.silu import KIND
+from fqbench.backends.onnxruntime.transposed import is_enlarging, stands_for_transposed
 from fqbench.graph.graph import Graph, attributes
 from fqbench.graph.ordering import ordering
 from fqbench.quantize.affine import Affine
@@ -84,11 +85,10 @@ def _grow(
     """
     others: dict[str, onnx.NodeProto] = {}
     for node in graph.model.graph.node:
-        if not (node.op_type in JOINING or keeps_scale(node) or is_surrogate_conv(node)):
+        first = keeps_scale(node) or is_surrogate_conv(node) or is_enlarging(graph, node)
+        if node.name in exact or not (first or node.op_type in JOINING):
             continue
-        if node.name in exact:
-            continue
-        data = node.input[:1] if keeps_scale(node) or is_surrogate_conv(node) else node.input
+        data = node.input[:1] if first else node.input
         results = integer_results(graph, node)
         if all(n in tensors for n in data) and all(n in affines for n in results):
             others[node.name] = node
@@ -97,8 +97,13 @@ def _grow(
 
 
 def integer_results(graph: Graph, node: onnx.NodeProto) -> list[str]:
-    """The tensors that ``node`` writes in integers: of a sum, that behind its Relu."""
-    return [graph.result(node)] if node.op_type == "Add" else list(node.output)
+    """The tensors that ``node`` writes in integers."""
+    return [graph.result(node)] if folds_activation(node) else list(node.output)
+
+
+def folds_activation(node: onnx.NodeProto) -> bool:
+    """Whether ``node``, no layer, computes the Relu behind it: a sum, a transposed convolution."""
+    return node.op_type in ("Add", "ConvTranspose") or stands_for_transposed(node)
 
 
 def _prune(

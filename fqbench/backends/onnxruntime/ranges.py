@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 from fqbench.backends.onnxruntime.rewrite import shuffles
+from fqbench.backends.onnxruntime.transposed import PARTS_SUFFIX
 from fqbench.graph.graph import Graph
 from fqbench.quantize import sharing
 from fqbench.quantize.affine import UINT8_LEVELS, Affine, uint8_affine
@@ -21,9 +22,10 @@ def activation_affines(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, A
     """
 
     def calibrated(name: str) -> dict[str, Affine]:
-        if name not in ranges:
+        known = name if name in ranges else name.removesuffix(PARTS_SUFFIX)
+        if known not in ranges:
             return {}
-        return {name: uint8_affine(ranges[name].low, ranges[name].high)}
+        return {name: uint8_affine(ranges[known].low, ranges[known].high)}
 
     affines: dict[str, Affine] = {}
     for name in graph.inputs:

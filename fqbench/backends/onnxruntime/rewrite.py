@@ -16,6 +16,10 @@ from onnx import helper, numpy_helper
 from fqbench.backends.moves import shuffled
 from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
 from fqbench.backends.onnxruntime.silu import float_silus
+from fqbench.backends.onnxruntime.transposed import (
+    depthwise_on_smaller_images,
+    stands_for_transposed,
+)
 from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
 BLOCK = 2
@@ -31,7 +35,7 @@ SHUFFLE_SUFFIX = "__shuffle"
 """Ending of the names of weights that stand for a change of the channels' order."""
 
 SURROGATE_SUFFIX = "__stand_in"
-"""Ending of the names of both in the graph that is written, so that none counts as a layer."""
+"""Ending of the names of all such in the graph that is written, so that none counts as a layer."""
 
 
 def rewrite(
@@ -43,6 +47,7 @@ def rewrite(
     ``float_silu``, SiLU is one operator in float, see ``silu``.
     """
     result = float_silus(model, integers) if float_silu else deepcopy(model)
+    result = depthwise_on_smaller_images(result, integers)
     graph = Graph(result)
     rewritings = {
         "AveragePool": _pooling_as_convolution,
@@ -174,10 +179,9 @@ def weight_of_blocks(weight: NDArray[np.float32], before: list[int]) -> NDArray[
 
 
 def is_surrogate_conv(node: onnx.NodeProto) -> bool:
-    """Whether ``node`` is a convolution that was none: average pooling, or a shuffle."""
-    return shuffles(node) or bool(
-        node.op_type == "Conv" and node.input[1] == f"{node.name}{POOL_SUFFIX}"
-    )
+    """Whether ``node`` is a convolution that was none: average pooling, a shuffle, a transposed."""
+    pools = node.op_type == "Conv" and node.input[1] == f"{node.name}{POOL_SUFFIX}"
+    return shuffles(node) or stands_for_transposed(node) or bool(pools)
 
 
 def shuffles(node: onnx.NodeProto) -> bool:
