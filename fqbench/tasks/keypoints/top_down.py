@@ -97,7 +97,7 @@ def _shifted(
 
 
 def _by_quarter(before: Values, highest: Values, after: Values) -> Values:
-    return np.sign(after - before) * np.float32(QUARTER)
+    return np.asarray(np.sign(after - before) * np.float32(QUARTER))
 
 
 def _to_parabola(before: Values, highest: Values, after: Values) -> Values:
