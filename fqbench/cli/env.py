@@ -95,7 +95,6 @@ def _list(options: argparse.Namespace, errors: Console) -> int:
     for name in ("Name", "Label", "State", "Version", "Python"):
         table.add_column(name)
     table.add_column("Size", justify="right")
-    table.add_column("Where", overflow="fold")
     listed = [_facts(name) for name in _names()]
     if options.json:
         folder = str(environment.root())
@@ -105,6 +104,9 @@ def _list(options: argparse.Namespace, errors: Console) -> int:
         table.add_row(*map(plain, _texts(each)))
     console = Console()
     console.print(table)
+    # Paths and sentences, which a narrow column would break.
+    for each in listed:
+        say(console, f"{each['name']}: {each['executable'] or each['reason']}")
     say(console, f"Made in {environment.root()}")
     return DONE
 
@@ -161,7 +163,6 @@ def _texts(facts: Facts) -> Iterator[str]:
         yield str(facts[key] or "")
     about = "~" if facts["executable"] is None else ""
     yield "" if facts["megabytes"] is None else f"{about}{facts['megabytes']} MB"
-    yield str(facts["executable"] or facts["reason"])
 
 
 def _make(options: argparse.Namespace, errors: Console) -> int:

@@ -57,9 +57,10 @@ class TestMissing:
 
     def test_it_is_listed(self, place, capsys):
         assert fqbench() == 0
-        line = next(line for line in capsys.readouterr().out.splitlines() if "toolkit" in line)
-        assert line.split()[:6] == ["toolkit", "A", "toolkit", "missing", ">=3.10", "~30"]
-        assert line.strip().endswith("run 'fqbench env make toolkit'")
+        lines = [line for line in capsys.readouterr().out.splitlines() if "toolkit" in line]
+        assert lines[0].split()[:6] == ["toolkit", "A", "toolkit", "missing", ">=3.10", "~30"]
+        assert lines[1].startswith("toolkit: ")
+        assert lines[1].endswith("run 'fqbench env make toolkit'")
 
     def test_nothing_is_made_unasked(self, place):
         find("toolkit")
@@ -134,9 +135,10 @@ class TestMade:
 
     def test_it_is_listed(self, place, made, capsys):
         assert fqbench("list") == 0
-        line = next(line for line in capsys.readouterr().out.splitlines() if "toolkit" in line)
+        printed = capsys.readouterr().out
+        line = next(line for line in printed.splitlines() if "toolkit" in line)
         assert line.split()[3:6] == ["made", "1.0", made.versions["python"]]
-        assert line.strip().endswith(str(made.executable))
+        assert f"\ntoolkit: {made.executable}\n" in printed
 
     def test_check(self, place, made, capsys):
         assert fqbench("check", "toolkit") == 0
