@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from fqbench.backends import label_of
 from fqbench.measure.launches import NARROW
 from fqbench.measure.measures import NotMeasured
-from fqbench.report.table import is_best_float, is_shown, metric_label
+from fqbench.report.table import interval, is_best_float, is_shown, metric_label
 from fqbench.results import Results, Row
 
 MOST_NAMES = 3
@@ -117,10 +117,13 @@ def _slow(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _timing(rows: Sequence[Row]) -> Iterator[str]:
-    wide = dict.fromkeys(row.cell.model for row in rows if row.stopped == "time")
+    wide = [row for row in rows if row.stopped == "time"]
     if wide:
-        named = _listed(list(wide))
-        yield f"Ratios not known to {100 * NARROW:g} % within the time given: {named}."
+        named = _listed(list(dict.fromkeys(row.cell.model for row in wide)))
+        ratios = [row.ratio for row in wide if row.ratio is not None]
+        widest = max(ratios, key=lambda each: each.high - each.low, default=None)
+        said = "" if widest is None else f"; the least certain one is {interval(widest)}"
+        yield f"Ratios not known to {100 * NARROW:g} % within the time given: {named}{said}."
     if any(row.launches is not None and not row.pinned for row in rows):
         yield "Not all cells were bound to a core while they were timed: ratios are less certain."
 

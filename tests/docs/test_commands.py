@@ -33,6 +33,7 @@ NOT_RUN = {
     r"pip (install|wheel) ": "the network",
     r"nvidia-smi ": "a GPU, and its settings",
     r"fqbench env (make|remove|use) ": "the network; tests/environments makes small ones",
+    r"fqbench env check$": "what is installed decides its exit code; tests/environments has both",
     r"fqbench fetch \w": "gigabytes from the network; tests/fetch has a server of its own",
     r"fqbench run$": "takes minutes; nightly, below",
     r"fqbench run --(json|out \S+|measure \S+|methods \S+)$": "the embedded models take minutes",

@@ -16,6 +16,7 @@ from fqbench.report import terminal
 from fqbench.report.notes import notes
 from fqbench.report.published import published_figures
 from fqbench.report.short import MOST_LINES
+from fqbench.report.summary import summary
 from fqbench.results import Results, Row
 
 MACHINE = {
@@ -198,3 +199,14 @@ def test_later_edition_has_the_ratio_of_its_times():
     later = {row.model: row.ratio for row in published_figures() if row.edition == "1.0.7"}
     assert later["resnet50_vd"] == pytest.approx(3.174, abs=1e-3)
     assert later["mobilenet_v1_ssld"] == pytest.approx(2.626, abs=1e-3)
+
+
+def test_how_wrong_a_ratio_may_be_is_said():
+    """A machine that was disturbed gives ratios that are nonsense: the interval shows it."""
+    fp32, int8 = pair("net", "onnxruntime")
+    wide = replace(int8, stopped="time", ratio=Interval(46.94, 2.06, 1068.2))
+    said = "Ratios not known to 1 % within the time given: net"
+    sentences = summary(Results.now(MACHINE, (fp32, wide, replace(int8, stopped="time"))))
+    assert f"{said}; the least certain one is 46.94 (2.06 to 1068.20)." in sentences
+    alone = summary(Results.now(MACHINE, (replace(fp32, stopped="time"),)))
+    assert f"{said}." in alone
