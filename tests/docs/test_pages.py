@@ -123,3 +123,11 @@ def test_commands_stand_in_blocks_of_the_shell(page):
     command = re.compile(r"^\s*(\$ |(\.venv/bin/)?(fqbench|python3?|pip|pytest|git) )", re.M)
     others = [text for language, text in fences(page) if language in ("", "bash", "console")]
     assert [text for text in others if command.search(text)] == []
+
+
+def test_every_tool_has_a_line():
+    """Those that others import are no tools."""
+    text = (ROOT / "docs/tools.md").read_text()
+    files = {path.stem for path in (ROOT / "tools").glob("*.py") if "__main__" in path.read_text()}
+    folders = {path.parent.name for path in (ROOT / "tools").glob("*/__main__.py")}
+    assert {name for name in files | folders if not re.search(rf"tools[./]{name}\b", text)} == set()
