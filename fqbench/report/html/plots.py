@@ -89,7 +89,9 @@ def layered(layers: Sequence[Spec], *, width: int, height: int) -> Spec:
         "labelLimit": 200,
         "title": None,
         "orient": "bottom",
-        "columns": 3,
+        "columns": 4,
+        # One below the other: beside each other the second one is cut off where both are long.
+        "layout": {"bottom": {"anchor": "start", "direction": "vertical"}},
         "symbolSize": 90,
     }
     return {
