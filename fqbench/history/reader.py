@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class Reader:
     def rows(self, number: int) -> tuple[KeptRow, ...]:
         """The rows of a run, in the order of its cells."""
         found = self.connection.execute(f"{ROWS} WHERE run = ? ORDER BY cell", (number,))
-        return tuple(map(self._row, found))
+        return self._rows(found)
 
     def last_on(self, machine: Machine) -> KeptRun | None:
         """The last run on a kind of machine."""
@@ -104,7 +104,7 @@ class Reader:
     def _series(self, place: sqlite3.Row, last: int) -> Iterator[Series]:
         query = f"{ROWS} WHERE cell = ? ORDER BY run DESC LIMIT ?"
         found = self.connection.execute(query, (place["id"], last)).fetchall()
-        rows = [self._row(row) for row in reversed(found)]
+        rows = self._rows(reversed(found))
         ways: defaultdict[tuple[str | None, int, bool | None], list[KeptRow]] = defaultdict(list)
         for row in rows:
             if row.status == "ok":
@@ -148,7 +148,12 @@ class Reader:
         return run
 
     @_as_written()
-    def _row(self, found: sqlite3.Row) -> KeptRow:
+    def _rows(self, stored: Iterable[sqlite3.Row]) -> tuple[KeptRow, ...]:
+        return tuple(map(self._row, stored))
+
+    def _row(self, stored: sqlite3.Row) -> KeptRow:
+        # A row of SQLite's searches all its columns for each name.
+        found = dict(zip(stored.keys(), stored, strict=True))
         run = self.run(found["run"])
         if run is None:
             raise sqlite3.DatabaseError("malformed: a row is of a run that is not there")
@@ -178,7 +183,7 @@ class Reader:
             answer=self._answer(found),
         )
 
-    def _answer(self, found: sqlite3.Row) -> Answer:
+    def _answer(self, found: Mapping[str, Any]) -> Answer:
         number = found["answer"]
         if number is None:
             return Answer()
@@ -233,7 +238,7 @@ def _printable(value: Any) -> Any:
     return _text(value) if isinstance(value, str) else value
 
 
-def _interval(found: sqlite3.Row, name: str) -> Interval | None:
+def _interval(found: Mapping[str, Any], name: str) -> Interval | None:
     values = [found[key] for key in (name, f"{name}_low", f"{name}_high")]
     return None if None in values else Interval(*map(float, values))
 
@@ -244,7 +249,8 @@ def _flag(value: object) -> bool | None:
 
 def _text(value: object) -> str:
     """A text without line breaks and escape sequences, which a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in str(value))
+    text = str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _text_or_none(value: object) -> str | None:

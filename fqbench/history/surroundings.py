@@ -100,6 +100,8 @@ def _of_others(facts: MachineFacts) -> Iterator[tuple[str, str]]:
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[Difference, ...]:
     """What differs between two environments, in alphabetical order."""
+    if before == now:
+        return ()
     names = sorted({*before, *now}, key=str.casefold)
     pairs = (Difference(name, before.get(name), now.get(name)) for name in names)
     return tuple(each for each in pairs if each.before != each.now)

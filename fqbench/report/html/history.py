@@ -11,10 +11,9 @@ from fqbench.history.records import KeptRun, Size
 from fqbench.history.timeline import Event, Timeline
 from fqbench.report.history import describe, sentences, title, when
 from fqbench.report.html.datatable import DataTable, table
-from fqbench.report.html.plots import COLOURS, FAINT, TEXT, Plot, Spec, layered, quantitative
 from fqbench.report.html.render import render
+from fqbench.report.html.series import Measured, TimePlot, time_plot
 
-WIDTH, HEIGHT = 420, 240
 MOST_PLOTS = 12
 """Series that are drawn: first those with the latest changes. All have a line in the table."""
 
@@ -32,7 +31,7 @@ class HistoryPage:
     size: str
     changes: DataTable
     cells: DataTable
-    plots: tuple[Plot, ...]
+    plots: tuple[TimePlot, ...]
     left_out: int
     notes: tuple[str, ...]
     runs: DataTable
@@ -45,7 +44,7 @@ def page(found: Sequence[Timeline], runs: Sequence[KeptRun], size: Size, where: 
         describe(size, where),
         table("Changes of time, latest first", CHANGES, _changes(found)),
         table("Cells as they were last", CELLS, map(_cell, found)),
-        tuple(_plot(each) for each in drawn if any(event.row.ms for event in each.events)),
+        tuple(plot for each in drawn if (plot := _plot(each)) is not None),
         len(found) - len(drawn),
         tuple(dict.fromkeys(text for each in found for text in sentences(each))),
         table("The last runs", RUNS, map(_run, runs)),
@@ -105,14 +104,19 @@ def _run(run: KeptRun) -> tuple[str, ...]:
     return (*_of_run(run), run.fqbench, run.machine.label, *counts, run.project or NOTHING)
 
 
-def _plot(found: Timeline) -> Plot:
+def _plot(found: Timeline) -> TimePlot | None:
+    """None of a series that was never timed."""
     place = found.series.place
     timed = [event for event in found.events if event.row.ms is not None]
+    if not timed:
+        return None
     numbers = table(f"{place.cell}, run by run", NUMBERS, map(_numbers, found.events))
     changes = [event for event in timed if event.change is not None]
     listed = [f"run {event.row.run.number}: {event.change}" for event in changes]
-    about = f"{title(place)}. {len(timed)} runs; {'; '.join(listed) or 'no change was found'}."
-    return Plot(place.cell, about, _spec(timed, changes), numbers)
+    runs = "1 run" if len(timed) == 1 else f"{len(timed)} runs"
+    about = f"{title(place)}. {runs}; {'; '.join(listed) or 'no change was found'}."
+    notes = [(event.row.run.number, _short(event)) for event in changes]
+    return time_plot(place.cell, about, list(map(_measured, timed)), notes, numbers)
 
 
 def _numbers(event: Event) -> tuple[str, ...]:
@@ -124,56 +128,12 @@ def _numbers(event: Event) -> tuple[str, ...]:
     return (*_of_run(row.run), ms, *ends, ratio, accuracy, happened)
 
 
-def _spec(timed: Sequence[Event], changes: Sequence[Event]) -> Spec:
-    values = [_value(event) for event in timed]
-    y = quantitative("ms", "ms", [v for each in values for v in (each["low"], each["high"])])
-    x = {
-        "field": "run",
-        "type": "quantitative",
-        "title": "Run",
-        "scale": {"zero": False, "padding": 10, "nice": False},
-        "axis": {"format": "d", "tickMinStep": 1, "tickCount": 8, "grid": False},
-    }
-    hidden: Spec = {"aria": False}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "color": FAINT, "strokeWidth": 1.5, **hidden},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": {"value": COLOURS[0]},
-                "description": {"field": "tip"},
-            },
-        },
-    ]
-    if changes:
-        marks = [{"run": event.row.run.number - 0.5, "note": _short(event)} for event in changes]
-        line = {"type": "rule", "color": TEXT, "strokeDash": [4, 3], **hidden}
-        text = {"type": "text", "align": "left", "baseline": "top", "dx": 4, "color": TEXT}
-        note = {"x": x, "y": {"value": 2}, "text": {"field": "note"}}
-        layers += [
-            {"data": {"values": marks}, "mark": line, "encoding": {"x": x}},
-            {"data": {"values": marks}, "mark": {**text, **hidden}, "encoding": note},
-        ]
-    return {**layered(layers, width=WIDTH, height=HEIGHT), "data": {"values": values}}
-
-
-def _value(event: Event) -> Spec:
+def _measured(event: Event) -> Measured:
     run, ms = event.row.run, event.row.ms
     assert ms is not None
     tip = [f"run {run.number}, {when(run.created)}", *([run.code] if run.code else [])]
     tip += [f"{ms.value:.3f} ms ({ms.low:.3f} to {ms.high:.3f})", *event.texts]
-    return {
-        "run": run.number,
-        "ms": ms.value,
-        "low": ms.low,
-        "high": ms.high,
-        "tip": "\n".join(tip),
-    }
+    return Measured(run.number, ms, "\n".join(tip))
 
 
 def _short(event: Event) -> str:
