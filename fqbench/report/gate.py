@@ -76,7 +76,7 @@ def markdown(report: GateReport) -> str:
         parts.append(_folded("FP32 / INT8", f"{rows}\n\n{RATIOS}"))
     sides = f"BASE is {report.base}, HEAD is {report.head}."
     parts.append(
-        _folded("How sure this is", _list([sides, *report.certainty, *_meanings(report.decision)]))
+        _folded("How sure this is", _list([sides, *report.certainty, *meanings(report.decision)]))
     )
     parts.append(_folded("Machine and versions", _list(report.machine)))
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -174,7 +174,8 @@ def _signed(value: float, digits: int) -> str:
     return text[1:] if float(text) == 0 else text
 
 
-def _meanings(decision: Decision) -> Iterator[str]:
+def meanings(decision: Decision) -> Iterator[str]:
+    """What the columns of the table are."""
     yield MEANING
     if any(verdict.measure is not None for verdict in decision.verdicts):
         yield MEASURES

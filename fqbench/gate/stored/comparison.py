@@ -163,7 +163,7 @@ def _reasons(cell: StoredEvidence, result: _TestResult) -> Iterator[str]:
             yield "its files are the same on both sides, so the cause is how it was run"
         yield NOT_REPEATED
     elif result.blind and not result.faster:
-        yield "it was disturbed so much that not even twice the time would show"
+        yield "it was disturbed so much that not even twice the time would show a change"
 
 
 def _names(*sides: StoredResults) -> list[str]:

@@ -28,7 +28,8 @@ def method(
     if in_kernel_units:
         yield (
             f"Times of {count_cells(in_kernel_units)} are compared in units of a reference kernel"
-            " of their precision that ran in the same rounds, by the fastest of them;"
+            " of their precision that ran in the same rounds, by the fastest of them, so Change is"
+            " not that of the milliseconds, which move with the machine;"
             f" {_spread_source(base, KERNEL_UNITS)}."
         )
     if as_they_are:

@@ -63,7 +63,7 @@ def _facts(machine: MachineFacts) -> Iterator[tuple[str, str]]:
     if "pinned" in machine:
         yield "Processes bound to a core", "yes" if machine["pinned"] else "not all"
     if speed := machine.get("reference"):
-        yield "float32 multiply-adds", f"{speed['float32']:.0f} x 10^9 a second"
-        yield "int8 multiply-adds", f"{speed['int8']:.0f} x 10^9 a second"
+        yield "float32 multiply-adds", f"{speed['float32']:.0f}·10⁹ a second"
+        yield "int8 multiply-adds", f"{speed['int8']:.0f}·10⁹ a second"
         yield "Copies", f"{speed['copy']:.1f} GB a second"
         yield "Slow moments took longer by", f"{100 * speed['spread']:.0f} %"

@@ -63,7 +63,7 @@ def gate_page(report: GateReport, tolerances: Tolerances) -> GatePage:
         table=table("Verdicts, the worst first", report_gate.COLUMNS, lines),
         reasons=tuple(f"{', '.join(names)}: {reason}" for reason, names in reasons),
         ratios=table("FP32 time over INT8 time", report_gate.RATIO_COLUMNS, ratios),
-        certainty=(*report.certainty, report_gate.MEANING),
+        certainty=(*report.certainty, *report_gate.meanings(decision)),
         machine=report.machine,
     )
 
@@ -72,6 +72,12 @@ def tolerated(verdict: Verdict, tolerances: Tolerances) -> float:
     """By how many percent a cell may be slower: the larger of both tolerances of BASE's time."""
     of_time = tolerances.absolute_ms / verdict.base_ms if verdict.base_ms else 0.0
     return 100 * max(tolerances.slowdown, of_time)
+
+
+def _two_lines(cell: str) -> tuple[str, ...]:
+    """The model, and under it what tells its cells apart, which one line may have no room for."""
+    model, *rest = cell.rsplit("-", 3)
+    return (model, "-".join(rest)) if rest else (model,)
 
 
 def _change(factor: Interval) -> Interval:
@@ -85,7 +91,7 @@ def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
         return None
     marks = [
         Mark(
-            (verdict.cell,),
+            _two_lines(verdict.cell),
             _change(slowdown),
             verdict.status,
             f"{verdict.cell}\n{report_gate.change(slowdown)}\n{verdict.status}",
@@ -95,12 +101,12 @@ def _plot(verdicts: Sequence[Verdict], tolerances: Tolerances) -> Plot | None:
     ]
     lines = [
         (
-            mark.label[0],
+            verdict.cell,
             *(f"{end:+.2f}" for end in (mark.known.value, mark.known.low, mark.known.high)),
             f"{mark.threshold:+.2f}",
             mark.group,
         )
-        for mark in marks
+        for (verdict, _), mark in zip(compared, marks, strict=True)
     ]
     columns = ("Cell", "Change %", "Low", "High", "Tolerated", "Verdict")
     return Plot(

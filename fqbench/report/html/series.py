@@ -168,9 +168,7 @@ def _scale(
     width = (last - first) or 1.0
     empty = MARGIN * (end - start)
     begin = start + empty if last > first else (start + end) / 2
-    return lambda value: round(
-        begin + (of(value) - first) / width * (end - start - 2 * empty), 1
-    )
+    return lambda value: round(begin + (of(value) - first) / width * (end - start - 2 * empty), 1)
 
 
 def _line(x: float, number: int, note: str) -> ChangeLine:

@@ -8,14 +8,21 @@ import pytest
 
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.verdict import Decision, GateReport, Verdict
+from fqbench.history.reader import opened as history_opened
+from fqbench.history.timeline import timeline
+from fqbench.history.writer import record
 from fqbench.measure.stats import Interval
-from fqbench.report.html import gate, render
+from fqbench.report.html import gate, history, render
+from tests.support import kept_runs
 from tests.support.report_rows import INSIDE, ROWS, against, results, row, samples
 
 pytestmark = pytest.mark.slow
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+TIMEOUT_MS = 300_000
+"""Of each action: a machine that does much else takes long to start a browser."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -28,7 +35,9 @@ def browser():
     # A sandbox needs more than containers allow; root has none at all.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        chromium = started.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, timeout=TIMEOUT_MS
+        )
         yield chromium
         chromium.close()
 
@@ -49,6 +58,7 @@ def file(tmp_path_factory):
 def opened(browser, file):
     """The page, and what it asked for and wrote to the console."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    context.set_default_timeout(TIMEOUT_MS)
     page, seen = context.new_page(), []
     page.on("request", lambda request: seen.append(request.url))
     page.on("console", lambda message: seen.append(message.text))
@@ -158,15 +168,58 @@ def test_it_prints_with_all_numbers(opened):
     assert opened.pdf(format="A4")[:5] == b"%PDF-"
 
 
-def test_a_gate_is_read_alike(browser, tmp_path):
+@pytest.fixture
+def other(browser):
+    """A page to open another file in, and what it asked for and wrote to the console."""
+    page, seen = browser.new_page(viewport={"width": 390, "height": 844}), []
+    page.set_default_timeout(TIMEOUT_MS)
+    page.on("request", lambda request: seen.append(request.url))
+    page.on("console", lambda message: seen.append(message.text))
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("dialog", lambda dialog: (seen.append("a dialog"), dialog.dismiss()))
+    yield page
+    assert seen == [page.url]
+    page.close()
+
+
+def reads_well(page) -> None:
+    """No name is markup, all can be read by a screen reader, and a phone scrolls down only."""
+    assert page.locator("img").count() == 0
+    for details in page.locator("details").all():
+        details.evaluate("each => { each.open = true; }")
+    assert violations(page) == []
+    page.locator("#theme").press("Enter")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_gate_is_read_alike(other, tmp_path):
+    cell = f"{HOSTILE}-onnxruntime-cpu-int8"
     slower = Verdict(
-        HOSTILE, "slower", "12 % more", True, 2.0, 2.24, Interval(1.12, 1.08, 1.16), launches=5
+        cell, "slower", "12 % more", True, 2.0, 2.24, Interval(1.12, 1.08, 1.16), launches=5
     )
     same = replace(slower, cell="net", status="same", reason="", regressed=False)
     report = GateReport("base", "head", Decision((slower, same)), certainty=("Sure.",))
-    page = browser.new_page()
-    page.goto(gate.write(report, Tolerances(), tmp_path).as_uri())
-    assert page.locator("img").count() == 0
-    assert page.locator("strong").first.inner_text() == "1 of 2 cells got worse: 1 slower."
-    assert violations(page) == []
-    page.close()
+    other.goto(gate.write(report, Tolerances(), tmp_path).as_uri())
+    assert other.locator("strong").first.inner_text() == "1 of 2 cells got worse: 1 slower."
+    assert column(other, 1) == [cell, "net"]
+    other.locator(".picture .mark").first.focus()
+    assert other.locator("#tip").inner_text().startswith(cell)
+    reads_well(other)
+
+
+def test_a_history_is_read_alike(other, tmp_path):
+    cell = f"{HOSTILE}-onnxruntime-cpu-int8"
+    for number in range(20):
+        kept = kept_runs.row(2.0 * (1 + 0.001 * (number * 7 % 10)), model=HOSTILE)
+        record(kept_runs.results(kept), kept_runs.samples(), kept_runs.SOURCE, tmp_path)
+    with history_opened(tmp_path) as reader:
+        found = [timeline(each) for each in reader.series("*", 100)]
+        shown = history.page(found, reader.recent(20), reader.size(), "history.sqlite")
+    other.goto(history.write(shown, tmp_path / "history.html").as_uri())
+    assert column(other, 1) == [cell]
+    other.locator(".picture .mark[tabindex='0']").focus()
+    assert other.locator("#tip").inner_text().startswith("run 1, ")
+    other.keyboard.press("ArrowRight")
+    assert other.locator("#tip").inner_text().startswith("run 2, ")
+    reads_well(other)

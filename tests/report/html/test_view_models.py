@@ -289,6 +289,15 @@ class TestGate:
             ("tiny", "+12.00", "+8.00", "+16.00", "+10.00", "same"),
         )
 
+    def test_cells_of_a_model_with_a_long_name_are_told_apart(self):
+        cell = "a_model_with_a_name_longer_than_the_plot_has_room_for-onnxruntime-cpu-int8"
+        report = GateReport("a", "b", Decision((replace(self.SLOWER, cell=cell),)))
+        plot = gate_page(report, Tolerances()).plot
+        assert plot is not None
+        (value,) = plot.spec["data"]["values"]
+        assert value["line"].splitlines()[1] == "onnxruntime-cpu-int8"
+        assert plot.numbers.rows[0][0] == cell
+
     def test_has_no_plot_where_nothing_was_compared(self):
         report = GateReport("a", "b", Decision((Verdict("x", "new", ""),)))
         found = gate_page(report, Tolerances())
