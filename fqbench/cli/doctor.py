@@ -56,7 +56,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
         print_json({"schema": SCHEMA, **found.to_json()})
     else:
         console = Console()
-        console.print(_table(found))
+        if any(each.precisions for each in found.supports):
+            console.print(_table(found))
         for sentence in sentences(found):
             console.print(sentence, markup=False, highlight=False)
     return DONE if found.runs else CELL_FAILED
@@ -74,33 +75,45 @@ def _seconds(text: str) -> float:
 
 
 def _table(found: Checkup) -> Table:
+    """What runs. Why a precision is missing where others run, ``fqbench list --all`` says."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Backend", "Device", "Runs"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("Why not")
+        table.add_column(name)
     for each in found.supports:
-        runs = ", ".join(precisions()[name].label for name in each.precisions)
-        # Why a precision is missing where others run, ``fqbench list`` says.
-        why = "" if runs else each.reason
-        table.add_row(*map(Text, (each.label, each.device.upper(), runs or "nothing", why)))
+        if each.precisions:
+            runs = ", ".join(precisions()[name].label for name in each.precisions)
+            table.add_row(*map(Text, (each.label, each.device.upper(), runs)))
     return table
 
 
 def sentences(found: Checkup) -> Iterator[str]:
     """What is below the table."""
+    yield from _missing(found)
     cpu = found.cpu
     hidden = f", some hidden from runtimes by {', '.join(found.hidden)}" if found.hidden else ""
     yield (
         f"CPU: {cpu['model']} ({', '.join(cpu['isa']) or 'no instruction set that is known'})"
         f"{hidden}, {cpu['usable_cores']} cores, {found.memory_mb / 1024:.1f} GiB of memory;"
-        f" {found.load:.1f} processes wanted a core in the last minute."
+        f" {found.load:.1f} processes wanted a core on average in the last minute."
     )
-    yield f"Models are kept in {found.store}, where {found.free_mb / 1024:.1f} GiB are free."
+    free = f"{found.free_mb / 1024:.1f} GiB"
+    yield f"Models that it makes are kept in {found.store}, where {free} are free."
     for name, saturates in found.saturates:
         yield _products(backend(name).label, saturates)
     if found.noise is not None:
         yield from _noise(found.noise)
     yield "A model of your own needs a spec: fqbench init MODEL.onnx proposes one."
+
+
+def _missing(found: Checkup) -> Iterator[str]:
+    """What does not run, once for each reason, which says what to do where something can be."""
+    names: dict[str, list[str]] = {}
+    for each in found.supports:
+        if not each.precisions:
+            place = f"{each.label} on the {each.device.upper()}"
+            names.setdefault(each.reason, []).append(place)
+    for reason, places in names.items():
+        yield f"Does not run: {', '.join(places)}: {reason}."
 
 
 def _products(label: str, saturates: bool | str) -> str:
@@ -111,7 +124,7 @@ def _products(label: str, saturates: bool | str) -> str:
             f"{label}: sums of 8-bit products saturate on this CPU, so layers that could get"
             " weights of 7 bits."
         )
-    return f"{label}: 8-bit products are summed exactly."
+    return f"{label}: 8-bit products are summed exactly on this CPU, so weights take all 8 bits."
 
 
 def _noise(found: Noise | str) -> Iterator[str]:

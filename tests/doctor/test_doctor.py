@@ -138,6 +138,17 @@ class TestSentences:
         text = " ".join(doctor.sentences(machine(noise=Noise(12.0, 2.5, SPEED))))
         assert "to 1% it takes more than a day" in text
 
+    def test_what_does_not_run_is_said_once_for_each_reason(self):
+        also = replace(IDLE, backend="tensorrt")
+        (said,) = [
+            each
+            for each in doctor.sentences(machine(supports=(RUNS, IDLE, also)))
+            if each.startswith("Does not run")
+        ]
+        assert said == (
+            "Does not run: ONNX Runtime on the GPU, TensorRT on the GPU: there is no driver."
+        )
+
     def test_what_failed_is_said(self):
         text = " ".join(doctor.sentences(machine(noise="timing hung", saturates=())))
         assert "It could not be timed on: timing hung" in text
