@@ -35,6 +35,7 @@ from fqbench.history.timeline import timeline
 from fqbench.history.writer import _figures, _run, record
 from fqbench.machine import MachineFacts
 from fqbench.measure.stats import Interval, Latency
+from fqbench.report.html import history as html
 from fqbench.results import Results, Row
 from fqbench.samples import Samples
 
@@ -176,6 +177,7 @@ def pages(options: argparse.Namespace) -> None:
         _timed("one cell, 100 runs", lambda: _timelines(folder, cell, 100))
         _timed("one cell, 1000 runs", lambda: _timelines(folder, cell, 1000))
         _timed("all cells, 100 runs each", lambda: _timelines(folder, "*", 100))
+        _timed("the page of all of them", lambda: _page(folder, Path(name) / "history.html"))
 
 
 def _fill(folder: Path, runs: int, cells: int) -> None:
@@ -200,6 +202,14 @@ def _timelines(folder: Path, pattern: str, last: int) -> None:
     with opened(folder) as reader:
         for series in reader.series(pattern, last):
             timeline(series)
+
+
+def _page(folder: Path, file: Path) -> None:
+    """Read all cells and write their page: the command without Python's start and imports."""
+    with opened(folder) as reader:
+        found = [timeline(series) for series in reader.series("*", 100)]
+        shown = html.page(found, reader.recent(20), reader.size(), str(reader.path))
+    html.write(shown, file)
 
 
 def _timed(what: str, page: object) -> None:
