@@ -87,9 +87,11 @@ def same_values(one: Preprocess, other: Preprocess) -> bool:
     return bool(np.abs(ends[0] - ends[1]).max() <= SAME * width)
 
 
-def embedded(folder: Path) -> Iterator[ModelSpec]:
-    """The specs of the embedded models, their data written to ``folder``."""
+def embedded(folder: Path, names: Sequence[str] | None = None) -> Iterator[ModelSpec]:
+    """The specs of the embedded models, their data written to ``folder``; of all without names."""
     for name in zoo.embedded_names():
+        if names is not None and name not in names:
+            continue
         (folder / name).mkdir()
         zoo.materialize(name, folder / name)
         yield zoo.spec(name, folder / name)
@@ -135,7 +137,7 @@ def main() -> int:
     counted: Counter[tuple[str, bool]] = Counter()
     refused = 0
     with TemporaryDirectory() as folder:
-        specs = [*embedded(Path(folder)), *(() if root is None else examples(root))]
+        specs = [*embedded(Path(folder), options.models), *(() if root is None else examples(root))]
         chosen = [s for s in specs if options.models is None or s.name in options.models]
         print("| model | given |", " | ".join(ASPECTS), "|")
         print("|---|---|", "|".join(["---"] * len(ASPECTS)), "|", sep="")

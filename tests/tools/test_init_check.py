@@ -93,7 +93,7 @@ def test_a_wrong_one_that_was_called_sure_fails(
     verdict = init_check.Verdict("sure", right=False)
     row = ("net", "alone", dict.fromkeys(init_check.ASPECTS, verdict))
     monkeypatch.setattr(init_check, "checked", lambda *_: iter([row]))
-    monkeypatch.setattr(init_check, "embedded", lambda _: iter(()))
+    monkeypatch.setattr(init_check, "embedded", lambda *_: iter(()))
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setattr("sys.argv", ["init_check"])
     assert main() == 1
