@@ -10,7 +10,7 @@ import onnx
 from fqbench.backends.onnxruntime.ranges import keeps_scale
 from fqbench.backends.onnxruntime.rewrite import is_surrogate_conv
 from fqbench.backends.onnxruntime.silu import KIND
-from fqbench.backends.onnxruntime.transposed import is_enlarging, stands_for_transposed
+from fqbench.backends.transposed import is_enlarging, stands_for_transposed
 from fqbench.graph.graph import Graph, attributes
 from fqbench.graph.ordering import ordering
 from fqbench.quantize.affine import Affine

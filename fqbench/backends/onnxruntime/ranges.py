@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 from fqbench.backends.onnxruntime.rewrite import shuffles
-from fqbench.backends.onnxruntime.transposed import PARTS_SUFFIX
+from fqbench.backends.transposed import PARTS_SUFFIX
 from fqbench.graph.graph import Graph
 from fqbench.quantize import sharing
 from fqbench.quantize.affine import UINT8_LEVELS, Affine, uint8_affine

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from fqbench.backends.moves import shuffled
 from fqbench.backends.onnxruntime.enlarging import nearest_upsample_as_expand
 from fqbench.backends.onnxruntime.silu import float_silus
-from fqbench.backends.onnxruntime.transposed import (
+from fqbench.backends.transposed import (
     depthwise_on_smaller_images,
     stands_for_transposed,
 )

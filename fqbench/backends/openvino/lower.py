@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 
 from fqbench.backends.lowering import Lowered
 from fqbench.backends.openvino.joins import lose_scales
-from fqbench.backends.openvino.mend import channels_last, with_tangents
+from fqbench.backends.openvino.mend import reordered, with_tangents
 from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.backends.pair_placement import moved
@@ -47,7 +47,7 @@ def _lowered(
     model: onnx.ModelProto, quantization: Quantization, int8_joins: bool
 ) -> tuple[onnx.ModelProto, Plan]:
     """The INT8 form, and what of it runs in INT8."""
-    source = channels_last(model)
+    source = reordered(model)
     # Once shuffles are gone, nothing tells any more whose ranges are one.
     ranges = unify_ranges(Graph(source), quantization.ranges)
     quantization = replace(quantization, ranges=ranges)

@@ -8,6 +8,9 @@ side by side, has it turned twice. So it is turned once, at first, which moves n
 that than for the products; its tangent, one pass behind the kernel, takes less. With h = x / 2,
 x * sigmoid(x) = h * tanh(h) + h.
 
+*Enlarging.* Depthwise transposed convolutions are convolutions of the smaller image, see
+``fqbench.backends.transposed``.
+
 *Tokens.* See ``tokens``.
 """
 
@@ -23,6 +26,7 @@ from onnx import helper
 
 from fqbench.backends.openvino.executed import HALVED
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
+from fqbench.backends.transposed import depthwise_on_smaller_images
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
@@ -38,7 +42,14 @@ HALF = "silu__half"
 
 def mended(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with all of that; the same function."""
-    return with_tokens(with_tangents(channels_last(model)), token_layers(Graph(model)))
+    return with_tokens(with_tangents(reordered(model)), token_layers(Graph(model)))
+
+
+def reordered(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with last operators and enlarging that keep the channels of a place together."""
+    return depthwise_on_smaller_images(
+        channels_last(model), {node.name for node in model.graph.node}
+    )
 
 
 def with_tangents(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -5,8 +5,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from fqbench.backends.openvino.lower import lower
 from fqbench.backends.openvino.mend import mended
 from fqbench.graph.executor import open_session, session_options
+from fqbench.graph.graph import Graph
+from fqbench.quantize.calibrate import calibrate
+from tests.support.enlarging import enlarging, noise
 from tests.support.onnx_graphs import Net, anchors
 
 SIDE = 8
@@ -88,3 +92,24 @@ def test_a_gate_that_others_read_stays():
     gate = net.node("Sigmoid", source)
     model = net.model(net.node("Mul", source, gate), net.node("Relu", gate))
     assert mended(model) == model
+
+
+def test_a_transposed_convolution_is_one_of_the_smaller_image():
+    model = enlarging(channels=8, size=(8, 6))
+    found = mended(model)
+    assert "ConvTranspose" in {node.op_type for node in model.graph.node}
+    assert "ConvTranspose" not in {node.op_type for node in found.graph.node}
+    (image,) = noise((1, 2, 8, 6), 1)
+    np.testing.assert_allclose(outputs(found, image)[0], outputs(model, image)[0], atol=1e-5)
+
+
+def test_behind_one_integers_are_interleaved():
+    model = enlarging(channels=8, size=(8, 6))
+    images = noise((1, 2, 8, 6), 8)
+    lowered = lower(model, calibrate(model, [(image,) for image in images], "search"))
+    graph = Graph(lowered)
+    (interleaved,) = (n for n in lowered.graph.node if n.input[0] == "r__parts__rounded")
+    assert interleaved.op_type == "Transpose"
+    assert graph.producer["r__parts__rounded"].op_type == "DequantizeLinear"
+    (wanted,), (found,) = outputs(model, images[0]), outputs(lowered, images[0])
+    assert np.abs(found - wanted).mean() < 0.05 * np.abs(wanted).mean()
