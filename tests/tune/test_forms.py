@@ -122,6 +122,39 @@ def test_only_what_is_timed_is_alone_on_the_machine(monkeypatch):
     ]
 
 
+class Costing(Timed):
+    """Its error is ``in_float`` with any layer in float, which is also faster; 0.01 without."""
+
+    def __init__(self, in_float):
+        super().__init__([])
+        self.in_float = in_float
+
+    def executable(self, setting, names):
+        return setting
+
+    def error(self, setting, images=None):
+        return self.in_float if setting.float_layers else 0.01
+
+
+@pytest.mark.parametrize(
+    ("error", "limit", "taken"), [(0.02, 0.03, 1), (0.04, 0.03, 0), (9, None, 1)]
+)
+def test_a_faster_form_is_left_out_where_it_costs_too_much(monkeypatch, error, limit, taken):
+    def time_rounds(calls, threads):
+        return {name: [0.5 if "float" in name else 1.0] * 8 for name in calls}
+
+    monkeypatch.setattr(stopwatch, "time_rounds", time_rounds)
+    net = Net(1)
+    model = net.model(net.conv(net.conv("x", 3, groups=3), 4))
+    made, target = Costing(error), TuningTarget(limit=limit, threads=1)
+    quantization = record(model, net.image())
+    search = _Search(
+        model, quantization, [None], target, lambda *_: None, SettingErrors(made, made)
+    )
+    assert len(search._choose_timed_form().float_layers) == taken
+    assert search.slowdown == (0.5 if taken else 1.0)
+
+
 class Multiplying:
     """Variants, and an estimator, of a network with a product whose error is ``with_products``."""
 
