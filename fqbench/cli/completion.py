@@ -32,7 +32,7 @@ _WHERE = {
 }
 
 _NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
-    "models": lambda: (*zoo.embedded_names(), "published", *zoo.published_names()),
+    "models": lambda: (*zoo.known_names(), *zoo.GROUPS),
     "backends": lambda: tuple(backends()),
     "devices": lambda: DEVICES,
     "precisions": lambda: tuple(precisions()),

@@ -45,8 +45,8 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     specs, problems = load_specs(options.spec, data_root(options))
     for problem in problems:
         print_error(errors, problem.message)
-    known = (*zoo.embedded_names(), *zoo.published_names())
-    names = [spec.name for spec in specs] if options.spec else zoo_names(options.models or known)
+    chosen = options.models or zoo.known_names()
+    names = [spec.name for spec in specs] if options.spec else zoo_names(chosen)
     cells = _chosen(options, names)
     shown = [cell for cell in cells if options.all or cell.unsupported is None]
     console = Console()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fqbench import zoo
@@ -11,20 +12,23 @@ from fqbench.convert.environment import PROGRAMS
 from fqbench.convert.program import STEM
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
+from fqbench.jsonvalue import Json
 from fqbench.pipeline import steps
 from fqbench.spec import ModelSpec
 from fqbench.steps import Needs, Step
 from fqbench.steps.executor import Executor
 from fqbench.zoo import published
 from fqbench.zoo.processing import PROCESSING
+from fqbench.zoo.seeded import models as seeded
 
 
 def zoo_names(models: Sequence[str] | None) -> tuple[str, ...]:
     """The models of the zoo that are meant. Raises UsageError for an unknown name."""
-    known = (*zoo.embedded_names(), *zoo.published_names())
-    chosen = chosen_names(models, (*known, zoo.GROUP), zoo.embedded_names())
-    if zoo.GROUP in chosen:
-        chosen.update(zoo.published_names())
+    known = zoo.known_names()
+    chosen = chosen_names(models, (*known, *zoo.GROUPS), zoo.embedded_names())
+    for group, names in zoo.GROUPS.items():
+        if group in chosen:
+            chosen.update(names())
     return tuple(name for name in known if name in chosen)
 
 
@@ -36,7 +40,7 @@ def beside_zoo(
     Names of the zoo come beside those of ``own``; where none of these is named, all are meant. A
     name that both have is that of the file. Raises UsageError for a name that neither has.
     """
-    known = (*own, *zoo.embedded_names(), *zoo.published_names(), zoo.GROUP)
+    known = (*own, *zoo.known_names(), *zoo.GROUPS)
     named = chosen_names(models, known, own)
     further = [name for name in models or () if name not in own]
     of_zoo = zoo_names(further) if further else ()
@@ -60,6 +64,8 @@ def from_zoo(name: str, root: Path | None, executor: Executor) -> ModelSpec:
     """The spec of a model of the zoo, its files found under the data root or made."""
     if name in zoo.embedded_names():
         return embedded(name, executor.store)
+    if name in zoo.seeded_names():
+        return _seeded(name, executor)
     return _published(name, data_root(root), executor)
 
 
@@ -78,9 +84,7 @@ def _published(name: str, root: Path, executor: Executor) -> ModelSpec:
 
     Else with synthetic weights, made here. Raises StepError where they cannot be made.
     """
-    scenery = executor.store.get_or_make(
-        "scenery", {"version": published.SCENERY_VERSION}, published.write_scenery
-    ).path
+    scenery = _scenery(executor.store)
     official = published.official_weights(name, root)
     if official is not None:
         return published.trained_spec(name, official, root, scenery)
@@ -99,3 +103,31 @@ def _published(name: str, root: Path, executor: Executor) -> ModelSpec:
     made = executor.run([step]).artifact(step)
     weights = published.Weights(made.file(f"{STEM}.pdmodel"), made.file(f"{STEM}.pdiparams"))
     return published.synthetic_spec(name, weights, scenery)
+
+
+def _seeded(name: str, executor: Executor) -> ModelSpec:
+    """The spec of a network with seeded weights, made here. Raises StepError where it fails."""
+    kind = seeded.KINDS[name]
+    step = Step(
+        "seeded_model",
+        name,
+        steps.seeded_model,
+        {
+            "network": name,
+            "preprocess": kind.preprocess.model_dump(mode="json"),
+            "code": seeded.code_digests(),
+        },
+        ("numpy", "onnx", "onnxruntime", "pillow", "scipy"),
+        Needs(cores=1),
+    )
+    made = executor.run([step]).artifact(step)
+    return seeded.seeded_spec(name, made.file(seeded.FILE), _scenery(executor.store, kind.cut))
+
+
+def _scenery(store: Store, cut: tuple[int, int] | None = None) -> Path:
+    """The folder of ``write_scenery``."""
+    described: dict[str, Json] = {"version": published.SCENERY_VERSION}
+    if cut is not None:
+        described["cut"] = list(cut)
+    write = partial(published.write_scenery, cut=cut)
+    return store.get_or_make("scenery", described, write).path

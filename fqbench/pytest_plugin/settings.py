@@ -11,7 +11,8 @@ import pytest
 GATE = "--fqbench-gate"
 
 NAMES = {
-    "models": "only these models, separated by commas; 'published' means the six published ones",
+    "models": "only these models, separated by commas; 'published' means the six published ones,"
+    " 'seeded' those with seeded weights",
     "backends": "only these backends, separated by commas: see fqbench list",
     "devices": "only these devices, separated by commas: cpu, gpu",
     "precisions": "only these precisions, separated by commas: see fqbench list",

@@ -22,8 +22,10 @@ SCENERY_VERSION = 1
 """Raised when ``write_scenery`` writes other images."""
 
 _SEED = 5
-_SCENERY_IMAGES = 8
-_CALIBRATION, _EVALUATION = "calibration", "images"
+SCENERY_IMAGES = 8
+"""For each purpose."""
+CALIBRATION, EVALUATION = "calibration", "images"
+"""Folders of what ``write_scenery`` writes."""
 _IMAGENET_CALIBRATION = 100
 _COCO_CALIBRATION = 32
 
@@ -87,13 +89,17 @@ def _found(places: Sequence[str], root: Path) -> Weights | None:
     return None
 
 
-def write_scenery(folder: Path) -> None:
-    """Write images to calibrate on, and others to time and compare on, into ``folder``."""
-    for part, name in enumerate((_CALIBRATION, _EVALUATION)):
+def write_scenery(folder: Path, cut: tuple[int, int] | None = None) -> None:
+    """Write images to calibrate on, and others to time and compare on, into ``folder``.
+
+    ``cut``: height and width that is kept of each, at the top left; None: all of it.
+    """
+    height, width = cut or (None, None)
+    for part, name in enumerate((CALIBRATION, EVALUATION)):
         (folder / name).mkdir()
-        for number in range(_SCENERY_IMAGES):
+        for number in range(SCENERY_IMAGES):
             image = landscape(np.random.default_rng([_SEED, part, number]))
-            (folder / name / f"{number:04}.png").write_bytes(png.encode(image))
+            (folder / name / f"{number:04}.png").write_bytes(png.encode(image[:height, :width]))
 
 
 def synthetic_spec(name: str, weights: Weights, scenery: Path) -> ModelSpec:
@@ -145,8 +151,8 @@ def _unlabelled(name: str, scenery: Path, needs: str) -> _Data:
     """A few images do: what they are for depends on pixels, and a detector's input has many."""
     count = _SOURCES[PROCESSING[name].task].scenery_images
     return _Data(
-        Folder(kind="folder", images=scenery / _EVALUATION, count=count, needs=needs),
-        Calibration(images=scenery / _CALIBRATION, count=count),
+        Folder(kind="folder", images=scenery / EVALUATION, count=count, needs=needs),
+        Calibration(images=scenery / CALIBRATION, count=count),
     )
 
 
@@ -190,7 +196,7 @@ class _Source:
 
 _SOURCES: Mapping[str, _Source] = MappingProxyType(
     {
-        "classification": _Source(_imagenet, "imagenet", _SCENERY_IMAGES),
+        "classification": _Source(_imagenet, "imagenet", SCENERY_IMAGES),
         "detection": _Source(_coco, "coco_val2017 coco_train_320", 2),
     }
 )

@@ -39,6 +39,7 @@ NOT_RUN = {
     r"fqbench run --(json|out \S+|measure \S+|methods \S+)$": "the embedded models take minutes",
     r"fqbench run --models published( --devices cpu)?$": "takes 15 minutes; nightly.yml runs it",
     r"fqbench run --models published --devices gpu": "a GPU",
+    r"fqbench run --models (vit_)?seeded": "tests/pipeline takes each of them all the way",
     r"fqbench run --backends \S+==": "versions of a runtime, each in an environment",
     r"fqbench gate --base (main --head HEAD|onnxruntime==)": "tests/gate/live has versions",
     r"fqbench gate --self-test ": "takes minutes; tests/gate/selftest has stored times",

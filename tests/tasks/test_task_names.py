@@ -22,6 +22,7 @@ EXCEPTIONS = {
     "zoo/embedded.py": "the specs of the embedded models",
     "zoo/processing.py": "the specs of the published models",
     "zoo/published.py": "the data sets of the published models",
+    "zoo/seeded/models.py": "the specs of the seeded networks",
     "zoo/export.py": "modules of networks are called as decoders are",
 }
 

@@ -1,10 +1,11 @@
-"""ONNX's own node tests through canonicalization and each conversion: who agrees.
+"""Models of one operator through canonicalization and each conversion: who agrees.
 
     python -m tools.node_tests --backends paddle --verbose
 
-Of each backend: how many agree with ONNX's reference (or with ONNX Runtime, where these two
-differ), how many are refused in a sentence, how many end their process, and how many differ without
-a word, of which there should be none. Ends with code 1 where one does.
+They are ONNX's own node tests, and others whose shapes and attributes are drawn from seeds. Of each
+backend: how many agree with ONNX's reference (or with ONNX Runtime, where these two differ), how
+many are refused in a sentence, how many end their process, and how many differ without a word, of
+which there should be none. Ends with code 1 where one does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from fqbench.backends import backends
 from fqbench.cells import Cell
 from tools.node_tests.cases import cases
 from tools.node_tests.converting import AGREES, DIFFERS, REFUSED
+from tools.node_tests.generated import EACH, generated
 
 CRASHED = "ends the process"
 KINDS = (AGREES, REFUSED, CRASHED, DIFFERS)
@@ -44,18 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", nargs="+", default=on_cpu())
     parser.add_argument("--only", help="cases whose names hold this")
+    parser.add_argument(
+        "--each", type=int, default=EACH, help="drawn ones of each operator (default: %(default)s)"
+    )
     parser.add_argument("--verbose", action="store_true", help="list what does not agree")
     options = parser.parse_args(arguments)
-    names = [case.name for case in cases() if (options.only or "") in case.name]
-    table, differ = Table("Backend", *KINDS), 0
-    for backend in options.backends:
-        found = taken_through(backend, names)
-        counts = Counter(kind for kind, _ in found.values())
-        differ += counts[DIFFERS]
-        table.add_row(backend, *(str(counts[kind]) for kind in KINDS))
-        for name, (kind, text) in found.items():
-            if kind == DIFFERS or (options.verbose and kind != AGREES):
-                print(f"{backend}: {name} {kind}: {text}")
+    table, differ = Table("Tests", "Backend", *KINDS), 0
+    for title, made in (("ONNX's", cases()), ("drawn", generated(options.each))):
+        names = [case.name for case in made if (options.only or "") in case.name]
+        for backend in options.backends if names else ():
+            found = taken_through(backend, names)
+            counts = Counter(kind for kind, _ in found.values())
+            differ += counts[DIFFERS]
+            table.add_row(title, backend, *(str(counts[kind]) for kind in KINDS))
+            for name, (kind, text) in found.items():
+                if kind == DIFFERS or (options.verbose and kind != AGREES):
+                    print(f"{backend}: {name} {kind}: {text}")
     Console().print(table)
     return 1 if differ else 0
 

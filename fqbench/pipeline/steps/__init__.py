@@ -13,6 +13,7 @@ from fqbench.pipeline.steps.graphs import (
     given_int8,
     multiply_adds,
     own_input,
+    seeded_model,
     zoo_model,
 )
 from fqbench.pipeline.steps.lowering import engine, half, lower
@@ -44,6 +45,7 @@ __all__ = [
     "probe",
     "saturation",
     "score",
+    "seeded_model",
     "tradeoff",
     "tradeoff_point",
     "zoo_model",

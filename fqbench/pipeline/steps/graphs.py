@@ -158,7 +158,7 @@ def converted(job: Convert, report: Report) -> None:
 
 
 class ZooModel(Job):
-    """``network``: the name of a published one; ``code``: digests of the code that writes it."""
+    """``network``: the name of a model of the zoo; ``code``: digests of the code that writes it."""
 
     network: str
     preprocess: Preprocess
@@ -170,6 +170,13 @@ def zoo_model(job: ZooModel, report: Report) -> None:
     from fqbench.zoo.export import export_synthetic
 
     export_synthetic(job.network, job.preprocess, job.folder)
+
+
+def seeded_model(job: ZooModel, report: Report) -> None:
+    """Write a seeded network as an ONNX model."""
+    from fqbench.zoo.seeded.models import write_model
+
+    write_model(job.network, job.preprocess, job.folder)
 
 
 class GivenInt8(SourceJob):
