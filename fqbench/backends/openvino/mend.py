@@ -11,7 +11,7 @@ x * sigmoid(x) = h * tanh(h) + h.
 *Enlarging.* Depthwise transposed convolutions are convolutions of the smaller image, see
 ``fqbench.backends.transposed``.
 
-*Tokens.* See ``tokens``.
+*Tokens.* See ``tokens``. *Slices* that OpenVINO takes away: see ``slices``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import onnx
 from onnx import helper
 
 from fqbench.backends.openvino.executed import HALVED
+from fqbench.backends.openvino.slices import slices_as_splits
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.backends.transposed import depthwise_on_smaller_images
 from fqbench.graph.executor import Feed
@@ -42,7 +43,8 @@ HALF = "silu__half"
 
 def mended(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with all of that; the same function."""
-    return with_tokens(with_tangents(reordered(model)), token_layers(Graph(model)))
+    faster = with_tangents(reordered(slices_as_splits(model)))
+    return with_tokens(faster, token_layers(Graph(model)))
 
 
 def reordered(model: onnx.ModelProto) -> onnx.ModelProto:

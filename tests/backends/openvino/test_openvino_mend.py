@@ -12,6 +12,7 @@ from fqbench.graph.graph import Graph
 from fqbench.quantize.calibrate import calibrate
 from tests.support.enlarging import enlarging, noise
 from tests.support.onnx_graphs import Net, anchors
+from tests.support.openvino import needs_openvino
 
 SIDE = 8
 
@@ -113,3 +114,36 @@ def test_behind_one_integers_are_interleaved():
     assert graph.producer["r__parts__rounded"].op_type == "DequantizeLinear"
     (wanted,), (found,) = outputs(model, images[0]), outputs(lowered, images[0])
     assert np.abs(found - wanted).mean() < 0.05 * np.abs(wanted).mean()
+
+
+def gathered(net, start, end, step):
+    """Rows at some places [1, 5, numbers], of which a Slice takes some numbers."""
+    source = net.node("Relu", rows(net, net.conv("x", 7)))
+    limits = {"starts": [start], "ends": [end], "axes": [2], "steps": [step]}
+    names = [net.constant(name, np.array(value)) for name, value in limits.items()]
+    part = net.node("Slice", source, *names)
+    numbers = len(range(7)[start:end:step])
+    places = net.constant("places", net.random.integers(0, 9, (1, 5, numbers)))
+    return net.model(net.node("GatherElements", part, places, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "step", "instead"),
+    [(0, 4, 1, True), (0, -3, 1, True), (0, 7, 1, False), (1, 5, 1, False), (0, 5, 2, False)],
+)
+def test_a_first_part_that_is_gathered_from_is_one_of_a_split(start, end, step, instead):
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    found = {node.op_type for node in same(net, gathered(net, start, end, step)).graph.node}
+    assert ("Split" in found, "Slice" in found) == (instead, not instead)
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_openvino_loads_a_gathering_from_a_first_part():
+    from fqbench.backends.openvino.runtime import compiled, runner
+
+    net = Net(shape=(1, 3, SIDE, SIDE))
+    model, image = gathered(net, 0, 4, 1), net.image()
+    file = mended(model).SerializeToString()
+    (found,) = runner(compiled(file, 1)).run([image])
+    np.testing.assert_allclose(found, outputs(model, image)[0], rtol=1e-4, atol=1e-5)
