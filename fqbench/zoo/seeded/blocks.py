@@ -13,17 +13,25 @@ BINS = 8
 """Of the distribution of each distance of a box."""
 
 
+SHARP = 2.0
+"""Standard deviation of queries and of keys: scores have its square."""
+
+
 def attention(net: Network, query: str, key: str, value: str, heads: int) -> str:
-    """Attention of rows ``query`` [n, rows, channels] to others, with its four layers."""
+    """Attention of rows ``query`` [n, rows, channels] to others, with its four layers.
+
+    A row attends to few others, as in trained networks: the mean of many would be the same whatever
+    the image shows.
+    """
     channels = net.shape(query)[-1]
     depth = channels // heads
 
-    def split(x: str, perm: list[int]) -> str:
-        parted = net.reshape(net.linear(x, channels), 0, -1, heads, depth)
+    def split(x: str, perm: list[int], spread: float = 1.0) -> str:
+        parted = net.reshape(net.linear(x, channels, spread=spread), 0, -1, heads, depth)
         return net.node("Transpose", parted, perm=perm)
 
-    q = net.node("Mul", split(query, [0, 2, 1, 3]), net.constant(depth**-0.5))
-    scores = net.node("MatMul", q, split(key, [0, 2, 3, 1]))
+    q = net.node("Mul", split(query, [0, 2, 1, 3], SHARP), net.constant(depth**-0.5))
+    scores = net.node("MatMul", q, split(key, [0, 2, 3, 1], SHARP))
     read = net.node("MatMul", net.node("Softmax", scores, axis=-1), split(value, [0, 2, 1, 3]))
     joined = net.reshape(net.node("Transpose", read, perm=[0, 2, 1, 3]), 0, -1, channels)
     return net.linear(joined, channels)

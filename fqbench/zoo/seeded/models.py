@@ -13,7 +13,8 @@ import numpy as np
 from fqbench.artifacts import file_digest
 from fqbench.spec import Calibration, Crop, Folder, Letterbox, ModelSpec, Preprocess, Stretch
 from fqbench.spec.inputs import Fill, ImageSize
-from fqbench.spec.model import BoxCrop, Side, TextLine
+from fqbench.spec.model import Side
+from fqbench.spec.preprocessing import BoxCrop, TextLine
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.detection.settings import RtDetr, YoloV8, YoloV10
 from fqbench.tasks.instance_masks.decode import YoloSeg

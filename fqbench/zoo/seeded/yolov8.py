@@ -5,7 +5,7 @@ from __future__ import annotations
 from fqbench.zoo.seeded.blocks import centres, columns, pyramid
 from fqbench.zoo.seeded.network import Network
 
-CLASSES = 10
+CLASSES = 8
 
 
 def write(net: Network) -> tuple[str, ...]:
