@@ -106,6 +106,17 @@ def test_a_wrong_decoder_is_refused_and_the_one_that_fits_named(
     assert message.endswith(f": decode.kind {reader} such outputs")
 
 
+@pytest.mark.parametrize("kind", ["yolov5", "yolox", "ppyoloe"])
+def test_columns_of_boxes_are_no_classes_whatever_the_size_of_the_input(kind: str) -> None:
+    known, settings = decoders()[kind], spec(kind).decode
+    with pytest.raises(UsageError) as caught:
+        known.classes_of(settings, (32, 32), POSE)
+    assert str(caught.value) == (
+        "the outputs have shapes [1, 56, 8400], one box a column as 'yolov8' and 'yolo_pose' read"
+        f" them, decode.kind '{kind}' needs one a row"
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "outputs", "classes"),
     [

@@ -42,14 +42,14 @@ def _first_part(graph: Graph, node: onnx.NodeProto) -> tuple[int, tuple[int, int
     shape = graph.shape(node.input[0]) if node.op_type == "Slice" else None
     if shape is None or not all(name in graph.weights for name in node.input[1:] if name):
         return None
-    starts, ends, *others = (
-        numpy_helper.to_array(graph.weights[name]).tolist() if name else None
+    limits = [
+        numpy_helper.to_array(graph.weights[name]).tolist() if name else []
         for name in node.input[1:]
-    )
-    axes, steps = [*others, None, None][:2]
+    ]
+    starts, ends, axes, steps = [*limits, [], []][:4]
     if starts != [0] or (steps or [1]) != [1]:
         return None
-    axis = 0 if axes is None else axes[0]
+    axis = axes[0] if axes else 0
     size = shape[axis]
     taken = min(ends[0] if ends[0] >= 0 else size + ends[0], size)
     return (axis, (taken, size - taken)) if 0 < taken < size else None

@@ -13,7 +13,12 @@ from fqbench.errors import StepError, UsageError
 from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.detection.answers import Detections
 from fqbench.tasks.detection.disagreement import COMPARISON
-from fqbench.tasks.detection.layouts import is_by_rows, is_by_rows_or_pair, require_scores
+from fqbench.tasks.detection.layouts import (
+    is_by_rows,
+    is_by_rows_or_pair,
+    require_rows,
+    require_scores,
+)
 from fqbench.tasks.detection.nms import nms
 from fqbench.tasks.detection.settings import PPYoloe, YoloV5, YoloX
 from fqbench.tasks.detection.suppression import corners, suppressed
@@ -136,6 +141,7 @@ def _row_classes(settings: YoloV5 | YoloX, size: Size, outputs: Sequence[Shape])
     shape = outputs[0] if len(outputs) == 1 else ()
     if len(shape) != 3 or shape[0] not in (FREE, 1) or 0 <= shape[2] < 6:
         raise unexpected_shapes(settings.kind, outputs, "one of [1, n, 5 + classes]")
+    require_rows(settings.kind, outputs)
     return shape[2] - 5 if shape[2] != FREE else None
 
 
@@ -154,6 +160,7 @@ def _ppyoloe_classes(settings: PPYoloe, size: Size, outputs: Sequence[Shape]) ->
     """After NMS the shapes depend on the image; what files say of them is not relied on."""
     if len(outputs) not in (1, 2):
         raise unexpected_shapes(settings.kind, outputs, "boxes, and their scores or their count")
+    require_rows(settings.kind, outputs)
     if len(outputs) == 1 and len(outputs[0]) == 3:
         return outputs[0][2] - 4 if outputs[0][2] > 4 else None
     if len(outputs) == 2 and len(outputs[1]) == 3:

@@ -12,9 +12,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from fqbench.errors import StepError
+from fqbench.errors import StepError, UsageError
 from fqbench.tasks.record import Shape, Size
-from fqbench.tasks.shapes import FREE
+from fqbench.tasks.shapes import FREE, shown
 
 STRIDES = (4, 8, 16, 32, 64, 128)
 """Of the grids that detectors look for boxes on: runs of these, most often 8, 16, 32."""
@@ -27,6 +27,9 @@ ANCHORS = (1, 2, 3, 4, 5, 6, 9)
 
 MOST_QUERIES = 2000
 """What ends in the best rows, or asks by queries, answers at most so many boxes; most have 300."""
+
+MOST_CLASSES = 2000
+"""Boxes of a row each have at most so many classes, or fewer than there are rows."""
 
 LARGEST_SCORE = 1.1
 """Scores are 0 to 1; a quantized sigmoid may end a step beyond."""
@@ -41,6 +44,16 @@ def grid_rows(size: Size) -> frozenset[int]:
     runs = combinations(range(len(cells) + 1), 2)
     counts = [sum(cells[i:j]) for i, j in runs if j - i > 1 and STRIDES[i] <= COARSEST]
     return frozenset(count * anchors for count in counts for anchors in ANCHORS)
+
+
+def require_rows(kind: str, outputs: Sequence[Shape]) -> None:
+    """Raise UsageError where what stands for classes is so long that it can only be the boxes."""
+    shape = _only(outputs)
+    if shape is not None and shape[2] > max(shape[1], MOST_CLASSES):
+        raise UsageError(
+            f"the outputs have shapes {shown(shape)}, one box a column as 'yolov8' and 'yolo_pose'"
+            f" read them, decode.kind {kind!r} needs one a row"
+        )
 
 
 def is_by_rows(size: Size, outputs: Sequence[Shape]) -> bool:
