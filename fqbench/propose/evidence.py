@@ -80,11 +80,19 @@ def answers_images(outcome: Outcome, level: float = LEVEL) -> bool:
     return chance(outcome.each, outcome.others) <= level
 
 
-def better(new: Outcome, old: Outcome, *, usual: bool = False) -> bool:
+def shared(level: float, rivals: int) -> float:
+    """The level for each of so many that are tried, so that any is found by chance at ``level``.
+
+    Bonferroni's: a tenth for each of three finds one of them in almost three of ten cases.
+    """
+    return level / max(rivals, 1)
+
+
+def better(new: Outcome, old: Outcome, *, rivals: int | None = None) -> bool:
     """Whether a choice changes: by labels to what scores more, else to what is clearly decided.
 
-    ``usual``: whether the old one is what nearly all such models have, so that labels have to show
-    that this one has not.
+    ``rivals``: how many are tried in place of the old one, where it is what nearly all such models
+    have, so that labels have to show that this one has not.
     """
     if new.failure is not None or new.value <= 0:
         return False
@@ -92,4 +100,6 @@ def better(new: Outcome, old: Outcome, *, usual: bool = False) -> bool:
         return True
     if new.points is None:
         return new.value > CLEARLY * max(old.value, 0)
-    return new.value > old.value and (not usual or beats(new, old, HINT))
+    if rivals is not None and not beats(new, old, shared(HINT, rivals)):
+        return False
+    return new.value > old.value

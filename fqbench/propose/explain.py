@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fqbench.propose.evidence import CLEARLY, HINT, Outcome, answers_images, beats
+from fqbench.propose.evidence import CLEARLY, HINT, Outcome, answers_images, beats, shared
 from fqbench.propose.inputs import ImageInput
 from fqbench.propose.inside import Inside
 from fqbench.propose.proposal import Proposal, Proposed
@@ -173,7 +173,8 @@ def _judged(
         only = len(tried.guess.preprocess) == 1 and _is_usual(tried, name)
         confirmed = only or outcome.value > CLEARLY * best.value
         return ("likely" if confirmed else "guess"), f"{name}, {compared} (no labels)"
-    shown = answers_images(outcome, HINT) and all(beats(outcome, each, HINT) for _, each in others)
+    level = shared(HINT, len(others))
+    shown = answers_images(outcome, HINT) and all(beats(outcome, each, level) for _, each in others)
     return ("likely" if shown else "guess"), f"{name}, {compared}"
 
 

@@ -133,7 +133,7 @@ def _best(candidate: Candidate, ways: Sequence[Preprocess], attempt: Try) -> Can
     best = candidate
     for way in ways:
         other = replace(candidate, preprocess=way)
-        if better(attempt(other), attempt(best), usual=True):
+        if better(attempt(other), attempt(best), rivals=len(ways)):
             best = other
     return best
 

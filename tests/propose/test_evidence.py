@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.propose.evidence import Outcome, answers_images, beats, better, chance
+from fqbench.tasks.detection.recognition import best_scores
 
 
 def scores(*values: float) -> np.ndarray:
@@ -64,7 +67,17 @@ def test_without_labels_only_a_clear_difference_changes_a_choice() -> None:
 
 def test_with_labels_any_difference_does_unless_the_old_one_is_usual() -> None:
     assert better(outcome(50.1), outcome(50.0))
-    assert not better(outcome(50.1), outcome(50.0), usual=True)
-    assert better(outcome(*[1.0] * 4), outcome(*[0.0] * 4), usual=True)
+    assert not better(outcome(50.1), outcome(50.0), rivals=1)
+    # By chance in one of 16 cases, and so one of two rivals in one of eight.
+    assert better(outcome(*[1.0] * 4), outcome(*[0.0] * 4), rivals=1)
+    assert not better(outcome(*[1.0] * 4), outcome(*[0.0] * 4), rivals=2)
     assert not better(outcome(50.0), outcome(50.0))
     assert not better(outcome(0.0), outcome(0.0))
+
+
+def test_a_detector_that_finds_something_everywhere_is_not_more_decided() -> None:
+    right = [SimpleNamespace(scores=np.array([0.875, 0.5])), SimpleNamespace(scores=np.array([]))]
+    everywhere = [SimpleNamespace(scores=np.full(300, 0.9375)) for _ in range(2)]
+    assert best_scores([], right) == 0.4375
+    assert best_scores([], everywhere) == 0.9375
+    assert best_scores([], []) == 0.0

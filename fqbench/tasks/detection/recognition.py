@@ -34,9 +34,6 @@ from fqbench.tasks.record import Answers, Outputs, Size
 from fqbench.vision.normalization import IMAGENET, PIXELS, UNIT, usual
 
 USUAL_SIZE = (640, 640)
-COUNTED = 0.25
-"""Boxes with a greater score are counted as found."""
-
 SPREAD = 0.5
 """Centers of boxes in pixels lie all over the input: at least over this part of its width."""
 
@@ -196,10 +193,14 @@ def _are_scores(values: NDArray[Any]) -> bool:
     return bool(finite and values.max() <= LARGEST_SCORE and values.min() >= 1 - LARGEST_SCORE)
 
 
-def found_scores(outputs: Sequence[Outputs], answers: Answers) -> float:
-    """The sum of all scores above ``COUNTED``, an image. Of answers with ``scores``."""
-    sums = [float(each.scores[each.scores > COUNTED].sum()) for each in answers]
-    return float(np.mean(sums)) if sums else 0.0
+def best_scores(outputs: Sequence[Outputs], answers: Answers) -> float:
+    """The mean of each image's highest score, 0 to 1. Of answers with ``scores``.
+
+    Not of all of them: an input that is scaled far too large makes a detector find something
+    everywhere, with scores that are hardly higher than where it is right.
+    """
+    best = [float(each.scores.max()) if len(each.scores) else 0.0 for each in answers]
+    return float(np.mean(best)) if best else 0.0
 
 
-RECOGNITION = Recognition(_guesses, found_scores)
+RECOGNITION = Recognition(_guesses, best_scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fqbench.tasks.detection.recognition import found_scores, letterbox
+from fqbench.tasks.detection.recognition import best_scores, letterbox
 from fqbench.tasks.instance_masks.decode import YOLO_SEG, YoloSeg
 from fqbench.tasks.recognition import ULTRALYTICS, Guess, Recognition, Seen
 from fqbench.vision.normalization import UNIT, usual
@@ -25,4 +25,4 @@ def _guesses(seen: Seen) -> Iterator[Guess]:
     yield Guess(decode, "likely", why, ways)
 
 
-RECOGNITION = Recognition(lambda seen: tuple(_guesses(seen)), found_scores)
+RECOGNITION = Recognition(lambda seen: tuple(_guesses(seen)), best_scores)
