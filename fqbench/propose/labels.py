@@ -84,7 +84,13 @@ def split(dataset: Dataset, calibration: Path | None) -> tuple[Dataset, Calibrat
 
     Those of the folder ``calibration``, or else the first of the data set's own, which are then
     not evaluated. None where its images cannot be divided like that.
+    Raises UsageError where images without labels lie in further folders.
     """
+    if isinstance(dataset, Folder) and not image_files(dataset.images, "--images"):
+        raise UsageError(
+            f"--images: all images of {dataset.images} lie in folders in it: name one of these,"
+            " or their labels by --labels"
+        )
     if calibration is not None:
         count = min(MOST_CALIBRATING, len(images_in(calibration)))
         return dataset, Calibration(images=calibration, count=count)
