@@ -30,7 +30,5 @@ def test_half_of_a_folder_is_set_apart(tmp_path: Path) -> None:
 def test_images_in_further_folders_without_labels_are_one_sentence(tmp_path: Path) -> None:
     with_images(tmp_path / "words" / "one", 2)
     assert len(images_in(tmp_path / "words")) == 2
-    with pytest.raises(
-        UsageError, match="lie in folders in it: name one of these"
-    ):
+    with pytest.raises(UsageError, match="lie in folders in it: name one of these"):
         split(Folder(kind="folder", images=tmp_path / "words"), None)
