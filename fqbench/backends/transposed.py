@@ -16,14 +16,22 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
+from onnx.numpy_helper import to_array
 
-from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
+from fqbench.graph.graph import Graph, add_constant, attributes, drop_unread, replace_items
 
 WEIGHT_SUFFIX = "__phases"
 """Ending of the names of weights that stand for a transposed convolution."""
 
 PARTS_SUFFIX = "__parts"
 """Ending of the name of what is to be interleaved; without it, that of the interleaved."""
+
+
+LAST_SUFFIX, PLACES_SUFFIX = "__parts_last", "__places"
+"""Endings of the names of the parts, channels last, and of these with an axis for each stride."""
+
+MOVES = 5
+"""Operators that interleave."""
 
 
 def is_enlarging(graph: Graph, node: onnx.NodeProto) -> bool:
@@ -81,6 +89,34 @@ def depthwise_on_smaller_images(model: onnx.ModelProto, chosen: Container[str]) 
     # What carries its name is that of the smaller image now.
     known = [value for value in model.graph.value_info if value.name not in written]
     replace_items(model.graph.value_info, known)
+    return model
+
+
+def interleaved_at_once(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` itself, whose parts are interleaved by one DepthToSpace where strides are equal.
+
+    For runtimes that have a kernel of it for channels that lie side by side.
+    """
+    graph = Graph(model)
+    nodes = {node.output[0]: node for node in model.graph.node}
+    for first in model.graph.node:
+        stem = first.output[0].removesuffix(LAST_SUFFIX)
+        if stem == first.output[0] or f"{stem}{PLACES_SUFFIX}_shape" not in graph.weights:
+            continue
+        sizes = to_array(graph.weights[f"{stem}{PLACES_SUFFIX}_shape"])
+        if sizes[2] != sizes[3]:
+            continue
+        chain = [first]
+        while len(chain) < MOVES:
+            chain += graph.consumers[chain[-1].output[0]]
+        whole = chain[-1].output[0]
+        for node in chain[1:]:
+            del nodes[node.output[0]]
+        nodes[first.output[0]] = helper.make_node(
+            "DepthToSpace", first.input, [whole], first.name, blocksize=int(sizes[2])
+        )
+    replace_items(model.graph.node, nodes.values())
+    drop_unread(model.graph)
     return model
 
 
@@ -153,9 +189,10 @@ def _moves(
     reshape(f"{name}__copies", f"{name}__joined", [1, height, width, down * across * channels])
     turn(f"{name}__joined", f"{name}__repeated", 0, 3, 1, 2)
     repeating, nodes = nodes, []
-    turn(f"{result}{PARTS_SUFFIX}", f"{name}__parts_last", 0, 2, 3, 1)
-    reshape(f"{name}__parts_last", f"{name}__places", [height, width, down, across, channels])
-    turn(f"{name}__places", f"{name}__rows", 0, 2, 1, 3, 4)
+    last, places = f"{name}{LAST_SUFFIX}", f"{name}{PLACES_SUFFIX}"
+    turn(f"{result}{PARTS_SUFFIX}", last, 0, 2, 3, 1)
+    reshape(last, places, [height, width, down, across, channels])
+    turn(places, f"{name}__rows", 0, 2, 1, 3, 4)
     reshape(f"{name}__rows", f"{name}__whole", [1, height * down, width * across, channels])
     turn(f"{name}__whole", result, 0, 3, 1, 2)
     return repeating, nodes

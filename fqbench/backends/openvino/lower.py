@@ -24,6 +24,7 @@ from fqbench.backends.openvino.slices import slices_as_splits
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.backends.pair_placement import moved
 from fqbench.backends.shuffles import unify_ranges, without_shuffles
+from fqbench.backends.transposed import interleaved_at_once
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, drop_unread, replace_items
@@ -61,8 +62,9 @@ def _lowered(
             known = {**dict.fromkeys(node.output, known[node.input[0]]), **known}
     quantization = replace(quantization, ranges=known).reordered(orders)
     plan = make_plan(source, quantization, int8_joins=int8_joins)
-    written = slices_as_splits(_Writer(Graph(source), plan, quantization).write())
-    return with_tokens(with_tangents(written), token_layers(Graph(source))), plan
+    written = interleaved_at_once(_Writer(Graph(source), plan, quantization).write())
+    written = with_tangents(slices_as_splits(written))
+    return with_tokens(written, token_layers(Graph(source))), plan
 
 
 def lower_into(

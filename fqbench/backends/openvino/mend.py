@@ -27,7 +27,7 @@ from onnx import helper
 from fqbench.backends.openvino.executed import HALVED
 from fqbench.backends.openvino.slices import slices_as_splits
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
-from fqbench.backends.transposed import depthwise_on_smaller_images
+from fqbench.backends.transposed import depthwise_on_smaller_images, interleaved_at_once
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
 
@@ -43,7 +43,7 @@ HALF = "silu__half"
 
 def mended(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with all of that; the same function."""
-    faster = with_tangents(reordered(slices_as_splits(model)))
+    faster = with_tangents(interleaved_at_once(reordered(slices_as_splits(model))))
     return with_tokens(faster, token_layers(Graph(model)))
 
 
