@@ -35,7 +35,12 @@ def with_given_orders(
     as scores of places that hold nothing. ``model``: a canonical graph in float32.
     """
     nodes = [node for node in model.graph.node if node.op_type in ORDERING]
-    given = [name for node in nodes for name in node.output if name]
+    last = [node for node in nodes if _is_last(Graph(model), node)]
+    # Of a TopK often the indices alone are read, and a converter may refuse an unread input.
+    others = [node for node in model.graph.node if node.op_type not in ORDERING]
+    read = {name for node in (*others, *last) for name in node.input}
+    read.update(value.name for value in model.graph.output)
+    given = [name for node in nodes for name in node.output if name in read]
     run = graph_runner(showing(model, given), optimized=True)
     # ONNX Runtime's 64-bit integers are another C type than numpy's, which OpenVINO does not know.
     computed = [
@@ -50,11 +55,10 @@ def with_given_orders(
         graph.input.append(onnx.helper.make_tensor_value_info(name, kind, value.shape))
     weights, returned = Graph(model).weights, {value.name for value in graph.output}
     known = {value.name: value for value in (*graph.value_info, *graph.input)}
-    last = [node for node in nodes if _is_last(Graph(model), node)]
     for name in dict.fromkeys(name for node in last for name in node.input if name):
         if name not in weights and name not in returned and name in known:
             graph.output.append(known[name])
-    replace_items(graph.node, (node for node in graph.node if node.op_type not in ORDERING))
+    replace_items(graph.node, others)
     inside = {value.name for value in (*graph.input, *graph.output)}
     replace_items(graph.value_info, (v for v in graph.value_info if v.name not in inside))
     drop_unread(graph)
