@@ -12,6 +12,7 @@ from fqbench.convert.environment import PROGRAMS
 from fqbench.convert.program import STEM
 from fqbench.data.root import data_root
 from fqbench.errors import UsageError
+from fqbench.graph.executor import RUNNING
 from fqbench.jsonvalue import Json
 from fqbench.pipeline import steps
 from fqbench.spec import ModelSpec
@@ -117,7 +118,7 @@ def _seeded(name: str, executor: Executor) -> ModelSpec:
             "preprocess": kind.preprocess.model_dump(mode="json"),
             "code": seeded.code_digests(),
         },
-        ("numpy", "onnx", "onnxruntime", "pillow", "scipy"),
+        RUNNING,
         Needs(cores=1),
     )
     made = executor.run([step]).artifact(step)
