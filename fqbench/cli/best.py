@@ -19,7 +19,7 @@ from fqbench.best.doubts import doubts
 from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
 from fqbench.cli.display import display, show_plan
-from fqbench.cli.output import CELL_FAILED, DONE, add_json, add_verbose, print_json, say
+from fqbench.cli.output import CELL_FAILED, DONE, add_shown, print_json, say
 from fqbench.cli.selection import add_cells, data_root, positive, selection_of
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
@@ -84,14 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-dir", type=Path, metavar="DIR", help="write the winner there, ready to load"
     )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="list the steps that are not in the store yet, and about how long they take",
-    )
-    parser.add_argument("--quiet", action="store_true", help="do not show progress")
-    add_verbose(parser)
-    add_json(parser)
+    add_shown(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:

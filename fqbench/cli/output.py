@@ -33,6 +33,18 @@ def add_verbose(parser: Parser) -> None:
     )
 
 
+def add_shown(parser: Parser) -> None:
+    """Add what of a run of steps is shown: its plan alone, its progress, its notes and results."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list the steps that are not in the store yet, and about how long they take",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not show progress")
+    add_verbose(parser)
+    add_json(parser)
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """Print ``content`` as one document, in ASCII: untrusted names cannot steer a terminal."""
     print(json.dumps(content, indent=1, allow_nan=False))

@@ -18,8 +18,7 @@ from fqbench.cli.output import (
     BAD_INPUT,
     CELL_FAILED,
     DONE,
-    add_json,
-    add_verbose,
+    add_shown,
     print_error,
     print_json,
     say,
@@ -84,14 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where results go (default: fqbench-out)",
     )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="list the steps that are not in the store yet, and about how long they take",
-    )
-    parser.add_argument("--quiet", action="store_true", help="do not show progress")
-    add_verbose(parser)
-    add_json(parser)
+    add_shown(parser)
 
 
 def run(options: argparse.Namespace, errors: Console) -> int:
