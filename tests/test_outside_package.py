@@ -212,7 +212,7 @@ class TestCompress:
         assert (found.returncode, found.stderr) == (
             2,
             "fqbench: there is no method 'static_qdq': the methods are PTQ, QAT, offline,"
-            " distillation, modelopt, nncf, nncf_accuracy, nncf_mixed, ort_advised, ort_static,"
+            " distillation, modelopt, nncf, nncf_accuracy, nncf_advised, ort_advised, ort_static,"
             " paddleslim_ptq, paddleslim_published, nearest, static\n",
         )
 

@@ -239,7 +239,7 @@ def check_half(model: onnx.ModelProto, half: onnx.ModelProto, feeds: Sequence[Fe
     HALF.check(
         model,
         graph_runner(model, optimized=True),
-        lambda: graph_runner(half, optimized=True),
+        lambda: graph_runner(half, optimized=False),
         feeds,
         lambda: first_of_graph(model, half, feeds, ROUNDED),
     )

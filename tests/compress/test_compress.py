@@ -429,7 +429,7 @@ class TestRefusals:
         assert compress(write_config(tmp_path / "project"), tmp_path / "out", method=method) == 2
         assert capsys.readouterr().err == (
             f"fqbench: there is no method {method!r}: the methods are PTQ, QAT, offline,"
-            " distillation, modelopt, nncf, nncf_accuracy, nncf_mixed, ort_advised, ort_static,"
+            " distillation, modelopt, nncf, nncf_accuracy, nncf_advised, ort_advised, ort_static,"
             " paddleslim_ptq, paddleslim_published\n"
         )
 

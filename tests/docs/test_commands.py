@@ -45,7 +45,7 @@ NOT_RUN = {
     r"fqbench gate --self-test ": "takes minutes; tests/gate/selftest has stored times",
     r"fqbench (baseline|gate \S+.json) ": "of five runs; tests/gate/stored has such",
     r"(python -m )?pytest ": ".ci/run runs them",
-    r"python -m tools\.(cpu_mask|peers) ": "tests/tools has them",
+    r"python -m tools\.cpu_mask ": "tests/tools has them",
     r"fqbench history (compare|yolov5s)": "of runs that are kept; tests/history has such",
     r"(for|jq|xargs|sleep) ": "no command of ours",
 }

@@ -94,7 +94,7 @@ def row_of(found: Outcome, method: str | None) -> Row:
 @needs_ort_quantization
 @pytest.mark.slow
 def test_rows_stand_beside_each_other(model: Model) -> None:
-    names = ("offline", "nncf", "nncf_mixed", "ort_static", "ort_advised")
+    names = ("offline", "nncf", "nncf_advised", "ort_static", "ort_advised")
     found = outcome(model, *names, budget=QUICK)
     fp32, *rows = found.rows
     assert [row.cell.method for row in found.rows] == [None, None, *names[1:]]
@@ -124,7 +124,7 @@ def test_rows_stand_beside_each_other(model: Model) -> None:
 @needs_openvino
 @pytest.mark.slow
 def test_openvino_runs_what_they_write(model: Model) -> None:
-    names = ("nncf", "nncf_mixed", "ort_static", "ort_advised")
+    names = ("nncf", "nncf_advised", "ort_static", "ort_advised")
     found = outcome(model, *names, backend="openvino")
     assert [(row.status, row.reason) for row in found.rows] == [("ok", None)] * 5
     for row in found.rows[1:]:
@@ -232,7 +232,7 @@ def test_modelopt_is_signed_with_a_scale_for_each_channel(model: Model) -> None:
 
 @needs_nncf
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["nncf", "nncf_mixed"])
+@pytest.mark.parametrize("preset", ["nncf", "nncf_advised"])
 def test_nncf_writes_openvino_s_own_format_for_a_backend_that_loads_it(
     model: Model, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

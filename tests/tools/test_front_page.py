@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.stored_files import MACHINE, row, write
-from tools.front_page import page
+from tools.front_page import ahead, page
 from tools.front_page.__main__ import main
+from tools.front_page.runs import Row, read_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,10 +126,49 @@ def test_the_longer_table_has_every_row_and_each_reason_once(project: Path) -> N
         "| net | OpenVINO | onnxruntime.quantization as advised | failed"
         " | - | - | - | - | - | - | - | - |"
     )
-    assert lines[13:15] == [
+    assert lines[15:19] == [
+        "- nowhere",
+        "",
         "- Paddle Inference, NNCF: unsupported: NNCF does not (net, another)",
         "- OpenVINO, onnxruntime.quantization as advised: failed: it crashed \\| badly"
         " (net, another)",
+    ]
+
+
+def read(path: Path, *rows: dict[str, Any]) -> tuple[Row, ...]:
+    write(path, *rows)
+    return read_run(path).rows
+
+
+def test_what_is_faster_and_loses_no_more_is_ahead(tmp_path: Path) -> None:
+    ours = cell("openvino", "int8", 2.0, drop=(0.3, 0.0, 0.6))
+    others = (
+        cell("openvino", "int8", 1.5, made_by="nncf", drop=(0.3, 0.0, 0.6)),
+        cell("openvino", "int8", 1.5, made_by="nncf_advised", drop=(0.31, 0.0, 0.6)),
+        cell("openvino", "int8", 2.0, made_by="ort_static", drop=(0.0, 0.0, 0.0)),
+        cell("onnxruntime", "int8", 1.0, made_by="ort_advised", drop=(0.0, 0.0, 0.0)),
+    )
+    assert list(ahead.sentences(read(tmp_path / "run", ours, *others))) == [
+        "net on OpenVINO: NNCF takes 1.50 ms for 2.00 and loses 0.30 points for 0.30"
+    ]
+
+
+def test_intervals_that_meet_put_nobody_ahead(tmp_path: Path) -> None:
+    ours = cell("openvino", "int8", 2.0, drop=(0.3, 0.0, 0.6))
+    near = cell("openvino", "int8", 1.9, made_by="nncf", drop=(0.0, 0.0, 0.0))
+    near["latency_ms"]["ci95"] = [1.8, 2.0]
+    assert not list(ahead.sentences(read(tmp_path / "run", ours, near)))
+
+
+def test_without_accuracy_agreement_decides(tmp_path: Path) -> None:
+    unknown = {"weights": "synthetic", "needs": "needs labels"}
+    ours = cell("openvino", "int8", 2.0, agreement=0.9, **unknown)
+    rows = [
+        cell("openvino", "int8", 1.0, made_by=name, agreement=agreement, **unknown)
+        for name, agreement in (("nncf", 0.91), ("nncf_advised", 0.89))
+    ]
+    assert list(ahead.sentences(read(tmp_path / "run", ours, *rows))) == [
+        "net on OpenVINO: NNCF takes 1.00 ms for 2.00 and agrees 0.910 for 0.900"
     ]
 
 

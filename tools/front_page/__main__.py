@@ -1,6 +1,6 @@
 """The table of all methods and runtimes, from finished runs, written into the README.
 
-    fqbench run --spec examples/*.yaml --methods offline,nncf,nncf_mixed,ort_static,ort_advised \\
+    fqbench run --spec examples/*.yaml --methods offline,nncf,nncf_advised,ort_static,ort_advised \\
         --backends onnxruntime openvino paddle --devices cpu --out runs/examples
     python -m tools.front_page runs/examples [RUN_DIR ...]
 

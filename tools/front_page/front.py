@@ -19,7 +19,7 @@ HOMES = {
     "modelopt": ("onnxruntime",),
     "nncf": ("openvino",),
     "nncf_accuracy": ("openvino",),
-    "nncf_mixed": ("openvino",),
+    "nncf_advised": ("openvino",),
     "ort_static": ("onnxruntime",),
     "ort_advised": ("onnxruntime",),
     "paddleslim_ptq": ("paddle", "onnxruntime"),

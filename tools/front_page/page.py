@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fqbench.errors import UsageError
 from fqbench.fileio import write_text
-from tools.front_page import front, longer
+from tools.front_page import ahead, front, longer
 from tools.front_page.runs import SYNTHETIC, Measured, Run
 
 LONGER = "docs/methods-table.md"
@@ -39,9 +39,16 @@ def front_page(found: Measured) -> str:
 
 def longer_page(found: Measured) -> str:
     """The block of the longer table's file."""
-    told = [f"- {sentence}" for sentence in longer.reasons(found.rows)]
-    parts = [longer.table(found.rows), *(["\n".join(told)] if told else [])]
-    return "\n\n".join((*parts, "\n".join(_measured_on(found.runs))))
+    beaten = _bullets(ahead.sentences(found.rows)) or "- nowhere"
+    return "\n\n".join(
+        (
+            longer.table(found.rows),
+            "Where another method is faster than fqbench's own on the same runtime, beyond the"
+            f" intervals, and loses no more:\n\n{beaten}",
+            *filter(None, [_bullets(longer.reasons(found.rows))]),
+            "\n".join(_measured_on(found.runs)),
+        )
+    )
 
 
 def rewrite(path: Path, block: str) -> None:
@@ -62,6 +69,10 @@ def rewrite(path: Path, block: str) -> None:
 def block_of(path: Path) -> str:
     """What is between the markers of a file."""
     return path.read_text(encoding="utf-8").partition(f"{BEGIN}\n")[2].partition(f"\n{END}")[0]
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _synthetic(found: Measured) -> str:

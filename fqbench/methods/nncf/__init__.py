@@ -1,5 +1,4 @@
-"""NNCF, OpenVINO's quantizer: with its default preset, with the one named mixed, and with accuracy
-control."""
+"""NNCF, OpenVINO's quantizer: by its defaults, as its guide advises, and with accuracy control."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def _form(backend: str) -> str:
     return "ir" if own else "onnx"
 
 
-def _plan(model: ModelPlan, backend: str, *, preset: str | None) -> Step:
+def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
     from fqbench.methods.nncf.step import quantize
 
     form = _form(backend)
@@ -36,10 +35,10 @@ def _plan(model: ModelPlan, backend: str, *, preset: str | None) -> Step:
         model,
         "nncf",
         quantize,
-        {"canonical": model.canonical, "preset": preset, "form": form},
+        {"canonical": model.canonical, "advised": advised, "form": form},
         libraries=LIBRARIES,
         environment=ENVIRONMENT,
-        of=(preset, form),
+        of=(advised, form),
     )
 
 
@@ -53,7 +52,7 @@ def _controlled(model: ModelPlan, backend: str) -> Step:
         quantize_controlled,
         {
             "canonical": model.canonical,
-            "preset": None,
+            "advised": True,
             "form": form,
             "validating": Files(model.judging),
             "decode": model.decode,
@@ -68,17 +67,22 @@ def _controlled(model: ModelPlan, backend: str) -> Step:
 
 _method = partial(toolkit_method, backends=("onnxruntime", "openvino"), environment=ENVIRONMENT)
 
-DEFAULT: Method = _method("nncf", "NNCF", plan=partial(_plan, preset=None))
-"""``nncf.quantize`` with its default preset: every range is symmetric."""
+DEFAULT: Method = _method("nncf", "NNCF", plan=partial(_plan, advised=False))
+"""``nncf.quantize`` with nothing but its defaults: every range is symmetric."""
 
-MIXED: Method = _method("nncf_mixed", "NNCF mixed", plan=partial(_plan, preset="mixed"))
-"""Activations have a zero point."""
+ADVISED: Method = _method("nncf_advised", "NNCF as advised", plan=partial(_plan, advised=True))
+"""As NNCF's guide to post-training quantization advises.
+
+Activations have a zero point (the preset ``mixed``: for what is not all ReLU), and a model with
+attention is said to be a transformer: its norms and scores are left in float, and the channels of
+activations are smoothed.
+"""
 
 ACCURACY: Method = _method(
     "nncf_accuracy", "NNCF accuracy control", plan=_controlled, learns=True, quick=False
 )
-"""``nncf.quantize_with_accuracy_control``: layers go back to float until no more than the margin is
-lost.
+"""``nncf.quantize_with_accuracy_control``, else as advised: layers go back to float until no more
+than the margin is lost.
 
 That is estimated on calibration images, which carry no labels: by how far answers are from FP32's.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -16,6 +16,18 @@ Feeds = Iterable[Tensors]
 
 Run = Callable[[Tensors], Sequence[NDArray[Any]]]
 """Computes a model's outputs for the tensors of an image."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What ``nncf.quantize`` is told of a model; None: nothing.
+
+    ``preset``: ``mixed`` rounds activations with a zero point. ``model_type``: ``transformer``
+    leaves norms and scores in float, and smooths the channels of activations.
+    """
+
+    preset: Literal["mixed"] | None = None
+    model_type: Literal["transformer"] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,13 +48,12 @@ def quantize_onnx(
     target: Path,
     feeds: Feeds,
     count: int,
-    preset: str | None,
+    setting: Setting,
     control: AccuracyControl | None = None,
 ) -> None:
     """Write the ONNX model ``source`` in INT8 as ``target``, calibrated on ``count`` feeds.
 
-    ``preset``: ``mixed`` rounds activations with a zero point; None: NNCF's default. ``control``:
-    layers go back to float until no more is lost; None: all are quantized.
+    ``control``: layers go back to float until no more is lost; None: all are quantized.
     """
     import onnx
 
@@ -60,7 +71,7 @@ def quantize_onnx(
     def run(model: Any) -> Run:
         return execute(model, outputs, fuse_pairs=True).run
 
-    onnx.save(_quantized(model, feeds, named, count, preset, control, run), str(target))
+    onnx.save(_quantized(model, feeds, named, count, setting, control, run), str(target))
 
 
 def quantize_openvino(
@@ -68,7 +79,7 @@ def quantize_openvino(
     target: Path,
     feeds: Feeds,
     count: int,
-    preset: str | None,
+    setting: Setting,
     control: AccuracyControl | None = None,
 ) -> None:
     """As ``quantize_onnx``, written in OpenVINO's own format: ``target`` and the weights beside."""
@@ -78,7 +89,7 @@ def quantize_openvino(
         return lambda feed: list(compiled(list(feed)).values())
 
     model = openvino.Core().read_model(str(source))
-    quantized = _quantized(model, feeds, list, count, preset, control, run)
+    quantized = _quantized(model, feeds, list, count, setting, control, run)
     openvino.save_model(quantized, str(target), compress_to_fp16=False)
 
 
@@ -87,17 +98,19 @@ def _quantized(
     feeds: Feeds,
     as_input: Callable[[Tensors], object],
     count: int,
-    preset: str | None,
+    setting: Setting,
     control: AccuracyControl | None,
     run: Callable[[Any], Run],
 ) -> Any:
     import nncf
 
     nncf.set_log_level("ERROR")
-    chosen = None if preset is None else nncf.QuantizationPreset(preset)
+    preset = None if setting.preset is None else nncf.QuantizationPreset(setting.preset)
+    kind = None if setting.model_type is None else nncf.ModelType(setting.model_type)
+    how = {"subset_size": count, "preset": preset, "model_type": kind}
     calibrating = nncf.Dataset(feeds, as_input)
     if control is None:
-        return nncf.quantize(model, calibrating, subset_size=count, preset=chosen)
+        return nncf.quantize(model, calibrating, **how)
     validate = control.validate
     return nncf.quantize_with_accuracy_control(
         model,
@@ -105,8 +118,7 @@ def _quantized(
         nncf.Dataset(range(control.images)),
         lambda made, numbers: validate(run(made), list(numbers)),
         max_drop=control.max_drop,
-        subset_size=count,
-        preset=chosen,
+        **how,
     )
 
 

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import onnx
+
 from fqbench.isolate import Report
-from fqbench.methods.nncf.quantize import AccuracyControl, quantize_onnx, quantize_openvino
+from fqbench.methods.nncf.quantize import (
+    AccuracyControl,
+    Setting,
+    quantize_onnx,
+    quantize_openvino,
+)
+from fqbench.methods.transformers import has_attention
 from fqbench.spec import Decode
 from fqbench.steps.reading import GRAPH, ReadingJob, load_graph
 
@@ -16,12 +24,12 @@ IR_GRAPH = "model.xml"
 
 
 class QuantizeByNncf(ReadingJob):
-    """``canonical``: the folder of the float graph; ``images`` calibrate; ``preset``: NNCF's, None
-    for its default; ``form``: what is written.
+    """``canonical``: the folder of the float graph; ``images`` calibrate; ``advised``: whether NNCF
+    is called as its guide advises; ``form``: what is written.
     """
 
     canonical: Path
-    preset: str | None
+    advised: bool
     form: Literal["onnx", "ir"]
 
 
@@ -66,7 +74,13 @@ def quantize_controlled(job: QuantizeControlled, report: Report) -> None:
 
 def _write(job: QuantizeByNncf, report: Report, control: AccuracyControl | None) -> None:
     source, feeds, count = job.canonical / GRAPH, _Feeds(job, report), len(job.images)
+    setting = advised_setting(load_graph(job.canonical)) if job.advised else Setting()
     if job.form == "onnx":
-        quantize_onnx(source, job.folder / GRAPH, feeds, count, job.preset, control)
+        quantize_onnx(source, job.folder / GRAPH, feeds, count, setting, control)
     else:
-        quantize_openvino(source, job.folder / IR_GRAPH, feeds, count, job.preset, control)
+        quantize_openvino(source, job.folder / IR_GRAPH, feeds, count, setting, control)
+
+
+def advised_setting(model: onnx.ModelProto) -> Setting:
+    """What NNCF's guide advises for ``model``."""
+    return Setting("mixed", "transformer" if has_attention(model) else None)

@@ -46,5 +46,7 @@ ADVISED = _method("ort_advised", "onnxruntime.quantization as advised", advised=
 """As ONNX Runtime's guide "Quantize ONNX Models" advises for x86.
 
 The graph is prepared; activations are unsigned and weights signed (U8S8), per channel, and of 7
-bits where the CPU adds pairs of products in 16 bits, which then saturate: without VNNI.
+bits where the CPU adds pairs of products in 16 bits, which then saturate: without VNNI. Of
+transformers, for which it advises ``quantize_dynamic``, activations are rounded by their range in
+each inference.
 """

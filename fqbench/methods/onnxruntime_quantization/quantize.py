@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fqbench.errors import StepError
 from fqbench.hardware import cpu
+from fqbench.methods.transformers import is_transformer
 
 EXACT = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 """Instruction sets that multiply uint8 by int8 without sums in 16 bits."""
@@ -21,10 +22,13 @@ def quantize_graph(
 ) -> None:
     """Write the ONNX model ``source`` in INT8 as ``target``, calibrated on ``feeds``.
 
-    Raises StepError where a package is missing that the quantizer imports.
+    A transformer, where ``advised``, is not calibrated: its activations are rounded by what they
+    are in each inference. Raises StepError where a package is missing that the quantizer imports.
     """
+    import onnx
+
     try:
-        from onnxruntime.quantization import QuantType, quantize_static
+        from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
     except ImportError as error:
         raise StepError(
@@ -38,15 +42,16 @@ def quantize_graph(
         prepared = str(Path(folder) / "prepared.onnx")
         # Every shape is known: there are no symbols to infer.
         quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            str(target),
-            _reader(source, feeds),
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=saturates(cpu()["arch"], cpu()["isa"]),
-        )
+        how = {
+            "weight_type": QuantType.QInt8,
+            "per_channel": True,
+            "reduce_range": saturates(cpu()["arch"], cpu()["isa"]),
+        }
+        if is_transformer(onnx.load(str(source))):
+            quantize_dynamic(prepared, str(target), **how)
+            return
+        reader = _reader(source, feeds)
+        quantize_static(prepared, str(target), reader, activation_type=QuantType.QUInt8, **how)
 
 
 def saturates(arch: object, isa: object) -> bool:
