@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fqbench.backends.base import Runner, Tensor
+from fqbench.counting import counted
 
 MEDIUM = 4
 """Threads of a caller, on machines of twice as many cores, between one and all of them."""
@@ -63,8 +64,8 @@ def divisions(cores: int) -> tuple[tuple[int, int], ...]:
 def described(callers: int, threads: int) -> str:
     """A division of cores as reports have it."""
     if callers == 1:
-        return f"one inference at a time in {_counted(threads, 'thread')}"
-    return f"{callers} inferences at once in {_counted(threads, 'thread')} each"
+        return f"one inference at a time in {counted(threads, 'thread')}"
+    return f"{callers} inferences at once in {counted(threads, 'thread')} each"
 
 
 class Callers:
@@ -100,7 +101,3 @@ def _work(
             if next(left, None) is None:
                 return
         runner.run(inputs)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from fqbench.backends import int8_form, label_of
 from fqbench.cells import Cell
+from fqbench.counting import counted
 from fqbench.methods import methods, offered
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.timing import Subject
@@ -56,7 +57,8 @@ class Candidate:
         """What a point is called by: its layers in float."""
         if self.kept is None:
             return ""
-        return f", {self.kept or 'no'} {'layer' if self.kept == 1 else 'layers'} kept in float"
+        kept = counted(self.kept, "layer") if self.kept else "no layers"
+        return f", {kept} kept in float"
 
     @property
     def trades(self) -> bool:

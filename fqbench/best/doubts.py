@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from fqbench.best.front import Budget
+from fqbench.counting import counted, measured, verb
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
 
@@ -32,7 +33,7 @@ def doubts(budget: Budget, images: int | None, source_mb: float) -> Iterator[str
             f" {source_mb:.2f} MB, in INT8 at least {SMALLEST * source_mb:.2f} MB"
         )
     if budget.drop is not None and budget.drop >= 100:
-        yield f"a drop of {budget.drop:g} points limits nothing: accuracy has 100"
+        yield f"a drop of {measured(budget.drop, 'point')} limits nothing: accuracy has 100"
 
 
 def too_few_images(budget: Budget, images: int) -> str | None:
@@ -48,7 +49,8 @@ def too_few_images(budget: Budget, images: int) -> str | None:
     needed = images_needed(Interval(0.0, -reach, reach), budget.drop, images)
     more = "no number of images would" if needed is None else f"about {needed} would"
     return (
-        f"{images} images hardly tell a drop of {budget.drop:g} points: where 1 % of them are"
+        f"{counted(images, 'image')} hardly {verb(images, 'tells', 'tell')} a drop of"
+        f" {measured(budget.drop, 'point')}: where 1 % of them are"
         f" answered otherwise, a drop is known to {reach:.2f} points only; {more} tell."
         f" {_CONSEQUENCE[budget.judge]}"
     )

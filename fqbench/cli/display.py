@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fqbench.cli.output import print_json
+from fqbench.counting import counted
 from fqbench.report.plain import plain
 from fqbench.steps.executor import LocalExecutor
 from fqbench.steps.observer import Observer, Silent
@@ -116,9 +117,8 @@ class Lines(Silent):
 
 def plan_text(nodes: int, seconds: float | None) -> str:
     """How much there is to do, in a sentence."""
-    steps = "1 step" if nodes == 1 else f"{nodes} steps"
     time = f", about {duration(seconds)} as they took before" if seconds else ""
-    return f"At most {steps} to run{time}."
+    return f"At most {counted(nodes, 'step')} to run{time}."
 
 
 def show_plan(nodes: Sequence[Node], executor: LocalExecutor, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from fqbench.backends import backend
 from fqbench.cli.display import duration, progress
 from fqbench.cli.output import CELL_FAILED, DONE, add_json, print_json
+from fqbench.counting import counted
 from fqbench.doctor.checkup import Checkup, examine
 from fqbench.doctor.noise import SECONDS, Noise
 from fqbench.gate.evidence import Tolerances
@@ -93,7 +94,8 @@ def sentences(found: Checkup) -> Iterator[str]:
     hidden = f", some hidden from runtimes by {', '.join(found.hidden)}" if found.hidden else ""
     yield (
         f"CPU: {cpu['model']} ({', '.join(cpu['isa']) or 'no instruction set that is known'})"
-        f"{hidden}, {cpu['usable_cores']} cores, {found.memory_mb / 1024:.1f} GiB of memory;"
+        f"{hidden}, {counted(cpu['usable_cores'], 'core')},"
+        f" {found.memory_mb / 1024:.1f} GiB of memory;"
         f" {found.load:.1f} processes wanted a core on average in the last minute."
     )
     free = f"{found.free_mb / 1024:.1f} GiB"

@@ -14,6 +14,7 @@ from fqbench import zoo
 from fqbench.cells import Cell, matrix
 from fqbench.cli.output import BAD_INPUT, DONE, add_json, print_error, print_json, say
 from fqbench.cli.selection import add_selection, data_root, selection_of
+from fqbench.counting import counted
 from fqbench.environments import Missing, find
 from fqbench.jsonvalue import Json
 from fqbench.methods import methods, offered
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             print(cell.id if cell.unsupported is None else f"{cell.id}\t{_state(cell)}")
     if len(shown) < len(cells) and not options.json:
         left_out = len(cells) - len(shown)
-        say(errors, f"{left_out} of {len(cells)} cells cannot run here: --all says why")
+        say(errors, f"{left_out} of {counted(len(cells), 'cell')} cannot run here: --all says why")
     return BAD_INPUT if problems else DONE
 
 

@@ -33,6 +33,7 @@ from fqbench.cli.selection import (
     selection_of,
     separated,
 )
+from fqbench.counting import counted
 from fqbench.environments import HERE
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     failed = sum(map(_failed, outcome.rows))
     if failed:
         again = "the same command tries them again, and keeps the rest"
-        say(errors, f"Failed: {failed} of {len(outcome.rows)} cells; {again}", style="red")
+        say(errors, f"Failed: {failed} of {counted(len(outcome.rows), 'cell')}; {again}", style="red")
     if problems:
         return BAD_INPUT
     return CELL_FAILED if failed else DONE

@@ -18,6 +18,7 @@ from fqbench.compress.method import CompressionMethod
 from fqbench.compress.names import read_names
 from fqbench.compress.translate import source, translated
 from fqbench.convert.environment import PROGRAMS
+from fqbench.counting import counted, verb
 from fqbench.data import EvaluationSet
 from fqbench.data.calibration import calibration_paths
 from fqbench.data.digests import Digests
@@ -90,7 +91,7 @@ class CompressionJob:
     @property
     def counts(self) -> str:
         """How many images calibrate and train, in words."""
-        text = f"{self.images} images calibrate"
+        text = f"{counted(self.images, 'image')} {verb(self.images, 'calibrates', 'calibrate')}"
         return f"{text}, {self.training} train" if self.training else text
 
 
@@ -224,7 +225,8 @@ def _check_images(spec: ModelSpec, method: CompressionMethod) -> tuple[int, int]
     if broken:
         more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise UsageError(
-            f"{key}: {len(broken)} of {len(paths)} images are unusable:"
+            f"{key}: {len(broken)} of {counted(len(paths), 'image')}"
+            f" {verb(len(broken), 'is', 'are')} unusable:"
             f" {'; '.join(broken[:SHOWN])}{more}"
         )
     return len(calibrating), len(trained)

@@ -20,6 +20,7 @@ from fqbench.compress.job import CompressionJob
 from fqbench.compress.make import BuildResult
 from fqbench.compress.reading import described
 from fqbench.compress.settings import Setting, settings
+from fqbench.counting import counted, measured
 from fqbench.fileio import write_text
 from fqbench.methods.distillation.history import History
 from fqbench.report.html import compress as html
@@ -254,7 +255,7 @@ def _notes(made: BuildResult, metric: str, cpu: Cpu) -> Iterable[str]:
             for reason, count in reasons.most_common()
         )
         kept = made.layers - made.int8_layers
-        yield f"{name}: {kept} of {made.layers} layers in float ({listed})."
+        yield f"{name}: {kept} of {counted(made.layers, 'layer')} in float ({listed})."
     forms = weight_forms(made.safe_layers, made.unsigned_layers)
     if forms:
         cpus = "no CPU of x86 is to saturate" if cpu == "any" else "8-bit products saturate here"
@@ -276,7 +277,7 @@ def _trained(history: History) -> str:
 
 
 def _points(drop: float) -> str:
-    return f"{drop:g} point{'' if drop == 1.0 else 's'}"
+    return measured(drop, "point")
 
 
 def _told(setting: Setting) -> tuple[str, str, str]:

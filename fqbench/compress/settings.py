@@ -11,6 +11,7 @@ from fqbench.compress.config import TRANSPOSED, LoadedConfig
 from fqbench.compress.job import CompressionJob
 from fqbench.compress.layers import DEFAULT_PATTERN
 from fqbench.compress.reading import described
+from fqbench.counting import counted, measured, verb
 from fqbench.spec.quantization import Distillation
 
 AS_ALWAYS = "what fqbench does anyway"
@@ -75,15 +76,16 @@ def _metric(loaded: LoadedConfig, job: CompressionJob) -> str:
         return "not used: it says what may be lost only where the other metric is given too"
     trains = job.method.is_own and job.method.section == "QAT"
     return (
-        f"INT8 may lose {job.spec.margins[0].drop:g} points, as estimated: layers stay in float"
-        f" until it does{', and training ends once it does' if trains else ''}"
+        f"INT8 may lose {measured(job.spec.margins[0].drop, 'point')}, as estimated: layers stay"
+        f" in float until it does{', and training ends once it does' if trains else ''}"
     )
 
 
 def _of_layers(key: str, value: Any, job: CompressionJob) -> str:
     """Of the keys that keep layers in float."""
     kept = sum(reason.startswith(key) for reason in job.asked.values())
-    text = f"{kept} of {len(job.layers.layers)} layers stay in float for it"
+    layers = counted(len(job.layers.layers), "layer")
+    text = f"{kept} of {layers} {verb(kept, 'stays', 'stay')} in float for it"
     if key == "QuantAware.quantize_op_types" and TRANSPOSED in value:
         text += f"; {job.layers.transposed} of {TRANSPOSED} do too, fqbench does not quantize them"
     if key == "QuantAware.not_quant_pattern" and kept == 0 and DEFAULT_PATTERN in value:

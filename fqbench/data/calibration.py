@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fqbench.artifacts import file_digest
+from fqbench.counting import counted
 from fqbench.data.coco import largest_boxes
 from fqbench.data.digests import Digests, file_sizes
 from fqbench.data.folders import by_turns, class_folders, image_files
@@ -40,7 +41,7 @@ def calibration_paths(calibration: Calibration, key: str = "calibration") -> tup
     chosen = tuple(listed[calibration.start : end : every])
     if not chosen:
         raise UsageError(
-            f"{key}.images: {source or folder} has {len(listed)} images,"
+            f"{key}.images: {source or folder} has {counted(len(listed), 'image')},"
             f" {key}.start is {calibration.start}"
         )
     require_files(chosen, f"{key}.images")

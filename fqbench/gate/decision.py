@@ -237,7 +237,7 @@ def _with_accuracy(cell: CellEvidence, verdict: Verdict, rejected: _Rejections) 
     if cell.accuracy is not None:
         loss = evidence.loss(cell.accuracy)
         if worse or not loss.low <= 0 <= loss.high:
-            reasons.append(f"lost {describe_loss(loss)}")
+            reasons.append(describe_loss(loss))
         verdict = replace(verdict, loss=loss)
     if cell.left_margin:
         reasons.insert(0, "left its margin")

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from fqbench.counting import counted
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.records import Machine, StoredResults
 from fqbench.jsonvalue import Json
+from fqbench.measure.drop import magnitude, word
 from fqbench.measure.measures import Measure
 from fqbench.measure.stats import Interval
 
@@ -143,8 +145,10 @@ def describe_slowdown(slowdown: Interval, measure: Measure | None = None) -> str
 
 
 def describe_loss(loss: Interval) -> str:
-    """How much accuracy was lost: ``0.30 points (0.10 to 0.50)``."""
-    return f"{loss.value:.2f} points ({loss.low:.2f} to {loss.high:.2f})"
+    """What became of accuracy: ``lost 0.30 points (0.10 to 0.50)``, or gained."""
+    size = magnitude(loss)
+    found = f"{size.value:.2f} points ({size.low:.2f} to {size.high:.2f})"
+    return f"{word(loss.value, 'lost', 'gained')} {found}"
 
 
 def describe_unclear(slowdown: Interval, tolerance: float, measure: Measure | None = None) -> str:
@@ -178,7 +182,7 @@ def describe_machines(base: StoredResults, head: StoredResults) -> tuple[str, ..
 
 def count_cells(count: int) -> str:
     """A number of cells in words: ``1 cell``, ``2 cells``."""
-    return "1 cell" if count == 1 else f"{count} cells"
+    return counted(count, "cell")
 
 
 def percent(part: float) -> str:

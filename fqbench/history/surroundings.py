@@ -37,9 +37,10 @@ class Machine:
     def label(self) -> str:
         """In a few words."""
         hidden = " (instruction sets hidden)" if self.facts.get("hidden") else ""
+        cores = self.facts.get("usable_cores")
         return (
-            f"{self.facts.get('model', 'unknown')}{hidden}, {self.facts.get('usable_cores')} cores"
-            f" [{self.key[:SHOWN_DIGITS]}]"
+            f"{self.facts.get('model', 'unknown')}{hidden}, {cores}"
+            f" {'core' if cores == 1 else 'cores'} [{self.key[:SHOWN_DIGITS]}]"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from fqbench.measure.drop import magnitude, word
 from fqbench.measure.stats import Interval
 
 Standing = Literal["inside", "outside", "not known"]
@@ -42,14 +43,22 @@ def images_needed(drop: Interval, margin: float, images: int) -> int | None:
 
 def sentence(drop: Interval, margin: float, images: int | None) -> str:
     """How a drop stands to its margin, and what would make it known where it is not."""
-    lost = f"INT8 loses {drop.value:.2f} points (95 % interval {drop.low:.2f} to {drop.high:.2f})"
+    size, gains = magnitude(drop), word(drop.value) == "gain"
+    lost = (
+        f"INT8 {'gains' if gains else 'loses'} {size.value:.2f} points (95 % interval"
+        f" {size.low:.2f} to {size.high:.2f})"
+    )
     found = standing(drop, margin)
     if found != "not known":
         return f"{lost}, {found} of its margin of {margin:g}"
-    text = f"{lost}; whether that is within its margin of {margin:g} is not known"
+    what = (
+        "it may lose more than its margin of" if gains else "whether that is within its margin of"
+    )
+    text = f"{lost}; {what} {margin:g}{'' if gains else ' is not known'}"
     if images is None:
         return text
     needed = images_needed(drop, margin, images)
     if needed is None:
         return f"{text}: it is so near that no number of images would tell"
-    return f"{text}: about {needed} images instead of {images} would tell, were the drop the same"
+    same = f"were the {word(drop.value)} the same"
+    return f"{text}: about {needed} images instead of {images} would tell, {same}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fqbench.counting import counted
 from fqbench.propose.evidence import CLEARLY, HINT, Outcome, answers_images, beats, shared
 from fqbench.propose.inputs import ImageInput
 from fqbench.propose.inside import Inside
@@ -67,7 +68,7 @@ def _decoder_sureness(guesses: Sequence[Named], tried: Tried, label: str) -> tup
             also = ", ".join(sorted(kind for _, kind in rivals))
             return "guess", f"{guess.reason}; {also} may read that, too"
         return guess.sureness, guess.reason
-    found = f"{guess.reason}; {label} {outcome.points:.1f} on {outcome.images} images"
+    found = f"{guess.reason}; {label} {outcome.points:.1f} on {counted(outcome.images, 'image')}"
     if not answers_images(outcome, HINT):
         return "guess", f"{found}, no more than chance can do"
     if not answers_images(outcome):
@@ -168,7 +169,8 @@ def _judged(
     if not others or outcome.failure is not None:
         return ("likely" if len(tried.guess.preprocess) == 1 else "guess"), usual
     next_name, best = max(others, key=lambda each: each[1].value)
-    compared = f"{label} {_value(outcome)} on {outcome.images} images, {next_name}: {_value(best)}"
+    on = f"on {counted(outcome.images, 'image')}"
+    compared = f"{label} {_value(outcome)} {on}, {next_name}: {_value(best)}"
     if outcome.points is None:
         only = len(tried.guess.preprocess) == 1 and _is_usual(tried, name)
         confirmed = only or outcome.value > CLEARLY * best.value

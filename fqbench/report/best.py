@@ -10,6 +10,8 @@ from rich.table import Table
 
 from fqbench.best.entry import Entry, Found
 from fqbench.best.front import Budget, Limit, excess, faster, proven, standings, verdict
+from fqbench.counting import counted, verb
+from fqbench.measure.drop import with_interval, word
 from fqbench.measure.margin import images_needed
 from fqbench.measure.stats import Interval
 from fqbench.report.plain import plain
@@ -29,7 +31,8 @@ TELLING = 0.5
 """The part of the time in layers that gain nothing from which on that is why nothing is gained."""
 
 MEANING = (
-    "Drop: points lost against FP32 on the same images; FP32 loses nothing, by definition. In"
+    "Drop: points lost against FP32 on the same images, negative where they are gained; FP32 loses"
+    " nothing, by definition. In"
     " brackets: 95 % confidence intervals. x float: how many times as fast as the fastest"
     " float of any runtime here, x FP32: as FP32 of the same runtime; timed in turns, in one"
     " group. *: on the front: no other is certainly faster, as accurate and as small.",
@@ -157,7 +160,7 @@ def told(entry: Entry) -> str:
     if entry.candidate.is_fp32:
         parts.append("drop 0 by definition")
     elif entry.drop is not None:
-        parts.append(f"drop {_interval(entry.drop)} points")
+        parts.append(f"{word(entry.drop.value)} {with_interval(entry.drop)} points")
     if entry.accuracy is not None:
         parts.append(f"accuracy {entry.accuracy:.2f}")
     if entry.size is not None:
@@ -210,7 +213,11 @@ def _gains_nothing(entry: Entry) -> str | None:
     share = 1 - sum(each.fp32_ms or 0.0 for each in gained) / total
     if share < TELLING:
         return None
-    also = f"; {len(kept)} layers stay in float for accuracy" if kept else ""
+    also = (
+        f"; {counted(len(kept), 'layer')} {verb(len(kept), 'stays', 'stay')} in float for accuracy"
+        if kept
+        else ""
+    )
     return f"{100 * share:.0f} % of FP32's time is in layers that INT8 does not make faster{also}"
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from fqbench.counting import counted, verb
 from fqbench.fileio import write_text
 from fqbench.gate.verdict import Decision, GateReport, Status, Verdict, count_cells
 from fqbench.measure.stats import Interval
@@ -125,9 +126,11 @@ def explained(shown: Iterable[Verdict]) -> dict[str, list[str]]:
 def quiet_line(quiet: Sequence[Verdict]) -> str:
     """All cells that did not change in a few words."""
     again = sum(verdict.status == "unchanged" for verdict in quiet)
-    skipped = f", {again} of which are the same files on both sides" if again else ""
-    verb = "shows" if len(quiet) == 1 else "show"
-    return f"{count_cells(len(quiet))} {verb} no change{skipped}"
+    which = f"{again} of which {verb(again, 'is', 'are')}"
+    if again == len(quiet):
+        which = verb(again, "which is", "all of which are")
+    skipped = f", {which} the same files on both sides" if again else ""
+    return f"{count_cells(len(quiet))} {verb(len(quiet), 'shows', 'show')} no change{skipped}"
 
 
 def texts(verdict: Verdict) -> tuple[str, ...]:
@@ -208,7 +211,11 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     marks = ["--:" if name in NUMBERS else "---" for name in columns]
     shown = [columns, marks, *rows[:MOST_ROWS]]
     left = len(rows) - MOST_ROWS
-    more = f"\n\n{count_cells(left)} more are in gate.json." if left > 0 else ""
+    more = (
+        f"\n\n{counted(left, 'more cell')} {verb(left, 'is', 'are')} in gate.json."
+        if left > 0
+        else ""
+    )
     return "\n".join(f"| {' | '.join(row)} |" for row in shown) + more
 
 

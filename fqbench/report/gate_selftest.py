@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from fqbench.counting import counted, verb
 from fqbench.gate.selftest.replay import THRESHOLD
 from fqbench.gate.selftest.trial import Count, Trial
 
@@ -42,12 +43,13 @@ def sentences(trial: Trial) -> tuple[str, ...]:
     """What the table's numbers are of."""
     suites = sum(count.suites for count in trial.real)
     middle, most = np.percentile(trial.seconds, (50, 100))
+    cells, were = counted(len(trial.cells), "cell"), verb(suites, "was", "were")
     return (
-        f"Suites of {len(trial.cells)} cells in which the slowed cell, or without one any cell, was"
-        " called slower, of all suites of that kind; in brackets: percent, of measured ones with"
-        " 95 % confidence intervals.",
-        f"{suites} suites were measured. Replayed: their launches of identical sides drawn again,"
-        " one cell's times made longer; these are not independent of each other.",
+        f"Suites of {cells} in which the slowed cell, or without one any cell, was called slower,"
+        " of all suites of that kind; in brackets: percent, of measured ones with 95 % confidence"
+        " intervals.",
+        f"{counted(suites, 'suite')} {were} measured. Replayed: their launches of identical sides"
+        " drawn again, one cell's times made longer; these are not independent of each other.",
         f"Measuring took {middle:.0f} s a cell (median), {most:.0f} s at most.",
         "mean, median, min: pytest-benchmark's --benchmark-compare-fail, between each two of the"
         " suites of identical sides.",

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fqbench.counting import counted
 from fqbench.history.changes import MISSING, can_find
 from fqbench.history.records import KeptRun, Place, Since, Size
 from fqbench.history.timeline import Event, Timeline
@@ -39,8 +40,8 @@ def show_runs(runs: Sequence[KeptRun], size: Size, where: str, console: Console)
 
 def describe(size: Size, where: str) -> str:
     """How large the history is, in a sentence."""
-    runs = "1 run" if size.runs == 1 else f"{size.runs} runs"
-    return f"{runs}, {size.rows} rows, {size.bytes / 1e6:.1f} MB in {where}."
+    kept = f"{counted(size.runs, 'run')}, {counted(size.rows, 'row')}"
+    return f"{kept}, {size.bytes / 1e6:.1f} MB in {where}."
 
 
 def show_timeline(found: Timeline, console: Console) -> None:
@@ -81,7 +82,7 @@ def title(place: Place) -> str:
     """What a series is of."""
     facts = [place.machine.label]
     facts += [place.gpu] if place.gpu else []
-    facts += [f"{place.threads} {'thread' if place.threads == 1 else 'threads'}"]
+    facts += [counted(place.threads, "thread")]
     facts += [f"{place.batch} images at once"] if place.batch > 1 else []
     facts += [f"by {place.method}"] if place.method else []
     facts += ["not bound to a core"] if place.pinned is False else []

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fqbench.backends import label_of
+from fqbench.counting import counted
+from fqbench.measure.drop import word
 from fqbench.report.table import NOTHING
 from fqbench.results import Row
 from fqbench.tasks.registry import metrics
@@ -55,15 +57,13 @@ def sentence(row: Row) -> str | None:
         for reason, count in reasons.most_common()
     )
     figures = [
-        f"drop {_points(row.drop_all_int8)}{row.drop.value:.2f} {_unit(row)}"
-        if row.drop is not None
-        else "",
+        f"{_drops(row.drop_all_int8, row.drop.value)} {_unit(row)}" if row.drop is not None else "",
         f"ratio {row.ratio.value:.2f}" if row.ratio is not None else "",
     ]
     shown = ", ".join(filter(None, figures))
     kept = len(row.float_layers)
     return (
-        f"{where}: {kept} of {row.convolutions} layers kept in float ({listed})"
+        f"{where}: {kept} of {counted(row.convolutions, 'layer')} kept in float ({listed})"
         f"{': ' if shown else ''}{shown}."
     )
 
@@ -99,8 +99,13 @@ def _line(layer: LayerCost, row: Row) -> tuple[str, ...]:
     )
 
 
-def _points(before: float | None) -> str:
-    return "" if before is None else f"{before:.2f} → "
+def _drops(before: float | None, after: float) -> str:
+    """``drop 2.10 → 0.30``; a negative one is a gain."""
+    words = [word(each) for each in (before, after) if each is not None]
+    sizes = [f"{abs(each):.2f}" for each in (before, after) if each is not None]
+    if len(set(words)) == 1:
+        return f"{words[0]} {' → '.join(sizes)}"
+    return " → ".join(map(" ".join, zip(words, sizes, strict=True)))
 
 
 def _unit(row: Row) -> str:

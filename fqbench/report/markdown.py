@@ -53,9 +53,10 @@ def markdown(results: Results, since: Since | None = None) -> str:
     for row in costly:
         columns, *worst = layers.costs(row)
         parts += [f"### {_escaped(row.cell.id)}", table(columns, worst)]
+    if measured := methods.methods(results.rows):
+        parts += [f"## {methods.TITLE}", table(methods.COLUMNS, measured)]
+        parts += [_escaped(rest)] if (rest := methods.others(results.rows)) else []
     parts += [
-        "## Methods of quantization",
-        table(methods.COLUMNS, methods.methods(results.rows)),
         "## What runs on this machine",
         table(support.columns(), support.support()),
     ]

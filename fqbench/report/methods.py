@@ -7,23 +7,36 @@ from collections.abc import Sequence
 from statistics import geometric_mean, median
 
 from fqbench.backends import label_of
+from fqbench.measure.drop import word
 from fqbench.methods import offered
 from fqbench.precisions import baseline
 from fqbench.report.table import NOTHING, method_label
 from fqbench.results import Row
 
+TITLE = "Methods of quantization"
 COLUMNS = ("Method", "Time", "Accuracy", "Model size", "Inference speed")
 
 
 def methods(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
-    """One line per method. Time in seconds per model, accuracy in points, the rest as ratios."""
-    return tuple(_line(method, rows) for method in offered())
+    """One line per method that was measured.
+
+    Time in seconds per model, accuracy in points, the rest as ratios.
+    """
+    return tuple(_line(name, rows) for name in offered() if _measured(name, rows))
+
+
+def others(rows: Sequence[Row]) -> str | None:
+    """A sentence on the methods that were not measured; None where all were."""
+    names = [method_label(name) for name in offered() if not _measured(name, rows)]
+    return f"Not measured in this run: {', '.join(names)}." if names else None
+
+
+def _measured(method: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.method == method and row.status == "ok"]
 
 
 def _line(method: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    found = [row for row in rows if row.method == method and row.status == "ok"]
-    if not found:
-        return (method_label(method), "not measured", NOTHING, NOTHING, NOTHING)
+    found = _measured(method, rows)
     return (method_label(method), _time(found), _accuracy(found), _size(found, rows), _speed(found))
 
 
@@ -41,11 +54,14 @@ def _accuracy(rows: Sequence[Row]) -> str:
     worst, cell = max(drops, key=lambda pair: pair[0])
     typical = median(value for value, _ in drops)
     where = f"{cell.model} on {label_of(cell.backend)}"
-    return f"{_points(typical)} lost (median), at most {_points(worst)} ({where})"
-
-
-def _points(value: float) -> str:
-    return f"{value:.2f} points"
+    lost, gained = "lost", "gained"
+    what = word(typical, lost, gained)
+    most = f"at most {abs(worst):.2f} points"
+    if word(worst, lost, gained) == gained:
+        most = f"at least {abs(worst):.2f} points"
+    elif what == gained:
+        most = f"{most} lost"
+    return f"{abs(typical):.2f} points {what} (median), {most} ({where})"
 
 
 def _size(rows: Sequence[Row], all_rows: Sequence[Row]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fqbench.backends import backend, backends, label_of, unversioned
+from fqbench.counting import counted
+from fqbench.measure.drop import magnitude, word
 from fqbench.measure.stats import Interval
 from fqbench.report import best_float, int8_gain, layers, saturation, timing
 from fqbench.report.table import is_shown, lines, method_label, metric_label
@@ -27,8 +29,8 @@ def notes(results: Results) -> tuple[str, ...]:
         " over INT8 time on the same backend.",
         *best_float.sentences(results.rows),
         *timing.sentences(results.rows, machine),
-        f"{_meanings(results.rows)}drop is FP32 minus INT8 accuracy in points, on the same images,"
-        " its interval from a paired bootstrap over images.",
+        f"{_meanings(results.rows)}drop is FP32 minus INT8 accuracy in points, on the same images"
+        " (negative: INT8 gains), its interval from a paired bootstrap over images.",
         *_synthetic(results.rows),
         *_unlabelled(results.rows),
         *_of_files(results.rows),
@@ -37,7 +39,8 @@ def notes(results: Results) -> tuple[str, ...]:
         *layers.sentences(results.rows),
         *int8_gain.sentences(results.rows),
         *saturation.sentences(results.rows),
-        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)}, {cpu['cores']} cores;"
+        f"CPU: {cpu['model']} ({', '.join(cpu['isa'])}){_hidden(machine)},"
+        f" {counted(cpu['cores'], 'core')};"
         f" the number of fixed threads is {threads}.",
         *_gpu(machine.get("gpu")),
         f"Versions: {_listed(versions)}.",
@@ -142,13 +145,15 @@ def _further(rows: Sequence[Row]) -> tuple[str, ...]:
 def _lost(drop: Interval | None) -> str:
     if drop is None:
         return ""
-    return f" (drop {drop.value:.2f}, {drop.low:.2f} to {drop.high:.2f})"
+    size = magnitude(drop)
+    return f" ({word(drop.value)} {size.value:.2f}, {size.low:.2f} to {size.high:.2f})"
 
 
 def _data(rows: Iterable[Row]) -> str:
     described = {
         row.cell.model: (
-            f"{row.cell.model} {metric_label(row.metric)} on {row.images} images of {row.dataset}"
+            f"{row.cell.model} {metric_label(row.metric)} on"
+            f" {counted(row.images, 'image')} of {row.dataset}"
         )
         for row in rows
         if row.images is not None and row.needs is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fqbench.backends import backends, label_of
+from fqbench.counting import counted, verb
 from fqbench.methods import methods
 from fqbench.precisions.own import INT8_FILE
 from fqbench.report.table import method_label
@@ -43,7 +44,11 @@ def _made(row: Row) -> Iterator[str]:
 def weight_forms(safe: int, unsigned: int) -> str:
     """How many layers have which other form of weights; empty where none has."""
     counts = ((safe, SAFE), (unsigned, UNSIGNED))
-    return " and ".join(f"{count} layers have {form}" for count, form in counts if count)
+    return " and ".join(
+        f"{counted(count, 'layer')} {verb(count, 'has', 'have')} {form}"
+        for count, form in counts
+        if count
+    )
 
 
 def weight_costs(errors: Mapping[str, float], unsigned: int, metric: str, *, any_cpu: bool) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fqbench.counting import counted
 from fqbench.report.plain import plain
 
 MOST_LINES = 10
@@ -21,7 +22,7 @@ def show_notes(
     Then where all are that ``there_are``: in ``report``, where there is such a file.
     """
     where = "--verbose" if report is None else f"{report}, or --verbose"
-    last = f"{there_are} notes in all: {where}."
+    last = f"{counted(there_are, 'note')} in all: {where}."
     left = MOST_LINES - _height(last, console)
     shown = 0
     for note in notes:

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from fqbench.backends import label_of
+from fqbench.counting import counted
 from fqbench.measure.launches import NARROW
 from fqbench.measure.measures import NotMeasured
 from fqbench.report.table import interval, is_best_float, is_shown, metric_label
@@ -74,7 +75,7 @@ def _not_known(rows: Sequence[Row]) -> Iterator[str]:
         enough = f"; about {span} would"
     yield (
         f"?: the images cannot tell whether the drop is within the margin, for {len(found)} of"
-        f" {sum(row.against_margin is not None for row in rows)} INT8 cells{enough}."
+        f" {counted(sum(row.against_margin is not None for row in rows), 'INT8 cell')}{enough}."
     )
 
 
@@ -102,7 +103,8 @@ def _columns(rows: Sequence[Row]) -> Iterator[str]:
     if any(row.drop is not None for row in rows):
         metrics = dict.fromkeys(metric_label(row.metric) for row in rows if row.drop is not None)
         yield (
-            f"Drop: FP32 minus INT8, in points of {' or '.join(metrics)}, on the same images."
+            f"Drop: FP32 minus INT8, in points of {' or '.join(metrics)}, on the same images;"
+            " negative: INT8 gains."
             " Margin: ok where the drop's whole 95 % interval is within."
         )
 
@@ -143,7 +145,7 @@ def _machine(results: Results) -> Iterator[str]:
     noise = (
         f"; slow moments took {100 * speed['spread']:.0f} % longer than fast ones" if speed else ""
     )
-    yield f"On {machine['cpu']['model']}, {threads} thread{'' if threads == 1 else 's'}{noise}."
+    yield f"On {machine['cpu']['model']}, {counted(threads, 'thread')}{noise}."
 
 
 def _where(row: Row) -> str:

@@ -236,4 +236,6 @@ def interval(found: Interval | None) -> str:
     """A value and where it is between: ``2.42 (2.40 to 2.46)``."""
     if found is None:
         return NOTHING
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+    # Adding zero takes the sign from what is rounded to it.
+    value, low, high = (round(each, 2) + 0.0 for each in (found.value, found.low, found.high))
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"

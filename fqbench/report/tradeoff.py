@@ -11,6 +11,7 @@ from rich.text import Text
 
 from fqbench.best.entry import Found, Trade
 from fqbench.best.trading import kept_layers
+from fqbench.counting import counted
 from fqbench.tasks.registry import metrics
 from fqbench.tune.tradeoff import LayerTrade, Tradeoff
 
@@ -53,7 +54,7 @@ def sentences(tradeoff: Tradeoff, lost: Callable[[float], float]) -> Iterator[st
     rest = tradeoff.layers[LISTED:]
     if rest:
         total = sum(lost(each.error) for each in rest)
-        yield f"{len(rest)} more layers: {total:.3f} points in all."
+        yield f"{counted(len(rest), 'more layer')}: {total:.3f} points in all."
     for pair in tradeoff.pairs:
         if pair.interacts:
             yield (

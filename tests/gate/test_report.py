@@ -121,6 +121,29 @@ def test_what_got_worse_comes_first_and_the_worst_of_it_on_top():
     assert quiet == [SAME]
 
 
+UNCHANGED = replace(SAME, cell="again", status="unchanged", slowdown=None)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "line"),
+    [
+        ((SAME,), "1 cell shows no change"),
+        ((UNCHANGED,), "1 cell shows no change, which is the same files on both sides"),
+        ((SAME, UNCHANGED), "2 cells show no change, 1 of which is the same files on both sides"),
+        (
+            (UNCHANGED, UNCHANGED),
+            "2 cells show no change, all of which are the same files on both sides",
+        ),
+        (
+            (SAME, UNCHANGED, UNCHANGED),
+            "3 cells show no change, 2 of which are the same files on both sides",
+        ),
+    ],
+)
+def test_cells_that_did_not_change_are_counted_in_english(verdicts, line):
+    assert gate.quiet_line(verdicts) == line
+
+
 @pytest.mark.parametrize(
     ("verdicts", "headline"),
     [
@@ -189,7 +212,7 @@ def test_thousands_of_cells_fit_into_a_comment():
     many = [replace(SLOWER, cell=f"model{i}-onnxruntime-cpu-int8") for i in range(2000)]
     text = gate.markdown(report(*many))
     assert len(text) < 65_536
-    assert "1900 cells more are in gate.json." in text
+    assert "1900 more cells are in gate.json." in text
 
 
 def test_files_are_written_whole(tmp_path):

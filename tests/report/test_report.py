@@ -1,6 +1,7 @@
 """The table, in Markdown and in a terminal, of rows made by hand."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_whole_report():
     head, _, notes = text.partition("- Latency is")
     assert head == REPORT
     notes, _, tables = notes.partition("\n## Methods of quantization\n")
-    assert "| distillation training | not measured | - | - | - |" in tables
+    assert "\n\nNot measured in this run: distillation training, " in tables
     assert notes.endswith(
         "- Data: net mAP on 128 images of val.json; calibration images (net on train[0:64]) are"
         " never among those evaluated.\n"
@@ -156,6 +157,31 @@ def test_hostile_reason_is_harmless_in_markdown():
         "\n- net-paddle-cpu-int8: failed: a \\| b \\| c \\|"
         " &lt;script&gt;alert(1)&lt;/script&gt; &amp; [bold]x[/bold]\n"
     ) in text
+
+
+GAINED = replace(
+    INT8,
+    drop=Interval(-0.71, -1.55, 0.13),
+    drop_all_int8=2.5,
+    float_layers={"conv": "accuracy"},
+    convolutions=1,
+    further={"edits": Further(92.5, Interval(-0.2, -0.3, -0.1))},
+)
+
+
+def test_what_int8_gains_is_never_called_a_drop_below_nothing():
+    text = markdown.markdown(results(FP32, GAINED))
+    assert "(gain 0.20, 0.10 to 0.30)" in text
+    assert "1 of 1 layer kept in float (accuracy): drop 2.50 → gain 0.71 mAP" in text
+    assert re.search(r"(loses?|lost|drops?|points|→) -\d", text) is None
+    assert re.search(r"\d points lost", text) is None
+    line = dict(zip(methods.COLUMNS, methods.methods((FP32, GAINED))[0], strict=True))
+    assert line["Accuracy"] == (
+        "0.71 points gained (median), at least 0.71 points (net on ONNX Runtime)"
+    )
+    further = replace(GAINED, drop=replace(GAINED.drop, value=0.5))
+    line = dict(zip(methods.COLUMNS, methods.methods((FP32, GAINED, further))[0], strict=True))
+    assert line["Accuracy"].endswith("(median), at most 0.50 points lost (net on ONNX Runtime)")
 
 
 def shown(width: int, *rows: Row) -> str:
@@ -241,7 +267,7 @@ def test_methods_are_told_by_what_was_measured():
         replace(PADDLE, size_mb=10.0),
         replace(paddle, size_mb=2.7, quantize_s=20.0, ratio=Interval(4.5, 4, 5)),
     )
-    offline, distillation, *_ = methods.methods(measured)
+    (offline,) = methods.methods(measured)
     assert offline == (
         "offline quantization",
         "20 s a model (20 to 20)",
@@ -249,12 +275,21 @@ def test_methods_are_told_by_what_was_measured():
         "0.26 of FP32",
         "3.00 times FP32 (2.00 to 4.50)",
     )
-    assert distillation[1] == "not measured"
+    rest = methods.others(measured)
+    assert rest is not None
+    assert rest.startswith("Not measured in this run: distillation, ")
+    assert "offline" not in rest
 
 
-def test_methods_without_rows_invent_nothing():
-    offline, *_ = methods.methods([FP32])
-    assert offline == ("offline quantization", "not measured", "-", "-", "-")
+def test_only_methods_that_were_measured_have_lines():
+    assert methods.methods([FP32]) == ()
+    assert methods.TITLE not in markdown.markdown(results(FP32))
+    text = markdown.markdown(results(FP32, INT8))
+    _, _, section = text.partition(f"## {methods.TITLE}")
+    section, _, _ = section.partition("\n## ")
+    assert section.count("\n|") == 3
+    assert section.count("not measured") == 0
+    assert section.count("Not measured in this run: ") == 1
 
 
 def test_support_names_what_runs_or_why_not(monkeypatch):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fqbench.backends import backends, label_of, unversioned
+from fqbench.measure.stats import Interval
 from fqbench.methods import DEFAULT
 from fqbench.methods import methods as known_methods
 from fqbench.precisions import label_of as precision_label
-from fqbench.report.table import method_label
+from fqbench.report.table import interval, method_label
 from tools.front_page.judged import best_float, is_sure, keeps, times_as_fast, winner
 from tools.front_page.runs import SYNTHETIC, Row, by_model
 
@@ -74,7 +75,7 @@ def points(row: Row) -> str:
     """The drop with its interval; agreement where accuracy is not known."""
     if row.needs is None and row.drop is not None:
         low, high = row.drop.ci95
-        return f"{row.drop.value:.2f} ({low:.2f} to {high:.2f})"
+        return interval(Interval(row.drop.value, low, high))
     return NOTHING if row.agreement is None else f"agrees {row.agreement:.3f}"
 
 

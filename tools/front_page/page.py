@@ -27,11 +27,11 @@ def front_page(found: Measured) -> str:
         (
             front.table(found.rows),
             "Milliseconds of an inference at batch 1, in brackets how many times as fast as the"
-            " best float of any runtime; below, points lost against FP32 on the same images with"
-            " their 95 % interval (*over*: beyond the margin, *?*: these images cannot tell). In"
-            " bold the fastest that keeps the margin as measured. Cells of one runtime were timed"
-            f" in turns.{_synthetic(found)} Every row, with the time to make it, its size, and how"
-            f" many layers run in INT8: [{LONGER}]({LONGER}).",
+            " best float of any runtime; below, points lost against FP32 on the same images"
+            " (negative: gained) with their 95 % interval (*over*: beyond the margin, *?*: these"
+            " images cannot tell). In bold the fastest that keeps the margin as measured. Cells of"
+            f" one runtime were timed in turns.{_synthetic(found)} Every row, with the time"
+            f" to make it, its size, and how many layers run in INT8: [{LONGER}]({LONGER}).",
             "\n".join(_measured_on(found.runs)),
         )
     )

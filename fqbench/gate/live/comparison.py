@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from fqbench.counting import counted, verb
 from fqbench.gate.decision import CellEvidence, State, decide, suspects
 from fqbench.gate.evidence import (
     SpeedEvidence,
@@ -300,7 +301,8 @@ def _certainty(timed: Sequence[CellTimes]) -> Iterable[str]:
     timed_out = sum(each.stopped == "time" for each in recorded)
     ended = f"known to {percent(NARROW)} to either side"
     if timed_out:
-        ended += f", or the time was used up, as in {timed_out} of {len(recorded)} measurements"
+        measurements = counted(len(recorded), "measurement")
+        ended += f", or the time was used up, as in {timed_out} of {measurements}"
     yield (
         "Both versions were timed in turns, block by block in random order, in processes started"
         f" from scratch {launches} times per measurement, {bound}. Measuring ended when the change"
@@ -308,9 +310,9 @@ def _certainty(timed: Sequence[CellTimes]) -> Iterable[str]:
     )
     doubted = sum(each.again is not None for each in timed)
     if doubted:
-        verb = "was" if doubted == 1 else "were"
+        was = verb(doubted, "was", "were")
         yield (
-            f"{count_cells(doubted)} did not show to be the same and {verb} measured again from the"
+            f"{count_cells(doubted)} did not show to be the same and {was} measured again from the"
             " start; the second measurement alone decides."
         )
     speed = reference.speed([each.times for each in recorded])

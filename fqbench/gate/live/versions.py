@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fqbench import isolate, plugins
+from fqbench.counting import verb
 from fqbench.errors import StepError, UsageError
 from fqbench.gate.live.built_version import BuiltVersion, read_built
 from fqbench.gate.live.comparison import BASE, HEAD, ComparisonSettings, compare_live
@@ -105,8 +106,8 @@ def _paths(matrix: Matrix) -> tuple[Path, ...]:
 def _shared_paths(mappings: Mapping[Path, PathMapping]) -> Iterable[str]:
     names = [str(path) for path, found in mappings.items() if found.shared]
     if names:
-        verb = "is" if len(names) == 1 else "are"
-        yield f"{', '.join(names)} {verb} in neither version: both used that of the working tree."
+        they_are = f"{', '.join(names)} {verb(len(names), 'is', 'are')}"
+        yield f"{they_are} in neither version: both used that of the working tree."
 
 
 def _shared_packages(root: Path) -> Iterable[str]:

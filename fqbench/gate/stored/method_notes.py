@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fqbench.counting import counted
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.records import StoredResults
 from fqbench.gate.stored.figures import FEWEST_RUNS, KERNEL_UNITS, SHORTEST, RunSpread
@@ -15,7 +16,7 @@ def method(
 ) -> Iterator[str]:
     """How times were compared: of so many cells in units of a kernel, of others as they are."""
     runs = ", ".join(
-        f"{len(side.runs)} {'run' if len(side.runs) == 1 else 'runs'} of {name}"
+        f"{counted(len(side.runs), 'run')} of {name}"
         for side, name in ((base, "BASE"), (head, "HEAD"))
     )
     yield (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fqbench.counting import counted, verb
 from fqbench.examine.record import Broken, Changes, PartedImage
 from fqbench.precisions import precision
 from fqbench.results import Row
@@ -81,8 +82,10 @@ def _summary(row: Row, shown: int) -> str:
     if found is None:
         return nothing_known(row)
     if not found.parted:
-        return f"FP32 and INT8 answer all {found.images} images alike."
-    text = f"{found.parted} of {found.images} images part{_verdicts(found)}."
+        images = verb(found.images, "the image", f"all {found.images} images")
+        return f"FP32 and INT8 answer {images} alike."
+    parts = verb(found.parted, "parts", "part")
+    text = f"{found.parted} of {counted(found.images, 'image')} {parts}{_verdicts(found)}."
     if not shown:
         return f"{text} Others of this run are worse and are shown instead."
     if shown < found.parted:

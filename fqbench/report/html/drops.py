@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fqbench.counting import counted, verb
 from fqbench.measure.margin import Standing, sentence
 from fqbench.report.html.advice import cell_label
 from fqbench.report.html.datatable import table
@@ -22,8 +23,8 @@ def drops(rows: Sequence[Row]) -> Plot | None:
     if not held:
         return None
     marks = [mark for row in held if (mark := _mark(row)) is not None]
-    counted = {where: sum(row.against_margin == where for row in held) for where in STANDINGS}
-    about = ", ".join(f"{count} {where}" for where, count in counted.items() if count)
+    standings = {where: sum(row.against_margin == where for row in held) for where in STANDINGS}
+    about = ", ".join(f"{count} {where}" for where, count in standings.items() if count)
     lines = [
         (
             row.cell.id,
@@ -38,8 +39,10 @@ def drops(rows: Sequence[Row]) -> Plot | None:
     numbers = table("Drops and their margins", COLUMNS, lines)
     return Plot(
         "Drops of all cells",
-        f"Of {len(held)} drops by their margin: {about}.",
-        intervals(marks, "Points lost against FP32", reference=0.0, groups=STANDINGS),
+        f"Of {counted(len(held), 'drop')} by {verb(len(held), 'its', 'their')} margin: {about}.",
+        intervals(
+            marks, "Points lost against FP32 (negative: gained)", reference=0.0, groups=STANDINGS
+        ),
         numbers,
     )
 

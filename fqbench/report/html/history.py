@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fqbench.counting import counted
 from fqbench.fileio import write_text
 from fqbench.history.records import KeptRun, Size
 from fqbench.history.timeline import Event, Timeline
@@ -113,8 +114,8 @@ def _plot(found: Timeline) -> TimePlot | None:
     numbers = table(f"{place.cell}, run by run", NUMBERS, map(_numbers, found.events))
     changes = [event for event in timed if event.change is not None]
     listed = [f"run {event.row.run.number}: {event.change}" for event in changes]
-    runs = "1 run" if len(timed) == 1 else f"{len(timed)} runs"
-    about = f"{title(place)}. {runs}; {'; '.join(listed) or 'no change was found'}."
+    found_changes = "; ".join(listed) or "no change was found"
+    about = f"{title(place)}. {counted(len(timed), 'run')}; {found_changes}."
     notes = [(event.row.run.number, _short(event)) for event in changes]
     return time_plot(place.cell, about, list(map(_measured, timed)), notes, numbers)
 

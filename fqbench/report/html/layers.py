@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fqbench.counting import counted, verb
 from fqbench.measure.int8_gain import Int8Gain, Part
 from fqbench.precisions import precision
 from fqbench.report.html.datatable import DataTable, table
@@ -156,10 +157,15 @@ def _summary(row: Row) -> str:
     if row.convolutions is None:
         return "The INT8 model comes whole from its method: nothing is known of its layers."
     if not row.float_layers:
-        return f"All {row.convolutions} layers run in INT8."
+        all_run = f"All {counted(row.convolutions, 'layer')} run"
+        return f"{verb(row.convolutions, 'The only layer runs', all_run)} in INT8."
     reasons = Counter(row.float_layers.values())
     listed = ", ".join(f"{count} since {reason}" for reason, count in reasons.most_common())
-    return f"{len(row.float_layers)} of {row.convolutions} layers stay in float: {listed}."
+    kept = len(row.float_layers)
+    return (
+        f"{kept} of {counted(row.convolutions, 'layer')} {verb(kept, 'stays', 'stay')} in float:"
+        f" {listed}."
+    )
 
 
 def _lacking(row: Row) -> str:
@@ -171,8 +177,9 @@ def _lacking(row: Row) -> str:
         ("Error not measured", sum(layer.own_error is None for layer in row.layers)),
     )
     total = len(row.layers)
+    whole = counted(total, "layer")
     return " ".join(
-        f"{what}: {'all' if count == total else f'{count} of {total}'} layers."
+        f"{what}: {f'{count} of {whole}' if count < total else 'all layers'}."
         for what, count in kinds
         if count
     )

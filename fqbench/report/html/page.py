@@ -120,7 +120,8 @@ def _further(rows: Sequence[Row]) -> Iterator[Section]:
         yield Section(found.title, table(found.title, found.columns, found.lines), found.notes)
     if on_gpu := gpu.lines(rows):
         yield Section(gpu.TITLE, table(gpu.TITLE, gpu.COLUMNS, on_gpu), gpu.notes(rows))
-    title = "Methods of quantization"
-    yield Section(title, table(title, methods.COLUMNS, methods.methods(rows)))
+    if measured := methods.methods(rows):
+        shown = table(methods.TITLE, methods.COLUMNS, measured)
+        yield Section(methods.TITLE, shown, tuple(filter(None, [methods.others(rows)])))
     title = "What runs on this machine"
     yield Section(title, table(title, support.columns(), support.support()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fqbench.backends import label_of
+from fqbench.counting import counted
 from fqbench.measure.stats import Interval
 from fqbench.precisions import label_of as label_of_precision
 from fqbench.precisions.own import INT8
@@ -28,7 +29,7 @@ def against_published(rows: Sequence[Row]) -> Plot | None:
     count = sum(mark.group == MEASURED for mark in marks)
     return Plot(
         "Measured and published ratio",
-        f"FP32 time over INT8 time of {count} cells as measured here and as published.",
+        f"FP32 time over INT8 time of {counted(count, 'cell')} as measured here and as published.",
         intervals(marks, "FP32 time over INT8 time", reference=1.0, groups=(MEASURED, PUBLISHED)),
         table("Published and measured", comparison.COLUMNS, listed),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from fqbench.backends import label_of
 from fqbench.cells import Cell
+from fqbench.counting import counted
 from fqbench.measure.stats import Launches
 from fqbench.report.html.advice import by_place, cell_label
 from fqbench.report.html.datatable import table
@@ -131,7 +132,10 @@ def _distribution(title: str, spreads: Sequence[Spread]) -> Plot:
         for s in spreads
     ]
     columns = ("Cell", "Least ms", "25 %", "Median", "75 %", "90 %", "99 %", "Inferences")
-    about = f"{title}: latencies from the least to the 99th percentile of {len(spreads)} cells."
+    about = (
+        f"{title}: latencies from the least to the 99th percentile of"
+        f" {counted(len(spreads), 'cell')}."
+    )
     return Plot(title, about, spec, table(f"{title}: latencies", columns, lines))
 
 

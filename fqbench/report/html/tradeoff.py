@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from fqbench.backends import label_of
+from fqbench.counting import counted
+from fqbench.measure.drop import with_interval, word
 from fqbench.measure.stats import Interval
 from fqbench.precisions import baseline
 from fqbench.report.html.advice import by_place, cell_label
@@ -89,7 +91,8 @@ def _plot(rows: Sequence[Row]) -> Plot:
             title, about, intervals(list(map(_latency, rows)), "Latency (ms)", width=WIDTH), numbers
         )
     about = (
-        f"{title}: {metric_label(rows[0].metric)} against latency of {len(known)} cells;"
+        f"{title}: {metric_label(rows[0].metric)} against latency of"
+        f" {counted(len(known), 'cell')};"
         f" on the front, from the fastest: {', '.join(f'{p.backend} {p.made}' for p in best)}."
     )
     return Plot(
@@ -106,7 +109,7 @@ def _point(row: Row, base: float | None) -> Point | None:
     if row.drop is not None and base is not None:
         ends = (base - row.drop.high, base - row.drop.low)
     tip = [cell_label(row), f"{interval(ms)} ms", f"{metric_label(row.metric)} {accuracy:.2f}"]
-    tip += [] if row.drop is None else [f"drop {interval(row.drop)}"]
+    tip += [] if row.drop is None else [f"{word(row.drop.value)} {with_interval(row.drop)}"]
     return Point(
         ms.value,
         ms.low,

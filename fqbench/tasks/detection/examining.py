@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fqbench.counting import counted
 from fqbench.tasks.decisions import (
     CONSIDERED,
     Decisions,
@@ -46,8 +47,7 @@ def listed(scores: Sequence[float], labels: Sequence[int]) -> str:
     if not shown:
         return f"nothing above {SHOWN}"
     classes = ", ".join(f"{n} of class {label}" for label, n in Counter(shown).most_common(3))
-    objects = "1 object" if len(shown) == 1 else f"{len(shown)} objects"
-    return f"{objects}: {classes}; the surest {max(scores):.2f}"
+    return f"{counted(len(shown), 'object')}: {classes}; the surest {max(scores):.2f}"
 
 
 def _considered(answer: Detections) -> Detections:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fqbench.counting import counted
 from fqbench.tasks.decisions import (
     CONSIDERED,
     Decisions,
@@ -41,8 +42,7 @@ def says(answer: Poses) -> str:
     count = int((answer.scores > SHOWN).sum())
     if not count:
         return f"nobody above {SHOWN}"
-    persons = "1 person" if count == 1 else f"{count} persons"
-    return f"{persons}; the surest {answer.scores.max():.2f}"
+    return f"{counted(count, 'person')}; the surest {answer.scores.max():.2f}"
 
 
 def _considered(answer: Poses) -> Poses:

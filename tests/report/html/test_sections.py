@@ -178,7 +178,7 @@ class TestLayers:
         assert view is not None
         (cell,) = view.cells
         assert cell.summary == (
-            "1 of 3 layers stay in float: 1 since rounding it costs too much accuracy."
+            "1 of 3 layers stays in float: 1 since rounding it costs too much accuracy."
         )
         assert cell.lacking == "Not timed: 1 of 3 layers. Error not measured: 1 of 3 layers."
         head, stem, tail = cell.costs.rows
