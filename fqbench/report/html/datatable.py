@@ -11,6 +11,7 @@ SHORT = 30
 """Characters of a text that is not broken into lines."""
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_INTERVAL = re.compile(r"(?P<value>\S+(?: %)?) (?P<interval>\(\S+ to \S+\))")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,12 @@ class TableCell:
     key: float | None
 
     @property
+    def parts(self) -> tuple[str, str | None]:
+        """The text before its interval, and that: a narrow column has it in a line of its own."""
+        found = _INTERVAL.fullmatch(self.text)
+        return (self.text, None) if found is None else (found["value"], found["interval"])
+
+    @property
     def is_short(self) -> bool:
         """Whether it stays on one line."""
         return len(self.text) <= SHORT
@@ -28,11 +35,25 @@ class TableCell:
 
 @dataclass(frozen=True)
 class DataTable:
-    """A table with its ``caption``; every row has a text for each column."""
+    """A table with its ``caption``; every row has a text for each column.
+
+    ``lesser``: columns that are hidden until all are asked for; ``wide``: those beside them that a
+    phone has no room for.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lesser: frozenset[str] = frozenset()
+    wide: frozenset[str] = frozenset()
+
+    @property
+    def ranks(self) -> tuple[str, ...]:
+        """Of each column what hides it: ``lesser``, ``wide`` or nothing."""
+        return tuple(
+            "lesser" if name in self.lesser else "wide" if name in self.wide else ""
+            for name in self.columns
+        )
 
     @property
     def cells(self) -> tuple[tuple[TableCell, ...], ...]:

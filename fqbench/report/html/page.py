@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fqbench.examine.record import Broken
 from fqbench.history.records import Since
@@ -25,9 +25,15 @@ from fqbench.report.html.threshold import view as threshold_view
 from fqbench.report.html.timings import Timing, timings
 from fqbench.report.html.tradeoff import tradeoffs
 from fqbench.report.notes import notes
-from fqbench.report.table import COLUMNS, is_shown, lines
+from fqbench.report.table import COLUMNS, TO_BEST_FLOAT, is_shown, lines
 from fqbench.results import Results, Row
 from fqbench.samples import Samples
+
+LESSER = frozenset({"Device", "Of peak", "Metric", "Agreement", "INT8 layers", "Method"})
+"""Columns of the table that are shown where all are asked for: a screen has room for the others."""
+
+WIDE = frozenset({"FP32 ms", "INT8 ms", TO_BEST_FLOAT, "FP32", "INT8"})
+"""Columns that a phone has no room for beside ratio, drop and margin."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,11 @@ def page(
         created=when(results.created),
         advices=advices(rows, samples),
         tradeoffs=tradeoffs(rows),
-        table=table("FP32 against INT8", COLUMNS, [line.texts for line in lines(rows)]),
+        table=replace(
+            table("FP32 against INT8", COLUMNS, [line.texts for line in lines(rows)]),
+            lesser=LESSER,
+            wide=WIDE,
+        ),
         published=against_published(rows),
         hardware=comparison.HARDWARE,
         peak=against_peak(rows),

@@ -157,6 +157,43 @@ def test_what_it_could_be_made_to_load_is_refused(browser, file):
     page.close()
 
 
+BESIDE = "document.querySelector('.scroll:has(#figures)')"
+
+SHOWN = f"""() => {{
+  const box = {BESIDE}.getBoundingClientRect();
+  return [...document.querySelectorAll("#figures thead th")]
+    .filter((each) => each.offsetWidth && each.getBoundingClientRect().right <= box.right + 1)
+    .map((each) => each.textContent.trim());
+}}"""
+
+
+def test_a_laptop_shows_what_decides_without_scrolling_sideways(opened):
+    assert opened.evaluate(f"{BESIDE}.scrollWidth <= {BESIDE}.clientWidth")
+    assert {"Ratio", "Ratio to best float", "Drop", "Margin"} <= set(opened.evaluate(SHOWN))
+    button = opened.get_by_role("button", name="All columns")
+    assert "Metric" not in opened.evaluate(SHOWN)
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert opened.locator("#figures th", has_text="Metric").is_visible()
+    button.press("Enter")
+    assert not opened.locator("#figures th", has_text="Metric").is_visible()
+
+
+def test_a_phone_shows_ratio_drop_and_margin_without_scrolling_sideways(opened):
+    opened.set_viewport_size({"width": 390, "height": 844})
+    assert opened.evaluate(SHOWN) == ["Model", "Backend", "Ratio", "Drop", "Margin"]
+    assert opened.evaluate(f"{BESIDE}.scrollWidth <= {BESIDE}.clientWidth")
+
+
+def test_without_a_script_every_column_is_shown(browser, file):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("#figures th", has_text="Metric").is_visible()
+    assert page.locator("#columns").is_hidden()
+    context.close()
+
+
 def test_a_phone_scrolls_down_only(opened):
     opened.set_viewport_size({"width": 390, "height": 844})
     assert opened.evaluate("document.documentElement.scrollWidth") == 390
@@ -165,6 +202,7 @@ def test_a_phone_scrolls_down_only(opened):
 def test_it_prints_with_all_numbers(opened):
     opened.emulate_media(media="print")
     assert opened.locator("nav").is_hidden()
+    assert opened.locator("#figures th", has_text="Metric").is_visible()
     assert opened.pdf(format="A4")[:5] == b"%PDF-"
 
 

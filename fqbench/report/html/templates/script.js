@@ -75,6 +75,18 @@
     }));
   }
 
+  // Columns: those that decide, until the button is pressed. Without a script all are shown.
+  const columns = document.getElementById("columns");
+  if (columns) {
+    const table = document.getElementById(columns.getAttribute("aria-controls"));
+    table.classList.add("few");
+    columns.hidden = false;
+    columns.addEventListener("click", () => {
+      const few = table.classList.toggle("few");
+      columns.setAttribute("aria-pressed", String(!few));
+    });
+  }
+
   // Filtering: rows that contain all of the words.
   const input = document.getElementById("filter");
   if (input) {
