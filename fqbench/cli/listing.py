@@ -19,6 +19,7 @@ from fqbench.environments import Missing, find
 from fqbench.jsonvalue import Json
 from fqbench.methods import methods, offered
 from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
+from fqbench.report.ids import print_by_id
 from fqbench.report.plain import plain
 from fqbench.spec.load import load_specs
 
@@ -69,14 +70,11 @@ def run(options: argparse.Namespace, errors: Console) -> int:
 
 def _show_cells(cells: Sequence[Cell], console: Console) -> None:
     """A table. Cells are never cut, however narrow the terminal; nor are methods."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Cell", no_wrap=True)
     whole = any(cell.unsupported is not None for cell in cells)
-    if whole:
-        table.add_column("State", overflow="fold")
-    for cell in cells:
-        table.add_row(*map(plain, (cell.id, _state(cell)) if whole else (cell.id,)))
-    console.print(table)
+    columns = ("Cell", "State") if whole else ("Cell",)
+    texts = [(cell.id, _state(cell))[: len(columns)] for cell in cells]
+    rows = [[plain(text) for text in row] for row in texts]
+    print_by_id(columns, rows, console, texts=("State",))
 
 
 def _show_methods(made_by: Sequence[Method], console: Console) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fqbench.gate.verdict import GateReport, Verdict
 from fqbench.report.gate import COLUMNS, NUMBERS, explained, headline, ordered, quiet_line, texts
+from fqbench.report.ids import print_by_id
 from fqbench.report.short import show_all, show_notes
 from fqbench.report.table import NOTHING
 
@@ -28,7 +27,7 @@ def show(report: GateReport, console: Console, *, verbose: bool, file: Path | No
     worse = any(verdict.regressed for verdict in shown)
     style = "bold red" if worse else "bold yellow" if report.decision.exit_code else "bold green"
     if shown:
-        console.print(_fitting(shown, console))
+        _print(shown, console)
         console.print()
     told = [f"{', '.join(about)}: {reason}" for reason, about in explained(shown).items()]
     if quiet:
@@ -43,33 +42,24 @@ def show(report: GateReport, console: Console, *, verbose: bool, file: Path | No
     console.print(Text(headline(report.decision), style=style))
 
 
-def _fitting(shown: Sequence[Verdict], console: Console) -> Table:
-    """The table, with intervals where there is room for them."""
-    whole = _table(shown, whole=True)
-    unlimited = console.options.update(max_width=10_000)
-    if console.measure(whole, options=unlimited).maximum <= console.width:
-        return whole
-    return _table(shown, whole=False)
-
-
-def _table(shown: Sequence[Verdict], *, whole: bool) -> Table:
-    """Without empty columns, which would take room from the cells' names."""
-    rows = [texts(verdict) for verdict in shown]
-    if not whole:
-        rows = [(row[0], *(text.partition(" (")[0] for text in row[1:])) for row in rows]
-    idle = (NOTHING,) if whole else (NOTHING, "0.00")
+def _print(shown: Sequence[Verdict], console: Console) -> None:
+    """The table, with intervals where there is room for them, without columns that say nothing."""
+    whole = [texts(verdict) for verdict in shown]
+    short = [(row[0], *(text.partition(" (")[0] for text in row[1:])) for row in whole]
+    rows, idle = (whole, (NOTHING,)) if _have_room(whole, console) else (short, (NOTHING, "0.00"))
     kept = [i for i in range(len(COLUMNS)) if any(row[i] not in idle for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, int(whole)), show_edge=False)
-    for name in (COLUMNS[i] for i in kept):
-        is_number = name in NUMBERS
-        table.add_column(
-            name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
-        )
-    for verdict, row in zip(shown, rows, strict=True):
-        cells = [Text(row[i]) for i in kept]
-        cells[-1].stylize("red" if verdict.regressed else "green" if _better(verdict) else "")
-        table.add_row(*cells)
-    return table
+    cells = [[Text(row[i]) for i in kept] for row in rows]
+    for verdict, row in zip(shown, cells, strict=True):
+        row[-1].stylize("red" if verdict.regressed else "green" if _better(verdict) else "")
+    names = [COLUMNS[i] for i in kept]
+    print_by_id(
+        names, cells, console, numbers=NUMBERS, texts=names[-1:], padding=int(rows is whole)
+    )
+
+
+def _have_room(rows: Sequence[Sequence[str]], console: Console) -> bool:
+    widths = (max(map(len, texts)) for texts in zip(COLUMNS, *rows, strict=True))
+    return sum(width + 3 for width in widths) <= console.width
 
 
 def _better(verdict: Verdict) -> bool:

@@ -14,8 +14,11 @@ from fqbench.counting import counted
 from fqbench.history.changes import MISSING, can_find
 from fqbench.history.records import KeptRun, Place, Since, Size
 from fqbench.history.timeline import Event, Timeline
+from fqbench.report.ids import print_by_id
 
 NOTHING = "-"
+LATEST = ("Cell", "Runs", "ms", "Ratio", "Accuracy", "Last change", "Machine")
+NUMBERS = frozenset(("Run", "ms", "Ratio", "Accuracy", "Drop", "Cells", "Failed", "Runs"))
 BAR = 24
 """Characters of the plot beside a table."""
 
@@ -58,22 +61,16 @@ def show_timeline(found: Timeline, console: Console) -> None:
 
 def show_latest(found: Sequence[Timeline], console: Console) -> None:
     """Print the last row and the last change of several series."""
-    table = _table("Cell", "Machine", "Runs", "ms", "Ratio", "Accuracy", "Last change")
+    rows = []
     for each in found:
         *_, last = each.events
         changes = [event for event in each.events if event.change is not None]
         told = f"run {changes[-1].row.run.number}: {changes[-1].change}" if changes else NOTHING
         _, _, _, ms, _, ratio, accuracy, _, _ = _line(last, None)
-        table.add_row(
-            Text(each.series.place.cell),
-            Text(each.series.place.machine.label),
-            str(len(each.events)),
-            ms,
-            ratio,
-            accuracy,
-            told,
-        )
-    console.print(table)
+        place = each.series.place
+        texts = (place.cell, str(len(each.events)), ms, ratio, accuracy, told, place.machine.label)
+        rows.append([Text(str(text)) for text in texts])
+    print_by_id(LATEST, rows, console, numbers=NUMBERS, texts=("Last change", "Machine"))
     if not can_find():
         console.print(Text(f"{MISSING}.", style="dim"))
 
@@ -119,8 +116,8 @@ def since_sentence(found: Since | None) -> str | None:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
     for name in columns:
-        right = name in ("Run", "ms", "Ratio", "Accuracy", "Drop", "Cells", "Failed", "Runs")
-        wide = name in ("Changed", "Machine", "Cell", "Last change")
+        right = name in NUMBERS
+        wide = name in ("Changed", "Machine")
         table.add_column(name, justify="right" if right else "left", no_wrap=not wide)
     return table
 
