@@ -15,7 +15,6 @@ from fqbench.cells import Cell, matrix
 from fqbench.cli.output import BAD_INPUT, DONE, add_json, print_error, print_json, say
 from fqbench.cli.selection import add_selection, data_root, selection_of
 from fqbench.counting import counted
-from fqbench.environments import Missing, find
 from fqbench.jsonvalue import Json
 from fqbench.methods import methods, offered
 from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
@@ -113,13 +112,12 @@ def _methods() -> list[Method]:
     found: list[Method] = []
     for name in offered():
         known = methods()[name]
-        there = find(known.environment)
         found.append(
             {
                 "method": name,
                 "label": known.label,
                 "backends": None if known.backends is None else list(known.backends),
-                "reason": there.reason if isinstance(there, Missing) else None,
+                "reason": known.missing(),
             }
         )
     return found

@@ -3,7 +3,7 @@
 Each method has one record, in its own folder, which is found as an entry point (``registry``).
 Its ``plan`` makes steps and runs none; the functions of steps import what is heavy when they run.
 
-No field has a default: what is left out would be another method's behaviour.
+No field but ``packages`` has a default: what is left out would be another method's behaviour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from fqbench.backends import label_of, lowering_target, runtime
+from fqbench.counting import verb
 from fqbench.environments import Missing, find
+from fqbench.environments.environment import make_command
+from fqbench.environments.requirements import normalized
 from fqbench.precisions.own import INT8_FILE
 
 if TYPE_CHECKING:
@@ -120,6 +123,8 @@ class Method:
     ``backends``: whose INT8 models it makes, by name, those included that run their form; None:
     every one's. ``environment``: the name of the environment (``fqbench.environments``) that its
     steps run in. ``plan``: from the plan of a model and the backend, the step that makes it.
+    ``packages``: the distributions that its environment has to hold beside what it is for: without
+    them the method is not supported, instead of failing amid a run.
     ``yields``: what that step writes. ``quantization``: a graph ``model.onnx`` and its record
     ``quantization.json``; layers are chosen and lowered for the backend, as for fqbench's own.
     ``model``: what the backend loads, with the inputs of the canonical graph; nothing is chosen,
@@ -136,6 +141,7 @@ class Method:
     environment: str
     yields: Literal["quantization", "model"]
     plan: Callable[[ModelPlan, str], Step]
+    packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -158,9 +164,23 @@ class Method:
         if not self.makes_for(backend):
             made_for = ", ".join(map(label_of, self.backends or ()))
             return f"{self.label} makes INT8 models for {made_for} only"
-        there = find(self.environment)
-        if isinstance(there, Missing):
-            return there.reason
+        missing = self.missing()
+        if missing is not None:
+            return missing
         if self.yields == "model":
             return runtime(backend).supports(device, INT8_FILE.runtime_name)
         return None
+
+    def missing(self) -> str | None:
+        """What its steps need that is not on this machine, and how to get it; None where all is."""
+        there = find(self.environment)
+        if isinstance(there, Missing):
+            return there.reason
+        lacking = [name for name in self.packages if normalized(name) not in there.versions]
+        if not lacking:
+            return None
+        are = verb(len(lacking), "is", "are")
+        missing = f"{self.label} needs {' and '.join(lacking)}, which {are} not installed"
+        if there.where == "made":
+            return f"{missing} in the environment {there.name}: run {make_command(there.name)}"
+        return f"{missing}: run '{there.executable} -m pip install {' '.join(lacking)}'"

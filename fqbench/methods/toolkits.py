@@ -17,12 +17,13 @@ def toolkit_method(
     backends: tuple[str, ...],
     environment: str,
     plan: Callable[[ModelPlan, str], Step],
+    packages: tuple[str, ...] = (),
     learns: bool = False,
     quick: bool = True,
 ) -> Method:
     """The record of a method whose ``plan`` writes whole models from the calibration images.
 
-    ``learns``, ``quick``: see ``Method``.
+    ``packages``, ``learns``, ``quick``: see ``Method``.
     """
     return Method(
         name=name,
@@ -35,6 +36,7 @@ def toolkit_method(
         environment=environment,
         yields="model",
         plan=plan,
+        packages=packages,
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from fqbench import __version__, zoo
-from fqbench.cli import listing
 from fqbench.cli import run as run_command
 from fqbench.cli.main import COMMANDS, main
 from fqbench.environments import Missing, here
@@ -108,7 +107,9 @@ class TestList:
         self, capsys, monkeypatch
     ):
         missing = Missing("nncf", "the environment nncf is not here")
-        monkeypatch.setattr(listing, "find", lambda name: missing if name == "nncf" else here())
+        monkeypatch.setattr(
+            "fqbench.methods.record.find", lambda name: missing if name == "nncf" else here()
+        )
         monkeypatch.setattr("rich.console.Console.is_terminal", True)
         monkeypatch.setenv("COLUMNS", "60")
         name = zoo.embedded_names()[0]

@@ -32,6 +32,7 @@ METHOD = toolkit_method(
     backends=("onnxruntime", "openvino"),
     environment=ENVIRONMENT,
     plan=_plan,
+    packages=LIBRARIES,
     quick=False,
 )
 """``modelopt.onnx.quantization.quantize`` with its defaults: S8S8, ranges by entropy.

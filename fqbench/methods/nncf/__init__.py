@@ -65,7 +65,13 @@ def _controlled(model: ModelPlan, backend: str) -> Step:
     )
 
 
-_method = partial(toolkit_method, backends=("onnxruntime", "openvino"), environment=ENVIRONMENT)
+_method = partial(
+    toolkit_method,
+    backends=("onnxruntime", "openvino"),
+    environment=ENVIRONMENT,
+    # NNCF quantizes ONNX models with these, and does not declare them.
+    packages=LIBRARIES,
+)
 
 DEFAULT: Method = _method("nncf", "NNCF", plan=partial(_plan, advised=False))
 """``nncf.quantize`` with nothing but its defaults: every range is symmetric."""

@@ -12,6 +12,9 @@ from fqbench.steps import Step
 LIBRARIES = ("onnx", "onnxruntime", "numpy", "ml-dtypes", "sympy")
 """What its files depend on."""
 
+PACKAGES = ("ml-dtypes", "sympy")
+"""What the quantizer imports and ONNX Runtime does not bring."""
+
 
 def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
     """The same file for every backend: the quantizer knows of one only."""
@@ -35,6 +38,7 @@ def _method(name: str, label: str, *, advised: bool) -> Method:
         backends=("onnxruntime", "openvino"),
         environment=HERE,
         plan=partial(_plan, advised=advised),
+        packages=PACKAGES,
     )
 
 

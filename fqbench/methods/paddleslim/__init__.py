@@ -57,6 +57,7 @@ def _method(name: str, label: str, *, published: bool) -> Method:
         backends=("onnxruntime", "openvino", "paddle"),
         environment=PROGRAMS,
         plan=partial(_plan, published=published),
+        packages=(*LIBRARIES, "paddle2onnx"),
         quick=False,
     )
 
