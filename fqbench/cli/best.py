@@ -19,8 +19,9 @@ from fqbench.best.doubts import doubts
 from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
 from fqbench.cli.display import display, show_plan
+from fqbench.cli.options import data_root, positive
 from fqbench.cli.output import CELL_FAILED, DONE, add_shown, print_json, say
-from fqbench.cli.selection import add_cells, data_root, positive, selection_of
+from fqbench.cli.selection import add_cells, selection_of
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable
 from fqbench.margins import Margins, default_margins_path, load_margins

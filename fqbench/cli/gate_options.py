@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from fqbench.cli.options import Parser, positive
 from fqbench.cli.output import add_json, add_verbose
-from fqbench.cli.selection import Parser, add_build_options, add_measure, add_selection, positive
+from fqbench.cli.selection import add_build_options, add_measure, add_selection
 from fqbench.errors import UsageError
 from fqbench.gate.evidence import Tolerances
 from fqbench.gate.live.comparison import ComparisonSettings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fqbench.cli.options import positive
 from fqbench.cli.output import add_json, print_json, say
-from fqbench.cli.selection import positive
 from fqbench.errors import UsageError
 from fqbench.history import database
 from fqbench.history.reader import Reader, opened

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fqbench.cli.display import progress
+from fqbench.cli.options import data_root, positive
 from fqbench.cli.output import DONE, add_json, print_json, say
-from fqbench.cli.selection import data_root, positive
 from fqbench.errors import UsageError
 from fqbench.fileio import check_writable, write_new
 from fqbench.propose.make import IMAGES, Draft, Wanted, draft, spec_name

@@ -12,15 +12,16 @@ from rich.table import Table
 
 from fqbench import zoo
 from fqbench.cells import Cell, matrix
+from fqbench.cli.options import data_root
 from fqbench.cli.output import BAD_INPUT, DONE, add_json, print_error, print_json, say
-from fqbench.cli.selection import add_selection, data_root, selection_of
+from fqbench.cli.selection import add_selection, selection_of
 from fqbench.counting import counted
 from fqbench.jsonvalue import Json
 from fqbench.methods import methods, offered
-from fqbench.pipeline.zoo_models import beside_zoo, zoo_names
 from fqbench.report.ids import print_by_id
 from fqbench.report.plain import plain
 from fqbench.spec.load import load_specs
+from fqbench.zoo.choosing import beside_zoo, zoo_names
 
 SCHEMA = 1
 

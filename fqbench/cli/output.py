@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from fqbench.cli.selection import Parser
+from fqbench.cli.options import Parser
 
 DONE = 0
 CELL_FAILED = 1

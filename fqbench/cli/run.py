@@ -14,6 +14,7 @@ from fqbench import machine
 from fqbench.artifacts import Store, default_root
 from fqbench.cells import Selection
 from fqbench.cli.display import display, show_plan
+from fqbench.cli.options import data_root, positive
 from fqbench.cli.output import (
     BAD_INPUT,
     CELL_FAILED,
@@ -27,9 +28,7 @@ from fqbench.cli.selection import (
     add_build_options,
     add_measure,
     add_selection,
-    data_root,
     measures_of,
-    positive,
     selection_of,
     separated,
 )
@@ -113,7 +112,11 @@ def run(options: argparse.Namespace, errors: Console) -> int:
     failed = sum(map(_failed, outcome.rows))
     if failed:
         again = "the same command tries them again, and keeps the rest"
-        say(errors, f"Failed: {failed} of {counted(len(outcome.rows), 'cell')}; {again}", style="red")
+        say(
+            errors,
+            f"Failed: {failed} of {counted(len(outcome.rows), 'cell')}; {again}",
+            style="red",
+        )
     if problems:
         return BAD_INPUT
     return CELL_FAILED if failed else DONE

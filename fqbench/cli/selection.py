@@ -7,16 +7,18 @@ import os
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fqbench.backends import backends
 from fqbench.cells import DEVICES, Selection
+from fqbench.cli.options import Parser, positive
 from fqbench.errors import UsageError
-from fqbench.gate.side import Matrix
 from fqbench.measure.measures import MEASURES, Measure
 from fqbench.methods import DEFAULT, offered
 from fqbench.precisions import precisions
 
-Parser = argparse._ActionsContainer
+if TYPE_CHECKING:
+    from fqbench.gate.side import Matrix
 
 
 def add_build_options(parser: Parser, *, any_method: bool = False) -> None:
@@ -94,6 +96,9 @@ def selection_of(options: argparse.Namespace, *, models: bool = False) -> Select
 
 def matrix_of(options: argparse.Namespace) -> Matrix:
     """The cells that options choose, and how their INT8 is made."""
+    # With it come all steps of a run, which most commands do not make.
+    from fqbench.gate.side import Matrix
+
     return Matrix(
         tuple(options.spec),
         selection_of(options, models=True),
@@ -128,23 +133,3 @@ def measures_of(options: argparse.Namespace) -> tuple[Measure, ...]:
 def separated(text: str) -> list[str]:
     """Names with commas between them, as an option's value."""
     return text.split(",")
-
-
-def positive(text: str) -> int:
-    """A whole number of 1 or more, as an option's value."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
-
-
-def data_root(options: argparse.Namespace) -> Path | None:
-    """The data root, absolute. Raises UsageError where it is no folder."""
-    if options.data_root is None:
-        return None
-    root = Path(options.data_root).absolute()
-    if not root.is_dir():
-        raise UsageError(
-            f"the data root {root} is not a folder"
-            ": name one that is there by --data-root or FQBENCH_DATA"
-        )
-    return root

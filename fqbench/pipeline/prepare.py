@@ -9,11 +9,12 @@ from pathlib import Path
 from fqbench.errors import FqbenchError, StepError
 from fqbench.methods import DEFAULT
 from fqbench.pipeline.model import Model
-from fqbench.pipeline.zoo_models import beside_zoo, from_zoo, zoo_names
+from fqbench.pipeline.zoo_models import from_zoo
 from fqbench.spec import ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import Executor
+from fqbench.zoo.choosing import beside_zoo, zoo_names
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from fqbench.errors import FqbenchError, UsageError
 from fqbench.margins import Margins, default_margins_path, load_margins
 from fqbench.pipeline.graph import unsupported
 from fqbench.pipeline.model import Model
-from fqbench.pipeline.zoo_models import chosen_names, from_zoo, zoo_names
+from fqbench.pipeline.zoo_models import from_zoo
 from fqbench.precisions import baseline
 from fqbench.precisions.own import INT8
 from fqbench.pytest_plugin.facts import machine_facts
@@ -29,6 +29,7 @@ from fqbench.spec import Margin, ModelSpec
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_specs
 from fqbench.steps.executor import LocalExecutor
+from fqbench.zoo.choosing import chosen_names, zoo_names
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from fqbench.cli.main import main
 from fqbench.errors import UsageError
 from fqbench.isolate.parent import _run, _Watch
 from fqbench.pipeline.model import Model
-from fqbench.pipeline.zoo_models import zoo_names
 from fqbench.spec import Coco, Folder, ImageList
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
 from fqbench.steps.executor import LocalExecutor
 from fqbench.zoo import published
+from fqbench.zoo.choosing import zoo_names
 from fqbench.zoo.published import Weights, official_weights, synthetic_spec, trained_spec
 from fqbench.zoo.scenery import landscape
 from tests.support.jobs import perform

@@ -12,13 +12,13 @@ import pytest
 
 from fqbench import zoo
 from fqbench.graph.executor import InstrumentedModel, open_session, session_options
-from fqbench.pipeline.zoo_models import zoo_names
 from fqbench.spec import Folder
 from fqbench.spec.check import check_model
 from fqbench.tasks.classification.decode import Logits
 from fqbench.tasks.decoding import decoder
 from fqbench.tasks.registry import decoder_of, decoders
 from fqbench.vision.preprocess import Prepared, prepare
+from fqbench.zoo.choosing import zoo_names
 from fqbench.zoo.scenery import landscape
 from fqbench.zoo.seeded.models import FILE, KINDS, code_digests, seeded_spec, write_model
 from fqbench.zoo.seeded.network import Network

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import scipy.special
+import scipy
 from numpy.typing import NDArray
 
 from fqbench.errors import StepError
