@@ -118,7 +118,8 @@ def _document(made: Draft) -> dict[str, Any]:
 def _table(made: Draft) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("Key", "Proposed", "How sure", "Why"):
-        table.add_column(name)
+        # Keys are what a reader looks for in the spec: they are never cut.
+        table.add_column(name, no_wrap=name == "Key", overflow="fold")
     for each in made.found.proposals:
         value = str(each.value)
         shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"

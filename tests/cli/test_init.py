@@ -19,6 +19,7 @@ from fqbench.propose import look
 from fqbench.spec.check import check_model
 from fqbench.spec.inspect import inspect_onnx
 from fqbench.spec.load import load_spec
+from tests.support.external_data import DATA, split
 from tests.support.onnx_graphs import Net
 from tests.support.tiny_spec import SIZE, classifier, of_bytes, write_spec
 
@@ -93,6 +94,23 @@ def test_without_images_what_is_missing_is_named(capsys: pytest.CaptureFixture[s
     assert "# NOT KNOWN: dataset and calibration" in text
     # A random network's four numbers are nobody's to be sure of.
     assert "# guess: one output of 4 numbers, which may also be an embedding" in text
+
+
+def test_weights_in_a_second_file_need_no_word_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = split(Path("export"), classifier())
+    onnx.save(classifier(), "one.onnx")
+    texts = []
+    for each, out in ((path, "two.yaml"), (Path("one.onnx"), "one.yaml")):
+        assert run(each, "--out", out) == 0
+        texts.append(Path(out).read_text().replace(str(each), "FILE"))
+    assert texts[0].replace("name: net\n", "name: one\n") == texts[1]
+    capsys.readouterr()
+    (path.parent / DATA).unlink()
+    Path("two.yaml").unlink()
+    sentence = refused(capsys, path, "--out", "two.yaml")
+    assert f"keeps weights in '{DATA}' beside it, which cannot be read" in sentence
 
 
 def test_a_document_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
