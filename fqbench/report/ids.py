@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +56,7 @@ def print_by_id(
     if console.measure(table, options=unlimited).minimum <= console.width:
         console.print(table)
         return
-    _print_in_two_lines(columns, rows, console, numbers)
+    _print_in_two_lines(columns, rows, console, numbers, texts)
 
 
 def _print_in_two_lines(
@@ -63,26 +64,32 @@ def _print_in_two_lines(
     rows: Sequence[Sequence[Text]],
     console: Console,
     numbers: Collection[str],
+    texts: Collection[str],
 ) -> None:
     head = [Text(name, style="bold") for name in columns]
-    widths = [max(row[i].cell_len for row in (head, *rows)) for i in range(len(columns))]
-    console.print(_second_line(columns, head, widths, numbers))
-    for row in rows:
-        # A terminal breaks what is longer than its line, and copies it in one piece.
-        console.print(row[0], soft_wrap=True)
-        console.print(_second_line(columns, row, widths, numbers))
+    widths = _widths(columns[1:], [row[1:] for row in (head, *rows)], console.width - 2, texts)
+    for row in (head, *rows):
+        if row is not head:
+            # A terminal breaks what is longer than its line, and copies it in one piece.
+            console.print(row[0], soft_wrap=True)
+        line = Table.grid(padding=(0, 2, 0, 0))
+        for name, width in zip(columns[1:], widths, strict=True):
+            justify: JustifyMethod = "right" if name in numbers else "left"
+            line.add_column(width=width, justify=justify, overflow="fold")
+        line.add_row(*row[1:])
+        console.print(Padding(line, (0, 0, 0, 2), expand=False))
 
 
-def _second_line(
-    columns: Sequence[str], row: Sequence[Text], widths: Sequence[int], numbers: Collection[str]
-) -> Text:
-    parts = []
-    for i in range(1, len(columns)):
-        text = row[i].copy()
-        last = i == len(columns) - 1
-        if columns[i] in numbers:
-            text.align("right", widths[i])
-        elif not last:
-            text.align("left", widths[i])
-        parts.append(text)
-    return Text("  ").append_text(Text("  ").join(parts))
+def _widths(
+    columns: Sequence[str], rows: Sequence[Sequence[Text]], room: int, texts: Collection[str]
+) -> list[int]:
+    """Of each column; ``texts`` share what the others leave of ``room``."""
+    widths = [max(row[i].cell_len for row in rows) for i in range(len(columns))]
+    wrapping = sorted(
+        (i for i in range(len(columns)) if columns[i] in texts), key=widths.__getitem__
+    )
+    left = room - 2 * len(columns) - sum(widths) + sum(widths[i] for i in wrapping)
+    for place, i in enumerate(wrapping):
+        widths[i] = min(widths[i], max(left // (len(wrapping) - place), LEAST_WIDTH))
+        left -= widths[i]
+    return widths
