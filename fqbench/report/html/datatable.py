@@ -66,12 +66,26 @@ class DataTable:
         return tuple(map(_mostly_numbers, zip(*self.rows, strict=True))) if self.rows else ()
 
 
-def table(caption: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> DataTable:
-    """A table of any iterables; columns in which no row says anything are left out."""
+def table(
+    caption: str,
+    columns: Iterable[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    lesser: Iterable[str] = (),
+    wide: Iterable[str] = (),
+) -> DataTable:
+    """A table of any iterables; columns in which no row says anything are left out.
+
+    ``lesser``, ``wide``: see ``DataTable``.
+    """
     names, texts = tuple(columns), [tuple(row) for row in rows]
     kept = [i for i in range(len(names)) if any(row[i] not in ("", "-") for row in texts)]
     return DataTable(
-        caption, tuple(names[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in texts)
+        caption,
+        tuple(names[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in texts),
+        frozenset(lesser),
+        frozenset(wide),
     )
 
 

@@ -18,6 +18,9 @@ from fqbench.report.html.render import render
 FILE = "gate.html"
 """Not that of a run, whose folder may be the same."""
 
+WIDE = frozenset({"Base ms", "Head ms", "Accuracy"})
+"""Columns that a phone has no room for beside change and verdict."""
+
 FINE, WORSE, UNKNOWN = "fine", "worse", "unknown"
 
 
@@ -60,7 +63,7 @@ def gate_page(report: GateReport, tolerances: Tolerances) -> GatePage:
         sides=f"BASE is {report.base}, HEAD is {report.head}.",
         cautions=report.cautions,
         plot=_plot((*shown, *quiet), tolerances),
-        table=table("Verdicts, the worst first", report_gate.COLUMNS, lines),
+        table=table("Verdicts, the worst first", report_gate.COLUMNS, lines, wide=WIDE),
         reasons=tuple(f"{', '.join(names)}: {reason}" for reason, names in reasons),
         ratios=table("FP32 time over INT8 time", report_gate.RATIO_COLUMNS, ratios),
         certainty=(*report.certainty, *report_gate.meanings(decision)),

@@ -18,6 +18,8 @@ from fqbench.report.html.series import Measured, TimePlot, time_plot
 MOST_PLOTS = 12
 """Series that are drawn: first those with the latest changes. All have a line in the table."""
 
+WIDE = frozenset({"Machine", "Runs", "Ratio", "Drop"})
+"""Columns of the cells that a phone has no room for."""
 CELLS = ("Cell", "Machine", "Runs", "ms", "Ratio", "Accuracy", "Drop", "Changes")
 CHANGES = ("Run", "Ended (UTC)", "Commit", "Cell", "Machine", "Change", "Differs from before")
 RUNS = ("Run", "Ended (UTC)", "Commit", "fqbench", "Machine", "Cells", "Failed", "Project")
@@ -44,7 +46,7 @@ def page(found: Sequence[Timeline], runs: Sequence[KeptRun], size: Size, where: 
     return HistoryPage(
         describe(size, where),
         table("Changes of time, latest first", CHANGES, _changes(found)),
-        table("Cells as they were last", CELLS, map(_cell, found)),
+        table("Cells as they were last", CELLS, map(_cell, found), wide=WIDE),
         tuple(plot for each in drawn if (plot := _plot(each)) is not None),
         len(found) - len(drawn),
         tuple(dict.fromkeys(text for each in found for text in sentences(each))),

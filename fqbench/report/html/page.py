@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fqbench.examine.record import Broken
 from fqbench.history.records import Since
@@ -85,8 +85,10 @@ def page(
         created=when(results.created),
         advices=advices(rows, samples),
         tradeoffs=tradeoffs(rows),
-        table=replace(
-            table("FP32 against INT8", COLUMNS, [line.texts for line in lines(rows)]),
+        table=table(
+            "FP32 against INT8",
+            COLUMNS,
+            [line.texts for line in lines(rows)],
             lesser=LESSER,
             wide=WIDE,
         ),

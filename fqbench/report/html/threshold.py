@@ -71,7 +71,7 @@ def _moved(cell: str, changes: Changes) -> Iterator[tuple[str, ...]]:
         yield (
             cell,
             str(shift.pairs),
-            f"{shift.mean:+.3f}",
+            f"{round(shift.mean, 3) + 0.0:+.3f}",
             f"{shift.mean_absolute:.3f}",
             f"{before:.2f} → {after:.2f}",
             changes.shift_image or NOTHING,

@@ -199,6 +199,22 @@ def test_a_phone_scrolls_down_only(opened):
     assert opened.evaluate("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+def test_paper_is_white_whatever_the_theme_is(opened, chosen):
+    opened.emulate_media(media="print", color_scheme="light")
+    colours = "(() => { const s = getComputedStyle(document.documentElement); return"
+    colours += (
+        " ['--text', '--background', '--series-0', '--grid'].map(n => s.getPropertyValue(n)); })()"
+    )
+    light = opened.evaluate(colours)
+    assert light[:2] == ["#000", "#fff"]
+    if chosen:
+        opened.evaluate("document.documentElement.dataset.theme = 'dark'")
+    else:
+        opened.emulate_media(media="print", color_scheme="dark")
+    assert opened.evaluate(colours) == light
+
+
 def test_it_prints_with_all_numbers(opened):
     opened.emulate_media(media="print")
     assert opened.locator("nav").is_hidden()
@@ -229,6 +245,15 @@ def reads_well(page) -> None:
     page.locator("#theme").press("Enter")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    # Nothing that decides is beside the screen, and a name has more than a letter a line.
+    assert page.evaluate(f"{BESIDE}.scrollWidth <= {BESIDE}.clientWidth")
+    assert page.evaluate("document.querySelector('#figures tbody th').offsetWidth") >= 80
+    button = page.get_by_role("button", name="All columns")
+    button.press("Enter")
+    assert page.evaluate(f"{BESIDE}.scrollWidth > {BESIDE}.clientWidth")
+    button.press("Enter")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert button.is_hidden()
 
 
 def test_a_gate_is_read_alike(other, tmp_path):
