@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fqbench.gate.verdict import describe_loss
@@ -33,6 +33,7 @@ def test_nothing_is_called_a_gain_that_is_shown_as_nothing():
 ENDS = st.floats(-100, 100)
 
 
+@settings(deadline=None)
 @given(ENDS, ENDS, ENDS)
 def test_what_is_shown_is_never_negative_and_keeps_its_order(one, two, three):
     low, value, high = sorted((one, two, three))

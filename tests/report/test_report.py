@@ -277,7 +277,7 @@ def test_methods_are_told_by_what_was_measured():
     )
     rest = methods.others(measured)
     assert rest is not None
-    assert rest.startswith("Not measured in this run: distillation, ")
+    assert rest.startswith("Not measured in this run: distillation training, ")
     assert "offline" not in rest
 
 
