@@ -9,13 +9,12 @@ import pytest
 from fqbench.cli.main import main
 from fqbench.history.database import FILE
 from fqbench.history.keeping import Keeper
-from fqbench.history.writer import record
 from tests.support.kept_runs import (
     CELL,
     MACHINE,
     OTHER_MACHINE,
-    SOURCE,
     failed,
+    keep,
     results,
     row,
     samples,
@@ -28,10 +27,6 @@ def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_HISTORY", str(tmp_path / "history"))
     monkeypatch.setenv("COLUMNS", "300")
     return tmp_path / "history"
-
-
-def keep(folder, *rows, machine=MACHINE, ms=2.0) -> None:
-    record(results(*(rows or (row(ms),)), machine=machine), samples(ms), SOURCE, folder)
 
 
 def run(*arguments: object) -> int:

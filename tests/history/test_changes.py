@@ -1,6 +1,5 @@
 """Where times change for good, and where they only look like it."""
 
-import importlib.util
 import math
 
 import numpy as np
@@ -10,10 +9,7 @@ from hypothesis import strategies as st
 
 from fqbench.history import changes
 from fqbench.history.changes import find_changes, inflation, normal_scores, placed
-
-needs_ruptures = pytest.mark.skipif(
-    importlib.util.find_spec("ruptures") is None, reason="ruptures is not installed"
-)
+from tests.support.kept_runs import needs_ruptures
 
 
 def noise(count: int, seed: int = 0) -> np.ndarray:

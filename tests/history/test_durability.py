@@ -15,15 +15,14 @@ import pytest
 
 from fqbench.history.database import FILE, MIGRATIONS, HistoryError, _version
 from fqbench.history.reader import opened
-from fqbench.history.writer import record
-from tests.support.kept_runs import CELL, SOURCE, results, row, samples
+from tests.support.kept_runs import CELL, keep, row
 
 ROOT = Path(__file__).parents[2]
 MODELS = 20
 
 
-def keep(folder, count: int = MODELS) -> int:
-    return record(results(*(row(model=f"net{n}") for n in range(count))), samples(), SOURCE, folder)
+def keep_models(folder, count: int = MODELS) -> int:
+    return keep(folder, *(row(model=f"net{n}") for n in range(count)))
 
 
 def counts(folder) -> dict[int, int]:
@@ -47,7 +46,7 @@ def keep_until_full(folder) -> int:
     """The number of runs that were kept until the disk was full."""
     for kept in range(200):
         try:
-            keep(folder)
+            keep_models(folder)
         except HistoryError as error:
             return kept if "disk" in str(error) else -1
     raise AssertionError("it never became full")
@@ -82,11 +81,11 @@ with writing(Path(sys.argv[1])) as database:
 
 
 def test_what_a_killed_writer_left_is_undone_by_the_next(tmp_path):
-    keep(tmp_path)
+    keep_models(tmp_path)
     assert python(KILLED, tmp_path).returncode == -signal.SIGKILL
     assert (tmp_path / f"{FILE}-journal").exists()
     assert counts(tmp_path) == {1: MODELS}
-    assert keep(tmp_path) == 2
+    assert keep_models(tmp_path) == 2
 
 
 READING = """
@@ -112,7 +111,7 @@ def test_a_history_that_is_made_while_it_is_looked_at_is_a_history(tmp_path, sta
     def make(sql: str) -> None:
         seen.append(sql)
         if len(seen) == statement:
-            keep(tmp_path)
+            keep_models(tmp_path)
 
     path = tmp_path / FILE
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -144,7 +143,7 @@ def test_nothing_is_lost(check, count):
 @pytest.mark.slow
 def test_pages_of_a_long_history_take_less_than_a_second(tmp_path):
     for _ in range(200):
-        keep(tmp_path, 40)
+        keep_models(tmp_path, 40)
     started = time.process_time()
     with opened(tmp_path) as reader:
         assert reader.size().rows == 8000

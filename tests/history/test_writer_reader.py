@@ -13,23 +13,18 @@ from fqbench.history.database import FILE, HistoryError, exists, writing
 from fqbench.history.provenance import Provenance
 from fqbench.history.reader import opened, since_last
 from fqbench.history.surroundings import Difference
-from fqbench.history.writer import POINTS, record
+from fqbench.history.writer import POINTS
 from fqbench.measure.stats import Interval
 from tests.support.kept_runs import (
     CELL,
     MACHINE,
     OTHER_MACHINE,
-    SOURCE,
     failed,
-    results,
+    keep,
     row,
     samples,
     with_version,
 )
-
-
-def keep(folder, *rows, machine=MACHINE, source=SOURCE, found=None, day=1) -> int:
-    return record(results(*rows, machine=machine, day=day), found or samples(), source, folder)
 
 
 def read_all(folder) -> None:
@@ -68,7 +63,7 @@ def test_the_same_answers_are_kept_once(tmp_path):
 
 
 def test_no_more_points_are_kept_than_are_needed(tmp_path):
-    keep(tmp_path, row(), found=samples(points=(50.0,) * 1001))
+    keep(tmp_path, row(), measured=samples(points=(50.0,) * 1001))
     with opened(tmp_path) as reader:
         assert len(reader.rows(1)[0].answer.points) == POINTS
 

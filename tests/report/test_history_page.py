@@ -1,6 +1,5 @@
 """The page of the history, and the sentence about the last run."""
 
-import importlib.util
 import re
 
 import pytest
@@ -9,7 +8,6 @@ from fqbench.cli.main import main
 from fqbench.history.reader import opened, since_last
 from fqbench.history.records import Since
 from fqbench.history.timeline import timeline
-from fqbench.history.writer import record
 from fqbench.report.history import since_sentence
 from fqbench.report.html import history as html
 from fqbench.report.html.page import page as run_page
@@ -19,16 +17,12 @@ from fqbench.samples import Samples
 from tests.support.kept_runs import (
     CELL,
     MACHINE,
-    SOURCE,
     failed,
+    keep,
+    needs_ruptures,
     results,
     row,
-    samples,
     with_version,
-)
-
-needs_ruptures = pytest.mark.skipif(
-    importlib.util.find_spec("ruptures") is None, reason="ruptures is not installed"
 )
 
 
@@ -36,10 +30,6 @@ needs_ruptures = pytest.mark.skipif(
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_HISTORY", str(tmp_path / "history"))
     return tmp_path / "history"
-
-
-def keep(folder, *rows, ms=2.0, machine=MACHINE) -> None:
-    record(results(*(rows or (row(ms),)), machine=machine), samples(ms), SOURCE, folder)
 
 
 def page(folder, pattern="*"):

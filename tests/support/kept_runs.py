@@ -1,7 +1,13 @@
 """Results made by hand, and the samples beside them, as a run hands them to the history."""
 
+import importlib.util
+from pathlib import Path
+
+import pytest
+
 from fqbench.cells import Cell
 from fqbench.history.provenance import Provenance
+from fqbench.history.writer import record
 from fqbench.measure.stats import Interval, Latency
 from fqbench.results import Results, Row
 from fqbench.samples import Group, Samples
@@ -23,6 +29,10 @@ MACHINE = {
     "versions": {"fqbench": "0.1.0", "python": "3.11.7", "onnxruntime": "1.31.0"},
 }
 OTHER_MACHINE = {**MACHINE, "cpu": {**MACHINE["cpu"], "model": "Other CPU"}}
+
+needs_ruptures = pytest.mark.skipif(
+    importlib.util.find_spec("ruptures") is None, reason="ruptures is not installed"
+)
 
 
 def with_version(version: str) -> dict:
@@ -59,3 +69,17 @@ def samples(
     """Of the INT8 cell and the kernels beside it."""
     reference = {kernel: launches(kernel_s) for kernel in ("float32", "int8")}
     return Samples((Group({CELL: launches(ms / 1e3)}, reference),), {CELL: points})
+
+
+def keep(
+    folder: Path,
+    *rows: Row,
+    ms: float = 2.0,
+    machine: dict = MACHINE,
+    source: Provenance = SOURCE,
+    measured: Samples | None = None,
+    day: int = 1,
+) -> int:
+    """Keep a run in the history in ``folder``: of ``rows``, or of one of ``ms``; its number."""
+    found = results(*(rows or (row(ms),)), machine=machine, day=day)
+    return record(found, samples(ms) if measured is None else measured, source, folder)

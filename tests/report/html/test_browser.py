@@ -10,7 +10,6 @@ from fqbench.gate.evidence import Tolerances
 from fqbench.gate.verdict import Decision, GateReport, Verdict
 from fqbench.history.reader import opened as history_opened
 from fqbench.history.timeline import timeline
-from fqbench.history.writer import record
 from fqbench.measure.stats import Interval
 from fqbench.report.html import gate, history, render
 from tests.support import kept_runs
@@ -275,7 +274,7 @@ def test_a_history_is_read_alike(other, tmp_path):
     cell = f"{HOSTILE}-onnxruntime-cpu-int8"
     for number in range(20):
         kept = kept_runs.row(2.0 * (1 + 0.001 * (number * 7 % 10)), model=HOSTILE)
-        record(kept_runs.results(kept), kept_runs.samples(), kept_runs.SOURCE, tmp_path)
+        kept_runs.keep(tmp_path, kept)
     with history_opened(tmp_path) as reader:
         found = [timeline(each) for each in reader.series("*", 100)]
         shown = history.page(found, reader.recent(20), reader.size(), "history.sqlite")
