@@ -21,7 +21,7 @@ from fqbench.vision.preprocess import Prepared, prepare
 from fqbench.zoo.choosing import zoo_names
 from fqbench.zoo.scenery import landscape
 from fqbench.zoo.seeded.models import FILE, KINDS, code_digests, seeded_spec, write_model
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 NAMES = zoo.seeded_names()
 
@@ -107,7 +107,7 @@ def test_all_code_that_makes_them_is_in_their_key() -> None:
 def test_a_convolution_has_the_mean_and_the_spread_asked_for() -> None:
     images = np.random.default_rng(0).uniform(0, 255, (4, 3, 16, 16)).astype(np.float32)
     net = Network(images, seed=1)
-    values = net.values(net.conv(net.image, 256, 3, 2, mean=-3.0, spread=1.5))
+    values = net.values(net.conv(net.image, 256, 3, 2, values=Values(mean=-3.0, spread=1.5)))
     assert values.shape == (4, 256, 8, 8)
     means, spreads = values.mean(axis=(0, 2, 3)), values.std(axis=(0, 2, 3))
     # Channels differ: offsets by 0.3 · 1.5, logarithms of spreads by 0.3.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fqbench.zoo.seeded.network import Array, Network
+from fqbench.zoo.seeded.network import Array, Network, Values
 
 STRIDES = (8, 16)
 """Pixels that a cell of each grid of the detectors has along both axes."""
@@ -27,7 +27,7 @@ def attention(net: Network, query: str, key: str, value: str, heads: int) -> str
     depth = channels // heads
 
     def split(x: str, perm: list[int], spread: float = 1.0) -> str:
-        parted = net.reshape(net.linear(x, channels, spread=spread), 0, -1, heads, depth)
+        parted = net.reshape(net.linear(x, channels, Values(spread=spread)), 0, -1, heads, depth)
         return net.node("Transpose", parted, perm=perm)
 
     q = net.node("Mul", split(query, [0, 2, 1, 3], SHARP), net.constant(depth**-0.5))
@@ -103,8 +103,8 @@ def _branches(net: Network, x: str, classes: int) -> str:
 
     Few cells hold something, as in a trained network.
     """
-    boxes = net.conv(unit(net, x, 4 * BINS, 3), 4 * BINS, spread=2.0)
-    scores = net.conv(unit(net, x, 32, 3), classes, mean=-3.0, spread=1.5)
+    boxes = net.conv(unit(net, x, 4 * BINS, 3), 4 * BINS, values=Values(spread=2.0))
+    scores = net.conv(unit(net, x, 32, 3), classes, values=Values(mean=-3.0, spread=1.5))
     return net.reshape(net.node("Concat", boxes, scores, axis=1), 0, 4 * BINS + classes, -1)
 
 

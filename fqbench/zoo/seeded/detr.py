@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fqbench.zoo.seeded.blocks import attention
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 CHANNELS, HEADS, QUERIES, CLASSES = 64, 4, 20, 10
 SIZES = "orig_target_sizes"
@@ -20,9 +20,9 @@ def write(net: Network) -> tuple[str, ...]:
     seen = attention(net, places, keys, memory, HEADS)
     queries = net.layer_norm(net.node("Add", seen, net.learned(1, QUERIES, CHANNELS)))
     queries = net.layer_norm(net.node("Add", queries, _mlp(net, queries)))
-    logits = net.linear(queries, CLASSES, mean=-2.0, spread=2.0)
+    logits = net.linear(queries, CLASSES, Values(mean=-2.0, spread=2.0))
     hidden = net.relu(net.linear(net.relu(net.linear(queries, CHANNELS)), CHANNELS))
-    return _ends(net, logits, net.node("Sigmoid", net.linear(hidden, 4, spread=2.0)))
+    return _ends(net, logits, net.node("Sigmoid", net.linear(hidden, 4, Values(spread=2.0))))
 
 
 def _encoded(net: Network) -> tuple[str, str]:

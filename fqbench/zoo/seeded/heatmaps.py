@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 KEYPOINTS = 17
 
@@ -15,7 +15,7 @@ def write(net: Network) -> tuple[str, ...]:
         x = _residual(net, x, channels, stride)
     for channels in (48, 32):
         x = net.relu(net.conv_transpose(x, channels, 4))
-    return (net.conv(x, KEYPOINTS, spread=0.3),)
+    return (net.conv(x, KEYPOINTS, values=Values(spread=0.3)),)
 
 
 def _residual(net: Network, x: str, channels: int, stride: int) -> str:

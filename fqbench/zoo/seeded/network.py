@@ -7,6 +7,7 @@ chosen with its own input at hand: as if a trained batch norm had followed and b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,17 @@ VARIETY = 0.3
 spread. In trained networks, channels do not have one range."""
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Values:
+    """About which values a layer writes over all images: their mean and standard deviation."""
+
+    mean: float = 0.0
+    spread: float = 1.0
+
+
+STANDARD = Values()
 
 
 class Network:
@@ -111,12 +123,11 @@ class Network:
         groups: int = 1,
         dilation: int = 1,
         pad: int | None = None,
-        mean: float = 0.0,
-        spread: float = 1.0,
+        values: Values = STANDARD,
     ) -> str:
         """A convolution that keeps the size but for ``stride`` (h, w), unless ``pad`` says else.
 
-        Its output has about this ``mean`` and standard deviation, over the images.
+        ``values``: those of its output.
         """
         pad = dilation * (kernel // 2) if pad is None else pad
         weight = self._weight(outputs, self.shape(x)[1] // groups, kernel, kernel)
@@ -127,19 +138,19 @@ class Network:
             "dilations": [dilation] * 2,
             "group": groups,
         }
-        return self._normalized("Conv", x, weight, 0, mean, spread, how)
+        return self._normalized("Conv", x, weight, 0, values, how)
 
     def conv_transpose(self, x: str, outputs: int, kernel: int) -> str:
         """A transposed convolution to twice the height and width."""
         weight = self._weight(self.shape(x)[1], outputs, kernel, kernel)
         how = {"kernel_shape": [kernel] * 2, "strides": [2, 2], "pads": [kernel // 2 - 1] * 4}
-        return self._normalized("ConvTranspose", x, weight, 1, 0.0, 1.0, how)
+        return self._normalized("ConvTranspose", x, weight, 1, STANDARD, how)
 
-    def linear(self, x: str, outputs: int, *, mean: float = 0.0, spread: float = 1.0) -> str:
+    def linear(self, x: str, outputs: int, values: Values = STANDARD) -> str:
         """A fully connected layer of the last axis, as a product and a sum."""
         inputs = self.shape(x)[-1]
-        weight = self.constant(spread * self._weight(inputs, outputs) * inputs**-0.5)
-        bias = self.constant(mean + VARIETY * self.random.standard_normal(outputs))
+        weight = self.constant(values.spread * self._weight(inputs, outputs) * inputs**-0.5)
+        bias = self.constant(values.mean + VARIETY * self.random.standard_normal(outputs))
         return self.node("Add", self.node("MatMul", x, weight), bias)
 
     def layer_norm(self, x: str) -> str:
@@ -195,19 +206,18 @@ class Network:
         x: str,
         weight: Array,
         axis: int,
-        mean: float,
-        spread: float,
+        values: Values,
         attributes: Mapping[str, Any],
     ) -> str:
-        """A convolution whose channels, ``axis`` of its weight, have the spread asked for."""
+        """A convolution whose channels, ``axis`` of its weight, have about these ``values``."""
         names = [x, "weight"]
         node = helper.make_node(kind, names, ["raw"], **attributes)
         given = {x: self._values[x], "weight": weight.astype(np.float32)}
         raw = _computed(node, given)[0].astype(np.float64)
         count = raw.shape[1]
-        wanted = spread * np.exp(self.random.normal(0, VARIETY, count))
+        wanted = values.spread * np.exp(self.random.normal(0, VARIETY, count))
         scale = wanted / np.sqrt(raw.var(axis=(0, 2, 3)) + EPSILON)
-        offset = mean + spread * self.random.normal(0, VARIETY, count)
+        offset = values.mean + values.spread * self.random.normal(0, VARIETY, count)
         bias = self.constant(offset - raw.mean(axis=(0, 2, 3)) * scale)
         along = [1, 1, 1, 1]
         along[axis] = count

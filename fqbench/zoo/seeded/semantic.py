@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 CLASSES = 21
 STRIDE = 8
@@ -13,7 +13,7 @@ def write(net: Network) -> tuple[str, ...]:
     x = _relu6(net, net.conv(net.image, 16, 3, 2))
     for channels, stride, dilation in ((16, 1, 1), (24, 2, 1), (32, 2, 1), (32, 1, 2)):
         x = _inverted(net, x, channels, stride, dilation)
-    return (_enlarged(net, net.conv(_pooled(net, x), CLASSES, spread=2.0), STRIDE),)
+    return (_enlarged(net, net.conv(_pooled(net, x), CLASSES, values=Values(spread=2.0)), STRIDE),)
 
 
 def _pooled(net: Network, x: str) -> str:

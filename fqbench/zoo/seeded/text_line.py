@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fqbench.tasks.text_recognition.decode import METADATA
 from fqbench.zoo.seeded.blocks import attention
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 CHANNELS, HEADS = 64, 2
@@ -22,7 +22,7 @@ def write(net: Network) -> tuple[str, ...]:
     x = net.tokens(x)
     seen = net.layer_norm(x)
     x = net.node("Add", x, attention(net, seen, seen, seen, HEADS))
-    logits = net.linear(net.layer_norm(x), len(LETTERS) + 2, spread=3.0)
+    logits = net.linear(net.layer_norm(x), len(LETTERS) + 2, Values(spread=3.0))
     return (net.node("Softmax", logits, axis=2),)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from fqbench.zoo.seeded.blocks import attention
-from fqbench.zoo.seeded.network import Network
+from fqbench.zoo.seeded.network import Network, Values
 
 PATCH, CHANNELS, HEADS, DEPTH, CLASSES = 8, 96, 3, 2, 100
 
@@ -22,7 +22,7 @@ def write(net: Network) -> tuple[str, ...]:
         hidden = net.gelu(net.linear(net.layer_norm(x), 4 * CHANNELS))
         x = net.node("Add", x, net.linear(hidden, CHANNELS))
     first = net.node("Gather", net.layer_norm(x), net.constant(0, np.int64), axis=1)
-    return (net.linear(first, CLASSES, spread=2.0),)
+    return (net.linear(first, CLASSES, Values(spread=2.0)),)
 
 
 def _with_class_token(net: Network, tokens: str) -> str:
