@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass
 
 import onnx
 
 from fqbench.graph.graph import Graph
-from fqbench.quantize.sharing import keeps_scale
+from fqbench.quantize.record import Quantization
+from fqbench.quantize.sharing import keeps_scale, rounded_inputs
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What kernels in integers read and write.
+
+    ``layers``: those that run in INT8, by name, each with the tensor that it reads rounded.
+    ``added``: see ``sums``. ``results``: the tensors that these kernels write.
+    """
+
+    layers: Mapping[str, str]
+    added: Mapping[str, str]
+    results: frozenset[str]
+
+    @staticmethod
+    def of(
+        graph: Graph,
+        candidates: Iterable[onnx.NodeProto],
+        quantization: Quantization,
+        activations: Container[str],
+    ) -> Kernels:
+        """Those of the layers ``candidates``, which compute ``activations`` of what they write."""
+        layers = rounded_inputs(graph, candidates, quantization)
+        nodes = graph.model.graph.node
+        written = {
+            _written(graph, node.output[0], activations) for node in nodes if node.name in layers
+        }
+        added = sums(graph, written, quantization.ranges)
+        written.update(
+            _written(graph, node.output[0], activations) for node in nodes if node.name in added
+        )
+        return Kernels(layers, added, frozenset(written))
+
+    def readers(
+        self,
+        graph: Graph,
+        name: str,
+        exact: Container[str],
+        leading: Container[str],
+        *,
+        whole: bool,
+    ) -> frozenset[str]:
+        """The nodes (by name) that read the tensor ``name`` rounded.
+
+        ``exact``: nodes that must not. ``leading``: those that move it to other tensors that are
+        rounded. ``whole``: whether all that may read it so do, since it is in integers anyway.
+        """
+        return frozenset(
+            node.name
+            for node in graph.consumers[name]
+            if name == self.layers.get(node.name)
+            or (
+                node.name not in exact
+                and (whole or name == self.added.get(node.name) or node.name in leading)
+            )
+        )
 
 
 def moved(graph: Graph, node: onnx.NodeProto, stopping: Container[str] = ()) -> list[str]:
@@ -30,6 +88,13 @@ def with_sources(graph: Graph, wanted: Collection[str], stopping: Container[str]
         if not found.isdisjoint(node.output):
             found.update(name for name in moved(graph, node, stopping) if name not in node.output)
     return found
+
+
+def leads_on(
+    graph: Graph, node: onnx.NodeProto, tensors: Container[str], stopping: Container[str] = ()
+) -> bool:
+    """Whether ``node`` moves what it reads to one of ``tensors``."""
+    return bool(moved(graph, node, stopping)) and any(name in tensors for name in node.output)
 
 
 def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[str, str]:
@@ -57,6 +122,19 @@ def sums(graph: Graph, results: Container[str], ranges: Container[str]) -> dict[
         if other in ranges:
             found[node.name] = other
     return found
+
+
+def _written(graph: Graph, name: str, activations: Container[str]) -> str:
+    """What a kernel writes that computes ``name``: behind the activation, if one follows."""
+    readers = graph.consumers[name]
+    if name in graph.outputs:
+        return name
+    if len(readers) == 1 and readers[0].op_type in activations:
+        return str(readers[0].output[0])
+    for reader in readers:
+        if graph.is_silu(reader) and len(readers) == 2:
+            return str(reader.output[0])
+    return name
 
 
 def _depths(graph: Graph) -> Mapping[str, int]:

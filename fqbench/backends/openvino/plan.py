@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from fqbench.backends.pair_placement import moved, sums, with_sources
+from fqbench.backends.pair_placement import Kernels, leads_on, moved, with_sources
 from fqbench.graph.graph import Graph, attributes
 from fqbench.graph.ordering import ordering
 from fqbench.quantize.affine import Affine
@@ -29,7 +29,7 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, affine_codes, symmetric_codes
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import SIGNED_ZERO, Rounding, Roundings
-from fqbench.quantize.sharing import rounded_inputs, shared_scale_groups
+from fqbench.quantize.sharing import shared_scale_groups
 
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "HardSwish", "Sigmoid", "Tanh", "Elu", "PRelu")
 """What a kernel computes of its result before it writes it, beside a SiLU."""
@@ -93,12 +93,9 @@ def make_plan(
     without a zero point may be joined.
     """
     graph = Graph(model)
-    layers = rounded_inputs(graph, graph.layers(), quantization)
-    results = {written(graph, node.output[0]) for node in graph.layers() if node.name in layers}
-    added = sums(graph, results, quantization.ranges)
-    results.update(written(graph, n.output[0]) for n in model.graph.node if n.name in added)
-    averaged = averages(graph, results, quantization.ranges)
-    wanted = {*layers.values(), *added.values(), *averaged}
+    kernels = Kernels.of(graph, graph.layers(), quantization, ACTIVATIONS)
+    averaged = averages(graph, kernels.results, quantization.ranges)
+    wanted = {*kernels.layers.values(), *kernels.added.values(), *averaged}
     groups = shared_scale_groups(graph, wanted, moved)
     known: dict[frozenset[str], Codes] = {}
 
@@ -106,7 +103,7 @@ def make_plan(
         group = frozenset(groups[name])
         if group not in known:
             ends = _union(quantization.ranges[tied] for tied in group & wanted)
-            readers = [n for n in graph.layers() if layers.get(n.name) in group]
+            readers = [n for n in graph.layers() if kernels.layers.get(n.name) in group]
             finer = any(node.name in quantization.zero_points for node in readers)
             finer = finer or (not int8_joins and any(_joins(graph, group)))
             plain = Codes(symmetric_codes(ends))
@@ -115,31 +112,21 @@ def make_plan(
 
     tensors = with_sources(graph, wanted, STOPPING)
     exact = ordering(graph)
+    leading = {n.name for n in model.graph.node if leads_on(graph, n, tensors, STOPPING)}
     found: dict[str, Placement] = {}
     shifted: dict[str, np.float32] = {}
     for name in _origins(graph, tensors):
-        readers = {
-            node.name
-            for node in graph.consumers[name]
-            if name == layers.get(node.name)
-            or (
-                node.name not in exact
-                and (
-                    name in results
-                    or name == added.get(node.name)
-                    or _leads_on(graph, node, tensors)
-                )
-            )
-        }
-        found[name] = Placement(codes(name), frozenset(readers))
+        readers = kernels.readers(graph, name, exact, leading, whole=name in kernels.results)
+        found[name] = Placement(codes(name), readers)
         if found[name].codes.shifted:
             shifted[name] = found[name].codes.shift
     _place_factors(graph, quantization, found)
     for node in model.graph.node:
         carried = [shifted[name] for name in node.input if name in shifted]
-        if carried and _leads_on(graph, node, tensors):
+        if carried and node.name in leading:
             shifted.update(dict.fromkeys(node.output, carried[0]))
-    return Plan({layer: codes(name) for layer, name in layers.items()}, found, shifted)
+    layers = {layer: codes(name) for layer, name in kernels.layers.items()}
+    return Plan(layers, found, shifted)
 
 
 def _place_factors(graph: Graph, quantization: Quantization, found: dict[str, Placement]) -> None:
@@ -226,24 +213,6 @@ def averages(graph: Graph, results: Iterable[str], ranges: Container[str]) -> li
         and (readers := graph.consumers[name])
         and all(node.op_type in AVERAGES for node in readers)
     ]
-
-
-def written(graph: Graph, name: str) -> str:
-    """What a kernel writes that computes ``name``: behind the activation, if one follows."""
-    readers = graph.consumers[name]
-    if name in graph.outputs:
-        return name
-    if len(readers) == 1 and readers[0].op_type in ACTIVATIONS:
-        return str(readers[0].output[0])
-    for reader in readers:
-        if graph.is_silu(reader) and len(readers) == 2:
-            return str(reader.output[0])
-    return name
-
-
-def _leads_on(graph: Graph, node: onnx.NodeProto, tensors: Collection[str]) -> bool:
-    """Whether ``node`` moves what it reads to one of ``tensors``."""
-    return bool(moved(graph, node, STOPPING)) and any(name in tensors for name in node.output)
 
 
 def _origins(graph: Graph, tensors: Collection[str]) -> Iterator[str]:

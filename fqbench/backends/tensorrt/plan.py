@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import onnx
 
-from fqbench.backends.pair_placement import moved, sums, with_sources
+from fqbench.backends.pair_placement import Kernels, leads_on, moved, with_sources
 from fqbench.graph.graph import Graph, attributes
 from fqbench.graph.ordering import ordering
 from fqbench.quantize.pairs import QdqPlacement, int8_codes
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
-from fqbench.quantize.sharing import rounded_inputs, shared_scale_groups
+from fqbench.quantize.sharing import shared_scale_groups
 
 ONE_ROW = "it multiplies a single row, which integer kernels make no faster"
 FEW_CHANNELS = "TensorRT has no integer kernel for so few channels"
@@ -85,51 +85,24 @@ def rounded_tensors(
     graph = Graph(model)
     left = unsuited(graph)
     candidates = [node for node in graph.layers() if node.name not in left]
-    layers = rounded_inputs(graph, candidates, quantization)
-    results = {_written(graph, node.output[0]) for node in candidates if node.name in layers}
-    added = sums(graph, results, quantization.ranges)
-    results.update(_written(graph, n.output[0]) for n in model.graph.node if n.name in added)
-    wanted = {*layers.values(), *added.values()}
+    kernels = Kernels.of(graph, candidates, quantization, ACTIVATIONS)
+    wanted = {*kernels.layers.values(), *kernels.added.values()}
     groups = shared_scale_groups(graph, wanted, moved)
     tensors = with_sources(graph, wanted)
     exact = ordering(graph)
+    leading = {node.name for node in model.graph.node if leads_on(graph, node, tensors)}
     found = {}
     for name in tensors:
         producer = graph.producer.get(name)
-        in_integers = name in results or (producer is not None and bool(moved(graph, producer)))
-        readers = {
-            node.name
-            for node in graph.consumers[name]
-            if name == layers.get(node.name)
-            or (
-                node.name not in exact
-                and (
-                    in_integers
-                    or name == added.get(node.name)
-                    or (moved(graph, node) and not tensors.isdisjoint(node.output))
-                )
-            )
-        }
+        whole = name in kernels.results or (producer is not None and bool(moved(graph, producer)))
+        readers = kernels.readers(graph, name, exact, leading, whole=whole)
         widest = max(
             (quantization.ranges[tied] for tied in groups[name] & wanted), key=lambda r: r.amax
         )
-        found[name] = QdqPlacement(int8_codes(widest), frozenset(readers))
-    return frozenset(layers), found
+        found[name] = QdqPlacement(int8_codes(widest), readers)
+    return frozenset(kernels.layers), found
 
 
 def roundings(model: onnx.ModelProto, quantization: Quantization, *, float_silu: bool) -> Roundings:
     """Where a student rounds; see ``fqbench.quantize.roundings.FindRoundings``."""
     return without_zero_points(*rounded_tensors(model, quantization))
-
-
-def _written(graph: Graph, name: str) -> str:
-    """What a kernel writes that computes ``name``: behind the activation, if one follows."""
-    readers = graph.consumers[name]
-    if name in graph.outputs:
-        return name
-    if len(readers) == 1 and readers[0].op_type in ACTIVATIONS:
-        return str(readers[0].output[0])
-    for reader in readers:
-        if graph.is_silu(reader) and len(readers) == 2:
-            return str(reader.output[0])
-    return name
