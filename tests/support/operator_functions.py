@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +65,16 @@ def converted(model, feeds, note):
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     wanted = [session.run(None, {"x": feed}) for feed in feeds]
-    try:
-        evaluator = ReferenceEvaluator(model)
-        also = [evaluator.run(None, {"x": feed}) for feed in feeds]
-    except Exception:  # it lacks some operators
-        also = wanted
+
+    @cache
+    def also():
+        """What onnx's own evaluator computes: seconds for a Resize."""
+        try:
+            evaluator = ReferenceEvaluator(model)
+            return [evaluator.run(None, {"x": feed}) for feed in feeds]
+        except Exception:  # it lacks some operators
+            return wanted
+
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         folders = {name: Path(scratch, name) for name in ("canonical", "paddle", "half", "batch")}
@@ -83,7 +88,7 @@ def converted(model, feeds, note):
         }
         graph = str(folders["canonical"])
 
-        def attempt(name, step, arguments, run, tolerance=1e-3, truths=(wanted, also)):
+        def attempt(name, step, arguments, run, tolerance=1e-3, truths=(lambda: wanted, also)):
             note({**found, name: ENDED})
             try:
                 step(**arguments)
@@ -91,8 +96,13 @@ def converted(model, feeds, note):
                 found[name] = f"refused: {error}"
                 return False
             answers = run()
-            off = min(distance(truth, answers) for truth in truths)
-            found[name] = "right" if off <= tolerance else f"wrong: off by {off:.3g}"
+            offs = []
+            for truth in truths:
+                offs.append(distance(truth(), answers))
+                if offs[-1] <= tolerance:
+                    found[name] = "right"
+                    return True
+            found[name] = f"wrong: off by {min(offs):.3g}"
             return True
 
         def ran(folder):
@@ -119,7 +129,7 @@ def converted(model, feeds, note):
             }
             # Of a Paddle model the truth is what Paddle computes operator by operator.
             exact = as_written(*map(Path, made["source"]), 1)
-            truths = ([exact([feed]) for feed in feeds],)
+            truths = (lambda: [exact([feed]) for feed in feeds],)
             attempt("back", partial(do, "canonical"), made, lambda: ran(back), truths=truths)
     return found
 
