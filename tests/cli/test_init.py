@@ -13,11 +13,8 @@ import yaml
 from onnx import TensorProto, helper
 from PIL import Image
 
-from fqbench import isolate
 from fqbench.cli.main import main
-from fqbench.propose import look
 from fqbench.spec.check import check_model
-from fqbench.spec.inspect import inspect_onnx
 from fqbench.spec.load import load_spec
 from tests.support.external_data import DATA, split
 from tests.support.onnx_graphs import Net
@@ -25,23 +22,9 @@ from tests.support.tiny_spec import SIZE, classifier, of_bytes, write_spec
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No data root, lines as long as they are, and children in this process: seconds each."""
-    monkeypatch.delenv("FQBENCH_DATA", raising=False)
-    monkeypatch.setenv("COLUMNS", "1000")
+def _empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever looks for files finds none."""
     monkeypatch.chdir(tmp_path)
-    inside = {
-        "fqbench.propose.look:look": look.look,
-        "fqbench.spec.inspect:inspect_onnx": inspect_onnx,
-    }
-    whole = isolate.call
-
-    def call(function: str, arguments: dict, **options: object) -> object:
-        if function in inside:
-            return inside[function](arguments, lambda done, total, told="": None)
-        return whole(function, arguments, **options)
-
-    monkeypatch.setattr(isolate, "call", call)
 
 
 def run(*arguments: object) -> int:

@@ -6,37 +6,25 @@ import pty
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fqbench import zoo
 from fqbench.cli import completion
-from fqbench.cli import run as run_command
-from fqbench.cli.main import COMMANDS, main, parser_of
+from fqbench.cli.main import COMMANDS, parser_of
 from fqbench.environments.environment import Environment
-from fqbench.pipeline.cell_steps import Request
-from tests.support.quick_fqbench import BUDGET
+from tests.support.commands import FP32, ROOT, run
 from tests.support.tiny_spec import without_data_root, write_spec
 
-ROOT = Path(__file__).parents[2]
 ONE = zoo.embedded_names()[0]
-FP32 = ("--backends", "onnxruntime", "--precisions", "fp32")
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+def _environments(monkeypatch, tmp_path):
     monkeypatch.setenv("FQBENCH_ENVIRONMENTS", str(tmp_path / "environments"))
-    monkeypatch.delenv("FQBENCH_DATA", raising=False)
-    monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 def in_terminal(*arguments: object, **environment: str) -> str:

@@ -113,6 +113,7 @@ def test_folder_that_cannot_be_written_is_named(found, tmp_path):
         module.interpreter("elsewhere")
 
 
+@pytest.mark.slow
 def test_step_runs_there_and_its_key_has_the_versions_there(found, monkeypatch, tmp_path):
     from fqbench import machine
 

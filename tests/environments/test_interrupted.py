@@ -110,6 +110,7 @@ def test_two_at_once(place):
     assert make.problems(found) == []
 
 
+@pytest.mark.slow
 def test_interrupted_it_clears_up(place):
     if isinstance(looked_at_again(), Environment):
         make_again(place)

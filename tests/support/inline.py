@@ -1,4 +1,4 @@
-"""Steps that run in this process, for tests of many short ones: no child is started for each."""
+"""What runs in this process instead of a child, which takes up to a second to start."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ from fqbench.isolate import call
 
 APART = "fqbench.pipeline.steps.quantizing:probe"
 """A step that imports each backend's runtime, which may not lie in one process."""
+
+
+READING = frozenset({"fqbench.propose.look:look", "fqbench.spec.inspect:inspect_onnx"})
+"""What only reads or tries a model."""
+
+
+def _read(function: str, arguments: dict[str, Any], **how: Any) -> Any:
+    return (_called if function in READING else call)(function, arguments, **how)
+
+
+@contextmanager
+def models_read_here() -> Iterator[None]:
+    """Inside, ONNX models are read and tried by a call."""
+    with patch("fqbench.isolate.call", _read):
+        yield
 
 
 def _called(function: str, arguments: dict[str, Any], **how: Any) -> Any:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from fqbench.cli.main import main
 from fqbench.environments import environment, recipe, requirements
 from tests.support import outside
 
@@ -114,3 +117,23 @@ def look_again() -> None:
     recipe.recipes.cache_clear()
     requirements.read.cache_clear()
     environment.forget()
+
+
+def fqbench_env(*arguments: object) -> int:
+    """The exit code of ``fqbench env``."""
+    return main(["env", *map(str, arguments)])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence that a command with exit code 2 prints."""
+    capsys.readouterr()
+    assert fqbench_env(*arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("fqbench: ")
+    assert len(printed.splitlines()) == 1
+    return printed.removeprefix("fqbench: ").strip()
+
+
+def left_over(place: Place) -> list[Path]:
+    """Environments that were begun."""
+    return sorted(place.root.glob("*.partial-*"))

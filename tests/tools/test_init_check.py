@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fqbench import isolate
-from fqbench.propose import look
 from fqbench.spec import Preprocess
 from tools.init_check import checked, embedded, examples, main, same_values
 
@@ -28,26 +26,13 @@ NAMES = (
 )
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model is tried here and not in a child, which takes a second to start."""
-    whole = isolate.call
-
-    def call(function: str, arguments: dict, **options: object) -> object:
-        if function == "fqbench.propose.look:look":
-            return look.look(arguments, lambda done, total, told="": None)
-        return whole(function, arguments, **options)
-
-    monkeypatch.setattr(isolate, "call", call)
-
-
 def wrong(found: object) -> list[str]:
     assert isinstance(found, dict), found
     return [name for name, each in found.items() if each.sureness == "sure" and not each.right]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.usefixtures("models_read_here")
 @pytest.mark.parametrize("way", ["alone", "images", "labels"])
 def test_nothing_sure_is_wrong_in_the_zoo(tmp_path: Path, way: str) -> None:
     for name, _, found in checked(list(embedded(tmp_path)), [way], None, 12):
@@ -60,7 +45,7 @@ def test_nothing_sure_is_wrong_in_the_zoo(tmp_path: Path, way: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.usefixtures("models_read_here")
 @pytest.mark.skipif(DATA is None, reason="FQBENCH_DATA names no folder of real models")
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_sure_is_wrong_of_real_models(name: str) -> None:
