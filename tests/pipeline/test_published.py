@@ -1,6 +1,7 @@
 """The six published models: which files they take, and what is done where there are none."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from PIL import Image
 from fqbench import zoo
 from fqbench.artifacts import Store
 from fqbench.cells import Cell
+from fqbench.cli import run as run_command
 from fqbench.cli.main import main
 from fqbench.errors import UsageError
 from fqbench.isolate.parent import _run, _Watch
+from fqbench.pipeline.cell_steps import Request
 from fqbench.pipeline.model import Model
 from fqbench.spec import Coco, Folder, ImageList
 from fqbench.spec.check import check_model
@@ -24,6 +27,7 @@ from fqbench.zoo.published import Weights, official_weights, synthetic_spec, tra
 from fqbench.zoo.scenery import landscape
 from tests.support.jobs import perform
 from tests.support.paddle import needs_paddle, require_paddle
+from tests.support.quick_fqbench import BUDGET
 
 ROOT = Path(__file__).parents[2]
 NAMES = zoo.published_names()
@@ -174,7 +178,7 @@ def write_imagenet(folder, count):
 @needs_paddle
 @pytest.mark.slow
 def test_official_files_in_place_fill_the_accuracy_columns(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
     root = tmp_path / "data"
     made = root / "models" / "MobileNetV1_ssld_infer"
     made.mkdir(parents=True)
