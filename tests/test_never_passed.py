@@ -16,6 +16,7 @@ from fqbench.cells import Cell, matrix
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_gpu_tests_are_skipped_with_the_reason_that_was_found(tmp_path: Path) -> None:
     why = nvidia.why_no_gpu()
     if why is None:

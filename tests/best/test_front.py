@@ -273,6 +273,7 @@ _LIMIT = st.none() | st.floats(0.0, 20.0)
 BUDGETS = st.builds(Budget, drop=_LIMIT, ms=_LIMIT, size=_LIMIT, judge=st.sampled_from(JUDGES))
 
 
+@pytest.mark.slow
 @given(_candidates(), BUDGETS)
 def test_the_winner_is_inside_and_nothing_beats_it(candidates, budget):
     first = winner(candidates, budget)

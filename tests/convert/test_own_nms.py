@@ -60,6 +60,7 @@ def test_its_settings_are_those_of_the_file(folder):
     assert facts.inputs == ("image", "scale_factor")
 
 
+@pytest.mark.slow
 def test_the_graph_ends_before_it(folder, tmp_path):
     source = [str(folder / f"model.{suffix}") for suffix in ("pdmodel", "pdiparams")]
     perform("canonical", tmp_path, source=source, input_shape=[1, 3, 32, 32])
@@ -72,6 +73,7 @@ def test_the_graph_ends_before_it(folder, tmp_path):
     np.testing.assert_allclose(scores, np.load(folder / "scores.npy"), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_decoder_does_not_expect_it(folder):
     with pytest.raises(UsageError, match="ends in non-maximum suppression"):
         compare(
@@ -82,6 +84,7 @@ def test_another_decoder_does_not_expect_it(folder):
         )
 
 
+@pytest.mark.slow
 def test_settings_that_make_no_sense_are_refused(folder):
     with pytest.raises(UsageError, match=r"make no sense: \{'iou': 7.0\}"):
         compare(

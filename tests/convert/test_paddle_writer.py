@@ -69,22 +69,26 @@ def test_results_are_those_of_onnx_runtime(found):
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shuffle_is_one_operator(found):
     kinds = found["operators"]
     assert kinds.count("shuffle_channel") == 1
     assert (kinds.count("reshape2"), kinds.count("transpose2")) == (1, 1)
 
 
+@pytest.mark.slow
 def test_only_slices_of_larger_strides_stay_strided(found):
     assert found["operators"].count("slice") == 2
     assert found["operators"].count("strided_slice") == 1
 
 
+@pytest.mark.slow
 def test_anchors_are_repeated_over_the_grid(found):
     assert [1, 2, 6, 6, 2] in found["constants"]
     assert [1, 2, 1, 1, 2] not in found["constants"]
 
 
+@pytest.mark.slow
 def test_results_are_not_copied_at_the_end(found):
     assert "scale" not in found["operators"]
 

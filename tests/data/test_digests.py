@@ -168,6 +168,7 @@ def test_a_file_locked_by_another_costs_time_only(
     other.close()
 
 
+@pytest.mark.slow
 def test_many_processes_keep_digests_together(files: list[Path], tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from fqbench.data import digests; digests.SETTLED_NS = -10**12;"

@@ -485,6 +485,7 @@ class TestProcesses:
             assert time.monotonic() < end
             time.sleep(0.01)
 
+    @pytest.mark.slow
     def test_killed_while_it_unpacks(self, many, root, server):
         process = self.start(root, many, 0.05)
         try:

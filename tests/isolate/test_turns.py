@@ -133,6 +133,7 @@ def test_two_that_want_to_be_alone_take_turns(children):
     assert not any(inside(children.ticks(), phase) for phase in phases)
 
 
+@pytest.mark.slow
 def test_what_starts_meanwhile_waits(children):
     timed, _ = children.alone(1.0)
     late = children.ticking()
@@ -180,6 +181,7 @@ def test_time_that_one_waits_for_its_turn_is_not_its_own(children):
     assert first.result()["phases"][0][1] <= second.result()["phases"][0][0]
 
 
+@pytest.mark.slow
 def test_one_that_hangs_while_it_is_alone_is_stopped_and_the_others_go_on(children):
     busy = children.ticking()
     timed, pid = children.alone(60.0, timeout_s=1.0)
@@ -190,6 +192,7 @@ def test_one_that_hangs_while_it_is_alone_is_stopped_and_the_others_go_on(childr
     assert is_gone(pid)
 
 
+@pytest.mark.slow
 def test_memory_is_watched_while_one_is_alone(children):
     memory = SharedMemory(400)
     busy = children.ticking(memory=memory)
@@ -239,6 +242,7 @@ def test_kill_of_one_that_is_paused_leaves_the_others_their_turns(children):
     assert first.result()["phases"][0][1] <= third.result()["phases"][0][0]
 
 
+@pytest.mark.slow
 def test_one_that_is_paused_is_stopped_like_any_other(children):
     stop = Event()
     busy = children.ticking(stop=stop)

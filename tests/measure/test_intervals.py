@@ -34,6 +34,7 @@ def covered(
     return float(np.mean([interval.low <= truth <= interval.high for interval in found]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("noise", "truth", "launches"),
     [
@@ -70,6 +71,7 @@ def test_ratio_is_covered_whatever_the_machine(noise: Noise, truth: float) -> No
     assert covered(noise, truth) >= 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("noise", "launches", "rounds"),
     [
@@ -111,6 +113,7 @@ def test_median_is_covered_as_often_as_stated(noise: Noise, launches: int) -> No
     assert 0.93 <= share <= 0.985
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [0.0, 0.02])
 def test_p_value_is_below_a_level_no_more_often_than_the_level_says(tolerance: float) -> None:
     sides = USUAL.times(np.random.default_rng(0), (1.0, 1 + tolerance), (TRIALS, 5, 10, 3))

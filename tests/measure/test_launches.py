@@ -231,6 +231,7 @@ def test_narrow_is_known_to_a_part_of_the_ratio():
     assert not narrow([times(0.010, 0.012, 0.010, 0.012, 0.011)], width=0.01)
 
 
+@pytest.mark.slow
 def test_real_processes_take_turns():
     """The reference kernels twice, as two processes of one launch."""
     twice = [

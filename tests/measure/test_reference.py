@@ -1,6 +1,7 @@
 """What reference kernels tell, from times made by hand, and that they compute what they say."""
 
 import numpy as np
+import pytest
 
 from fqbench.measure import reference
 from fqbench.measure.reference import COPY, FLOAT32, INT8, Speed, roofline, speed
@@ -71,5 +72,6 @@ def test_kernels_run():
     np.testing.assert_array_equal(results[INT8][0], exact)
 
 
+@pytest.mark.slow
 def test_int8_kernel_is_right_where_8_bit_products_saturate():
     assert ask("reference_kernel", {}) == 1.0

@@ -98,6 +98,7 @@ def test_many_trials_at_once_are_those_of_record(
         assert excess_p(times["b"], times["a"], 0.0) == pytest.approx(wanted.p[trial], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [REPORT, GATE], ids=["report", "gate"])
 @pytest.mark.parametrize("spread", SPREADS)
 def test_the_truth_is_covered_and_false_alarms_are_as_rare_as_stated(
@@ -123,6 +124,7 @@ def test_students_t_alone_would_not_hold() -> None:
     assert (found.p <= 0.01).mean() > 0.015
 
 
+@pytest.mark.slow
 def test_median_of_a_single_side_is_covered_where_its_own_interval_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

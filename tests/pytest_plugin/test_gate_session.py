@@ -73,6 +73,7 @@ def test_cells_as_fast_as_the_baselines_pass(session, tmp_path):
     assert {row.cell for row in read_stored(tmp_path / "saved.json").runs[0].rows} == {CELL, FP32}
 
 
+@pytest.mark.slow
 def test_slower_cell_fails_the_session(session, tmp_path):
     found = session(baseline(tmp_path), {CELL: 0.005, FP32: 0.002})
     assert found.ret == 1
@@ -81,6 +82,7 @@ def test_slower_cell_fails_the_session(session, tmp_path):
     assert f"{CELL}: stored times cannot be measured again" in found.stdout.str()
 
 
+@pytest.mark.slow
 def test_cells_that_were_not_chosen_are_not_missing(session, tmp_path):
     found = session(baseline(tmp_path), {CELL: 0.002})
     assert found.ret == 0

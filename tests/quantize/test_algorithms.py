@@ -303,6 +303,7 @@ def test_thresholds_are_those_of_paddleslim(slim, algorithm, count):
         assert found.amax == pytest.approx(wanted, rel=TOLERANCE[algorithm], abs=0.0), name
 
 
+@pytest.mark.slow
 def test_emd_keeps_the_moments_as_well_as_paddleslim(slim):
     def error(values, amax):
         rounded = symmetric(values, amax)
@@ -315,6 +316,7 @@ def test_emd_keeps_the_moments_as_well_as_paddleslim(slim):
         assert error(values, ours) <= error(values, theirs) + 0.01 * step, name
 
 
+@pytest.mark.slow
 def test_mse_over_all_images_is_no_worse_than_that_of_paddleslims_best_image(slim):
     errors = []
     for name, theirs in slim[0]["mse", 4].items():

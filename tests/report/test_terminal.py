@@ -77,6 +77,7 @@ def test_nothing_is_cut_with_trained_and_synthetic_weights_in_one_run(width):
     assert CUT not in shown(width, *MIXED)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(80, 260),

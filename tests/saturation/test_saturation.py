@@ -96,6 +96,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: "-".join(map(str, layer.values())))
 def test_emulation_is_the_real_kernel_bit_for_bit(layer):
     emulated, exact = ask("compare", layer)
@@ -215,6 +216,7 @@ def test_uint8_weights_are_taken_where_others_cost_too_much(case, errors, wanted
     assert search.weights["8-bit codes"] == errors[0]
 
 
+@pytest.mark.slow
 def test_weights_for_any_cpu_cost_next_to_nothing_that_is_said():
     found = ask("choose_weights", {"backend": "onnxruntime", "limit": None, "here": False})
     assert found["safe"]

@@ -345,6 +345,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(data=st.data(), value=VALUES)
 @settings(deadline=None, max_examples=60)
 def test_any_value_anywhere_loads_or_is_one_sentence(

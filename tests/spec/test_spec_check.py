@@ -281,6 +281,7 @@ def test_a_broken_graph(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("models_read_here")
 def test_types_of_inputs_and_floats_of_16_bits_are_told(tmp_path: Path) -> None:
     path = written(tmp_path, network(TensorProto.FLOAT16))
     found = inspect_onnx({"model": str(path)}, lambda done, total: None)
@@ -303,6 +304,7 @@ def quantized() -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.usefixtures("models_read_here")
 @pytest.mark.parametrize("opset", [11, 13])
 def test_a_quantized_model_is_told_and_measured_as_int8_only(tmp_path: Path, opset: int) -> None:
     model = quantized()
@@ -326,6 +328,7 @@ def test_a_quantized_model_is_told_and_measured_as_int8_only(tmp_path: Path, ops
     assert facts.int8.inputs == ("x",)
 
 
+@pytest.mark.usefixtures("models_read_here")
 def test_an_int8_file_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
     model = network()
     path = written(tmp_path, model)
@@ -337,6 +340,7 @@ def test_an_int8_file_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
         check_model(spec)
 
 
+@pytest.mark.usefixtures("models_read_here")
 def test_weights_in_a_second_file_are_facts(tmp_path: Path) -> None:
     path = split(tmp_path, network())
     facts = check_model(make_spec(model=path))
@@ -347,6 +351,7 @@ def test_weights_in_a_second_file_are_facts(tmp_path: Path) -> None:
     assert facts.int8.data_files == (tmp_path / "int8" / DATA,)
 
 
+@pytest.mark.usefixtures("models_read_here")
 @pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph"])
 def test_weights_outside_of_the_folder_are_refused(tmp_path: Path, where: str) -> None:
     model, tensor = network(), onnx.TensorProto()
@@ -370,6 +375,7 @@ def test_weights_outside_of_the_folder_are_refused(tmp_path: Path, where: str) -
     )
 
 
+@pytest.mark.usefixtures("models_read_here")
 @pytest.mark.parametrize("ir", [11, 12, 13, 14])
 def test_new_ir_versions_are_read(tmp_path: Path, ir: int) -> None:
     model = network()
@@ -427,6 +433,7 @@ def inspected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["good", "renamed parameters"])
 def test_a_good_paddle_model(inspected: dict[str, Any], case: str) -> None:
     shapes = inspected[case]
@@ -436,6 +443,7 @@ def test_a_good_paddle_model(inspected: dict[str, Any], case: str) -> None:
     assert facts == ModelFacts(("image",), "image", 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "expected"),
     [

@@ -127,6 +127,7 @@ class TestKeys:
         assert {total(finished.artifact(step)) for step in steps} == {1}
         assert log.read_text() == "add\n"
 
+    @pytest.mark.slow
     def test_cpu_counts_unless_a_step_does_not_depend_on_it(self, tmp_path, monkeypatch):
         def keys():
             steps = (add(1), add(1, name="scored", depends_on_cpu=False))
@@ -179,6 +180,7 @@ class TestFailures:
         assert list(recorder.failures) == ["fail"]
         assert recorder.failures["fail"].startswith(reason)
 
+    @pytest.mark.slow
     def test_reader_that_may_do_without_gets_none_and_the_failure_is_reported(
         self, tmp_path, caplog
     ):
@@ -236,6 +238,7 @@ class TestSelections:
 
 
 class TestSideBySide:
+    @pytest.mark.slow
     def test_steps_share_the_cores(self, tmp_path):
         if len(cores := module.core_ids()) < 2:
             pytest.skip("one core")

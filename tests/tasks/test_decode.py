@@ -193,6 +193,7 @@ def _crowded_case() -> tuple[np.ndarray, np.ndarray]:
     return _floats(boxes), np.linspace(0.9, 0.1, 1004, dtype=np.float32)[None, None]
 
 
+@pytest.mark.slow
 @needs_paddle
 def test_ppyoloe_does_what_paddles_own_operator_does(tmp_path: Path) -> None:
     cases = [*_random_cases(), _crowded_case()]

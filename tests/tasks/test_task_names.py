@@ -39,12 +39,13 @@ def classes() -> frozenset[str]:
 
 def named(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and text of every string that is one of the words, and of every class that is used."""
+    known, types = words(), classes()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node.value in words():
+        if isinstance(node, ast.Constant) and node.value in known:
             yield node.lineno, repr(node.value)
-        elif isinstance(node, ast.Name) and node.id in classes():
+        elif isinstance(node, ast.Name) and node.id in types:
             yield node.lineno, node.id
-        elif isinstance(node, ast.Attribute) and node.attr in classes():
+        elif isinstance(node, ast.Attribute) and node.attr in types:
             yield node.lineno, node.attr
 
 

@@ -188,6 +188,7 @@ def traded():
         return model, chosen, trade(quantized, feeds, lambda *_: None)
 
 
+@pytest.mark.slow
 class TestByARealRuntime:
     def test_every_layer_has_its_cost_and_its_time(self, traded):
         model, chosen, found = traded

@@ -287,6 +287,7 @@ class TestGpu:
         )
         return runner(place, "gpu")
 
+    @pytest.mark.slow
     def test_skips_do_not_pass(self, place):
         skipped = '@pytest.mark.skip(reason="no GPU")\ndef test_it(): pass\n'
         ran = self.after(place, skipped).run("gpu", "At least one test ran")
@@ -317,6 +318,7 @@ class TestGpu:
         (installed,) = calls(place / "scratch/fqbench/bin")
         assert installed[-2:] == ["-e", f".[{extra}]"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("told", "package"),
         [

@@ -137,6 +137,7 @@ def test_materialize_writes_what_the_spec_names(folders: dict[str, Path]) -> Non
         assert len(list(spec.calibration.images.glob("*.png"))) == spec.calibration.count == 64
 
 
+@pytest.mark.slow
 def test_materialize_writes_the_same_bytes_again(folders: dict[str, Path], tmp_path: Path) -> None:
     name = "digits_yolov5"
     zoo.materialize(name, tmp_path)

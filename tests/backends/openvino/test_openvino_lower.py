@@ -98,6 +98,7 @@ def test_what_shifted_values_add_is_taken_off_the_bias():
     assert any(node.input[2].endswith("__bias") for node in unpadded)
 
 
+@pytest.mark.slow
 @needs_openvino
 class TestRuntime:
     def prepared(self, folder: Path, name, zero_points, **changes):
@@ -160,7 +161,6 @@ class TestRuntime:
         layers = {layer.name for layer in Graph(model).layers()}
         assert [set(times) for times in made.layer_times(setting, [image], 1)] == [layers, layers]
 
-    @pytest.mark.slow
     def test_zero_points_are_taken_where_the_margin_needs_them(self):
         model, image, quantization = case("detector", False)
         limits = {}

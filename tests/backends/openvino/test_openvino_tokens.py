@@ -54,6 +54,7 @@ def test_what_is_no_layer_of_tokens_stays():
     assert with_tokens(model, []) == model
 
 
+@pytest.mark.slow
 @needs_openvino
 @pytest.mark.parametrize("fused", [True, False])
 def test_openvino_multiplies_integers_in_every_layer_of_tokens(fused):

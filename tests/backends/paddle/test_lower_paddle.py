@@ -140,6 +140,7 @@ def test_fp32_is_that_of_onnx_runtime(case):
     np.testing.assert_allclose(case.result("fp32"), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_int8_is_symmetric_int8_arithmetic(case):
     """Codes in units of amax / 127; behind a Relu or Relu6, of amax / 255. Bias in float."""
     difference = case.result("int8") - int8_result(case)
@@ -148,6 +149,7 @@ def test_int8_is_symmetric_int8_arithmetic(case):
     assert rms(case.result("int8") - case.result("fp32")) > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "codes"), [("x", UNSIGNED), (RELU6, SIGNED), (SILU, UNSIGNED), (RELU, SIGNED)]
 )
@@ -157,11 +159,13 @@ def test_range_of_codes_is_this_and_no_other(case, source, codes):
     assert rms(case.result("int8") - other) > 100 * rms(case.result("int8") - int8_result(case))
 
 
+@pytest.mark.slow
 def test_every_planned_convolution_runs_in_int8(case):
     assert case.found["planned"] == case.found["written"] == 4
     assert case.found["running"] == {"fp32": 0, "int8": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_bias_and_activation_run_within_the_convolution(case, precision):
     kinds = {kind for kind in case.found["optimized"][precision] if kind not in AROUND}
@@ -204,6 +208,7 @@ def test_what_joins_convolutions_runs_in_integers_where_codes_are_of_one_kind(jo
     assert joined.found["running"]["int8"] == joined.found["written"] == joined.found["planned"]
 
 
+@pytest.mark.slow
 def test_what_joins_convolutions_rounds_as_if_it_were_float(joined):
     """All codes are signed there, also those of positive results."""
     signed = {node.input[0]: SIGNED for node in Graph(joined.model).convolutions()}
@@ -244,6 +249,7 @@ def test_sums_run_within_convolutions_in_int8(residual):
     assert residual.found["running"]["int8"] == 6
 
 
+@pytest.mark.slow
 def test_sums_with_a_relu_do_not_saturate(residual):
     """int8 codes in the scale of uint8 ones would end at half of the range."""
     error = residual.result("int8") - residual.result("fp32")
@@ -263,6 +269,7 @@ def test_sum_of_what_has_no_scale_keeps_its_convolution_in_float(tmp_path):
     assert found["running"]["int8"] == 2
 
 
+@pytest.mark.slow
 def test_mended_program_has_swish_and_relu6_and_no_clip_by_tensors(case):
     kinds = [op["type"] for op in case.found["operators"]]
     assert kinds.count("swish") == 1

@@ -464,6 +464,7 @@ def some_layers(model, places):
     return {names[place % len(names)] for place in places}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(STEPS, st.integers(0, 9), st.sets(st.integers(0, 9), max_size=2))
 def test_scales_are_shared_by_what_moves_values(steps, seed, places):
