@@ -54,7 +54,7 @@ def spec(home: Path) -> Path:
 
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return outside.python(home, home / "cache", *arguments)
+    return outside.python(home, *arguments)
 
 
 @pytest.mark.slow
@@ -91,6 +91,7 @@ def test_run(home: Path, ran: subprocess.CompletedProcess[str]) -> None:
     assert results["machine"]["versions"]["delayed"] == "1.0"
 
 
+@pytest.mark.slow
 def test_both_reports(home: Path, ran: subprocess.CompletedProcess[str]) -> None:
     for report in (ran.stdout, (home / "out/report.md").read_text()):
         for label in ("Delayed Runtime", "best of two", "nearest codes", "TF32"):
@@ -193,6 +194,7 @@ class TestCompress:
             " another method"
         )
 
+    @pytest.mark.slow
     def test_a_method_for_no_backend_on_the_device(self, home: Path, tmp_path: Path) -> None:
         config = write_config(tmp_path)
         found = python(
@@ -225,9 +227,7 @@ def verdicts(folder: Path) -> dict[str, str]:
 
 class TestGateOnStoredResults:
     def gate(self, site: Path, base: Path, head: Path, out: Path) -> tuple[int, str]:
-        found = outside.python(
-            site, out / "cache", "-m", "fqbench", "gate", base, head, "--out", out
-        )
+        found = outside.python(site, "-m", "fqbench", "gate", base, head, "--out", out)
         return found.returncode, found.stderr
 
     @pytest.mark.slow
@@ -255,6 +255,7 @@ class TestGateOnStoredResults:
         times = stored_files.group(dict.fromkeys(CELLS, ms))
         return stored_files.write(folder, *rows, groups=[times], machine=machine)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("installed", [True, False])
     @pytest.mark.parametrize(("ms", "verdict", "code"), [(2.0, "same", 0), (4.0, "slower", 1)])
     def test_slower_cells_are_found(
@@ -323,17 +324,17 @@ class TestGateOnVersions:
         """Both sides share a cache, as they do in a pull request's job."""
         return outside.python(
             folder,
-            repository.parent / "gate-cache",
             *("-m", "fqbench", "gate", "--base", base, "--head", head, "--out", folder / "out"),
             *("--spec", "project/tiny.yaml", "--seconds", "10", *options),
+            cache=repository.parent / "gate-cache",
             folder=repository,
         )
 
     def test_slower(self, repository: Path, tmp_path: Path) -> None:
-        options = (*ASKED, "--precisions", *PRECISIONS)
+        options = (*ASKED, "--precisions", "tf32", "int8")
         found = self.gate(repository, tmp_path, "first", "slower", *options)
         assert found.returncode == 1, found.stderr
-        assert verdicts(tmp_path / "out") == dict.fromkeys(CELLS, "slower")
+        assert verdicts(tmp_path / "out") == dict.fromkeys([TF32, INT8], "slower")
 
     def test_equal(self, repository: Path, tmp_path: Path) -> None:
         options = (*ASKED, "--precisions", "fp32", "int8")

@@ -71,13 +71,13 @@ def package(tmp_path_factory):
     return folder
 
 
-def fqbench(package, cache, *arguments, program="fqbench"):
-    return python(package, cache, "-m", program, *arguments)
+def fqbench(package, *arguments, program="fqbench"):
+    return python(package, "-m", program, *arguments)
 
 
 @pytest.mark.slow
-def test_listed_with_what_they_run_and_why_not(package, tmp_path):
-    found = fqbench(package, tmp_path, "list", "--all", "--models", MODEL)
+def test_listed_with_what_they_run_and_why_not(package):
+    found = fqbench(package, "list", "--all", "--models", MODEL)
     assert found.returncode == 0, found.stderr
     lines = {line.partition("\t")[0]: line.partition("\t")[2] for line in cells(found.stdout)}
     assert lines[f"{MODEL}-a_float-cpu-fp32"] == ""
@@ -100,9 +100,10 @@ def cells(text):
     return [line for line in text.splitlines() if line.strip().startswith(MODEL)]
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp_path):
     install(tmp_path, "lacking", {"fqbench.backends": {"some": "lacking:BACKEND"}})
-    found = fqbench(tmp_path, tmp_path, "list")
+    found = fqbench(tmp_path, "list")
     assert found.returncode == 2
     told = " ".join(found.stderr.split())
     assert "lacking:BACKEND cannot be loaded (ModuleNotFoundError" in told
@@ -114,7 +115,6 @@ def test_one_that_cannot_be_loaded_ends_the_command_with_a_sentence(package, tmp
 def test_run_in_fp32_and_in_the_int8_form_of_another(package, tmp_path):
     found = fqbench(
         package,
-        tmp_path / "cache",
         *("run", "--models", MODEL, "--backends", "a_float", "wrapped", "--devices", "cpu"),
         *("--out", str(tmp_path / "out")),
         program="tests.support.quick_fqbench",

@@ -70,9 +70,8 @@ numpy.savez({out!r}, *runner.run([numpy.load({given!r})]))
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    """A cache of its own, hardly any timing, and lines as long as they are."""
-    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
+def _surroundings(monkeypatch, models_read_here):
+    """Hardly any timing, and lines as long as they are."""
     monkeypatch.delenv("FQBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
     monkeypatch.setattr(search, "EFFORT", Effort(BUDGET, BUDGET))
@@ -139,7 +138,10 @@ class TestCommand:
         assert "ONNX Runtime INT8 by offline" in shown
 
     @pytest.mark.slow
-    def test_what_the_images_cannot_tell_is_said_before_anything_runs(self, capsys, tmp_path):
+    def test_what_the_images_cannot_tell_is_said_before_anything_runs(
+        self, capsys, monkeypatch, tmp_path
+    ):
+        monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
         spec = write_spec(tmp_path)
         assert run("best", spec, *QUICK, "--drop", "0.5", "--dry-run") == 0
         shown, told = said(capsys)
@@ -193,15 +195,15 @@ class TestCandidates:
         assert {"offline", "nncf", "ort_advised"} <= set(default_methods())
         assert not {"distillation", "nncf_accuracy", "paddleslim_ptq"} & set(default_methods())
 
-    def test_every_precision_and_method(self, tmp_path):
-        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+    def test_every_precision_and_method(self, tmp_path, shared_cache):
+        graph = graph_of(tmp_path, LocalExecutor(Store(shared_cache)))
         cells = matrix(["tiny"], ["onnxruntime"])
         names = [each.name for each in candidates([graph], cells)]
         assert names == ["onnxruntime-cpu-fp32", f"onnxruntime-cpu-int8-{graph.method}"]
 
     @pytest.mark.slow
-    def test_one_of_each_method_and_the_file_as_given(self, tmp_path):
-        executor = LocalExecutor(Store(tmp_path / "cache"))
+    def test_one_of_each_method_and_the_file_as_given(self, tmp_path, shared_cache):
+        executor = LocalExecutor(Store(shared_cache))
         spec = write_spec(tmp_path, int8={"model": "tiny.onnx"})
         specs, _ = find_specs([spec], None, None, executor)
         graphs = [
@@ -219,8 +221,8 @@ class TestCandidates:
         assert [each.label for each in found][2] == "ONNX Runtime INT8 file as given"
         assert [each.is_float for each in found] == [True, False, False, False]
 
-    def test_what_is_not_tried_says_why(self, tmp_path):
-        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+    def test_what_is_not_tried_says_why(self, tmp_path, shared_cache):
+        graph = graph_of(tmp_path, LocalExecutor(Store(shared_cache)))
         cells = matrix(["tiny"], ["onnxruntime", "tensorrt"], ["cpu"])
         assert not_tried([graph], cells) == {"tensorrt": "TensorRT runs on NVIDIA GPUs only"}
         unlike = replace(graph.quantizer, name="unlike", label="Unlike", backends=("tensorrt",))
@@ -237,18 +239,18 @@ class TestCandidates:
         )
 
     @pytest.mark.slow
-    def test_one_file_in_two_precisions_is_two(self, tmp_path):
+    def test_one_file_in_two_precisions_is_two(self, tmp_path, shared_cache):
         cells = [Cell("tiny", "openvino", "cpu", each) for each in ("fp32", "bf16")]
         if any(cell.unsupported is not None for cell in cells):
             pytest.skip("OpenVINO runs no BF16 here")
-        executor = LocalExecutor(Store(tmp_path / "cache"))
+        executor = LocalExecutor(Store(shared_cache))
         tried = [Candidate(graph_of(tmp_path, executor), cell) for cell in cells]
         found = search.find(tried, Budget(drop=1.0), executor)
         assert [each.status for each in found.entries] == ["runs", "runs"]
 
     @pytest.mark.slow
-    def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch):
-        executor = LocalExecutor(Store(tmp_path / "cache"))
+    def test_failure_of_one_is_its_own(self, tmp_path, monkeypatch, shared_cache):
+        executor = LocalExecutor(Store(shared_cache))
         graph = graph_of(tmp_path, executor)
         tried = list(candidates([graph], matrix(["tiny"], ["onnxruntime"])))
 
@@ -269,15 +271,19 @@ class TestCandidates:
 class TestTrading:
     """Points between INT8 and FP32, on a model whose INT8 is not inside the budget."""
 
-    @pytest.fixture
-    def base(self, tmp_path):
-        executor = LocalExecutor(Store(tmp_path / "cache"))
-        graph = graph_of(tmp_path, executor)
+    def base_of(self, folder, cache):
+        executor = LocalExecutor(Store(cache))
+        graph = graph_of(folder, executor)
         return executor, Candidate(graph, Cell("tiny", "onnxruntime", "cpu", "int8"))
 
+    @pytest.fixture
+    def base(self, tmp_path, shared_cache):
+        return self.base_of(tmp_path, shared_cache)
+
     @pytest.mark.slow
-    def test_a_point_is_a_file_of_its_own_made_by_ordinary_steps(self, base):
-        executor, int8 = base
+    def test_a_point_is_a_file_of_its_own_made_by_ordinary_steps(self, tmp_path):
+        # In a cache of its own, since it changes an artifact.
+        executor, int8 = self.base_of(tmp_path, tmp_path / "cache")
         graph = int8.graph
         node = graph.tradeoff("onnxruntime")
         assert graph.tradeoff("onnxruntime") is node
@@ -357,11 +363,13 @@ class TestSnippet:
     @pytest.mark.slow
     @pytest.mark.parametrize("precision", ["fp32", "int8"])
     @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "paddle"])
-    def test_same_bytes_as_fqbench_with_the_runtime_alone(self, name, precision, tmp_path):
+    def test_same_bytes_as_fqbench_with_the_runtime_alone(
+        self, name, precision, tmp_path, shared_cache
+    ):
         cell = Cell("tiny", name, "cpu", precision)
         if cell.unsupported is not None:
             pytest.skip(cell.unsupported)
-        executor = LocalExecutor(Store(tmp_path / "cache"))
+        executor = LocalExecutor(Store(shared_cache))
         candidate = Candidate(graph_of(tmp_path, executor), cell)
         finished = executor.run(candidate.making)
         loadable = candidate.subject.loadable(finished)
@@ -421,8 +429,8 @@ def entry(candidate: Candidate, ms: float, **known: object) -> Entry:
 
 class TestSentences:
     @pytest.fixture
-    def both(self, tmp_path):
-        graph = graph_of(tmp_path, LocalExecutor(Store(tmp_path / "cache")))
+    def both(self, tmp_path, shared_cache):
+        graph = graph_of(tmp_path, LocalExecutor(Store(shared_cache)))
         fp32, int8 = candidates([graph], matrix(["tiny"], ["onnxruntime"]))
         return fp32, int8
 

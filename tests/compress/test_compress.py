@@ -48,28 +48,21 @@ ROOT = Path(__file__).parents[2]
 WATCH = _Watch("the test", timeout_s=120)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> Path:
-    """One cache for all: the tiny model is always the same."""
-    return tmp_path_factory.mktemp("cache")
-
-
-def surround(patch: pytest.MonkeyPatch, store: Path) -> None:
+def surround(patch: pytest.MonkeyPatch) -> None:
     """Hardly any timing, nothing that depends on it or on OpenVINO, lines as long as they are."""
 
     def found(name: str) -> Environment | Missing:
         return Missing(name, "not here") if name == "openvino" else find(name)
 
     patch.setattr("fqbench.cells.find", found)
-    patch.setenv("FQBENCH_CACHE", str(store))
     patch.delenv("FQBENCH_DATA", raising=False)
     patch.setenv("COLUMNS", "1000")
     patch.setattr(job, "_given_up", lambda config: [{"speed": "assumed"}])
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, store):
-    surround(monkeypatch, store)
+def _surroundings(monkeypatch, models_read_here):
+    surround(monkeypatch)
 
 
 def compress(config: Path, folder: Path, *more: str, method: str = "PTQ") -> int:
@@ -127,18 +120,18 @@ def paddle_project(folder: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, store) -> Path:
+def made(tmp_path_factory) -> Path:
     """The folder of the published keys' model, ``ptq`` in lower case."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        surround(patch, store)
+        surround(patch)
         assert compress(write_config(folder / "project"), folder / "out", method="ptq") == 0
     return folder
 
 
 @needs_paddle
+@pytest.mark.slow
 class TestOnnx:
-    @pytest.mark.slow
     def test_model_for_every_backend_and_a_report(self, made):
         assert files(made / "out") == sorted([*MODELS, *REPORTS])
 
@@ -228,13 +221,13 @@ class TestBackendThatIsNotInstalled:
 
 
 @pytest.fixture(scope="module")
-def paddle_made(tmp_path_factory, store) -> Path:
+def paddle_made(tmp_path_factory) -> Path:
     """The same model from Paddle's format, one layer named by Paddle's name of its weight."""
     folder = tmp_path_factory.mktemp("paddle")
     write_config(folder / "project")
     changes = {**paddle_project(folder / "project"), "PTQ.skip_tensor_list": ["conv2d_0.w_0"]}
     with pytest.MonkeyPatch.context() as patch:
-        surround(patch, store)
+        surround(patch)
         assert compress(write_config(folder / "project", changes), folder / "out") == 0
     return folder
 
@@ -274,17 +267,17 @@ class TestPaddle:
 
 
 def prepared(
-    folder: Path, store: Path, changes: Mapping[str, object], method: str = "PTQ"
+    folder: Path, cache: Path, changes: Mapping[str, object], method: str = "PTQ"
 ) -> CompressionJob:
     loaded = load_config(write_config(folder, changes))
-    return prepare(loaded, compression_method(method), folder, LocalExecutor(Store(store)))
+    return prepare(loaded, compression_method(method), folder, LocalExecutor(Store(cache)))
 
 
 @pytest.mark.slow
 @needs_paddle
-def test_weight_by_the_name_that_the_converter_gives(tmp_path, store):
+def test_weight_by_the_name_that_the_converter_gives(tmp_path, shared_cache):
     """The weights of an ONNX model have names of Paddle's only once it is converted."""
-    found = prepared(tmp_path, store, {"PTQ.skip_tensor_list": ["conv2d_1.w_0"]})
+    found = prepared(tmp_path, shared_cache, {"PTQ.skip_tensor_list": ["conv2d_1.w_0"]})
     assert found.asked == {
         "n_gemm6": "QuantAware.quantize_op_types does not name mul",
         "n_conv2": "PTQ.skip_tensor_list names conv2d_1.w_0",
@@ -334,8 +327,8 @@ class TestTraining:
             capsys.readouterr().out.split()
         )
 
-    def test_tensors_that_are_compared(self, tmp_path, store):
-        found = prepared(tmp_path, store, {"Distillation.node": ["conv2", "gemm6"]}, "QAT")
+    def test_tensors_that_are_compared(self, tmp_path, shared_cache):
+        found = prepared(tmp_path, shared_cache, {"Distillation.node": ["conv2", "gemm6"]}, "QAT")
         assert found.spec.distillation.nodes == ("conv2", "gemm6")
         assert {each.method for each in found.graphs} == {"distillation"}
         assert (found.images, found.training) == (CALIBRATING, CALIBRATING)
@@ -362,12 +355,12 @@ class TestTraining:
         assert name == "softmax_0.tmp_0"
         assert nodes(Layers.of(found), [name]) == (output.name,) != ("softmax_0_tmp_0",)
 
-    def test_tensor_that_is_not_there(self, tmp_path, store):
+    def test_tensor_that_is_not_there(self, tmp_path, shared_cache):
         with pytest.raises(UsageError, match=r"Distillation.node: 'softmax_0.tmp_0' is no tensor"):
-            prepared(tmp_path, store, {"Distillation.node": ["softmax_0.tmp_0"]}, "QAT")
+            prepared(tmp_path, shared_cache, {"Distillation.node": ["softmax_0.tmp_0"]}, "QAT")
 
-    def test_skipped_tensors_are_of_ptq(self, tmp_path, store):
-        found = prepared(tmp_path, store, {"PTQ.skip_tensor_list": ["nothing"]}, "QAT")
+    def test_skipped_tensors_are_of_ptq(self, tmp_path, shared_cache):
+        found = prepared(tmp_path, shared_cache, {"PTQ.skip_tensor_list": ["nothing"]}, "QAT")
         assert list(found.asked) == ["n_gemm6"]
 
 
@@ -456,10 +449,11 @@ class TestRefusals:
         assert compress(config, tmp_path / "out") == 2
         assert "input 'x' has shape [1, 3, 32, 32]" in capsys.readouterr().err
 
-    def test_folder_of_others(self, made, tmp_path, capsys):
+    def test_folder_of_others(self, tmp_path, capsys):
+        config = write_config(tmp_path / "project")
         (tmp_path / "out" / "paddle").mkdir(parents=True)
         (tmp_path / "out" / "paddle" / "notes.txt").write_text("mine")
-        assert compress(made / "project" / "config.yaml", tmp_path / "out") == 2
+        assert compress(config, tmp_path / "out") == 2
         assert "paddle holds notes.txt, which is no file of an earlier run" in (
             capsys.readouterr().err
         )
@@ -487,17 +481,18 @@ def test_one_backend_that_fails_leaves_the_other(made, tmp_path, monkeypatch, ca
     assert reasons["paddle"].endswith("to Paddle: Foo")
 
 
-def test_interruption(made, tmp_path, monkeypatch, capsys):
+@pytest.mark.slow
+def test_interruption(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "make", interrupted)
-    assert compress(made / "project" / "config.yaml", tmp_path / "out") == 130
+    assert compress(write_config(tmp_path / "project"), tmp_path / "out") == 130
     assert files(tmp_path / "out") == []
 
 
-def test_two_runs_into_one_folder(made, tmp_path, capsys):
-    config, out = made / "project" / "config.yaml", tmp_path / "out"
+def test_two_runs_into_one_folder(tmp_path, capsys):
+    config, out = write_config(tmp_path / "project"), tmp_path / "out"
     with alone_in(out):
         assert compress(config, out) == 2
         assert files(out) == []

@@ -31,19 +31,19 @@ RAW = {
 }
 
 
-def job_of(folder: Path, model: onnx.ModelProto, **changes: object) -> CompressionJob:
+def job_of(folder: Path, cache: Path, model: onnx.ModelProto, **changes: object) -> CompressionJob:
     path = write_config(folder, {**RAW, **changes})
     onnx.save(model, str(folder / "tiny.onnx"))
-    executor = LocalExecutor(Store(folder / "cache"))
+    executor = LocalExecutor(Store(cache))
     return prepare(load_config(path), compression_method("PTQ"), folder, executor)
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompressionJob]:
+def job(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[CompressionJob]:
     with pytest.MonkeyPatch.context() as patch:
         # Whether layers this small are faster in INT8 is chance.
         patch.setattr(jobs, "_given_up", lambda config: [{"speed": "assumed"}])
-        yield job_of(tmp_path_factory.mktemp("bytes"), of_bytes())
+        yield job_of(tmp_path_factory.mktemp("bytes"), shared_cache, of_bytes())
 
 
 @pytest.mark.slow
@@ -64,6 +64,7 @@ def test_the_file_for_onnxruntime_takes_bytes_channels_last(job, tmp_path: Path)
         assert 0 < np.abs(wanted - found).max() < 0.1 * np.ptp(wanted)
 
 
+@pytest.mark.slow
 def test_the_report_says_what_was_made_of_the_file(job, tmp_path: Path) -> None:
     loaded = load_config(job.spec.model.parent / "config.yaml")
     report = Report.now(loaded, job, [make(job, "onnxruntime", tmp_path)])
@@ -85,17 +86,17 @@ def test_paddles_program_takes_floats_and_the_report_says_so(job, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_other_inputs_are_filled_by_the_config(tmp_path: Path) -> None:
+def test_other_inputs_are_filled_by_the_config(tmp_path: Path, shared_cache: Path) -> None:
     model = of_bytes()
     size = onnx.helper.make_tensor_value_info("size", TensorProto.INT64, [1, 2])
     model.graph.input.append(size)
     with pytest.raises(UsageError) as caught:
-        job_of(tmp_path / "none", model)
+        job_of(tmp_path / "none", shared_cache, model)
     assert "nothing fills the input 'size' (int64 [1, 2]): set the key other_inputs.size" in str(
         caught.value
     )
     fill = {"size": {"kind": "input_size"}}
-    job = job_of(tmp_path / "filled", model, **{"Global.other_inputs": fill})
+    job = job_of(tmp_path / "filled", shared_cache, model, **{"Global.other_inputs": fill})
     assert job.graphs[0].reading.inputs == ("pixels",)
     notes = Report.now(load_config(tmp_path / "filled/config.yaml"), job, []).markdown()
     assert "The model: its input 'pixels' is taken for NHWC, by its shape." in notes

@@ -129,7 +129,6 @@ def programs(folder: Path, fqbench: str) -> Path:
 def run(command: list[str], programs_of: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{programs_of}{os.pathsep}{os.environ['PATH']}"
     home = {
-        "FQBENCH_CACHE": str(folder.parent / "cache"),
         "FQBENCH_HISTORY": str(folder.parent / "history"),
         "PYTHONPATH": _path(),
     }

@@ -172,7 +172,6 @@ def test_verdict_that_cannot_be_written(tmp_path, capsys):
 @pytest.mark.slow
 def test_results_of_a_real_run(tmp_path, monkeypatch, capsys):
     """What ``fqbench run`` writes is read, frozen and the same as itself."""
-    monkeypatch.setenv("FQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(run_command, "Request", partial(Request, budget=BUDGET))
     spec = write_spec(tmp_path / "project")
     quick = ("--backends", "onnxruntime", "--precisions", "fp32")

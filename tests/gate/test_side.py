@@ -16,8 +16,8 @@ from tests.support.tiny_spec import write_spec
 FP32 = Selection(backends=("onnxruntime",), precisions=("fp32",))
 
 
-def answered(tmp_path, specs, side="base"):
-    arguments = Matrix(tuple(specs), FP32).arguments(side, tmp_path / "cache", 1)
+def answered(cache, specs, side="base"):
+    arguments = Matrix(tuple(specs), FP32).arguments(side, cache, 1)
     json.dumps(arguments)
     answer = build(arguments, lambda *_: None)
     # As it comes from a child process.
@@ -35,8 +35,8 @@ def specs(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_rows_accuracies_and_processes_are_answered(tmp_path, specs):
-    answer = answered(tmp_path, specs)
+def test_rows_accuracies_and_processes_are_answered(shared_cache, specs):
+    answer = answered(shared_cache, specs)
     rows = {row["cell"]: row for row in answer["rows"]}
     cell = "tiny-onnxruntime-cpu-fp32"
     assert {name: row["status"] for name, row in rows.items()} == {
@@ -54,9 +54,9 @@ def test_rows_accuracies_and_processes_are_answered(tmp_path, specs):
 
 
 @pytest.mark.slow
-def test_a_version_against_itself_and_a_slowed_one(tmp_path, specs):
+def test_a_version_against_itself_and_a_slowed_one(shared_cache, specs):
     """Real processes: unchanged, since all is the same; then the same cell, slowed threefold."""
-    built = read_built("v1", answered(tmp_path, specs[:1]), Interpreter.here())
+    built = read_built("v1", answered(shared_cache, specs[:1]), Interpreter.here())
     report = compare_live(built, built, ComparisonSettings(), lambda *_: None)
     assert [verdict.status for verdict in report.decision.verdicts] == ["unchanged"]
     ((cell, process),) = built.processes.items()
@@ -70,15 +70,15 @@ def test_a_version_against_itself_and_a_slowed_one(tmp_path, specs):
 
 
 @pytest.mark.slow
-def test_names_that_this_version_does_not_have_are_left_out_and_told(tmp_path, specs):
+def test_names_that_this_version_does_not_have_are_left_out_and_told(shared_cache, specs):
     """The other one may have them: their cells are new then, or gone."""
     chosen = Selection(backends=("nothing", "onnxruntime"), precisions=("fp32", "fp4"))
-    arguments = Matrix(tuple(specs[:1]), chosen).arguments("base", tmp_path / "cache", 1)
+    arguments = Matrix(tuple(specs[:1]), chosen).arguments("base", shared_cache, 1)
     answer = build(arguments, lambda *_: None)
     assert answer["left_out"] == {"backends": ["nothing"], "precisions": ["fp4"]}
     assert [row["cell"] for row in answer["rows"]] == ["tiny-onnxruntime-cpu-fp32"]
     only = Matrix(tuple(specs[:1]), Selection(backends=("nothing",)))
-    answer = build(only.arguments("base", tmp_path / "cache", 1), lambda *_: None)
+    answer = build(only.arguments("base", shared_cache, 1), lambda *_: None)
     assert (answer["rows"], answer["left_out"]) == ([], {"backends": ["nothing"]})
 
 

@@ -31,13 +31,13 @@ PROFILED = [name for name, known in backends().items() if known.time_nodes is no
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Model:
     """An embedded model with depthwise layers, whose speed is taken for granted."""
-    store = Store(tmp_path_factory.mktemp("store"))
+    store = Store(shared_cache)
     content = json.loads(embedded(MODEL, store).model_dump_json(exclude_defaults=True))
     content["dataset"]["count"], content["calibration"]["count"] = 20, 8
     content |= {"name": "digits", "speed": "assumed"}
-    path = store.root / "digits.yaml"
+    path = tmp_path_factory.mktemp("model") / "digits.yaml"
     path.write_text(yaml.safe_dump(content))
     spec = load_spec(path, None)
     return Model(spec, check_model(spec), LocalExecutor(store))

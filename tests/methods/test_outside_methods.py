@@ -40,7 +40,7 @@ def install(site: Path, points: dict[str, dict[str, str]]) -> None:
 
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return outside.python(home, home / "cache", *arguments)
+    return outside.python(home, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spec(home: Path) -> Path:
+def spec(home: Path, shared_cache: Path) -> Path:
     """An embedded model with a part of its images, and a margin for a method of the package."""
-    own = embedded(MODEL, Store(home / "cache"))
+    own = embedded(MODEL, Store(shared_cache))
     content = json.loads(own.model_dump_json(exclude_defaults=True))
     content["dataset"]["count"], content["calibration"]["count"] = 100, 8
     content |= {"name": "digits", "speed": "assumed"}
@@ -198,6 +198,7 @@ def test_its_cells_are_timed_as_benchmarks(home: Path, spec: Path) -> None:
     assert cells == ["digits-wrapped-cpu-fp32", "digits-wrapped-cpu-tf32"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("points", "sentence"),
     [

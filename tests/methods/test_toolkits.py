@@ -51,17 +51,13 @@ QUICK = MeasurementBudget(
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def model(store: Store) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Model:
     """An embedded model with a part of its images, whose speed is taken for granted."""
+    store = Store(shared_cache)
     content = json.loads(embedded(MODEL, store).model_dump_json(exclude_defaults=True))
     content["dataset"]["count"], content["calibration"]["count"] = 100, 8
     content |= {"name": "digits", "speed": "assumed"}
-    path = store.root / "digits.yaml"
+    path = tmp_path_factory.mktemp("model") / "digits.yaml"
     path.write_text(yaml.safe_dump(content))
     spec = load_spec(path, None)
     return Model(spec, check_model(spec), LocalExecutor(store))
@@ -194,6 +190,7 @@ def test_accuracy_control_sees_calibration_images_alone(
     assert not set(validating.paths) & {sample.path for sample in other.images.data.samples}
 
 
+@pytest.mark.slow
 def test_random_weights_teach_accuracy_control_nothing(model: Model) -> None:
     spec = model.spec.model_copy(update={"weights": "synthetic"})
     graph = Model(spec, check_model(spec), model.executor).graph

@@ -26,10 +26,10 @@ QUICK = MeasurementBudget(
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def rows(tmp_path_factory, shared_cache):
     """By backend and precision, of an embedded model whose INT8 file PaddleSlim made alone."""
     folder = tmp_path_factory.mktemp("slim")
-    store = Store(folder / "cache")
+    store = Store(shared_cache)
     spec = embedded(NAME, store)
     target = folder / "target"
     arguments = {"folder": str(folder), "source": str(spec.model), "target": str(target)}
@@ -83,8 +83,8 @@ def test_it_is_another_file_than_ours(rows):
         assert given.int8_convolutions > 0
 
 
-def test_onnx_file_is_told_not_to_run_on_paddle(tmp_path):
-    store = Store(tmp_path / "cache")
+def test_onnx_file_is_told_not_to_run_on_paddle(shared_cache):
+    store = Store(shared_cache)
     spec = embedded(NAME, store)
     spec = spec.model_copy(update={"int8": Int8File(model=spec.model)})
     pipeline = Model(spec, check_model(spec), LocalExecutor(store))

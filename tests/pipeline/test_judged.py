@@ -66,8 +66,8 @@ def answered(pipeline, cell, artifact, images):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["onnxruntime", PADDLE])
-def test_judge_computes_what_the_evaluation_s_process_answers(tmp_path, backend):
-    pipeline = pipeline_of(Store(tmp_path))
+def test_judge_computes_what_the_evaluation_s_process_answers(shared_cache, backend):
+    pipeline = pipeline_of(Store(shared_cache))
     cell = Cell(NAME, backend, "cpu", "int8")
     choice = pipeline.choice(cell)
     images = pipeline.images.calibration
@@ -99,9 +99,11 @@ def test_steps_of_another_cpu_are_made_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(tmp_path, monkeypatch):
+def test_a_file_whose_layers_saturate_here_says_so_with_both_scores(
+    tmp_path, shared_cache, monkeypatch
+):
     """Its weights have eight bits, as any toolkit's: it was made where that is right."""
-    ours = pipeline_of(Store(tmp_path / "first"), speed="assumed")
+    ours = pipeline_of(Store(shared_cache), speed="assumed")
     cell = Cell(NAME, "onnxruntime", "cpu", "int8")
     everything = replace(ours.choice(cell), safe={}, unsigned=())
     target = tmp_path / "choice"

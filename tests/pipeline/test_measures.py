@@ -36,9 +36,8 @@ EFFORT = Effort(budget=MeasurementBudget(fewest=3, most=3, per_launch=TIMING_BUD
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    return write_spec(folder), Store(folder / "cache")
+def project(tmp_path_factory, shared_cache):
+    return write_spec(tmp_path_factory.mktemp("project")), Store(shared_cache)
 
 
 def measured(project, name, precisions=("fp32", "int8"), measures=MEASURES):

@@ -62,18 +62,20 @@ def of_sizes() -> onnx.ModelProto:
     return model
 
 
-def prepared(folder: Path, model: onnx.ModelProto | None = None, **changes: object) -> Model:
+def prepared(
+    cache: Path, folder: Path, model: onnx.ModelProto | None = None, **changes: object
+) -> Model:
     path = write_spec(folder, **changes)
     if model is not None:
         onnx.save(model, str(folder / "tiny.onnx"))
     spec = load_spec(path, folder)
-    return Model(spec, check_model(spec), LocalExecutor(Store(folder / "cache")))
+    return Model(spec, check_model(spec), LocalExecutor(Store(cache)))
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def plain(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Model:
     """The tiny classifier as it is."""
-    return prepared(tmp_path_factory.mktemp("plain"))
+    return prepared(shared_cache, tmp_path_factory.mktemp("plain"))
 
 
 def labels(model: Model, precision: str = "fp32", backend: str = "onnxruntime") -> list[int]:
@@ -95,16 +97,18 @@ def scores(model: Model) -> list[list[float]]:
     return found
 
 
-def test_bytes_channels_last_answer_as_floats_channels_first(tmp_path: Path, plain: Model) -> None:
-    own = prepared(tmp_path / "own", of_bytes(), **RAW)
+def test_bytes_channels_last_answer_as_floats_channels_first(
+    tmp_path: Path, shared_cache: Path, plain: Model
+) -> None:
+    own = prepared(shared_cache, tmp_path / "own", of_bytes(), **RAW)
     assert own.graph.notes == ("its input 'pixels' is taken for NHWC, by its shape",)
     np.testing.assert_allclose(scores(own), scores(plain), rtol=1e-4, atol=1e-5)
     assert labels(own) == labels(plain)
     assert labels(own, "int8") == labels(plain, "int8")
 
 
-def test_notes_stand_in_rows(tmp_path: Path) -> None:
-    model = prepared(tmp_path, of_bytes(), **RAW)
+def test_notes_stand_in_rows(tmp_path: Path, shared_cache: Path) -> None:
+    model = prepared(shared_cache, tmp_path, of_bytes(), **RAW)
     cells = (Cell("tiny", "onnxruntime", "cpu", "fp32"),)
     steps = plan(model.graph, Request(cells, Margins(), budget=QUICK))
     (row,) = run([steps], model.executor).rows
@@ -113,11 +117,11 @@ def test_notes_stand_in_rows(tmp_path: Path) -> None:
     assert row.to_json()["notes"] == list(model.graph.notes)
 
 
-def test_a_given_int8_file_takes_images_in_its_own_way(tmp_path: Path) -> None:
+def test_a_given_int8_file_takes_images_in_its_own_way(tmp_path: Path, shared_cache: Path) -> None:
     folder = tmp_path / "int8"
     write_spec(folder)
     onnx.save(of_bytes(), str(folder / "given.onnx"))
-    plain = prepared(tmp_path / "own", of_bytes(), **RAW)
+    plain = prepared(shared_cache, tmp_path / "own", of_bytes(), **RAW)
     spec = plain.spec.model_copy(update={"int8": Int8File(model=folder / "given.onnx")})
     both = Model(spec, check_model(spec), plain.executor)
     assert labels(both, "int8_file") == labels(plain)
@@ -125,10 +129,10 @@ def test_a_given_int8_file_takes_images_in_its_own_way(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
 def test_the_size_of_each_image_reaches_the_model(
-    tmp_path: Path, plain: Model, backend: str
+    tmp_path: Path, shared_cache: Path, plain: Model, backend: str
 ) -> None:
     """Half of the images are small, and larger ones have the opposite answers."""
-    model = prepared(tmp_path, of_sizes(), other_inputs=SIZES)
+    model = prepared(shared_cache, tmp_path, of_sizes(), other_inputs=SIZES)
     for number, sample in enumerate(model.images.data.samples):
         if number % 2:
             with Image.open(sample.path) as image:
@@ -141,12 +145,14 @@ def test_the_size_of_each_image_reaches_the_model(
     assert (np.array(labels(model, "int8", backend)) == wanted).mean() > 0.7
 
 
-def test_a_batch_of_four_is_measured_as_one(tmp_path: Path, plain: Model) -> None:
+def test_a_batch_of_four_is_measured_as_one(
+    tmp_path: Path, shared_cache: Path, plain: Model
+) -> None:
     model = classifier()
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 4
     del model.graph.value_info[:]
-    found = prepared(tmp_path / "four", model)
+    found = prepared(shared_cache, tmp_path / "four", model)
     assert labels(found) == labels(plain)
     assert found.graph.notes == (
         "its batch, fixed to 4 in the file, was made 1, and each image checked against the file",
@@ -178,8 +184,8 @@ def run_at(model: Model, file: Path, width: int) -> list[float]:
     return list(found[0][0])
 
 
-def test_a_width_stays_open_in_int8(tmp_path: Path, plain: Model) -> None:
-    model = prepared(tmp_path, with_open_width(), **open_width())
+def test_a_width_stays_open_in_int8(tmp_path: Path, shared_cache: Path, plain: Model) -> None:
+    model = prepared(shared_cache, tmp_path, with_open_width(), **open_width())
     assert labels(model) == labels(plain)
     assert len(labels(model, "int8")) == len(labels(plain))
     lowered = model.made(model.graph.lowered("onnxruntime"))
@@ -199,8 +205,8 @@ def _graph(folder: Path) -> onnx.GraphProto:
 
 
 @needs_paddle
-def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path) -> None:
-    model = prepared(tmp_path, with_open_width(), **open_width())
+def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path, shared_cache: Path) -> None:
+    model = prepared(shared_cache, tmp_path, with_open_width(), **open_width())
     with pytest.raises(StepError) as caught:
         model.made(model.graph.fp32("paddle"))
     assert str(caught.value).endswith(

@@ -70,9 +70,10 @@ def _copy_modules(folder: Path) -> None:
 
 
 def python(
-    site: Path, cache: Path, *arguments: object, folder: Path = ROOT
+    site: Path, *arguments: object, cache: Path | None = None, folder: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """What this Python does in ``folder``, with the packages of ``site`` and its own ``cache``."""
+    """What this Python does in ``folder``, with the packages of ``site``, and a ``cache`` of its
+    own where one is named."""
     paths = [str(site), str(ROOT), os.environ.get("PYTHONPATH", "")]
     # A worker of pytest-xdist measures nothing.
     own = {k: v for k, v in without_data_root().items() if not k.startswith("PYTEST_XDIST")}
@@ -81,7 +82,7 @@ def python(
         env={
             **own,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "FQBENCH_CACHE": str(cache),
+            **({} if cache is None else {"FQBENCH_CACHE": str(cache)}),
             "COLUMNS": "250",
         },
         cwd=folder,

@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def python(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return outside.python(home, home / "cache", *arguments)
+    return outside.python(home, *arguments)
 
 
 @pytest.fixture(scope="module")
