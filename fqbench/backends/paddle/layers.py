@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import onnx
 from onnx import numpy_helper
 
+from fqbench.backends.paddle.float_sums import quantized_inputs
 from fqbench.convert.program import digest
 from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import UINT8_LEVELS, representable_weight_amax
 from fqbench.quantize.record import Quantization, SafeForm
-from fqbench.quantize.sharing import rounded_inputs, shared_ranges
+from fqbench.quantize.sharing import shared_ranges
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def safe_forms(model: onnx.ModelProto, quantization: Quantization) -> dict[str, 
     inputs, and those of depthwise convolutions, it multiplies by weights that it halved.
     """
     graph = Graph(model)
-    quantized = rounded_inputs(graph, graph.convolutions(), quantization)
+    quantized = quantized_inputs(graph, quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     return {
         node.name: "halved"
@@ -55,7 +56,7 @@ def safe_forms(model: onnx.ModelProto, quantization: Quantization) -> dict[str, 
 def layers(model: onnx.ModelProto, quantization: Quantization) -> tuple[Layer, ...]:
     """The convolutions to quantize: all that have ranges and are not to stay in float."""
     graph = Graph(model)
-    quantized = rounded_inputs(graph, graph.convolutions(), quantization)
+    quantized = quantized_inputs(graph, quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(quantized.values()))
     known = {name: found.amax for name, found in quantization.ranges.items()}
     found = []

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import onnx
 
+from fqbench.backends.paddle.float_sums import quantized_inputs
 from fqbench.graph.graph import Graph, add_constant
 from fqbench.quantize.adapt import apply_rounded_weights, rounded_weight
 from fqbench.quantize.pairs import QdqPlacement, symmetric_codes, with_pairs
 from fqbench.quantize.record import Quantization
 from fqbench.quantize.roundings import Roundings, without_zero_points
-from fqbench.quantize.sharing import rounded_inputs, shared_ranges
+from fqbench.quantize.sharing import shared_ranges
 
 
 def rounded_tensors(
@@ -20,7 +21,7 @@ def rounded_tensors(
 ) -> tuple[frozenset[str], dict[str, QdqPlacement]]:
     """The layers of ``model`` that Paddle runs in INT8, and the tensors that it rounds."""
     graph = Graph(model)
-    layers = rounded_inputs(graph, graph.convolutions(), quantization)
+    layers = quantized_inputs(graph, quantization)
     ranges = shared_ranges(graph, quantization.ranges, set(layers.values()))
     written = {_written(graph, node) for node in graph.convolutions() if node.name in layers}
     found = {}

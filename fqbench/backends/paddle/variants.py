@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 
 from fqbench.backends.paddle import layers as paddle_layers
+from fqbench.backends.paddle.float_sums import float_sums
 from fqbench.backends.paddle.lower import write
 from fqbench.backends.paddle.runtime import PaddleInference
 from fqbench.backends.paddle.symmetric import symmetric
@@ -59,7 +60,11 @@ class PaddleVariants(TimedVariants):
         graph = Graph(self.model)
         convolutions = graph.convolutions()
         connected = [node.name for node in graph.layers() if node.op_type != "Conv"]
-        return {**averaged(graph, convolutions), **dict.fromkeys(connected, FULLY_CONNECTED)}
+        return {
+            **averaged(graph, convolutions),
+            **float_sums(graph),
+            **dict.fromkeys(connected, FULLY_CONNECTED),
+        }
 
     @property
     def safe_forms(self) -> Mapping[str, SafeForm]:

@@ -270,6 +270,24 @@ def test_sum_of_what_has_no_scale_keeps_its_convolution_in_float(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("added", ["relu", "relu6", "pooled"])
+def test_sum_that_goes_below_zero_with_what_does_not(added, tmp_path):
+    """Paddle writes a sum in the kind of codes that is added: uint8 would end at zero."""
+    net = Net(9, SHAPE)
+    source = net.conv("x", 8)
+    other = net.clip(source) if added == "relu6" else net.node("Relu", source)
+    if added == "pooled":
+        other = net.node("MaxPool", other, kernel_shape=[3, 3], pads=[1] * 4)
+    total = net.node("Add", net.conv(net.conv(other, 8), 8), other)
+    model = net.model(net.conv(total, 8))
+    case = run_case(net, model, record(model, net.image()), tmp_path)
+    assert case.found["planned"] == case.found["written"] == 3
+    assert case.found["running"]["int8"] == 3
+    error = rms(case.result("int8") - case.result("fp32"))
+    assert 0 < error <= 0.05 * case.result("fp32").std()
+
+
+@pytest.mark.slow
 def test_mended_program_has_swish_and_relu6_and_no_clip_by_tensors(case):
     kinds = [op["type"] for op in case.found["operators"]]
     assert kinds.count("swish") == 1
