@@ -15,7 +15,7 @@ from fqbench.backends.onnxruntime.lower import lower
 from fqbench.cells import Cell
 from fqbench.measure.agreement import agreement
 from fqbench.pipeline.model import Model
-from fqbench.pipeline.steps.answering import unordered_folders
+from fqbench.pipeline.steps.unordered import UNORDERED, unordered_folders, write_unordered
 from fqbench.quantize.calibrate import calibrate
 from fqbench.spec.check import check_model
 from fqbench.spec.load import load_spec
@@ -23,6 +23,7 @@ from fqbench.steps.executor import LocalExecutor
 from fqbench.verify.conversion import graph_runner
 from tests.support.best_rows import SIDE, best_rows
 from tests.support.openvino import needs_openvino
+from tests.support.paddle import needs_paddle
 
 
 def written(folder: Path, name: str, model: onnx.ModelProto) -> Path:
@@ -57,8 +58,38 @@ def test_what_is_in_no_order_is_compared_itself(tmp_path: Path) -> None:
     assert unordered_folders(*folders, tmp_path) == folders
 
 
+def test_what_cannot_be_cut_is_written_as_it_is_before_rows_are_in_order(tmp_path: Path) -> None:
+    net, model = best_rows()
+    folders = tmp_path / "fp32", tmp_path / "int8"
+    for folder in folders:
+        folder.mkdir()
+        write_unordered(net.model("columns"), lambda *_: pytest.fail("it has no order"), folder)
+        (folder / "program").touch()
+        assert unordered_folders(*folders, tmp_path) == folders
+        write_unordered(model, lambda of, place: onnx.save(of, place / "cut.onnx"), folder)
+    found = unordered_folders(*folders, tmp_path)
+    assert found == tuple(folder / UNORDERED for folder in folders)
+    cut = onnx.load(found[1] / "cut.onnx")
+    assert "TopK" in {node.op_type for node in model.graph.node}
+    assert "TopK" not in {node.op_type for node in cut.graph.node}
+
+
+def test_an_onnx_graph_is_not_written_twice(tmp_path: Path) -> None:
+    _, model = best_rows()
+    folder = written(tmp_path, "fp32", model)
+    write_unordered(model, lambda *_: pytest.fail("it can be cut"), folder)
+    assert [path.name for path in folder.iterdir()] == ["model.onnx"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "onnxruntime",
+        pytest.param("openvino", marks=needs_openvino),
+        pytest.param("paddle", marks=needs_paddle),
+    ],
+)
 def test_agreement_is_that_of_the_network_without_its_head(tmp_path: Path, backend: str) -> None:
     net, model = best_rows()
     found = {}

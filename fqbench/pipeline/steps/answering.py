@@ -11,10 +11,11 @@ from fqbench.backends import Runner
 from fqbench.isolate import Report
 from fqbench.measure.agreement import agreement
 from fqbench.measure.cell_loading import Loadable, Reading
+from fqbench.pipeline.steps.unordered import unordered_folders
 from fqbench.precisions.own import FP32
 from fqbench.spec import Dataset, Decode
 from fqbench.steps import Job
-from fqbench.steps.reading import GRAPH, load_graph, save_graph, write_json
+from fqbench.steps.reading import write_json
 
 SIDES = ("fp32", "int8")
 """Folders of the step ``agree`` that hold answers."""
@@ -110,33 +111,11 @@ class Agree(Job):
 def agree(job: Agree, report: Report) -> None:
     """Compare the outputs of two cells on the images; write ``agreement.json``.
 
-    Of ONNX graphs whose rows are put in order at their end, as they are before that. Where answers
-    are kept, those of both are written, too, into the folders ``SIDES``.
+    Of models whose rows are put in order at their end, as they are before that. Where answers are
+    kept, those of both are written, too, into the folders ``SIDES``.
     """
     with TemporaryDirectory() as scratch:
         _compare(job, unordered_folders(job.fp32, job.int8, Path(scratch)), report)
-
-
-def unordered_folders(fp32: Path, int8: Path, scratch: Path) -> tuple[Path, Path]:
-    """Folders of both models that end before their rows are put in order, in ``scratch``.
-
-    The models' own where nothing is put in order, or one of them is no ONNX graph.
-    """
-    from fqbench.graph.ordering import ending_in, unordered
-
-    if not all((folder / GRAPH).is_file() for folder in (fp32, int8)):
-        return fp32, int8
-    model, form = load_graph(fp32), load_graph(int8)
-    judged = unordered(model)
-    names = [value.name for value in judged.graph.output]
-    written = {name for node in form.graph.node for name in node.output}
-    if judged is model or not written.issuperset(names):
-        return fp32, int8
-    made = {"model": judged, "form": ending_in(form, names)}
-    for name, graph in made.items():
-        (scratch / name).mkdir()
-        save_graph(graph, scratch / name)
-    return scratch / "model", scratch / "form"
 
 
 def _compare(job: Agree, judged: tuple[Path, Path], report: Report) -> None:

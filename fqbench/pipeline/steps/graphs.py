@@ -6,16 +6,20 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fqbench.backends import backend
 from fqbench.backends.record import resolve
 from fqbench.errors import StepError
 from fqbench.isolate import Report
 from fqbench.measure.cell_loading import Reading
+from fqbench.pipeline.steps.unordered import write_unordered
 from fqbench.spec import Preprocess
 from fqbench.steps import Job
 from fqbench.steps.reading import GRAPH, ReadingJob, load_graph, save_graph, write_json
+
+if TYPE_CHECKING:
+    import onnx
 
 IMAGE_RANK = 4
 
@@ -147,7 +151,10 @@ class Convert(ReadingJob):
 
 
 def converted(job: Convert, report: Report) -> None:
-    """Write the canonical graph in the form that a backend loads."""
+    """Write the canonical graph in the form that a backend loads.
+
+    Where its rows are put in order, beside it what it is before that.
+    """
     conversion = backend(job.backend).conversion
     if conversion is None:
         raise ValueError(f"{job.backend} loads the canonical graph")
@@ -155,6 +162,13 @@ def converted(job: Convert, report: Report) -> None:
     require_fixed_shape(model, backend(job.backend).label)
     resolve(conversion.write)(job.canonical / GRAPH, job.folder)
     resolve(conversion.check)(model, job.folder, job.check_feeds(model))
+
+    def write(of: onnx.ModelProto, folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            save_graph(of, Path(scratch))
+            resolve(conversion.write)(Path(scratch) / GRAPH, folder)
+
+    write_unordered(model, write, job.folder)
 
 
 class ZooModel(Job):

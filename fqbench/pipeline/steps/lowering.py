@@ -12,6 +12,7 @@ from fqbench.backends import backend, int8_form, runtime
 from fqbench.backends.record import resolve
 from fqbench.isolate import Report
 from fqbench.pipeline.steps.graphs import require_fixed_shape
+from fqbench.pipeline.steps.unordered import write_unordered
 from fqbench.precisions.own import FP32, INT8
 from fqbench.steps import Job
 from fqbench.steps.reading import (
@@ -49,20 +50,28 @@ class Lower(ReadingJob):
 
 
 def lower(job: Lower, report: Report) -> None:
-    """Write the INT8 form of the graph for a backend, and ``plan.json``."""
+    """Write the INT8 form of the graph for a backend, and ``plan.json``.
+
+    Where its rows are put in order, beside it what it is before that.
+    """
     from fqbench.quantize.between import float_operators
     from fqbench.verify.int8 import check_int8
     from fqbench.verify.orders import ordered_outputs, with_given_orders
 
     model, quantization, choice = _quantized(job)
     feeds = list(job.feeds(report))
-    written = _write(job, model, quantization, choice, job.folder, feeds)
+
+    def write(of: onnx.ModelProto, folder: Path, feeds: Sequence[Feed] = feeds) -> Lowered:
+        return _write(job, of, quantization, choice, folder, feeds)
+
+    written = write(model, job.folder)
+    write_unordered(model, write, job.folder)
     ordered = ordered_outputs(model)
     check_int8(model, written.emulation, _run(job, job.folder), feeds, ordered)
     if ordered:
         with TemporaryDirectory() as folder:
             given, fed = with_given_orders(model, feeds)
-            same = _write(job, given, quantization, choice, Path(folder), fed)
+            same = write(given, Path(folder), fed)
             check_int8(given, same.emulation, _run(job, Path(folder)), fed)
     # How many layers were quantized, for the check of what the runtime ran.
     plan = {
