@@ -75,6 +75,7 @@ class Conversion:
     step: str
     write: Reference
     check: Reference
+    open_sizes: bool
     libraries: tuple[str, ...]
 
     def __post_init__(self) -> None:

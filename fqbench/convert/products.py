@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx.helper import make_node
 from onnx.numpy_helper import to_array
 
-from fqbench.graph.graph import Graph, add_constant, drop_unread, replace_items
+from fqbench.graph.graph import OPEN, Graph, add_constant, drop_unread, replace_items
 
 Shape = tuple[int, ...]
 
@@ -47,8 +47,8 @@ class _Layer:
 def products_as_layers(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` with each MatMul by a constant matrix as a layer; the same function.
 
-    Shapes must be known: products of others stay as they are, as do those of vectors. A weight
-    that several products read stays one constant.
+    Shapes must be known but for one size: products of others stay as they are, as do those of
+    vectors. A weight that several products read stays one constant.
     """
     result = onnx.shape_inference.infer_shapes(model)
     graph = Graph(result)
@@ -76,13 +76,15 @@ def _layer(graph: Graph, node: onnx.NodeProto) -> _Layer | None:
         return None
     right = constant[1]
     source, name = node.input if right else reversed(node.input)
-    shape, weight = graph.shape(source), _matrix(graph, name)
+    shape, weight = graph.sizes(source), _matrix(graph, name)
     if weight is None or shape is None or len(shape) < max(2, len(graph.weights[name].dims)):
+        return None
+    if shape.count(OPEN) > 1 or shape[-1 if right else -2] == OPEN:
         return None
     channels = weight.shape[1 if right else 0]
     target, bias = _with_bias(graph, node, channels, -1 if right else -2)
     if right:
-        rows = prod(shape[:-1])
+        rows = _count(shape[:-1])
         return _Layer(
             "Gemm",
             node.name or target,
@@ -94,7 +96,7 @@ def _layer(graph: Graph, node: onnx.NodeProto) -> _Layer | None:
             (name, weight),
             bias,
         )
-    images, places = prod(shape[:-2]), shape[-1]
+    images, places = _count(shape[:-2]), shape[-1]
     return _Layer(
         "Conv",
         node.name or target,
@@ -106,6 +108,11 @@ def _layer(graph: Graph, node: onnx.NodeProto) -> _Layer | None:
         (name, weight[:, :, None, None]),
         bias,
     )
+
+
+def _count(sizes: Shape) -> int:
+    """How many there are; open where one of ``sizes`` is."""
+    return OPEN if OPEN in sizes else prod(sizes)
 
 
 def _matrix(graph: Graph, name: str) -> NDArray[np.float32] | None:
@@ -130,7 +137,7 @@ def _with_bias(
         return target, None
     (add,) = readers
     other = add.input[1 - list(add.input).index(target)]
-    if other not in graph.weights or graph.shape(add.output[0]) != graph.shape(target):
+    if other not in graph.weights or graph.sizes(add.output[0]) != graph.sizes(target):
         return target, None
     bias = np.asarray(to_array(graph.weights[other]), np.float32)
     along = (1,) * (-axis - 1)
@@ -156,7 +163,7 @@ def _nodes(graph: Graph, layer: _Layer, constants: set[str]) -> Iterator[onnx.No
     if layer.bias is not None:
         parameters.append(stored(f"{layer.target}_bias", layer.bias))
     source, result = layer.source, layer.target
-    if graph.shape(source) != layer.read:
+    if graph.sizes(source) != layer.read:
         source = f"{layer.target}_rows"
         yield make_node("Reshape", [layer.source, shaped(source, layer.read)], [source], source)
     if layer.written != layer.raw:

@@ -78,6 +78,10 @@ def of_shape(model: onnx.ModelProto, shape: Sequence[int]) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(result, data_prop=True)
 
 
+OPEN = -1
+"""A size that is not known; also what Reshape calls the one that it finds itself."""
+
+
 class Graph:
     """Producers, consumers and weights of an ONNX graph, by tensor name."""
 
@@ -96,11 +100,16 @@ class Graph:
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """Shape of a tensor; None where the graph does not give it or leaves a size free."""
+        sizes = self.sizes(name)
+        return None if sizes is None or OPEN in sizes else sizes
+
+    def sizes(self, name: str) -> tuple[int, ...] | None:
+        """Sizes of a tensor, ``OPEN`` for each that the graph leaves free; None where it says
+        nothing of them."""
         value = self._values.get(name)
         if value is None or not value.type.tensor_type.HasField("shape"):
             return None
-        sizes = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-        return sizes if all(sizes) else None
+        return tuple(dim.dim_value or OPEN for dim in value.type.tensor_type.shape.dim)
 
     def convolutions(self) -> list[onnx.NodeProto]:
         """Convolutions with constant weights and bias, in the order of the graph."""

@@ -114,6 +114,32 @@ def test_products_that_share_a_weight_share_it_still():
     assert list(Graph(found).weights[one.input[1]].dims) == [3, 3]
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_product_of_any_number_of_tokens_is_a_layer(right):
+    """A line of text has as many as it is wide."""
+    weight = values((3, 4)) if right else values((4, 3))
+    bias = values((4,)) if right else values((4, 1))
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"] if right else ["w", "x"], ["p"], "fc"),
+        helper.make_node("Add", ["p", "b"], ["y"], "add"),
+    ]
+    open_shape = [1, "n", 3] if right else [1, 3, "n"]
+    model = graph_of(nodes, open_shape, {"w": weight, "b": bias})
+    found = products_as_layers(model)
+    assert kinds(found) == ["Reshape", "Gemm" if right else "Conv", "Reshape"]
+    for tokens in (1, 5):
+        image = values((1, tokens, 3) if right else (1, 3, tokens))
+        (wanted,), (got,) = run(model, image), run(found, image)
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [["n", "m", 3], [1, 2, "k"]])
+def test_product_of_more_that_is_open_stays(shape):
+    model = graph_of([helper.make_node("MatMul", ["x", "w"], ["y"])], shape, {"w": values((3, 4))})
+    assert kinds(products_as_layers(model)) == ["MatMul"]
+
+
 @pytest.mark.parametrize(
     "nodes",
     [

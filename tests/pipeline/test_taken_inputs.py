@@ -204,6 +204,22 @@ def _graph(folder: Path) -> onnx.GraphProto:
     return onnx.load(str(folder / "model.onnx")).graph
 
 
+@needs_openvino
+def test_a_width_stays_open_in_what_is_converted(tmp_path: Path) -> None:
+    """OpenVINO's graph is another one than the canonical, and takes any width as that does."""
+    model = prepared(tmp_path, with_open_width(), **open_width())
+    canonical = model.made(model.graph.canonical)
+    written = [
+        model.made(model.graph.fp32("openvino")),
+        model.made(model.graph.lowered("openvino")),
+    ]
+    for width in (SIZE, 3 * SIZE + 4):
+        near = run_at(model, canonical.file("model.onnx"), width)
+        for made in written:
+            found = run_at(model, made.file("model.onnx"), width)
+            np.testing.assert_allclose(found, near, atol=0.1 * np.ptp(near))
+
+
 @needs_paddle
 def test_what_has_one_size_is_not_made_of_an_open_one(tmp_path: Path, shared_cache: Path) -> None:
     model = prepared(shared_cache, tmp_path, with_open_width(), **open_width())

@@ -38,6 +38,7 @@ BACKEND = Backend(
         step="openvino_graph",
         write="fqbench.backends.openvino.mend:write",
         check="fqbench.backends.openvino.checking:check_graph",
+        open_sizes=True,
         libraries=("openvino",),
     ),
     engine=None,

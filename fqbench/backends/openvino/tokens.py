@@ -14,15 +14,16 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from fqbench.graph.graph import Graph, add_constant, attributes, replace_items
+from fqbench.graph.graph import OPEN, Graph, add_constant, attributes, replace_items
 
 
 @dataclass(frozen=True)
 class TokenLayer:
     """A Gemm between reshapes ``before`` and ``behind`` it, all by name.
 
-    ``shape``: that of what it reads as tokens. ``folds``, ``unfolds``: whether the reshape before
-    makes rows of these and does nothing else, and the one behind tokens of rows.
+    ``shape``: that of what it reads as tokens, ``OPEN`` for a size that is. ``folds``,
+    ``unfolds``: whether the reshape before makes rows of these and does nothing else, and the one
+    behind tokens of rows.
     """
 
     layer: str
@@ -55,9 +56,12 @@ def token_layers(graph: Graph) -> list[TokenLayer]:
 
 
 def _tokens(graph: Graph, name: str, channels: int) -> tuple[int, ...] | None:
-    """All sizes but the last of what is tokens of ``channels``; None where it is none."""
-    shape = graph.shape(name)
-    return shape[:-1] if shape is not None and len(shape) > 2 and shape[-1] == channels else None
+    """All sizes but the last of what is tokens of ``channels``; None where it is none, or where
+    more than one size is open."""
+    shape = graph.sizes(name)
+    if shape is None or len(shape) < 3 or shape[-1] != channels or shape.count(OPEN) > 1:
+        return None
+    return shape[:-1]
 
 
 def with_tokens(model: onnx.ModelProto, layers: Sequence[TokenLayer]) -> onnx.ModelProto:

@@ -37,6 +37,7 @@ BACKEND = Backend(
         step="paddle_program",
         write="fqbench.convert.paddle_program:onnx_to_paddle",
         check="fqbench.backends.paddle.checking:check_program",
+        open_sizes=False,
         libraries=CONVERTERS,
     ),
     engine=None,
