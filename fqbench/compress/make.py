@@ -125,7 +125,7 @@ def _lowered(job: CompressionJob, backend: str) -> tuple[BuildResult, ArtifactNo
         int8_layers=plan["quantized"],
         float_layers={
             name: job.asked.get(name, reason) if reason == KEPT_BY_SPEC else reason
-            for name, reason in choice.float_layers.items()
+            for name, reason in {**plan["float_layers"], **choice.float_layers}.items()
         },
         error=choice.error,
         points=metrics()[job.spec.metric].points_lost(choice.error),

@@ -13,7 +13,7 @@ from fqbench.jsonvalue import Json
 from fqbench.machine import version_of
 from fqbench.steps.step import Files, Maybe, Node, Select, Step, Unkeyed
 
-STEPS_VERSION = 45
+STEPS_VERSION = 46
 """Part of every key; raised when a step's result changes for the same inputs."""
 
 Resolve = Callable[[Node], Artifact | None]

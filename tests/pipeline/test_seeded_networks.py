@@ -54,7 +54,10 @@ EXPECTED = {
 
 _CONVOLUTIONS = "fqbench runs convolutions alone in INT8 on Paddle"
 
+_ALONE = "what it reads is in float"
+
 WHY_FLOAT = {
+    **{(f"{name}_seeded", ORT): {_ALONE} for name in ("yolov8", "yolo_seg", "yolov10", "heatmaps")},
     ("semantic_seeded", OPENVINO): {"it reads an average, which would be rounded"},
     ("semantic_seeded", PADDLE): {
         "it reads an average, which would be rounded",
@@ -63,7 +66,10 @@ WHY_FLOAT = {
     ("vit_seeded", PADDLE): {_CONVOLUTIONS},
     ("detr_seeded", PADDLE): {_CONVOLUTIONS},
 }
-"""How the reasons of layers that were chosen to be in float begin."""
+"""How the reasons of layers that stay in float begin."""
+
+TRANSPOSED = {"heatmaps_seeded": "2 transposed convolution"}
+"""What networks have beside layers that is in float on every backend."""
 
 ORDERED = {"yolov10_seeded", "detr_seeded"}
 """Networks that end in an order."""
@@ -134,6 +140,8 @@ def check(name: str, backend: str, rows: Sequence[Mapping[str, Any]]) -> None:
         assert row["needs"] == "needs trained weights, of which this network has none"
     assert int8["convolutions"] == wanted.layers
     assert int8["int8_planned"] == wanted.int8[backend]
+    assert len(int8["float_layers"]) == wanted.layers - wanted.int8[backend]
+    assert TRANSPOSED.get(name, "transposed") in {*int8["float_operators"], "transposed"}
     reasons = WHY_FLOAT.get((name, backend), set())
     told = set(int8["float_layers"].values())
     assert len(told) == len(reasons)

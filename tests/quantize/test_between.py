@@ -1,5 +1,6 @@
 """What of a transformer stays in float between its layers, counted by hand."""
 
+import numpy as np
 import pytest
 
 from fqbench.backends.onnxruntime.lower import lower
@@ -29,3 +30,16 @@ def test_operators_between_the_layers_of_two_blocks(lowered):
 def test_a_network_of_convolutions_has_none():
     net = Net()
     assert float_operators(net.model(net.node("Relu", net.conv("x", 4)))) == {}
+
+
+def test_what_multiplies_by_constants_and_is_no_layer():
+    net = Net()
+    net.constant("several", np.ones((3, 16, 4), np.float32))
+    net.constant("w", np.ones((3, 4, 2, 2), np.float32))
+    product = net.node("MatMul", "x", "several")
+    transposed = net.node(
+        "ConvTranspose", "x", net.constant("w", np.ones((3, 4, 2, 2), np.float32))
+    )
+    model = net.model(product, transposed)
+    assert set(float_operators(model)) == {"1 product by constants", "1 transposed convolution"}
+    assert set(float_operators(model, [f"n_{product}"])) == {"1 transposed convolution"}

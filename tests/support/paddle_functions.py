@@ -37,7 +37,7 @@ def quantize_and_run(arguments, report):
         replace(layer, weight="of another program") if layer.weight in arguments["lost"] else layer
         for layer in chosen
     ]
-    written = write(fp32, chosen, int8)
+    written = len(write(fp32, chosen, int8))
     image = np.load(arguments["image"])
     running, optimized, integers = {}, {}, {}
     for precision in ("fp32", "int8"):

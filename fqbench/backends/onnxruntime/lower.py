@@ -17,7 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.backends.lowering import Lowered
+from fqbench.backends.lowering import Lowered, left_in_float
+from fqbench.backends.onnxruntime.float_layers import float_layers
 from fqbench.backends.onnxruntime.plan import Plan, folds_activation, make_plan
 from fqbench.backends.onnxruntime.ranges import activation_affines
 from fqbench.backends.onnxruntime.rewrite import SURROGATE_SUFFIX, is_surrogate_conv, rewrite
@@ -48,6 +49,16 @@ def lower(
     ``float_silu``: whether SiLU is computed in float between integers, see ``silu``. ``unsigned``:
     layers whose weights are written as uint8: their kernels are slower, and saturate on no CPU.
     """
+    return _lowered(model, quantization, float_silu, unsigned)[0]
+
+
+def _lowered(
+    model: onnx.ModelProto,
+    quantization: Quantization,
+    float_silu: bool,
+    unsigned: Container[str],
+) -> tuple[onnx.ModelProto, Graph, Plan]:
+    """The INT8 form, the graph that it was made of, and what of that runs in integers."""
     # Once shuffles are gone, nothing tells any more whose ranges are one.
     quantization = replace(quantization, ranges=unify_ranges(Graph(model), quantization.ranges))
     _, _, plan = planned(model, quantization)
@@ -57,7 +68,7 @@ def lower(
     graph, affines, plan = planned(
         rewrite(source, plan.integers, float_silu=float_silu), quantization
     )
-    return _Writer(graph, affines, plan, quantization, unsigned).write()
+    return _Writer(graph, affines, plan, quantization, unsigned).write(), graph, plan
 
 
 def lower_into(
@@ -70,9 +81,10 @@ def lower_into(
     unsigned: frozenset[str],
 ) -> Lowered:
     """See ``fqbench.backends.lowering.Lower``."""
-    lowered = lower(model, quantization, float_silu=float_silu, unsigned=unsigned)
+    lowered, graph, plan = _lowered(model, quantization, float_silu, unsigned)
     onnx.save(lowered, str(folder / MODEL))
-    return Lowered(lowered, *layer_counts(lowered))
+    left = left_in_float(model, quantization, plan.integers, float_layers(graph, plan))
+    return Lowered(lowered, *layer_counts(lowered), left)
 
 
 def planned(

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fqbench.backends.lowering import Lowered
+from fqbench.backends.lowering import Lowered, left_in_float
 from fqbench.backends.openvino.joins import lose_scales
 from fqbench.backends.openvino.mend import reordered, with_tangents
 from fqbench.backends.openvino.plan import STOPPING, Plan, make_plan
@@ -30,6 +30,7 @@ from fqbench.graph.graph import Graph, drop_unread, replace_items
 from fqbench.quantize.adapt import apply_rounded_weights
 from fqbench.quantize.affine import int8_weight, representable_weight_amax
 from fqbench.quantize.record import Quantization
+from fqbench.quantize.sharing import averaged
 
 MODEL = "model.onnx"
 
@@ -80,7 +81,9 @@ def lower_into(
     """
     lowered, plan = _lowered(model, quantization, not lose_scales())
     onnx.save(lowered, str(folder / MODEL))
-    return Lowered(lowered, len(Graph(model).layers()), len(plan.layers))
+    graph = Graph(model)
+    left = left_in_float(model, quantization, plan.layers, averaged(graph, graph.layers()))
+    return Lowered(lowered, len(graph.layers()), len(plan.layers), left)
 
 
 class _Writer:

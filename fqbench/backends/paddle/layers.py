@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import onnx
 from onnx import numpy_helper
 
-from fqbench.backends.paddle.float_sums import quantized_inputs
+from fqbench.backends.paddle.float_sums import float_sums, quantized_inputs
 from fqbench.convert.program import digest
 from fqbench.graph.graph import Graph
 from fqbench.quantize.affine import UINT8_LEVELS, representable_weight_amax
 from fqbench.quantize.record import Quantization, SafeForm
-from fqbench.quantize.sharing import shared_ranges
+from fqbench.quantize.sharing import averaged, shared_ranges
+
+FULLY_CONNECTED = "fqbench runs convolutions alone in INT8 on Paddle"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Layer:
     weight_amax: tuple[float, ...]
     result_amax: float | None = None
     sum_amax: float | None = None
+
+
+def unsuited(graph: Graph) -> dict[str, str]:
+    """The layers that stay in float whatever their ranges, each with why."""
+    connected = [node.name for node in graph.layers() if node.op_type != "Conv"]
+    return {
+        **averaged(graph, graph.convolutions()),
+        **float_sums(graph),
+        **dict.fromkeys(connected, FULLY_CONNECTED),
+    }
 
 
 def safe_forms(model: onnx.ModelProto, quantization: Quantization) -> dict[str, SafeForm]:

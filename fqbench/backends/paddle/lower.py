@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fqbench.backends.lowering import Lowered
+from fqbench.backends.lowering import Lowered, left_in_float
 from fqbench.backends.paddle.between import mark_between
-from fqbench.backends.paddle.layers import Layer, layers
-from fqbench.backends.paddle.sums import fold_sums, result_of
+from fqbench.backends.paddle.layers import Layer, layers, unsuited
+from fqbench.backends.paddle.sums import UNSCALED_SUM, fold_sums, result_of
 from fqbench.backends.paddle.symmetric import symmetric
 from fqbench.convert.paddle_program import onnx_to_paddle
 from fqbench.convert.program import CONVOLUTIONS, digest, index_of, load, save
@@ -50,14 +50,19 @@ def lower_into(
         source = Path(program) / "source.onnx"
         onnx.save(rounded, str(source))
         onnx_to_paddle(source, Path(program))
-        count = write(Path(program), layers(rounded, quantization), folder)
-    return Lowered(symmetric(model, quantization), len(Graph(model).layers()), count)
+        chosen = layers(rounded, quantization)
+        quantized = write(Path(program), chosen, folder)
+    graph = Graph(model)
+    reasons = {**dict.fromkeys((layer.name for layer in chosen), UNSCALED_SUM), **unsuited(graph)}
+    left = left_in_float(model, quantization, quantized, reasons)
+    return Lowered(symmetric(model, quantization), len(graph.layers()), len(quantized), left)
 
 
-def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
+def write(program: Path, chosen: Sequence[Layer], folder: Path) -> list[str]:
     """Write the INT8 form of the Paddle model in folder ``program`` into ``folder``.
 
-    Returns how many convolutions run in INT8. Raises StepError where the program lacks one.
+    Returns the names of the convolutions that run in INT8. Raises StepError where the program lacks
+    one.
     """
     import paddle
 
@@ -70,7 +75,7 @@ def write(program: Path, chosen: Sequence[Layer], folder: Path) -> int:
     written = [result_of(loaded.block, op) for op, _ in quantized]
     mark_between(loaded.block, writer.amax, written)
     save(loaded, folder)
-    return len(quantized)
+    return [layer.name for _, layer in quantized]
 
 
 def _matched(block: Any, writer: _Writer, chosen: Sequence[Layer]) -> list[tuple[Any, Layer]]:

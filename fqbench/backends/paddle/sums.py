@@ -20,6 +20,9 @@ SCALE = "out_threshold"
 """The attribute in which Paddle's passes look for the largest magnitude of a result."""
 
 
+UNSCALED_SUM = "Paddle folds a sum into it, and nothing says the scale of what is added"
+
+
 @dataclass(frozen=True)
 class Sum:
     """A sum of two computed variables, and the operator that alone reads it, if there is one."""

@@ -16,7 +16,6 @@ import numpy as np
 import onnx
 
 from fqbench.backends.paddle import layers as paddle_layers
-from fqbench.backends.paddle.float_sums import float_sums
 from fqbench.backends.paddle.lower import write
 from fqbench.backends.paddle.runtime import PaddleInference
 from fqbench.backends.paddle.symmetric import symmetric
@@ -29,9 +28,6 @@ from fqbench.quantize.algorithms import Range
 from fqbench.quantize.pairs import QuantParams, symmetric_codes
 from fqbench.quantize.record import Quantization, SafeForm
 from fqbench.quantize.setting import Setting
-from fqbench.quantize.sharing import averaged
-
-FULLY_CONNECTED = "fqbench runs convolutions alone in INT8 on Paddle"
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,7 @@ class PaddleVariants(TimedVariants):
     @property
     def unsuited(self) -> Mapping[str, str]:
         """See ``Variants``."""
-        graph = Graph(self.model)
-        convolutions = graph.convolutions()
-        connected = [node.name for node in graph.layers() if node.op_type != "Conv"]
-        return {
-            **averaged(graph, convolutions),
-            **float_sums(graph),
-            **dict.fromkeys(connected, FULLY_CONNECTED),
-        }
+        return paddle_layers.unsuited(Graph(self.model))
 
     @property
     def safe_forms(self) -> Mapping[str, SafeForm]:

@@ -16,9 +16,9 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper
 
-from fqbench.backends.lowering import Lowered
+from fqbench.backends.lowering import Lowered, left_in_float
 from fqbench.backends.tensorrt.half import half, large_tensors
-from fqbench.backends.tensorrt.plan import rounded_tensors
+from fqbench.backends.tensorrt.plan import rounded_tensors, unsuited
 from fqbench.graph.checking import check
 from fqbench.graph.executor import Feed
 from fqbench.graph.graph import Graph, add_constant, drop_unread
@@ -77,7 +77,9 @@ def lower_into(
     onnx.save(half(lowered, large_tensors(model, feeds)), str(folder / "model.onnx"))
     graph = Graph(lowered)
     layers = [node for node in lowered.graph.node if node.op_type in ("Conv", "Gemm")]
-    return Lowered(lowered, len(layers), sum(reads_integers(graph, node) for node in layers))
+    quantized = {node.name for node in layers if reads_integers(graph, node)}
+    left = left_in_float(model, quantization, quantized, unsuited(Graph(model)))
+    return Lowered(lowered, len(layers), len(quantized), left)
 
 
 def weight_codes(

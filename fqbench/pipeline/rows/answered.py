@@ -104,7 +104,7 @@ def _with_quantization(ran: Ran, row: Row, steps: CellSteps) -> Row:
         quantize_s=_quantizing_seconds(ran, steps),
         convolutions=plan["convolutions"],
         int8_planned=plan["quantized"] if runs_int8 else 0,
-        float_layers=dict(choice.float_layers),
+        float_layers={**(plan["float_layers"] if runs_int8 else {}), **choice.float_layers},
         float_operators=plan["float_operators"] if runs_int8 else {},
         slowdown=None if runs_int8 else choice.slowdown,
         layers=choice.layers,

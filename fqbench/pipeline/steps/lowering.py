@@ -54,6 +54,7 @@ def lower(job: Lower, report: Report) -> None:
 
     Where its rows are put in order, beside it what it is before that.
     """
+    from fqbench.graph.graph import Graph
     from fqbench.quantize.between import float_operators
     from fqbench.verify.int8 import check_int8
     from fqbench.verify.orders import ordered_outputs, with_given_orders
@@ -73,11 +74,13 @@ def lower(job: Lower, report: Report) -> None:
             given, fed = with_given_orders(model, feeds)
             same = write(given, Path(folder), fed)
             check_int8(given, same.emulation, _run(job, Path(folder)), fed)
+    layers = [node.name for node in Graph(model).layers()]
     # How many layers were quantized, for the check of what the runtime ran.
     plan = {
         "convolutions": written.layers,
         "quantized": written.quantized,
-        "float_operators": float_operators(written.emulation),
+        "float_layers": dict(written.float_layers),
+        "float_operators": float_operators(written.emulation, layers),
     }
     write_json(job.folder, "plan.json", plan)
 
