@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fqbench.artifacts import Artifact
 from fqbench.backends import backend as backend_of
@@ -152,8 +153,8 @@ def _leaving_int8(job: CompressionJob, backend: str) -> ModelGraph:
     )
 
 
-def _plan(lowered: Artifact) -> dict[str, int]:
-    plan: dict[str, int] = json.loads(lowered.file("plan.json").read_text())
+def _plan(lowered: Artifact) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(lowered.file("plan.json").read_text())
     return plan
 
 
