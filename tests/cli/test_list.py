@@ -80,7 +80,7 @@ def test_cells_are_whole_in_a_narrow_terminal_and_methods_say_what_they_need(cap
     assert run("list", "--all", "--models", name) == 0
     cells = capsys.readouterr().out.splitlines()
     assert sum(line.strip().startswith(f"{name}-") for line in cells) == 40
-    assert any(line.strip().startswith(f"{name}-tensorrt_rtx-gpu-int8 ") for line in cells)
+    assert any(line.split()[:1] == [f"{name}-tensorrt_rtx-gpu-int8"] for line in cells)
     monkeypatch.setenv("COLUMNS", "200")
     assert run("list", "--all", "--models", name) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
