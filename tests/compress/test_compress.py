@@ -177,7 +177,7 @@ class TestOnnx:
         assert told["QuantAware.activation_bits"] == "what fqbench does anyway"
         assert told["TrainConfig.train_iter"] == "not used: it is for QAT"
         assert told["Global.input_list"] == "the image is given to x"
-        assert told["QuantAware.quantize_op_types"] == "1 of 3 layers stay in float for it"
+        assert told["QuantAware.quantize_op_types"] == "1 of 3 layers stays in float for it"
         assert told["QuantAware.not_quant_pattern"].startswith("0 of 3 layers stay in float")
         markdown = (made / "out" / "report.md").read_text()
         for key, meaning in told.items():
