@@ -156,7 +156,7 @@ def of_model(
 
 def described(found: Found, spent: Mapping[str, float], checked: Checked) -> Checked:
     """``checked`` with what is told about the search."""
-    statuses = Counter(entry.status for entry in found.entries)
+    statuses: Counter[str] = Counter(entry.status for entry in found.entries)
     on_front = tuple(told(entry) for entry in ordered(found) if entry.name in found.front)
     return replace(checked, statuses=dict(statuses.most_common()), spent=spent, front=on_front)
 
