@@ -227,6 +227,20 @@ def test_modelopt_is_signed_with_a_scale_for_each_channel(model: Model) -> None:
     assert max(max(tensors[node.input[1]].dims, default=1) for node in pairs) > 1
 
 
+@pytest.mark.parametrize(
+    ("name", "environment"), [("modelopt", "modelopt"), ("paddleslim_ptq", "paddle")]
+)
+def test_a_toolkit_that_is_not_installed_says_what_to_do(
+    name: str, environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FQBENCH_ENVIRONMENTS", str(tmp_path))
+    monkeypatch.setattr("fqbench.environments.environment._is_here", lambda wanted: False)
+    assert methods()[name].unsupported("onnxruntime", "cpu") == (
+        f"the environment {environment} is not on this machine:"
+        f" run 'fqbench env make {environment}'"
+    )
+
+
 @needs_nncf
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["nncf", "nncf_advised"])
