@@ -9,6 +9,7 @@ from functools import cached_property
 from fqbench.backends import int8_form, label_of
 from fqbench.cells import Cell
 from fqbench.counting import counted
+from fqbench.environments import HERE
 from fqbench.methods import methods, offered
 from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.timing import Subject
@@ -71,6 +72,12 @@ class Candidate:
     def comes_whole(self) -> bool:
         """Whether its method makes whole models."""
         return self.method is not None and self.graph.quantizer.yields == "model"
+
+    @property
+    def made_in(self) -> str | None:
+        """The environment of the other toolkit that makes its file; None where none does."""
+        environment = self.graph.quantizer.environment
+        return environment if self.comes_whole and environment != HERE else None
 
     @property
     def is_float(self) -> bool:

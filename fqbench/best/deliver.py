@@ -8,38 +8,53 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fqbench import machine
+from fqbench import __version__, machine
 from fqbench.artifacts import file_digest
 from fqbench.backends import backend as backend_of
-from fqbench.backends.record import resolve
+from fqbench.backends.record import Backend, resolve
 from fqbench.backends.snippet import SnippetRequest, WriteSnippet
 from fqbench.best.candidates import Candidate
 from fqbench.best.entry import Entry, Found
 from fqbench.data.calibration import calibration_hash
 from fqbench.errors import UsageError
 from fqbench.fileio import write_bytes, write_text
+from fqbench.machine import MachineFacts
 from fqbench.measure.cell_loading import Loadable, Reading
 from fqbench.measure.stats import Interval
 from fqbench.pipeline.written import loaded_files
+from fqbench.precisions import precision
+from fqbench.precisions.own import INT8_FILE
 from fqbench.spec import ModelSpec
+from fqbench.spec.inputs import Constant
 from fqbench.spec.preprocessing import SCALE_FACTOR_INPUT
 from fqbench.tasks.registry import metrics
+
+_MEANINGS = {
+    "input_size": "height and width of the image as it goes in",
+    "image_size": "height and width of the image as it was read",
+    "scale_factor": "height and width of the resized image over those as it was read",
+}
+"""What inputs beside the image hold, by kind."""
 
 SCHEMA = 1
 SNIPPET = "load.py"
 PROVENANCE = "provenance.json"
 
 _HEAD = '''\
-"""Loads this model with its runtime only, and runs it once.
+"""Loads {model} with its runtime only, and runs it once.
 
     python load.py [INPUT.npy ...]
+
+It is {label}, as fqbench {version} timed and evaluated it with
+{needs}.
 
 A file for each input, or ones. Inputs, in the model's order:
 {inputs}
 """
 
 # How an image becomes the input, as fqbench calibrated and evaluated it:
-# (pixel * scale - mean) / std for each channel of the resized image, float32, channels first.
+# (pixel * scale - mean) / std for each channel of the resized image, pixels being 0 to 255,
+# as {kind}, channels {channels}.
 {preprocessing}
 
 import sys
@@ -113,23 +128,55 @@ def source(candidate: Candidate, loadable: Loadable, threads: int) -> str:
     known = backend_of(candidate.cell.backend)
     write: WriteSnippet = resolve(known.snippet)
     request = SnippetRequest(loadable.artifact, loadable.device, loadable.precision, threads)
-    spec, names = candidate.graph.spec, loadable.reading.inputs
-    inputs = [type_and_shape(spec, loadable.reading, name) for name in names]
+    spec, reading = candidate.graph.spec, loadable.reading
+    inputs = [type_and_shape(spec, reading, name) for name in reading.inputs]
     listed = "\n".join(
-        f"    {name}: {kind} {list(shape)}"
-        for name, (kind, shape) in zip(names, inputs, strict=True)
+        f"    {name}: {kind} {list(shape)}{meaning(reading, name)}"
+        for name, (kind, shape) in zip(reading.inputs, inputs, strict=True)
     )
-    settings = spec.preprocess.model_dump(mode="json")
-    told = "\n".join(f"#   {key}: {json.dumps(value)}" for key, value in settings.items())
-    head = _HEAD.format(inputs=listed, preprocessing=told)
+    settings = spec.preprocess.model_dump(mode="json").items()
+    head = _HEAD.format(
+        model=spec.name,
+        label=candidate.label,
+        version=__version__,
+        needs=", ".join(used_versions(known)),
+        inputs=listed,
+        kind=reading.form.type,
+        channels="first" if reading.form.layout == "nchw" else "last",
+        preprocessing="\n".join(f"#   {key}: {json.dumps(value)}" for key, value in settings),
+    )
     return head + write(request) + _TAIL.format(inputs=inputs)
 
 
+def used_versions(backend: Backend) -> list[str]:
+    """The runtime and numpy, each with its version in the environment of ``backend``."""
+    found = machine.versions(backend.environment)
+    return [f"{name} {found[name]}" for name in (*backend.distributions, "numpy") if name in found]
+
+
 def type_and_shape(spec: ModelSpec, reading: Reading, name: str) -> tuple[str, tuple[int, ...]]:
-    """Of the input ``name`` at batch 1; the type as numpy calls it."""
+    """Of the input ``name``, as the file takes it; the type as numpy calls it."""
     if name in reading.others:
         return reading.others[name].type, reading.others[name].shape
-    return "float32", (1, 2) if name == SCALE_FACTOR_INPUT else spec.input_shape
+    if name == SCALE_FACTOR_INPUT:
+        return "float32", (1, 2)
+    form, (_, channels, height, width) = reading.form, spec.input_shape
+    if form.layout == "nchw":
+        return form.type, (form.batch, channels, height, width)
+    return form.type, (form.batch, height, width, channels)
+
+
+def meaning(reading: Reading, name: str) -> str:
+    """What is in an input beside the image; nothing to say of the image itself."""
+    if name == SCALE_FACTOR_INPUT:
+        return f", {_MEANINGS['scale_factor']}"
+    fill = reading.others[name].fill if name in reading.others else None
+    if fill is None:
+        return ""
+    if isinstance(fill, Constant):
+        return f", always {json.dumps(fill.value)}"
+    swapped = "; width comes first" if fill.order == "wh" else ""
+    return f", {_MEANINGS[fill.kind]}{swapped}"
 
 
 def provenance(
@@ -138,7 +185,8 @@ def provenance(
     """Where the model is from, and what was measured of it."""
     candidate, graph = entry.candidate, entry.candidate.graph
     spec, images, used = graph.spec, graph.images, backend_of(candidate.cell.backend)
-    calibrated = not candidate.is_fp32
+    kind = precision(candidate.cell.precision)
+    calibrated = kind.calibrates and candidate.cell.precision != INT8_FILE.name
     return {
         "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -184,9 +232,15 @@ def provenance(
         },
         "float_layers": {} if entry.choice is None else dict(entry.choice.float_layers),
         "layers": _layers(found, entry),
-        "machine": machine.describe(threads, (candidate.cell.backend,)),
+        "machine": _machine(candidate, threads),
         "preprocess": spec.preprocess.model_dump(mode="json"),
     }
+
+
+def _machine(candidate: Candidate, threads: int) -> MachineFacts:
+    """What was measured on, with the version of another toolkit that made the file."""
+    facts, made_in = machine.describe(threads, (candidate.cell.backend,)), candidate.made_in
+    return facts if made_in is None else {**facts, "toolkits": machine.toolkits([made_in])}
 
 
 def _layers(found: Found, entry: Entry) -> list[Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from fqbench.best.doubts import doubts
 from fqbench.best.front import JUDGE, JUDGES, Budget
 from fqbench.best.search import find, planned
 from fqbench.cli.display import display, show_plan
-from fqbench.cli.options import data_root, positive
+from fqbench.cli.options import amount, data_root, positive
 from fqbench.cli.output import CELL_FAILED, DONE, add_shown, print_json, say
 from fqbench.cli.selection import add_cells, selection_of
 from fqbench.errors import UsageError
@@ -54,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default = f" (default: the model's margin, else {DROP:g})" if name == "drop" else ""
         parser.add_argument(
             f"--{name}",
-            type=_limit if name == "drop" else _positive_limit,
+            type=amount if name == "drop" else _positive_limit,
             metavar="N",
             help=f"at most: {unit}{default}",
         )
@@ -130,7 +129,9 @@ def run(options: argparse.Namespace, errors: Console) -> int:
             )
     if found.winner is None:
         return CELL_FAILED
-    if options.save_dir is not None:
+    if options.save_dir is None:
+        say(errors, "Nothing is written: --save-dir DIR writes the file and what loads it.")
+    else:
         entry = found.entry(found.winner)
         written = deliver(
             found,
@@ -200,18 +201,7 @@ def _warn(graph: ModelGraph, budget: Budget, errors: Console) -> None:
 
 def _positive_limit(text: str) -> float:
     """A number above 0, as an option's value: nothing takes no time, and no file is empty."""
-    value = _limit(text)
+    value = amount(text)
     if value == 0:
         raise argparse.ArgumentTypeError("nothing is inside 0")
-    return value
-
-
-def _limit(text: str) -> float:
-    """A number of 0 or more, as an option's value."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
     return value

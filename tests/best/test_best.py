@@ -19,7 +19,7 @@ from fqbench.backends.record import resolve
 from fqbench.backends.snippet import SnippetRequest
 from fqbench.best import search
 from fqbench.best.candidates import Candidate, candidates, default_methods, not_tried
-from fqbench.best.deliver import deliver, remove_earlier
+from fqbench.best.deliver import deliver, meaning, remove_earlier, type_and_shape
 from fqbench.best.entry import Entry, Found, Trade
 from fqbench.best.front import NO_DROP, Budget, Figures
 from fqbench.best.timing import Effort
@@ -27,6 +27,7 @@ from fqbench.cells import Cell, matrix
 from fqbench.cli.main import main
 from fqbench.environments.interpreter import interpreter
 from fqbench.errors import UsageError
+from fqbench.measure.cell_loading import Reading
 from fqbench.measure.stats import Interval
 from fqbench.methods import methods
 from fqbench.pipeline import decisions
@@ -34,6 +35,8 @@ from fqbench.pipeline.graph import ModelGraph
 from fqbench.pipeline.prepare import find_specs, prepare
 from fqbench.report.best import line, sentences
 from fqbench.report.tradeoff import show_tradeoff
+from fqbench.spec.inputs import Constant, Filled, ImageForm, ImageSize
+from fqbench.spec.load import load_spec
 from fqbench.steps.executor import LocalExecutor
 from fqbench.tasks.registry import metrics
 from fqbench.tune.choice import ACCURACY, Choice
@@ -118,6 +121,19 @@ class TestCommand:
             [sys.executable, out / "load.py"], check=True, capture_output=True, text=True
         )
         assert done.stdout == "float32 (1, 4)\n"
+        head = ast.get_docstring(ast.parse((out / "load.py").read_text()))
+        assert head.startswith("Loads tiny with its runtime only, and runs it once.")
+        versions = story["machine"]["versions"]
+        assert f"onnxruntime {versions['onnxruntime']}, numpy {versions['numpy']}." in head
+
+    @pytest.mark.slow
+    def test_without_a_folder_it_is_said_how_to_get_the_file(self, capsys, tmp_path):
+        spec = write_spec(tmp_path)
+        precisions = ("--precisions", "fp32")
+        assert run("best", spec, *QUICK, *precisions, "--drop", "100", "--quiet") == 0
+        shown, told = said(capsys)
+        assert "Ship ONNX Runtime FP32" in shown
+        assert "--save-dir DIR writes the file and what loads it" in told
 
     @pytest.mark.slow
     def test_nothing_inside_is_said_with_what_comes_nearest(self, capsys, tmp_path):
@@ -392,6 +408,31 @@ class TestSnippet:
         assert alone.files == own.files
         for key in own.files:
             assert alone[key].tobytes() == own[key].tobytes()
+
+    def test_inputs_are_as_the_file_takes_them(self, tmp_path):
+        spec = load_spec(write_spec(tmp_path), None)
+        form = ImageForm(layout="nhwc", type="uint8", batch=4)
+        size = Filled(fill=ImageSize(kind="image_size", order="wh"), type="int64", shape=(1, 2))
+        scale = Filled(fill=Constant(kind="constant", value=0.5), type="float32", shape=(1,))
+        reading = Reading(
+            preprocess=spec.preprocess,
+            inputs=("image", "size", "scale"),
+            form=form,
+            others={"size": size, "scale": scale},
+        )
+        assert [type_and_shape(spec, reading, name) for name in reading.inputs] == [
+            ("uint8", (4, 32, 32, 3)),
+            ("int64", (1, 2)),
+            ("float32", (1,)),
+        ]
+        assert [meaning(reading, name) for name in reading.inputs] == [
+            "",
+            ", height and width of the image as it was read; width comes first",
+            ", always 0.5",
+        ]
+        plain = Reading(preprocess=spec.preprocess, inputs=("image", "scale_factor"))
+        assert type_and_shape(spec, plain, "image") == ("float32", (1, 3, 32, 32))
+        assert type_and_shape(spec, plain, "scale_factor") == ("float32", (1, 2))
 
     @pytest.mark.parametrize("name", list(backends()))
     def test_every_text_is_python_without_fqbench(self, name, tmp_path):
