@@ -6,6 +6,7 @@ which is then renamed. One process makes a key at a time; the others wait and fi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -14,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from filelock import FileLock, Timeout
 
 from fqbench.errors import StepError, UsageError
 from fqbench.jsonvalue import Json
+from fqbench.presence import announce
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -98,15 +101,20 @@ def _require_text_names(value: Json) -> None:
 
 
 class Store:
-    """A folder of artifacts, shared by any number of processes."""
+    """A folder of artifacts, shared by any number of processes.
+
+    The time of an artifact's folder is when it was used last; as long as this object lives, this
+    process is one of those that use the store, so that pruning leaves what it found.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._announced, self._announcing = False, threading.Lock()
 
     def find(self, step: str, inputs: Mapping[str, Json]) -> Artifact | None:
         """The artifact of these inputs, whole and unchanged; None where there is none."""
         artifact = self._artifact(step, inputs)
-        return artifact if _is_whole(artifact) else None
+        return artifact if self._is_whole(artifact) else None
 
     def get_or_make(
         self, step: str, inputs: Mapping[str, Json], make: Callable[[Path], None]
@@ -117,10 +125,10 @@ class Store:
         Raises UsageError where the store cannot be written, StepError where its disk is full.
         """
         artifact = self._artifact(step, inputs)
-        if not _is_whole(artifact):
+        if not self._is_whole(artifact):
             with self._locked(artifact):
                 # While this process waited for the lock, another may have made it.
-                if not _is_whole(artifact):
+                if not self._is_whole(artifact):
                     self._clear(artifact)
                     self._make(artifact, inputs, make)
         return artifact
@@ -140,6 +148,16 @@ class Store:
             raise ValueError(f"a step's name is lower case letters, digits and _, not {step!r}")
         key = key_of(step, inputs)
         return Artifact(step, key, self.root / step / key)
+
+    def _is_whole(self, artifact: Artifact) -> bool:
+        """Whether it is there, as it was made; from now on it is in use."""
+        with self._announcing:
+            if not self._announced and self.root.is_dir():
+                announce(self.root, self)
+                self._announced = True
+        with contextlib.suppress(OSError):
+            os.utime(artifact.path)
+        return _is_whole(artifact)
 
     @contextmanager
     def _locked(self, artifact: Artifact) -> Iterator[None]:
@@ -163,14 +181,14 @@ class Store:
         for left_over in artifact.path.parent.glob(f"{artifact.key}.tmp-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         if artifact.path.exists():
-            damage = _damage(artifact)
+            why = damage(artifact)
             aside = artifact.path.with_suffix(".damaged")
             with self._writing():
                 shutil.rmtree(aside, ignore_errors=True)
                 os.rename(artifact.path, aside)
             _log.warning(
                 "artifact %s is damaged (%s): moved to %s and made again",
-                *(artifact.path, damage, aside.name),
+                *(artifact.path, why, aside.name),
             )
 
     def _make(
@@ -262,12 +280,12 @@ def _sync(path: Path) -> None:
 
 def _is_whole(artifact: Artifact) -> bool:
     try:
-        return artifact.path.is_dir() and _damage(artifact) is None
+        return artifact.path.is_dir() and damage(artifact) is None
     except OSError:
         return False  # A folder above may not be looked into: writing there tells why.
 
 
-def _damage(artifact: Artifact) -> str | None:
+def damage(artifact: Artifact) -> str | None:
     """What is wrong with a stored artifact; None where nothing is."""
     try:
         manifest: _Manifest = json.loads((artifact.path / MANIFEST).read_text())

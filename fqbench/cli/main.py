@@ -104,6 +104,12 @@ COMMANDS: Mapping[str, Command] = {
         "fqbench.cli.history:run",
         {0: "shown; of two runs, nothing is worse", 1: "of two runs, something is worse"},
     ),
+    "store": Command(
+        "what is kept of earlier runs; old or damaged parts of it removed",
+        "fqbench.cli.store:add_options",
+        "fqbench.cli.store:run",
+        {0: "done", 1: "something is damaged and still there"},
+    ),
     "doctor": Command(
         "what can run here, and whether this machine is quiet enough to time on",
         "fqbench.cli.doctor:add_options",

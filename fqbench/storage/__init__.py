@@ -1,0 +1,1 @@
+"""What the store of artifacts holds, and taking out what is old or damaged."""
