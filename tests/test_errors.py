@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / "fqbench"
 
 SAID_BY_A_PART = {
     "{} is not possible: {}": "what to use is in REFUSED",
-    "{}: {} of {} images are unusable: {}{}": "what to do with each",
+    "{}: {} of {} {} unusable: {}{}": "what to do with each",
     "{} is not a whole ONNX model: {}": "how to get one, by what the file is",
     "{} is not a whole Paddle inference model: {}": "likewise",
     "the environment {} was not made: {}": "by what the installer said",

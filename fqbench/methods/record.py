@@ -3,7 +3,7 @@
 Each method has one record, in its own folder, which is found as an entry point (``registry``).
 Its ``plan`` makes steps and runs none; the functions of steps import what is heavy when they run.
 
-No field but ``packages`` has a default: what is left out would be another method's behaviour.
+No field has a default: what is left out would be another method's behaviour.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Method:
     environment: str
     yields: Literal["quantization", "model"]
     plan: Callable[[ModelPlan, str], Step]
-    packages: tuple[str, ...] = ()
+    packages: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -17,7 +17,7 @@ def toolkit_method(
     backends: tuple[str, ...],
     environment: str,
     plan: Callable[[ModelPlan, str], Step],
-    packages: tuple[str, ...] = (),
+    packages: tuple[str, ...],
     learns: bool = False,
     quick: bool = True,
 ) -> Method:

@@ -75,7 +75,9 @@ def _print_in_two_lines(
         line = Table.grid(padding=(0, 2, 0, 0))
         for name, width in zip(columns[1:], widths, strict=True):
             justify: JustifyMethod = "right" if name in numbers else "left"
-            line.add_column(width=width, justify=justify, overflow="fold")
+            # Where all is too wide, figures are cut only when nothing is left of texts.
+            fixed = None if name in texts else width
+            line.add_column(width=fixed, max_width=width, justify=justify, overflow="fold")
         line.add_row(*row[1:])
         console.print(Padding(line, (0, 0, 0, 2), expand=False))
 

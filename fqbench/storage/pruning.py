@@ -62,7 +62,8 @@ def prune(root: Path, limits: Limits) -> Pruned:
     """
     entries, now = contents(root), time.time()
     since = min(earliest(root), now - TICK)
-    removed, in_use = [], []
+    removed: list[Entry] = []
+    in_use: list[Entry] = []
     for each in chosen(entries, limits, now):
         goes = each.used / 1e9 < since and remove(each)
         (removed if goes else in_use).append(each)

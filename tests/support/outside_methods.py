@@ -90,6 +90,7 @@ NEAREST = Method(
     images=lambda spec: {},
     backends=None,
     environment=HERE,
+    packages=(),
     yields="quantization",
     plan=by_calibration(nearest_codes),
 )
@@ -102,6 +103,7 @@ STATIC = Method(
     images=lambda spec: {},
     backends=("onnxruntime",),
     environment=HERE,
+    packages=(),
     yields="model",
     plan=by_calibration(static_qdq),
 )
@@ -163,6 +165,7 @@ BACKEND = Backend(
     distributions={"onnxruntime": ("onnxruntime",)},
     loads=(".onnx",),
     environment=HERE,
+    packages=(),
     runtime="outside_methods:Wrapped",
     import_runtime="fqbench.backends.onnxruntime.runtime:import_runtime",
     side_by_side=True,

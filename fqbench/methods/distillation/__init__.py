@@ -60,6 +60,7 @@ METHOD = Method(
     images=images,
     backends=None,
     environment=PROGRAMS,
+    packages=(),
     yields="quantization",
     plan=plan,
 )

@@ -13,6 +13,7 @@ METHOD = Method(
     images=lambda spec: {},
     backends=None,
     environment=HERE,
+    packages=(),
     yields="model",
     plan=lambda model, backend: model.given(backend),
 )

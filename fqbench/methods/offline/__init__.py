@@ -12,6 +12,7 @@ METHOD = Method(
     images=lambda spec: {},
     backends=None,
     environment=HERE,
+    packages=(),
     yields="quantization",
     plan=lambda model, backend: model.ranges,
 )
