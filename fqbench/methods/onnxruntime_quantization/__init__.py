@@ -12,8 +12,11 @@ from fqbench.steps import Step
 LIBRARIES = ("onnx", "onnxruntime", "numpy", "ml-dtypes", "sympy")
 """What its files depend on."""
 
-PACKAGES = ("ml-dtypes", "sympy")
+PACKAGES = ("ml-dtypes",)
 """What the quantizer imports and ONNX Runtime does not bring."""
+
+PREPARING = ("sympy",)
+"""What the preparation of a graph imports beside, up to ONNX Runtime 1.23."""
 
 
 def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
@@ -31,22 +34,27 @@ def _plan(model: ModelPlan, backend: str, *, advised: bool) -> Step:
     )
 
 
-def _method(name: str, label: str, *, advised: bool) -> Method:
+def _method(name: str, label: str, *, advised: bool, packages: tuple[str, ...]) -> Method:
     return toolkit_method(
         name,
         label,
         backends=("onnxruntime", "openvino"),
         environment=HERE,
         plan=partial(_plan, advised=advised),
-        packages=PACKAGES,
+        packages=packages,
     )
 
 
-STATIC = _method("ort_static", "onnxruntime.quantization", advised=False)
+STATIC = _method("ort_static", "onnxruntime.quantization", advised=False, packages=PACKAGES)
 """``quantize_static`` with nothing but its defaults, as widely used exports call it: S8S8, one
 scale for a tensor."""
 
-ADVISED = _method("ort_advised", "onnxruntime.quantization as advised", advised=True)
+ADVISED = _method(
+    "ort_advised",
+    "onnxruntime.quantization as advised",
+    advised=True,
+    packages=(*PACKAGES, *PREPARING),
+)
 """As ONNX Runtime's guide "Quantize ONNX Models" advises for x86.
 
 The graph is prepared; activations are unsigned and weights signed (U8S8), per channel, and of 7

@@ -29,7 +29,9 @@ def quantize_graph(
 
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
-        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        if advised:
+            from onnxruntime.quantization.shape_inference import quant_pre_process
     except ImportError as error:
         raise StepError(
             f"onnxruntime.quantization cannot be imported ({error}): install fqbench[toolkits]"
