@@ -120,7 +120,7 @@ def kill_when(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
 def made(cache: Path) -> dict[str, int]:
     """Finished artifacts, by step and key, with the time at which each was made."""
     return {
-        str(path.relative_to(cache)): path.stat().st_mtime_ns
+        str(path.relative_to(cache)): (path / "manifest.json").stat().st_mtime_ns
         for path in cache.glob("*/*")
         if path.is_dir() and len(path.name) == 64
     }

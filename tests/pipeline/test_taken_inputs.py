@@ -205,9 +205,9 @@ def _graph(folder: Path) -> onnx.GraphProto:
 
 
 @needs_openvino
-def test_a_width_stays_open_in_what_is_converted(tmp_path: Path) -> None:
+def test_a_width_stays_open_in_what_is_converted(tmp_path: Path, shared_cache: Path) -> None:
     """OpenVINO's graph is another one than the canonical, and takes any width as that does."""
-    model = prepared(tmp_path, with_open_width(), **open_width())
+    model = prepared(shared_cache, tmp_path, with_open_width(), **open_width())
     canonical = model.made(model.graph.canonical)
     written = [
         model.made(model.graph.fp32("openvino")),

@@ -165,7 +165,6 @@ BACKEND = Backend(
     distributions={"onnxruntime": ("onnxruntime",)},
     loads=(".onnx",),
     environment=HERE,
-    packages=(),
     runtime="outside_methods:Wrapped",
     import_runtime="fqbench.backends.onnxruntime.runtime:import_runtime",
     side_by_side=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fqbench.backends.openvino.backend import HINTS, SETTINGS
+from fqbench.backends.openvino.runtime import model_in
 from fqbench.backends.snippet import SnippetRequest
 
 _TEXT = """\
@@ -13,7 +14,7 @@ def load(folder):
     settings = {{
 {settings}    }}
     core = openvino.Core()
-    model = core.compile_model(core.read_model(folder / "model.onnx"), "CPU", settings)
+    model = core.compile_model(core.read_model(folder / "{model}"), "CPU", settings)
     request = model.create_infer_request()
 
     def run(inputs):
@@ -34,7 +35,7 @@ def snippet(request: SnippetRequest) -> str:
         "NUM_STREAMS": 1,
     }
     lines = (f'        "{key}": {_literal(value)},\n' for key, value in settings.items())
-    return _TEXT.format(settings="".join(lines))
+    return _TEXT.format(settings="".join(lines), model=model_in(request.folder).name)
 
 
 def _literal(value: str | int) -> str:
