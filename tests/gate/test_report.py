@@ -10,18 +10,8 @@ from rich.console import Console
 from fqbench.gate.verdict import Decision, GateReport, RatioChange, Verdict
 from fqbench.measure.stats import Interval
 from fqbench.report import gate, gate_terminal
+from tests.support.verdicts import SLOWER
 
-SLOWER = Verdict(
-    "net-paddle-cpu-int8",
-    "slower",
-    "it takes 12 % more time",
-    True,
-    2.0,
-    2.24,
-    Interval(1.12, 1.08, 1.16),
-    Interval(0.1, -0.25, 0.5),
-    launches=5,
-)
 SAME = replace(
     SLOWER, cell="net-paddle-cpu-fp32", status="same", reason="", regressed=False, loss=None
 )

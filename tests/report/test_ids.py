@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from fqbench.gate.verdict import Decision, GateReport, Verdict
-from fqbench.measure.stats import Interval
+from fqbench.gate.verdict import Decision, GateReport
 from fqbench.report import gate_terminal
 from fqbench.report.ids import print_by_id
+from tests.support.verdicts import SLOWER
 
 LONG = "picodet_s_416_coco_lcnet_without_nms-onnxruntime-cpu-int8@paddleslim_published"
 
@@ -51,17 +51,7 @@ def test_every_id_is_whole_at_every_width(width: int, names: list[str]) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_gate_breaks_no_id(width: int) -> None:
-    slower = Verdict(
-        LONG,
-        "slower",
-        "12 % more",
-        True,
-        2.0,
-        2.24,
-        Interval(1.12, 1.08, 1.16),
-        Interval(0.1, -0.25, 0.5),
-        launches=5,
-    )
+    slower = replace(SLOWER, cell=LONG)
     other = replace(slower, cell="net-paddle-cpu-int8", again=True)
     console = Console(record=True, width=width, file=io.StringIO())
     report = GateReport("base", "head", Decision((slower, other)))

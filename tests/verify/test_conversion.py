@@ -131,6 +131,31 @@ def test_float16_form_passes_and_a_wrong_one_does_not():
         check_half(model, wrong, noise(model))
 
 
+def tokens_reshaped_by(name):
+    """A matrix product of tokens behind a Reshape whose shape is the constant ``name``."""
+    values = {"w": np.eye(8, dtype=np.float32), "b": np.ones(8, np.float32)}
+    values[name] = np.array([1, 4, 8], np.int64)
+    nodes = [
+        helper.make_node("Reshape", ["x", name], ["tokens"], "reshape"),
+        helper.make_node("MatMul", ["tokens", "w"], ["product"], "product"),
+        helper.make_node("Add", ["product", "b"], ["y"], "sum"),
+    ]
+    ends = [
+        helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, shape)
+        for end, shape in (("x", [1, 32]), ("y", [1, 4, 8]))
+    ]
+    constants = [numpy_helper.from_array(value, key) for key, value in values.items()]
+    graph = helper.make_graph(nodes, "tokens", ends[:1], ends[1:], constants)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+def test_float16_form_is_checked_where_the_optimizer_takes_a_name_for_its_own():
+    """ONNX Runtime calls a constant of its own so, and does not look whether there is one."""
+    model = tokens_reshaped_by("shape")
+    check_half(model, tokens_reshaped_by("gemm_input_shape"), noise(model))
+
+
 def test_prefix_returns_what_is_read_later():
     model = canonicalize(network(), SHAPE)
     for count in range(1, 1 + len(model.graph.node)):

@@ -10,6 +10,8 @@ from fqbench.backends.openvino.checking import check_graph
 from fqbench.backends.openvino.executed import Node, layer_of
 from fqbench.backends.openvino.mend import for_float16, write
 from fqbench.backends.openvino.runtime import bare_call
+from fqbench.backends.openvino.snippet import snippet
+from fqbench.backends.snippet import SnippetRequest
 from fqbench.errors import StepError
 from fqbench.graph.executor import execute
 from fqbench.graph.graph import Graph
@@ -175,3 +177,10 @@ class TestInstalled:
                 tensor.raw_data = (2 * np.frombuffer(tensor.raw_data, np.float32)).tobytes()
         with pytest.raises(StepError, match="computes something else"):
             check_graph(graph, tmp_path, [[net.image()]])
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.xml"])
+def test_snippet_loads_the_file_that_is_there(name, tmp_path):
+    (tmp_path / name).touch()
+    text = snippet(SnippetRequest(tmp_path, "cpu", "int8_file", 1))
+    assert f'folder / "{name}"' in text
