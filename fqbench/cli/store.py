@@ -15,6 +15,7 @@ from fqbench.artifacts import default_root
 from fqbench.cli.display import progress
 from fqbench.cli.options import amount
 from fqbench.cli.output import DONE, add_json, print_json, say
+from fqbench.counting import counted
 from fqbench.errors import UsageError
 from fqbench.report.plain import plain
 from fqbench.storage.contents import AGES, Entry, Total, by_age, by_step, contents
@@ -132,7 +133,7 @@ def _verify(options: argparse.Namespace, errors: Console) -> int:
         for each in damaged:
             became = "removed" if each.removed else "still there"
             say(console, f"Damaged: {each.entry.path} ({each.why}): {became}")
-        say(console, f"{checked} artifacts, {len(damaged)} of them damaged")
+        say(console, f"{counted(checked, 'artifact')}, {len(damaged)} of them damaged")
         if damaged and not options.remove:
             say(console, "--remove removes these; the next run that needs them makes them again.")
     return DAMAGED if any(not each.removed for each in damaged) else DONE
@@ -149,8 +150,7 @@ def _table(heading: str, totals: Mapping[str, Total]) -> Table:
 
 
 def _told(entries: Sequence[Entry]) -> str:
-    artifacts = "1 artifact" if len(entries) == 1 else f"{len(entries)} artifacts"
-    return f"{artifacts}, {sum(each.size for each in entries) / 1e6:.1f} MB"
+    return f"{counted(len(entries), 'artifact')}, {sum(each.size for each in entries) / 1e6:.1f} MB"
 
 
 def _counted(entries: Sequence[Entry]) -> dict[str, int]:
